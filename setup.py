@@ -1,0 +1,36 @@
+"""Compiles `consumer/core` with mypyc where a C compiler is at hand; without one the same source runs as it is."""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+
+PURE = os.environ.get("GROUP_CONSUMER_PURE") == "1"
+COMPILED = sorted(str(path) for path in Path("consumer/core").glob("*.py") if path.name not in {"__init__.py", "errors.py"})
+
+
+class OptionalBuild(build_ext):
+    """Builds the extensions, or says that it could not and leaves the pure package."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as failure:  # noqa: BLE001  # whatever a missing compiler raises: the package works without
+            if os.environ.get("GROUP_CONSUMER_COMPILED") == "1":
+                raise
+            print(f"warning: consumer.core stays uncompiled ({failure})", file=sys.stderr)
+            self.extensions = []
+
+
+def extensions() -> list[object]:
+    """The C extensions of the core, one shared library for all of its modules."""
+    if PURE:
+        return []
+    from mypyc.build import mypycify
+
+    return list(mypycify(["--strict", "--ignore-missing-imports", *COMPILED], opt_level="3", group_name="consumer_core"))
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuild})
