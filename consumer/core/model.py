@@ -15,9 +15,17 @@ UNSET: Final = 5
 DELETE: Final = 6
 
 VERB_NAMES: Final = ("$set", "$set_once", "$add", "$union", "$remove", "$unset", "$delete")
-VERBS: Final = {"SET": SET, "SET_ONCE": SET_ONCE, "ADD": ADD, "UNION": UNION, "REMOVE": REMOVE, "UNSET": UNSET, "DELETE": DELETE}
+VERBS: Final = {
+    "SET": SET,
+    "SET_ONCE": SET_ONCE,
+    "ADD": ADD,
+    "UNION": UNION,
+    "REMOVE": REMOVE,
+    "UNSET": UNSET,
+    "DELETE": DELETE,
+}
 
-# A registry names a schema by an integer id (Confluent's frame) or by a GUID (the `__value_schema_id` header).
+# A registry names a schema by an integer id (Confluent's frame) or a GUID (the `__value_schema_id` header).
 SchemaRef: TypeAlias = int | str
 Headers: TypeAlias = list[tuple[str, bytes | None]]
 
@@ -117,7 +125,7 @@ class Change:
 
 @final
 class Operation:
-    """One verb on one group. `values` maps a property to its value; for UNSET to None, for DELETE it is empty."""
+    """One verb on one group. `values` maps a property to its value: to None for UNSET; empty for DELETE."""
 
     __slots__ = ("group_id", "group_key", "values", "verb")
 

@@ -1,0 +1,67 @@
+"""The flood breaker: rejects in a sliding minute, against all that went through the same stage.
+
+A record is rejected before it is sent, or by Mixpanel. The two are weighed apart, each against what passed
+that stage: records still on their way to Mixpanel must not make a few bad ones among them look like a flood.
+"""
+
+from collections import deque
+from typing import Final, final
+
+WINDOW: Final = 60.0
+REJECTS: Final = 1_000
+# The stage that trips it has at least this share of the thousand.
+SHARE: Final = 500
+
+# What is counted, each in its place of a bucket.
+ADMITTED: Final = 0  # decoded and converted
+UNREADABLE: Final = 1  # rejected before that
+ACCEPTED: Final = 2  # by Mixpanel
+REFUSED: Final = 3  # by Mixpanel
+
+
+@final
+class Breaker:
+    """Open once at least 1,000 rejects in 60 s are at least half of what was decided; it never closes again.
+
+    `ambiguous_add` is not counted by the caller: it says nothing of the records.
+    """
+
+    __slots__ = ("_buckets", "_seconds", "_totals", "enabled", "open")
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self.open = False
+        self._seconds: deque[int] = deque()
+        self._buckets: deque[list[int]] = deque()
+        self._totals = [0, 0, 0, 0]
+
+    def count(self, what: int, count: int, now: float) -> None:
+        """So many records were `ADMITTED`, `UNREADABLE`, `ACCEPTED` or `REFUSED`."""
+        self._bucket(int(now))[what] += count
+        totals = self._totals
+        totals[what] += count
+        if not self.enabled or self.open or (what != UNREADABLE and what != REFUSED):
+            return
+        unreadable = totals[UNREADABLE]
+        refused = totals[REFUSED]
+        if unreadable + refused < REJECTS:
+            return
+        flood_read = unreadable >= SHARE and unreadable >= totals[ADMITTED]
+        flood_sent = refused >= SHARE and refused >= totals[ACCEPTED]
+        self.open = flood_read or flood_sent
+
+    def rejects(self) -> int:
+        """How many rejects the last minute had."""
+        return self._totals[UNREADABLE] + self._totals[REFUSED]
+
+    def _bucket(self, second: int) -> list[int]:
+        """The counts of this second; those older than the window are forgotten."""
+        if self._seconds and self._seconds[-1] == second:
+            return self._buckets[-1]
+        self._seconds.append(second)
+        self._buckets.append([0, 0, 0, 0])
+        while self._seconds[0] < second - WINDOW:
+            self._seconds.popleft()
+            for what, count in enumerate(self._buckets.popleft()):
+                self._totals[what] -= count
+        return self._buckets[-1]

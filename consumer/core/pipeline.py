@@ -1,0 +1,531 @@
+"""The machine: facts go in, work comes out.
+
+    polled -> decode -> convert -> lane -> batch -> delivered -> settle -> committable
+                   \\-> dead letter -> dead_lettered -> settle
+
+Methods named after facts (`assigned`, `polled`, `schema_known`, `delivered`, `dead_lettered`, `revoked`, ...)
+change the state; `work` says what is to be done now; `paused` and `committable` say what holds. The caller
+owns the clock: `now` is in seconds and never goes back. One thread calls, so there are no locks.
+"""
+
+from collections import deque
+from typing import Final, final
+
+from consumer.core.breaker import ACCEPTED as SETTLED
+from consumer.core.breaker import ADMITTED, REFUSED, UNREADABLE, Breaker
+from consumer.core.convert import convert
+from consumer.core.decode import Decoder, frame
+from consumer.core.delivery import ACCEPTED, AMBIGUOUS, NEVER, Batch, Decision, Delivery, Report
+from consumer.core.encode import update_json
+from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
+from consumer.core.lanes import Entry, Lanes, Run
+from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Record, SchemaRef
+from consumer.core.offsets import Ledger
+
+# How long an id that the registry does not know is remembered as unknown, in seconds.
+UNKNOWN_FOR: Final = 60.0
+# Settled offsets that wait behind an open one are tracked up to this multiple of the open limit, in all.
+TRACKED: Final = 4
+
+# Why a partition is paused.
+LIMIT: Final = "limit"
+SCHEMA: Final = "schema"
+DEAD_LETTER: Final = "dead_letter"
+BREAKER: Final = "breaker"
+
+
+@final
+class Limits:
+    """The settings that the core needs; sizes in bytes, times in seconds."""
+
+    __slots__ = (
+        "batch_bytes",
+        "batch_updates",
+        "breaker",
+        "fold",
+        "linger",
+        "max_in_flight",
+        "open_bytes",
+        "open_records",
+        "resend_adds",
+    )
+
+    def __init__(
+        self,
+        batch_updates: int = 2000,
+        batch_bytes: int = 2 * 1024 * 1024,
+        linger: float = 1.0,
+        max_in_flight: int = 8,
+        open_records: int = 50_000,
+        open_bytes: int = 64 * 1024 * 1024,
+        fold: bool = True,
+        resend_adds: bool = True,
+        breaker: bool = True,
+    ) -> None:
+        self.batch_updates = batch_updates
+        self.batch_bytes = batch_bytes
+        self.linger = linger
+        self.max_in_flight = max_in_flight
+        self.open_records = open_records
+        self.open_bytes = open_bytes
+        self.fold = fold
+        self.resend_adds = resend_adds
+        self.breaker = breaker
+
+
+@final
+class Work:
+    """What is to be done now, each once: requests to send, dead letters to produce, schemas to fetch."""
+
+    __slots__ = ("batches", "dead_letters", "schemas")
+
+    def __init__(self, batches: list[Batch], dead_letters: list[DeadLetter], schemas: list[SchemaRef]) -> None:
+        self.batches = batches
+        self.dead_letters = dead_letters
+        self.schemas = schemas
+
+
+@final
+class Delivered:
+    """What one answer came to, for logs and metrics: records settled, updates accepted by operation."""
+
+    __slots__ = ("accepted", "ambiguous", "cause", "outcome", "settled", "updates", "wait")
+
+    def __init__(self, report: Report) -> None:
+        self.outcome = report.outcome
+        self.cause = report.cause
+        self.wait = report.wait
+        self.accepted: dict[str, int] = {}
+        self.updates = 0
+        self.settled = 0
+        self.ambiguous = 0
+
+
+@final
+class Partition:
+    """What the pipeline keeps of one assignment."""
+
+    __slots__ = ("assignment", "blocked", "bytes", "draining", "held", "ledger", "needs", "open", "reached")
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.ledger = Ledger()
+        self.open = 0  # records in lanes, in runs, or awaiting their dead letter
+        self.bytes = 0
+        self.reached = -1  # the highest offset that was ever part of a run
+        self.held: deque[Record] = deque()  # the head needs a schema that is not yet known
+        self.needs: SchemaRef | None = None
+        self.blocked = 0  # dead letters that could not be written so far
+        self.draining = False
+
+
+@final
+class Pipeline:
+    """All open work of this instance. Its promises are in docs/guarantees.md, by number."""
+
+    __slots__ = (
+        "_breaker",
+        "_decoders",
+        "_delivery",
+        "_failed",
+        "_full",
+        "_lanes",
+        "_letters",
+        "_limits",
+        "_order",
+        "_partitions",
+        "_refused_schemas",
+        "_runs",
+        "_schemas",
+        "_token",
+    )
+
+    def __init__(self, token: str, limits: Limits) -> None:
+        self._token = token
+        self._limits = limits
+        self._lanes = Lanes(token, limits.batch_updates, limits.fold)
+        self._delivery = Delivery(
+            self._lanes,
+            token,
+            limits.batch_updates,
+            limits.batch_bytes,
+            limits.linger,
+            limits.max_in_flight,
+            limits.resend_adds,
+        )
+        self._breaker = Breaker(limits.breaker)
+        self._partitions: dict[Assignment, Partition] = {}
+        self._runs: set[Run] = set()
+        self._decoders: dict[SchemaRef, Decoder] = {}
+        self._refused_schemas: dict[SchemaRef, tuple[str, str, float]] = {}
+        self._schemas: list[SchemaRef] = []  # to fetch
+        self._letters: list[DeadLetter] = []  # to produce
+        self._failed: set[DeadLetter] = set()  # could not be written so far
+        self._order = 0
+        self._full = False
+
+    # Facts of the broker.
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        """These partitions are ours from now on."""
+        for assignment in assignments:
+            self._partitions[assignment] = Partition(assignment)
+
+    def polled(self, records: list[Record], now: float) -> None:
+        """These records were read, in the order of each partition."""
+        for record in records:
+            partition = self._partitions.get(record.assignment)
+            if partition is None or partition.draining:
+                continue
+            partition.ledger.seen(record.offset, now)
+            if partition.held or self._breaker.open:
+                partition.held.append(record)
+            else:
+                self._admit(partition, record, now)
+        self._note_full()
+
+    def drain(self, assignments: list[Assignment], deadline: float) -> None:
+        """These partitions are about to go: take no new records of them, send only what closes gaps.
+
+        What was sent, or is below something that was sent, still goes: it would be repeated by the next owner.
+        Nothing is started that cannot finish by `deadline`.
+        """
+        bounds: dict[Assignment, int] = {}
+        for assignment in assignments:
+            partition = self._partitions.get(assignment)
+            if partition is not None:
+                partition.draining = True
+                partition.held.clear()
+                partition.needs = None
+                bounds[assignment] = partition.reached + 1
+        for entry in self._lanes.strip(bounds):
+            self._close(self._partitions[entry.record.assignment], entry.record)
+        self._delivery.draining = True
+        self._delivery.deadline = deadline
+
+    def drained(self, assignments: list[Assignment]) -> bool:
+        """Whether nothing of these partitions is on its way any more."""
+        for assignment in assignments:
+            partition = self._partitions.get(assignment)
+            if partition is not None and partition.open:
+                return False
+        return True
+
+    def revoked(self, assignments: list[Assignment]) -> int:
+        """These partitions are gone, drained or lost. Returns how many requests in flight were given up.
+
+        Nothing of them is sent, dead-lettered or committed after; a late answer only frees its groups.
+        """
+        gone: dict[Assignment, int] = {}
+        for assignment in assignments:
+            if self._partitions.pop(assignment, None) is not None:
+                gone[assignment] = -1
+        for run in [run for run in self._runs if run.assignment in gone]:
+            run.live = False
+            self._runs.discard(run)
+        self._letters = [letter for letter in self._letters if letter.record.assignment not in gone]
+        self._failed = {letter for letter in self._failed if letter.record.assignment not in gone}
+        self._delivery.strip()
+        self._lanes.strip(gone)
+        self._delivery.draining = False
+        self._delivery.deadline = NEVER
+        self._note_full()
+        return sum(any(u.run.assignment in gone for u in batch.updates) for batch in self._delivery.flying)
+
+    # Facts of the registry.
+
+    def schema_known(self, ref: SchemaRef, decoder: Decoder, now: float) -> None:
+        """Records of this schema can be decoded."""
+        self._decoders[ref] = decoder
+        self._refused_schemas.pop(ref, None)
+        self._release_held(ref, now)
+
+    def schema_refused(self, ref: SchemaRef, reason: str, detail: str, now: float) -> None:
+        """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
+        until = now + UNKNOWN_FOR if reason == UNKNOWN_SCHEMA else NEVER
+        self._refused_schemas[ref] = (reason, detail, until)
+        self._release_held(ref, now)
+
+    # Facts of Mixpanel.
+
+    def delivered(self, batch: Batch, answer: Answer, now: float, jitter: float) -> Delivered:
+        """The request came back with this answer. `jitter` is a random number in [0, 1)."""
+        report = self._delivery.answered(batch, answer, now, jitter)
+        delivered = Delivered(report)
+        for decision in report.decisions:
+            self._decided(decision, delivered, now)
+        self._breaker.count(SETTLED, delivered.settled, now)
+        self._note_full()
+        return delivered
+
+    # Facts of the dead-letter topic.
+
+    def dead_lettered(self, letter: DeadLetter) -> None:
+        """The broker confirmed the dead letter: its record is settled."""
+        failed_before = letter in self._failed
+        self._failed.discard(letter)
+        partition = self._partitions.get(letter.record.assignment)
+        if partition is None:
+            return
+        if failed_before:
+            partition.blocked -= 1
+        self._close(partition, letter.record)
+        partition.ledger.settle(letter.record.offset)
+        self._note_full()
+
+    def dead_letter_failed(self, letter: DeadLetter) -> None:
+        """The dead letter could not be written yet: its partition takes no new records until it is."""
+        partition = self._partitions.get(letter.record.assignment)
+        if partition is not None and letter not in self._failed:
+            self._failed.add(letter)
+            partition.blocked += 1
+
+    # Work.
+
+    def work(self, now: float) -> Work:
+        """What is to be done now. What it returns counts as under way."""
+        batches: list[Batch] = []
+        if not self._breaker.open:
+            batch = self._delivery.start(now)
+            while batch is not None:
+                self._began(batch)
+                batches.append(batch)
+                batch = self._delivery.start(now)
+        letters, self._letters = self._letters, []
+        schemas, self._schemas = self._schemas, []
+        return Work(batches, letters, schemas)
+
+    def wake_at(self, now: float) -> float:
+        """When `work` may have something without a new fact."""
+        if self._letters or self._schemas:
+            return now
+        return NEVER if self._breaker.open else self._delivery.wake_at(now)
+
+    def paused(self) -> dict[Assignment, str]:
+        """The partitions to read nothing from now, each with the cause."""
+        found: dict[Assignment, str] = {}
+        share = self._tracked_share()
+        for assignment, partition in self._partitions.items():
+            if self._breaker.open:
+                found[assignment] = BREAKER
+            elif partition.held:
+                found[assignment] = SCHEMA
+            elif partition.blocked:
+                found[assignment] = DEAD_LETTER
+            elif self._full or len(partition.ledger) > share:
+                found[assignment] = LIMIT
+        return found
+
+    def committable(self) -> dict[Assignment, int]:
+        """For each partition the next offset to read, where one may be committed: the one place that says so."""
+        return {
+            assignment: partition.ledger.committable
+            for assignment, partition in self._partitions.items()
+            if partition.ledger.committable >= 0
+        }
+
+    # What holds now, for readiness, metrics and logs.
+
+    @property
+    def halted(self) -> str:
+        """The answer that halted sending; empty while it goes on."""
+        return self._delivery.halted
+
+    @property
+    def breaker_open(self) -> bool:
+        """Whether a flood of rejects has paused the service."""
+        return self._breaker.open
+
+    def slowed(self, now: float) -> bool:
+        """Whether Mixpanel asked for fewer requests."""
+        return self._delivery.slowed(now)
+
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return len(self._delivery.flying)
+
+    def open_records(self) -> int:
+        """Records read and not settled."""
+        return sum(partition.open + len(partition.held) for partition in self._partitions.values())
+
+    def room(self) -> int:
+        """How many more records may be read before the limit of open records is reached."""
+        return max(0, self._limits.open_records - self.open_records())
+
+    def open_bytes(self) -> int:
+        """Their bytes."""
+        return sum(partition.bytes for partition in self._partitions.values())
+
+    def oldest_open(self) -> float:
+        """When the oldest open record was polled; -1 where nothing is open."""
+        times = [partition.ledger.oldest() for partition in self._partitions.values()]
+        return min([time for time in times if time >= 0], default=-1.0)
+
+    def held_schemas(self) -> dict[Assignment, SchemaRef]:
+        """The partitions whose head needs a schema, with the schema."""
+        return {
+            partition.assignment: partition.needs
+            for partition in self._partitions.values()
+            if partition.held and partition.needs is not None
+        }
+
+    def assignments(self) -> list[Assignment]:
+        """The partitions that are ours."""
+        return list(self._partitions)
+
+    def first_open(self, assignment: Assignment) -> int:
+        """The offset that pins this partition's commit; -1 where nothing is open."""
+        return self._partitions[assignment].ledger.first_open()
+
+    # One record.
+
+    def _admit(self, partition: Partition, record: Record, now: float) -> None:
+        """Decode, convert and queue one record; or hold its partition; or make a dead letter of it."""
+        schema: SchemaRef | None = None
+        try:
+            schema, start = frame(record.value, record.headers)
+            decoder = self._decoders.get(schema)
+            if decoder is None:
+                if not self._refused(schema, now):
+                    self._hold(partition, record, schema)
+                    return
+                reason, detail, _ = self._refused_schemas[schema]
+                raise Reject(reason, VALUE_CONVERTER, detail)
+            assert record.value is not None
+            operation = convert(decoder.decode(record.value, start), len(record.value), len(self._token))
+        except Reject as reject:
+            self._open(partition, record)
+            self._letters.append(DeadLetter(record, reject.reason, reject.stage, reject.detail, schema))
+            self._breaker.count(UNREADABLE, 1, now)
+            return
+        self._open(partition, record)
+        self._breaker.count(ADMITTED, 1, now)
+        self._order += 1
+        self._lanes.push(Entry(record, operation, self._order))
+
+    def _open(self, partition: Partition, record: Record) -> None:
+        partition.open += 1
+        partition.bytes += record.size
+
+    def _close(self, partition: Partition, record: Record) -> None:
+        partition.open -= 1
+        partition.bytes -= record.size
+
+    def _refused(self, schema: SchemaRef, now: float) -> bool:
+        """Whether the schema is known to be of no use; an unknown one is asked for again after a minute."""
+        refusal = self._refused_schemas.get(schema)
+        if refusal is None:
+            return False
+        if now < refusal[2]:
+            return True
+        del self._refused_schemas[schema]
+        return False
+
+    def _hold(self, partition: Partition, record: Record, schema: SchemaRef) -> None:
+        """The partition waits for the schema: its next records may be of any group."""
+        partition.held.appendleft(record)
+        partition.needs = schema
+        if schema not in self._schemas:
+            self._schemas.append(schema)
+
+    def _release_held(self, ref: SchemaRef, now: float) -> None:
+        """Admit what waited for this schema, up to the next that is not known."""
+        for partition in self._partitions.values():
+            if partition.needs != ref:
+                continue
+            partition.needs = None
+            while partition.held and not self._breaker.open:
+                self._admit(partition, partition.held.popleft(), now)
+                if partition.needs is not None:
+                    break
+        self._note_full()
+
+    # One batch.
+
+    def _began(self, batch: Batch) -> None:
+        """Note how far each partition was sent: a drain closes the gaps below."""
+        for update in batch.updates:
+            run = update.run
+            if run in self._runs:
+                continue
+            self._runs.add(run)
+            partition = self._partitions[run.assignment]
+            partition.reached = max(partition.reached, run.entries[-1].record.offset)
+
+    def _decided(self, decision: Decision, delivered: Delivered, now: float) -> None:
+        """One update has its verdict; when it is the last of its run, the run settles or is replayed."""
+        update = decision.update
+        run = update.run
+        if run.replay:
+            run.replay.popleft()
+        if decision.kind == ACCEPTED:
+            name = VERB_NAMES[update.operation.verb]
+            delivered.accepted[name] = delivered.accepted.get(name, 0) + 1
+            delivered.updates += 1
+        elif decision.kind == AMBIGUOUS:
+            for entry in run.adders(update):
+                delivered.ambiguous += 1
+                detail = "the outcome of the request is unknown, and an $add cannot be repeated safely"
+                self._dead_letter(run, entry, AMBIGUOUS_ADD, detail, 0, "")
+        else:
+            blamed = run.contributors(update)
+            if len(blamed) == 1:
+                detail = "Mixpanel refused this record's update"
+                self._dead_letter(run, blamed[0], decision.reason, detail, update.status, update.error)
+                self._breaker.count(REFUSED, 1, now)
+            else:
+                run.refused.append(update)
+        if run.undecided:
+            return
+        if run.refused:
+            run.plan_replay()
+        if run.replay:
+            self._lanes.replay(run)
+        else:
+            self._settle(run, delivered)
+
+    def _dead_letter(self, run: Run, entry: Entry, reason: str, detail: str, status: int, error: str) -> None:
+        """One record of the run becomes a dead letter, once; it stays open while the breaker is open."""
+        record = entry.record
+        if record.offset in run.rejected:
+            return
+        run.rejected.add(record.offset)
+        if self._breaker.open:
+            return
+        schema, _ = frame(record.value, record.headers)
+        own = update_json(entry.operation, self._token)
+        self._letters.append(DeadLetter(record, reason, TASK_PUT, detail, schema, status, error, own))
+
+    def _settle(self, run: Run, delivered: Delivered) -> None:
+        """The run is over: what was not dead-lettered is settled, and the group goes on."""
+        self._runs.discard(run)
+        partition = self._partitions[run.assignment]
+        ledger = partition.ledger
+        for entry in run.entries:
+            if entry.record.offset not in run.rejected:
+                self._close(partition, entry.record)
+                ledger.settle(entry.record.offset)
+                delivered.settled += 1
+        self._lanes.release(run)
+
+    # The limits.
+
+    def _note_full(self) -> None:
+        """At a limit reading stops, at half of it it goes on: pausing throws away what was prefetched.
+
+        Records of partitions that wait for a schema or a dead letter do not count: they stopped at once.
+        """
+        records = 0
+        size = 0
+        for partition in self._partitions.values():
+            if not partition.blocked:
+                records += partition.open
+                size += partition.bytes
+        share = 2 if self._full else 1
+        self._full = records * share >= self._limits.open_records or size * share >= self._limits.open_bytes
+
+    def _tracked_share(self) -> int:
+        """How many offsets a partition may track: its fair share, once all of them together are too many."""
+        tracked = sum(len(partition.ledger) for partition in self._partitions.values())
+        limit = self._limits.open_records * TRACKED
+        return limit // len(self._partitions) if tracked > limit else tracked

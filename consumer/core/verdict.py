@@ -1,0 +1,230 @@
+"""What Mixpanel's answer to one request means. A 200 is not acceptance: the body decides.
+
+    answer                                                               verdict
+    2xx, status 1 or body 1, no errors, count absent or as sent          Accepted
+    2xx or 400 with readable indexes, the count agrees or is absent      Refused: those; the others accepted
+    2xx or 400 in Mixpanel's JSON, refused without readable indexes      Opaque
+    status 0 with only an error that says "temporary"                    Again
+    408, 5xx, no answer, unreadable 2xx                                  Again
+    429, 503 with Retry-After                                            Again, of capacity
+    413                                                                  TooLarge
+    anything else: 401, 403, 404, redirects, a 400 that is not theirs    Halt
+
+The shapes are those of the service's known answers (docs/mixpanel.md): `errors` keyed by index,
+`failed_records` of objects or strings, one `error` string, with or without a count.
+"""
+
+from typing import Final, TypeAlias, final
+
+import orjson
+
+from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+
+MAX_WORDS: Final = 2048
+
+
+@final
+class Accepted:
+    """Everything that was sent is accepted."""
+
+    __slots__ = ()
+
+
+@final
+class Refused:
+    """The updates at these indexes are refused, in Mixpanel's words; all others are accepted."""
+
+    __slots__ = ("words",)
+
+    def __init__(self, words: dict[int, str]) -> None:
+        self.words = words
+
+
+@final
+class Opaque:
+    """Something was refused, and the answer does not say what. `none_applied` where its count says so."""
+
+    __slots__ = ("none_applied", "words")
+
+    def __init__(self, words: str, none_applied: bool) -> None:
+        self.words = words
+        self.none_applied = none_applied
+
+
+@final
+class Again:
+    """A fault that passes. `unknown`: the updates may have been applied. `capacity`: slow everything down.
+
+    `wait` is what the answer asked for, in seconds; None where it did not.
+    """
+
+    __slots__ = ("capacity", "cause", "unknown", "wait")
+
+    def __init__(self, cause: str, unknown: bool, capacity: bool = False, wait: float | None = None) -> None:
+        self.cause = cause
+        self.unknown = unknown
+        self.capacity = capacity
+        self.wait = wait
+
+
+@final
+class TooLarge:
+    """The request is larger than Mixpanel takes."""
+
+    __slots__ = ("words",)
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+
+@final
+class Halt:
+    """Credentials or configuration: no record is to blame, and nothing is to be sent until it is mended."""
+
+    __slots__ = ("cause",)
+
+    def __init__(self, cause: str) -> None:
+        self.cause = cause
+
+
+Verdict: TypeAlias = Accepted | Refused | Opaque | Again | TooLarge | Halt
+
+
+def read(answer: Answer, sent: int) -> Verdict:
+    """The verdict on a request of `sent` updates."""
+    if answer.failure:
+        return Again(answer.cause or answer.failure, answer.failure != NOT_SENT)
+    status = answer.status
+    if 200 <= status < 300:
+        return _body(answer, sent) or Again("unreadable", True)
+    if status == 400:
+        return _body(answer, sent) or Halt("400")
+    if status == 413:
+        return TooLarge(_text(answer.body) or "413")
+    if status == 429:
+        return Again("429", False, True, answer.retry_after)
+    if status == 503:
+        # 503 is not among the answers after which the outcome is unknown: the service did not take the request.
+        return Again("503", False, answer.retry_after is not None, answer.retry_after)
+    if status == 408 or 500 <= status < 600:
+        return Again(str(status), True)
+    return Halt(str(status))
+
+
+def _body(answer: Answer, sent: int) -> Verdict | None:
+    """The verdict of a body that is Mixpanel's own; None for any other."""
+    try:
+        body = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(body, bool):
+        return None
+    if isinstance(body, int):
+        return _plain(body, answer.status)
+    if not isinstance(body, dict) or not _theirs(body):
+        return None
+    words = _words(body)
+    refused = _indexes(body, sent)
+    count = _count(body)
+    if refused is None:
+        return Opaque(words, count == 0)
+    if refused:
+        if count is not None and count != sent - len(refused):
+            return Opaque(words, count == 0)
+        return Refused(refused)
+    if _accepting(body, answer.status) and (count is None or count == sent):
+        return Accepted()
+    if "temporary" in words.lower() and count is None and body.get("status") == 0:
+        return Again("temporary", False)
+    return Opaque(words, count == 0)
+
+
+def _plain(body: int, status: int) -> Verdict | None:
+    """A body of `1` or `0`, as without verbose."""
+    if body == 1 and status != 400:
+        return Accepted()
+    return Opaque("0", False) if body == 0 else None
+
+
+def _theirs(body: dict[str, object]) -> bool:
+    """Whether the object has the keys of a Mixpanel answer."""
+    return "status" in body or "failed_records" in body or "num_good_events" in body or bool(body.get("errors"))
+
+
+def _accepting(body: dict[str, object], status: int) -> bool:
+    """Whether the object says that it took what was sent."""
+    word = body.get("status")
+    good = (isinstance(word, int) and word == 1) or word == "OK" or word == "ok"
+    return good and status != 400 and not body.get("error")
+
+
+def _count(body: dict[str, object]) -> int | None:
+    """How many updates Mixpanel says it took."""
+    for name in ("num_good_events", "num_records_imported"):
+        count = body.get(name)
+        if isinstance(count, int) and not isinstance(count, bool):
+            return count
+    return None
+
+
+def _indexes(body: dict[str, object], sent: int) -> dict[int, str] | None:
+    """Refused indexes with their words; None where something is refused and cannot be placed."""
+    found: dict[int, str] = {}
+    records = body.get("failed_records")
+    if records:
+        if not isinstance(records, list):
+            return None
+        for record in records:
+            if not isinstance(record, dict):
+                return None
+            if not _place(found, record.get("index"), _record_words(record), sent):
+                return None
+    errors = body.get("errors")
+    if not errors:
+        return found
+    if not isinstance(errors, dict):
+        return None
+    also: dict[int, str] = {}
+    for key, value in errors.items():
+        index = int(key) if key.isascii() and key.isdigit() and len(key) < 7 else -1
+        if not _place(also, index, _as_text(value), sent):
+            return None
+    if found and also.keys() != found.keys():
+        return None
+    return also
+
+
+def _place(found: dict[int, str], index: object, words: str, sent: int) -> bool:
+    """Note one refused index; False where it is no index of the request, or was named before."""
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < sent or index in found:
+        return False
+    found[index] = words
+    return True
+
+
+def _record_words(record: dict[str, object]) -> str:
+    """What a failed record says: the field and the message."""
+    message = _as_text(record.get("message") or record.get("error") or "refused")
+    field = record.get("field")
+    return f"{field}: {message}" if isinstance(field, str) and field else message
+
+
+def _words(body: dict[str, object]) -> str:
+    """Mixpanel's own words for the whole request."""
+    error = body.get("error")
+    if error:
+        return _as_text(error)
+    detail = body.get("failed_records") or body.get("errors")
+    return _as_text(detail) if detail else "refused without a reason"
+
+
+def _as_text(value: object) -> str:
+    return value[:MAX_WORDS] if isinstance(value, str) else orjson.dumps(value).decode()[:MAX_WORDS]
+
+
+def _text(body: bytes) -> str:
+    """The start of a body, for a person to read."""
+    return body[:200].decode("utf-8", "replace").strip()
+
+
+__all__ = ["NOT_SENT", "UNKNOWN", "Accepted", "Again", "Halt", "Opaque", "Refused", "TooLarge", "Verdict", "read"]
