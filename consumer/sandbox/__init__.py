@@ -1,0 +1,1 @@
+"""What the service talks to, on one machine: broker, registry, Mixpanel, traffic."""
