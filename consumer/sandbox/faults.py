@@ -216,7 +216,8 @@ def _checked(name: str, key: str, option: Option, value: object) -> object:
     """An option's value. Raises ValueError where it is of the wrong type or none of the choices."""
     wanted = type(option.default)
     if type(value) is not wanted:
-        raise ValueError(f"fault {name}: {key} is {option.meaning}: {wanted.__name__}, not {type(value).__name__}")
+        given = type(value).__name__
+        raise ValueError(f"fault {name}: {key} takes {wanted.__name__}, not {given} ({option.meaning})")
     if option.choices and value not in option.choices:
         raise ValueError(f"fault {name}: {key} is one of: {', '.join(option.choices)}")
     if isinstance(value, int) and not isinstance(value, bool) and value < 0:
