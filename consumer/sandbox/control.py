@@ -14,12 +14,7 @@ from consumer.sandbox.journal import Journal
 from consumer.sandbox.profiles import Profiles
 from consumer.sandbox.web import Arrived, Reply
 
-FILES: Final = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/plot.js": ("plot.js", "text/javascript; charset=utf-8"),
-}
+KINDS_OF_FILE: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
 SAFE: Final = [
     ("Content-Security-Policy", POLICY),
@@ -61,15 +56,16 @@ class Control:
         return _error(404, "no such place")
 
     def _show(self, arrived: Arrived, head: str, rest: str) -> Reply:
-        if arrived.path in FILES:
-            return _file(*FILES[arrived.path])
         asked = dict(parse_qsl(arrived.query))
         if rest:
             return _error(404, "no such place")
+        if not head or head.endswith((".css", ".js")):
+            return _file(head or "index.html")
         if head == "profiles":
             if "changed_since" not in asked:
                 return _reply(self._profiles.snapshot())
-            return _reply(self._profiles.changes(_number(asked, "changed_since", 0), _number(asked, "limit", SHOWN)))
+            since, limit = _number(asked, "changed_since", 0), _number(asked, "limit", SHOWN)
+            return _reply(self._profiles.changes(since, limit, asked.get("match", "")))
         if head == "requests":
             return _reply(self._requests.newest(_number(asked, "limit", SHOWN), _number(asked, "since", 0)))
         if head == "faults":
@@ -157,13 +153,10 @@ def _error(status: int, words: str) -> Reply:
     return Reply(of_json(status, {"error": words}))
 
 
-def _file(name: str, content_type: str) -> Reply:
+def _file(name: str) -> Reply:
+    """A file of the page; `name` has no slash in it."""
     place = resources.files("consumer.sandbox") / "page" / name
     if not place.is_file():
-        return _error(404, f"the package has no {name}")
-    headers = [
-        ("Content-Security-Policy", POLICY),
-        ("Cache-Control", "no-cache"),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
-    return Reply(Answer(200, place.read_bytes(), content_type), headers=headers)
+        return _error(404, f"the page has no {name}")
+    content_type = KINDS_OF_FILE[name[name.rindex(".") :]] + "; charset=utf-8"
+    return Reply(Answer(200, place.read_bytes(), content_type), headers=SAFE)

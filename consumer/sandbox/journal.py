@@ -48,7 +48,7 @@ class Entry:
             "updates": self.updates,
             "applied": self.applied,
             "refused": {str(index): words for index, words in list(self.refused.items())[:KEPT_UPDATES]},
-            "sample": orjson.Fragment(self.sample),
+            "sample": orjson.loads(self.sample),
             "answer": None if self.status is None else {"status": self.status, "body": self.answer},
             "faults": self.faults,
             "milliseconds": round(self.milliseconds, 2),
@@ -87,7 +87,7 @@ class Journal:
         """The requests with a number above `since`, newest first."""
         with self._lock:
             entries = sorted(self._entries, key=lambda entry: -entry.number)
-        return [entry.as_json() for entry in entries[: max(limit, 0)] if entry.number > since]
+        return [entry.as_json() for entry in entries[:limit] if entry.number > since]
 
     def counts(self) -> dict[str, Any]:
         """Requests, updates applied, updates refused, bytes received, and answers by status."""

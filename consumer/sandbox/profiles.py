@@ -19,6 +19,7 @@ no more than 2,000 properties a profile: that is not modelled, since an update t
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable
+from itertools import islice, takewhile
 from threading import Lock
 from typing import Any, Final, TypeAlias
 
@@ -63,19 +64,22 @@ class Profiles:
         with self._lock:
             return [_profile(group, properties) for group, properties in self._profiles.items()]
 
-    def changes(self, since: int, limit: int) -> dict[str, Any]:
-        """What changed after version `since`, the newest first and no more than `limit`, and the version now."""
-        found: list[dict[str, Any]] = []
+    def changes(self, since: int, limit: int, match: str = "") -> dict[str, Any]:
+        """What changed after version `since`, the newest first and no more than `limit`, and the version now.
+
+        `profiles` are those whose group id contains `match`, `deleted` those that are gone, `total` counts all.
+        """
         with self._lock:
-            for group in reversed(self._changed):
-                version = self._changed[group]
-                if version <= since or len(found) >= limit:
-                    break
-                found.append(_profile(group, self._profiles[group]) | {"version": version})
+            changed = ((group, self._changed[group]) for group in reversed(self._changed))
+            news = takewhile(lambda change: change[1] > since, changed)
+            found = [
+                _profile(group, self._profiles[group]) | {"version": version}
+                for group, version in islice((change for change in news if match in change[0][2]), limit)
+            ]
             gone = [
-                dict(zip(("token", "group_key", "group_id"), group, strict=True))
-                for version, group in self._deleted
-                if version > since
+                _name(group) | {"version": version}
+                for version, group in islice(reversed(self._deleted), limit)
+                if version > since and match in group[2] and group not in self._profiles
             ]
             return {"version": self._version, "total": len(self._profiles), "profiles": found, "deleted": gone}
 
@@ -120,9 +124,13 @@ def identity(value: object) -> Hashable:
     return value
 
 
-def _profile(group: Group, properties: Properties) -> dict[str, Any]:
+def _name(group: Group) -> dict[str, Any]:
     token, group_key, group_id = group
-    return {"token": token, "group_key": group_key, "group_id": group_id, "properties": dict(properties)}
+    return {"token": token, "group_key": group_key, "group_id": group_id}
+
+
+def _profile(group: Group, properties: Properties) -> dict[str, Any]:
+    return _name(group) | {"properties": dict(properties)}
 
 
 def _set(properties: Properties, values: Properties) -> None:

@@ -145,6 +145,9 @@ def test_changes_are_told_newest_first(update):
     assert news["total"] == 2
     assert len(profiles.changes(0, 1)["profiles"]) == 1
     assert profiles.changes(news["version"], 10)["profiles"] == []
+    assert [profile["group_id"] for profile in profiles.changes(0, 10, "c")["profiles"]] == ["c"]
+    profiles.apply(update("b", set={"x": 3}))
+    assert profiles.changes(seen["version"], 10)["deleted"] == []
 
 
 def test_a_snapshot_stays_as_it_was(update):
