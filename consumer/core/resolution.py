@@ -49,12 +49,14 @@ PROMOTIONS: Final = {
     (STRING, BYTES): STRING_AS_BYTES,
     (BYTES, STRING): BYTES_AS_STRING,
 }
+# How deep types may contain types, named ones followed: what nests deeper would exhaust the stack.
+MAX_LEVELS: Final = 256
 
 
 def plan(writer: Type, reader: Type) -> Node:
     """How data of the writer's type is read as the reader's. Raises `IncompatibleSchema` if no data can be."""
     resolution = Resolution()
-    root = resolution.node(writer, reader)
+    root = resolution.node(writer, reader, 0)
     resolution.judge()
     if not root.possible:
         raise IncompatibleSchema(why(root))
@@ -68,18 +70,20 @@ class Resolution:
         self._named: dict[tuple[Type, Type], Node] = {}
         self._done: list[Node] = []  # parts before the whole
 
-    def node(self, writer: Type, reader: Type) -> Node:
+    def node(self, writer: Type, reader: Type, depth: int) -> Node:
         """The node that reads the one as the other."""
+        if depth > MAX_LEVELS:
+            raise IncompatibleSchema(f"its types nest more than {MAX_LEVELS} levels")
         if writer.kind == UNION:
             union = Node(UNION)
-            union.items = [self.node(branch, reader) for branch in writer.items]
+            union.items = [self.node(branch, reader, depth + 1) for branch in writer.items]
             self._done.append(union)
             return union
         if reader.kind == UNION:
             branch = best_branch(writer, reader)
             if branch is None:
                 return self._never(f"the reader's union has no branch for {writer}")
-            return self.node(writer, branch)
+            return self.node(writer, branch, depth)
         if writer.kind != reader.kind:
             kind = PROMOTIONS.get((writer.kind, reader.kind))
             if kind is None:
@@ -89,10 +93,10 @@ class Resolution:
             return self._never(f"{writer} cannot be read as {reader}: the names differ")
         if writer.kind == RECORD:
             known = self._named.get((writer, reader))
-            return known if known is not None else self._record(writer, reader)
+            return known if known is not None else self._record(writer, reader, depth)
         node = Node(writer.kind)
         if writer.kind == ARRAY or writer.kind == MAP:
-            node.items = [self.node(writer.items[0], reader.items[0])]
+            node.items = [self.node(writer.items[0], reader.items[0], depth + 1)]
         elif writer.kind == ENUM:
             fallback = reader.default if reader.default in reader.symbols else None
             node.symbols = [symbol if symbol in reader.symbols else fallback for symbol in writer.symbols]
@@ -112,7 +116,7 @@ class Resolution:
                     node.possible = True
                     changed = True
 
-    def _record(self, writer: Type, reader: Type) -> Node:
+    def _record(self, writer: Type, reader: Type, depth: int) -> Node:
         node = Node(RECORD)
         self._named[(writer, reader)] = node
         sources = matched(writer, reader)
@@ -130,7 +134,7 @@ class Resolution:
         node.free = True
         for item in writer.fields:
             slot = taken.get(item.name, -1)
-            part = self.node(item.type, reader.fields[slot].type if slot >= 0 else item.type)
+            part = self.node(item.type, reader.fields[slot].type if slot >= 0 else item.type, depth + 1)
             node.items.append(part)
             node.slots.append(slot)
             node.names.append(item.name)
