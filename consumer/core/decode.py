@@ -10,7 +10,8 @@ All of them are strict: what is not exactly one datum is a `Reject`, never a gue
 from collections.abc import Sequence
 from typing import Final, final
 
-from consumer.core.datum import ENDS_EARLY, Cursor, Node, branch, corrupt, read_fields
+from consumer.core.cursor import ENDS_EARLY, Cursor, corrupt
+from consumer.core.datum import branch, read_fields
 from consumer.core.errors import (
     NOT_FRAMED,
     TOMBSTONE,
@@ -19,6 +20,7 @@ from consumer.core.errors import (
     Reject,
 )
 from consumer.core.model import Change, Headers, SchemaRef
+from consumer.core.nodes import Node
 from consumer.core.resolution import plan
 from consumer.core.schema import ARRAY, ENUM, LONG, MAP, RECORD, STRING, UNION, Type, parse
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from consumer.core.datum import Cursor, read
+from consumer.core.cursor import Cursor
+from consumer.core.datum import read
 from consumer.core.decode import frame, resolve
 from consumer.core.errors import (
     CORRUPT,

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from consumer.core.convert import convert
-from consumer.core.datum import Cursor, read
+from consumer.core.cursor import Cursor
+from consumer.core.datum import read
 from consumer.core.decode import Decoder, frame, resolve
 from consumer.core.encode import update_json
 from consumer.core.errors import CORRUPT, INVALID_CHANGE, IncompatibleSchema, Reject
