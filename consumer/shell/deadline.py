@@ -1,0 +1,127 @@
+"""A hard end for a blocking request: `requests`' time-outs are for each read, and an answer may drip for ever.
+
+    session = cuttable(requests.Session())
+    with Cut(5.0) as cut:
+        session.get(...)        # after 5 s its socket is shut down, wherever it stands
+    cut.happened                # whether that was why it failed
+
+What cannot be cut is the resolution of a host's name.
+"""
+
+import socket
+import threading
+from types import TracebackType
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
+
+_running = threading.local()
+
+
+class Cut:
+    """While entered, what this thread's requests read and write is shut down once `seconds` are over."""
+
+    def __init__(self, seconds: float) -> None:
+        self.happened = False
+        self._connecting: HTTPConnection | None = None
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self.now)
+        self._timer.daemon = True
+        self._timer.name = "deadline"
+
+    def __enter__(self) -> "Cut":
+        _running.cut = self
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _running.cut = None
+        self._timer.cancel()
+
+    def connecting(self, connection: HTTPConnection) -> None:
+        """This connection is being made: its socket comes to be meanwhile."""
+        self._connecting = connection
+
+    def using(self, connection: HTTPConnection) -> None:
+        """This connection is used. Its socket is kept, since the connection forgets it before the answer is read."""
+        used: socket.socket | None = connection.sock
+        if used is not None:
+            self._sockets.append(used)
+        if self.happened:
+            self.now()
+
+    def now(self) -> None:
+        """Shut down what is used; from any thread."""
+        self.happened = True
+        pending: socket.socket | None = self._connecting.sock if self._connecting is not None else None
+        for used in [*self._sockets, *([pending] if pending is not None else [])]:
+            try:
+                # Not the method of a TLS socket, which would go on in plain text.
+                socket.socket.shutdown(used, socket.SHUT_RDWR)
+            except OSError:
+                continue  # gone already
+
+
+def _connects(connection: HTTPConnection) -> None:
+    cut: Cut | None = getattr(_running, "cut", None)
+    if cut is not None:
+        cut.connecting(connection)
+
+
+def _requests(connection: HTTPConnection) -> None:
+    if connection.sock is None:
+        connection.connect()
+    cut: Cut | None = getattr(_running, "cut", None)
+    if cut is not None:
+        cut.using(connection)
+
+
+class _Plain(HTTPConnection):
+    def connect(self) -> None:
+        _connects(self)
+        super().connect()
+
+    def request(self, *args: object, **more: object) -> None:
+        _requests(self)
+        super().request(*args, **more)  # type: ignore[arg-type]
+
+
+class _Secure(HTTPSConnection):
+    def connect(self) -> None:
+        _connects(self)
+        super().connect()
+
+    def request(self, *args: object, **more: object) -> None:
+        _requests(self)
+        super().request(*args, **more)  # type: ignore[arg-type]
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: object, **more: object) -> None:
+        super().init_poolmanager(*args, **more)  # type: ignore[arg-type]
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+    def proxy_manager_for(self, proxy: str, **more: object) -> PoolManager:
+        manager: PoolManager = super().proxy_manager_for(proxy, **more)
+        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+        return manager
+
+
+def cuttable(session: requests.Session, connections: int = 10) -> requests.Session:
+    """The session, with connections that a `Cut` can shut down; it keeps up to `connections` of them open."""
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(pool_connections=connections, pool_maxsize=connections))
+    return session

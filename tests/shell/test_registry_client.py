@@ -1,0 +1,546 @@
+"""The registry client against a scripted server: what it asks, what it believes, and what it goes on waiting for."""
+
+import gzip
+import json
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import pytest
+import trustme
+
+from consumer.shell.registry import Registry, SchemaFailing, SchemaKnown, SchemaRefused
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
+TEXT = json.dumps(SCHEMA)
+UNKNOWN = (404, {"error_code": 40403, "message": "Schema not found"})
+GUID = "01234567-89ab-cdef-0123-456789abcdef"
+PATIENCE = 20.0
+
+Answer = tuple[int, object] | Callable[[BaseHTTPRequestHandler], None]
+
+
+class Scripted(ThreadingHTTPServer):
+    """Answers each path with what is scripted for it, one after the other; the last goes on."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.script: dict[str, list[Answer]] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.scheme = "http"
+        self.lock = threading.Lock()
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
+
+    def answer(self, path: str, *answers: Answer) -> None:
+        with self.lock:
+            self.script[path] = list(answers)
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+class Asked(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Scripted
+
+    def do_GET(self) -> None:
+        with self.server.lock:
+            self.server.asked.append((self.path, self.headers.get("Authorization")))
+            answers = self.server.script.get(self.path, [(404, "<html>no such page</html>")])
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if callable(answer):
+            answer(self)
+            return
+        status, body = answer
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    """A registry to be scripted."""
+    found = Scripted()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def results() -> "SimpleQueue[object]":
+    """Where the results go."""
+    return SimpleQueue()
+
+
+@pytest.fixture
+def start(results: "SimpleQueue[object]") -> Iterator[Callable[..., Registry]]:
+    """Starts registries, and closes them at the end."""
+    started: list[Registry] = []
+
+    def begin(*urls: str, **more: object) -> Registry:
+        settings = {"auth": None, "token": None, "ca": None, "cache_dir": None, "timeout": PATIENCE}
+        settings |= {"unknown_after": 0.2, "backoff": (0.05, 0.2)}
+        started.append(Registry(urls, reader=SCHEMA, results=results, **{**settings, **more}))
+        return started[-1]
+
+    yield begin
+    for registry in started:
+        registry.close()
+
+
+def held(answer: Answer, event: threading.Event) -> Answer:
+    """The answer, once the event is set."""
+
+    def wait(request: BaseHTTPRequestHandler) -> None:
+        assert event.wait(PATIENCE)
+        status, body = answer
+        content = json.dumps(body).encode()
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+
+    return wait
+
+
+def test_a_schema_becomes_a_decoder(server, start, results):
+    """An id is fetched once, and what comes back decodes; a missing schemaType means Avro."""
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT}))
+    start(server.url).fetch(7)
+    known = results.get(timeout=PATIENCE)
+    assert isinstance(known, SchemaKnown)
+    assert known.ref == 7
+    assert known.decoder.decode(b"\2e\0\0\2k\2g\x0c\0\0", 0).group_id == "g"
+    assert server.asked == [("/schemas/ids/7", None)]
+
+
+def test_a_guid_has_its_own_path(server, start, results):
+    """A GUID is asked for where GUIDs are."""
+    server.answer(f"/schemas/guids/{GUID}", (200, {"schema": TEXT, "schemaType": "AVRO"}))
+    start(server.url).fetch(GUID)
+    assert results.get(timeout=PATIENCE).ref == GUID
+
+
+def test_one_call_for_each_id_at_a_time(server, start, results):
+    """However often a schema is asked for, it is fetched once; after that it can be asked for again."""
+    event = threading.Event()
+    server.answer("/schemas/ids/7", held((200, {"schema": TEXT}), event))
+    registry = start(server.url)
+    for _ in range(5):
+        registry.fetch(7)
+    event.set()
+    results.get(timeout=PATIENCE)
+    registry.fetch(7)
+    results.get(timeout=PATIENCE)
+    assert len(server.asked) == 2
+    assert results.empty()
+
+
+def test_two_ids_do_not_wait_for_each_other(server, start, results):
+    """A slow answer for one schema holds no other."""
+    event = threading.Event()
+    server.answer("/schemas/ids/1", held((200, {"schema": TEXT}), event))
+    server.answer("/schemas/ids/2", (200, {"schema": TEXT}))
+    registry = start(server.url)
+    registry.fetch(1)
+    registry.fetch(2)
+    assert results.get(timeout=PATIENCE).ref == 2
+    event.set()
+    assert results.get(timeout=PATIENCE).ref == 1
+
+
+def test_paths_and_slashes_of_a_url_are_kept_straight(server, start, results):
+    """A registry may live below a path; trailing slashes do not matter."""
+    server.answer("/apis/ccompat/v7/schemas/ids/7", (200, {"schema": TEXT}))
+    start(server.url + "/apis/ccompat/v7//").fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_references_are_followed(server, start, results):
+    """Schemas that the schema refers to are fetched too, each once, those that they refer to before them."""
+    fields = [{**f, "type": "shared.Operation"} if f["name"] == "operation" else f for f in SCHEMA["fields"]]
+    fields.append({"name": "extra", "type": ["null", "shared.Other"]})
+    operation = {**SCHEMA["fields"][5]["type"], "namespace": "shared"}
+    other = {"type": "record", "name": "shared.Other", "fields": [{"name": "o", "type": "Operation"}]}
+    base = {"name": "shared.Operation", "subject": "the/base", "version": 3}
+    more = {"name": "shared.Other", "subject": "other", "version": 1}
+    server.answer(
+        "/schemas/ids/7", (200, {"schema": json.dumps({**SCHEMA, "fields": fields}), "references": [more, base]})
+    )
+    server.answer("/subjects/the%2Fbase/versions/3?deleted=true", (200, {"schema": json.dumps(operation)}))
+    server.answer(
+        "/subjects/other/versions/1?deleted=true", (200, {"schema": json.dumps(other), "references": [base]})
+    )
+    start(server.url).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+    assert len(server.asked) == 3
+
+
+def test_references_in_a_circle_come_to_an_end(server, start, results):
+    """Schemas that refer to each other are fetched once each, and judged as they are."""
+    again = {"name": "x", "subject": "s", "version": 1}
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT, "references": [again]}))
+    server.answer("/subjects/s/versions/1?deleted=true", (200, {"schema": '"int"', "references": [again]}))
+    start(server.url).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_a_missing_reference_is_an_outage(server, start, results):
+    """A reference that the registry cannot find is its fault, not the record's: it is waited for."""
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT, "references": [{"subject": "s", "version": 1}]}))
+    server.answer("/subjects/s/versions/1?deleted=true", UNKNOWN, (200, {"schema": '"int"'}))
+    start(server.url).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_404")
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+# Unknown, and incompatible.
+
+
+def test_unknown_is_believed_after_a_while(server, start, results):
+    """An id that stays unknown is asked for several times before it is said, with the id in the words."""
+    server.answer("/schemas/ids/7", UNKNOWN)
+    start(server.url).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaRefused(7, "unknown_schema", "no registry knows the schema 7")
+    assert len(server.asked) >= 3
+    assert results.empty()
+
+
+def test_an_id_that_appears_in_time_is_known(server, start, results):
+    """A registry that lags behind the producer is given its time."""
+    server.answer("/schemas/ids/7", UNKNOWN, UNKNOWN, (200, {"schema": TEXT}))
+    start(server.url, unknown_after=PATIENCE).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_every_registry_must_say_unknown(server, start, results):
+    """One registry that knows the schema is enough, and one that is away leaves the question open."""
+    other = Scripted()
+    try:
+        server.answer("/schemas/ids/1", UNKNOWN)
+        other.answer("/schemas/ids/1", (200, {"schema": TEXT}))
+        server.answer("/schemas/ids/2", UNKNOWN)
+        other.answer("/schemas/ids/2", (500, {}), UNKNOWN)
+        registry = start(server.url, other.url)
+        registry.fetch(1)
+        assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+        registry.fetch(2)
+        assert results.get(timeout=PATIENCE) == SchemaFailing(2, "status_500")
+        assert results.get(timeout=PATIENCE).reason == "unknown_schema"
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        ({"schema": '"string"'}, "string cannot be read as record mixpanel.groups.GroupChange"),
+        ({"schema": "{not json"}, "not an Avro schema: its text is not JSON"),
+        ({"schema": "[" * 100_000}, "not an Avro schema: its text is not JSON"),
+        ({"schema": '{"type": "nonsense"}'}, "not an Avro schema: the type nonsense is not defined"),
+        ({"schema": "syntax", "schemaType": "PROTOBUF"}, "the registry's schema is of type PROTOBUF, not AVRO"),
+    ],
+)
+def test_what_no_record_can_resolve_is_refused(server, start, results, answer: object, detail: str):
+    """A schema that was fetched and is of no use refuses its records, with the reason."""
+    server.answer("/schemas/ids/7", (200, answer))
+    start(server.url).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaRefused(7, "incompatible_schema", detail)
+
+
+# Outages.
+
+
+def drop(request: BaseHTTPRequestHandler) -> None:
+    """Close the connection without an answer."""
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def short(request: BaseHTTPRequestHandler) -> None:
+    """Promise more bytes than are sent."""
+    request.send_response(200)
+    request.send_header("Content-Length", "1000")
+    request.end_headers()
+    request.wfile.write(b"{}")
+
+
+def bomb(request: BaseHTTPRequestHandler) -> None:
+    """A small answer that unpacks to much."""
+    content = gzip.compress(b" " * 50_000_000)
+    request.send_response(200)
+    request.send_header("Content-Encoding", "gzip")
+    request.send_header("Content-Length", str(len(content)))
+    request.end_headers()
+    request.wfile.write(content)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        ((500, {"error_code": 50001}), "status_500"),
+        ((503, b""), "status_503"),
+        ((401, b""), "status_401"),
+        ((403, {"error_code": 40301}), "status_403"),
+        ((404, {"error_code": 404, "message": "HTTP 404 Not Found"}), "status_404"),
+        ((404, b"<html>"), "status_404"),
+        ((302, b""), "status_302"),
+        ((200, b"<html>login</html>"), "unreadable"),
+        ((200, [1]), "unreadable"),
+        ((200, {"schema": 7}), "unreadable"),
+        ((200, {"schema": TEXT, "references": [{"subject": 1}]}), "unreadable"),
+        ((200, b"[" * 200_000), "unreadable"),
+        (drop, "connection"),
+        (short, "connection"),
+        (bomb, "unreadable"),
+    ],
+)
+def test_an_outage_is_waited_for(server, start, results, answer: Answer, cause: str):
+    """Whatever is not an answer is said once for each attempt, and asked again until there is one."""
+    server.answer("/schemas/ids/7", answer, answer, (200, {"schema": TEXT}))
+    start(server.url).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, cause)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, cause)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_an_outage_between_two_unknowns_starts_the_question_anew(server, start, results):
+    """What was unknown before an outage is not held against the registry after it."""
+    server.answer("/schemas/ids/7", UNKNOWN, (500, {}), UNKNOWN, (200, {"schema": TEXT}))
+    start(server.url, unknown_after=0.09, backoff=(0.08, 0.08)).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_500")
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_nobody_there_is_an_outage(start, results, monkeypatch: pytest.MonkeyPatch):
+    """A refused connection and a host without an address are named as such."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        start(f"http://127.0.0.1:{unused.getsockname()[1]}").fetch(7)
+        assert results.get(timeout=PATIENCE) == SchemaFailing(7, "connection")
+
+    def nowhere(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    start("http://registry.invalid:8081").fetch(8)
+    assert next_of(results, 8) == SchemaFailing(8, "dns")
+
+
+def next_of(results: "SimpleQueue[object]", ref: int) -> object:
+    """The next result about this schema."""
+    while True:
+        found = results.get(timeout=PATIENCE)
+        if found.ref == ref:
+            return found
+
+
+def drip(request: BaseHTTPRequestHandler) -> None:
+    """An answer that never ends, one byte at a time, its headers too."""
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    drip_bytes(request)
+
+
+def drip_body(request: BaseHTTPRequestHandler) -> None:
+    """An answer whose body never ends."""
+    request.send_response(200)
+    request.end_headers()
+    drip_bytes(request)
+
+
+def drip_bytes(request: BaseHTTPRequestHandler) -> None:
+    try:
+        while True:
+            request.wfile.write(b" ")
+            request.wfile.flush()
+            time.sleep(0.02)
+    except OSError:
+        return
+
+
+def silent(request: BaseHTTPRequestHandler) -> None:
+    """No answer, until the client hangs up."""
+    request.connection.recv(1)
+
+
+@pytest.mark.parametrize("slow", [drip, drip_body, silent])
+def test_a_request_has_a_hard_end(server, start, results, slow: Answer):
+    """An answer that drips or does not come is cut at the time-out, wherever it stands, and asked for again."""
+    server.answer("/schemas/ids/7", slow, (200, {"schema": TEXT}))
+    start(server.url, timeout=0.3).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "timeout")
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_close_does_not_wait_for_an_answer(server, start, results):
+    """Closing gives up what is under way and ends the threads; nothing is said after."""
+    server.answer("/schemas/ids/7", silent)
+    before = threading.active_count()
+    registry = start(server.url)
+    registry.fetch(7)
+    deadline = time.monotonic() + PATIENCE
+    while not server.asked and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    registry.close()
+    registry.fetch(8)
+    names = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in names if name.startswith("registry-")], (before, names)
+    with pytest.raises(Empty):
+        results.get_nowait()
+
+
+def test_a_registry_that_is_back_ends_all_waiting(server, start, results):
+    """One success wakes whatever waits for its next attempt."""
+    server.answer("/schemas/ids/1", (500, {}), (200, {"schema": TEXT}))
+    server.answer("/schemas/ids/2", (200, {"schema": TEXT}))
+    registry = start(server.url, backoff=(3600.0, 3600.0))
+    registry.fetch(1)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(1, "status_500")
+    registry.fetch(2)
+    assert {results.get(timeout=PATIENCE).ref for _ in range(2)} == {1, 2}
+
+
+# Credentials and certificates.
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "more", "sent"),
+    [
+        ("", {"auth": ("user", "p:ss")}, "Basic dXNlcjpwOnNz"),
+        ("", {"token": "secret"}, "Bearer secret"),
+        ("user:p%3Ass@", {}, "Basic dXNlcjpwOnNz"),
+        ("user:p%3Ass@", {"token": "for-the-others"}, "Basic dXNlcjpwOnNz"),
+    ],
+)
+def test_credentials_are_sent(server, start, results, userinfo: str, more: dict[str, object], sent: str):
+    """User and password, a token, or what the URL itself holds: each reaches the registry."""
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT}))
+    start(server.url.replace("://", f"://{userinfo}"), **more).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+    assert server.asked == [("/schemas/ids/7", sent)]
+
+
+def test_logs_tell_changes_of_state_and_no_secret(server, start, results, caplog):
+    """An outage is logged when it begins, changes and ends, not with each attempt, and never with credentials."""
+    caplog.set_level(logging.DEBUG, "consumer.registry")
+    server.answer("/schemas/ids/7", (401, b""), (401, b""), (401, b""), (500, b""), (200, {"schema": TEXT}))
+    start(server.url.replace("://", "://someone:hidden@"), token="hidden-too").fetch(7)
+    while not isinstance(results.get(timeout=PATIENCE), SchemaKnown):
+        pass
+    lines = [(line.levelname, line.getMessage().partition(":")[0]) for line in caplog.records]
+    failing = ("WARNING", "schema registry failing")
+    assert lines == [failing, failing, ("INFO", "schema registry back")]
+    assert "SCHEMA_REGISTRY_PASSWORD" in caplog.records[0].getMessage()
+    assert caplog.records[0].url == server.url
+    for line in caplog.records:
+        assert "hidden" not in str(line.__dict__)
+        assert "someone" not in str(line.__dict__)
+
+
+def test_certificates_are_checked(server, start, results, tmp_path: Path):
+    """A registry with TLS is believed with the certificate authority of the settings, and not without."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.scheme = "https"
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT}))
+    start(server.url).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "tls")
+    start(server.url, ca=str(tmp_path / "ca.pem")).fetch(8)
+    server.answer("/schemas/ids/8", (200, {"schema": TEXT}))
+    assert isinstance(next_of(results, 8), SchemaKnown)
+
+
+# The cache.
+
+
+def test_schemas_survive_an_outage_and_a_restart(server, start, results, tmp_path: Path):
+    """What was fetched once is used where the registry is away, references included."""
+    reference = {"subject": "s", "version": 1}
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT, "references": [reference]}))
+    server.answer("/subjects/s/versions/1?deleted=true", (200, {"schema": '"int"'}))
+    server.answer(f"/schemas/guids/{GUID}", (200, {"schema": TEXT}))
+    first = start(server.url, cache_dir=tmp_path)
+    first.fetch(7)
+    first.fetch(GUID)
+    assert {results.get(timeout=PATIENCE).ref for _ in range(2)} == {7, GUID}
+    for path in (*server.script,):
+        server.answer(path, (503, b""))
+    second = start(server.url, cache_dir=tmp_path)
+    for ref in (7, GUID):
+        second.fetch(ref)
+        assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_two_registries_do_not_share_a_cache(server, start, results, tmp_path: Path):
+    """An id of one registry is never read as another's."""
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT}))
+    start(server.url, cache_dir=tmp_path).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+    server.answer("/other/schemas/ids/7", (503, b""))
+    start(server.url + "/other", cache_dir=tmp_path).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_503")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"urls": [], "ref": 7}'])
+def test_a_broken_cache_file_is_ignored(server, start, results, tmp_path: Path, caplog, content: bytes):
+    """A file that is not what it should be is logged by its name, and the registry is waited for."""
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT}))
+    start(server.url, cache_dir=tmp_path).fetch(7)
+    results.get(timeout=PATIENCE)
+    (kept,) = tmp_path.glob("*/*")
+    kept.write_bytes(content)
+    server.answer("/schemas/ids/7", (503, b""), (200, {"schema": TEXT}))
+    start(server.url, cache_dir=tmp_path).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_503")
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+    assert [line.file for line in caplog.records if "cached schema" in line.getMessage()] == [str(kept)]
+
+
+def test_a_file_of_another_schema_is_ignored(server, start, results, tmp_path: Path):
+    """A file that was copied to another id's name is not believed."""
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT}))
+    start(server.url, cache_dir=tmp_path).fetch(7)
+    results.get(timeout=PATIENCE)
+    (kept,) = tmp_path.glob("*/*")
+    kept.rename(kept.with_name(kept.name.replace("7", "8")))
+    server.answer("/schemas/ids/8", (503, b""))
+    start(server.url, cache_dir=tmp_path).fetch(8)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(8, "status_503")
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(server, start, results, tmp_path: Path, caplog):
+    """A folder that is none costs one line in the log, and no schema."""
+    (tmp_path / "file").write_text("")
+    server.answer("/schemas/ids/1", (200, {"schema": TEXT}))
+    server.answer("/schemas/ids/2", (200, {"schema": TEXT}))
+    registry = start(server.url, cache_dir=tmp_path / "file")
+    for ref in (1, 2):
+        registry.fetch(ref)
+        assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+    assert [line.levelname for line in caplog.records] == ["WARNING"]
+    assert "SCHEMA_CACHE_DIR" in caplog.records[0].getMessage()
