@@ -145,18 +145,27 @@ def test_a_guid_has_its_own_path(server, start, results):
 
 
 def test_one_call_for_each_id_at_a_time(server, start, results):
-    """However often a schema is asked for, it is fetched once; after that it can be asked for again."""
-    event = threading.Event()
-    server.answer("/schemas/ids/7", held((200, {"schema": TEXT}), event))
+    """However often a schema is asked for, one thread is at it; after that it can be asked for again."""
+    arrived, event = threading.Event(), threading.Event()
+    answer = held((200, {"schema": TEXT}), event)
+
+    def wait(request: BaseHTTPRequestHandler) -> None:
+        arrived.set()
+        answer(request)
+
+    server.answer("/schemas/ids/7", wait)
+    server.answer("/schemas/ids/8", (200, {"schema": TEXT}))
     registry = start(server.url)
-    for _ in range(5):
-        registry.fetch(7)
-    event.set()
-    results.get(timeout=PATIENCE)
     registry.fetch(7)
-    results.get(timeout=PATIENCE)
-    assert len(server.asked) == 2
-    assert results.empty()
+    assert arrived.wait(PATIENCE)
+    for ref in (7, 7, 8):
+        registry.fetch(ref)
+    assert results.get(timeout=PATIENCE).ref == 8
+    event.set()
+    assert results.get(timeout=PATIENCE).ref == 7
+    registry.fetch(7)
+    assert results.get(timeout=PATIENCE).ref == 7
+    assert len(server.asked) == 3
 
 
 def test_two_ids_do_not_wait_for_each_other(server, start, results):
@@ -225,7 +234,7 @@ def test_unknown_is_believed_after_a_while(server, start, results):
     server.answer("/schemas/ids/7", UNKNOWN)
     start(server.url).fetch(7)
     assert results.get(timeout=PATIENCE) == SchemaRefused(7, "unknown_schema", "no registry knows the schema 7")
-    assert len(server.asked) >= 3
+    assert len(server.asked) >= 2
     assert results.empty()
 
 
@@ -334,6 +343,21 @@ def test_an_outage_between_two_unknowns_starts_the_question_anew(server, start, 
     assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
 
 
+def test_redirects_are_not_followed(server, start, results):
+    """A redirect would take credentials elsewhere: it is an outage, even where it leads to the schema."""
+
+    def elsewhere(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(301)
+        request.send_header("Location", "/moved")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    server.answer("/schemas/ids/7", elsewhere)
+    server.answer("/moved", (200, {"schema": TEXT}))
+    start(server.url).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_301")
+
+
 def test_nobody_there_is_an_outage(start, results, monkeypatch: pytest.MonkeyPatch):
     """A refused connection and a host without an address are named as such."""
     with socket.socket() as unused:
@@ -390,8 +414,11 @@ def test_a_request_has_a_hard_end(server, start, results, slow: Answer):
     """An answer that drips or does not come is cut at the time-out, wherever it stands, and asked for again."""
     server.answer("/schemas/ids/7", slow, (200, {"schema": TEXT}))
     start(server.url, timeout=0.3).fetch(7)
-    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "timeout")
-    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+    found = results.get(timeout=PATIENCE)
+    assert found == SchemaFailing(7, "timeout")
+    while found == SchemaFailing(7, "timeout"):
+        found = results.get(timeout=PATIENCE)
+    assert isinstance(found, SchemaKnown)
 
 
 def test_close_does_not_wait_for_an_answer(server, start, results):
@@ -503,6 +530,19 @@ def test_two_registries_do_not_share_a_cache(server, start, results, tmp_path: P
     assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
     server.answer("/other/schemas/ids/7", (503, b""))
     start(server.url + "/other", cache_dir=tmp_path).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_503")
+
+
+def test_a_file_of_another_registry_is_ignored(server, start, results, tmp_path: Path):
+    """A file that was copied from another registry's folder is not believed."""
+    for path in ("/a", "/b"):
+        server.answer(f"{path}/schemas/ids/7", (200, {"schema": TEXT}))
+        start(server.url + path, cache_dir=tmp_path / path[1:]).fetch(7)
+        results.get(timeout=PATIENCE)
+    (other,), (own,) = tmp_path.glob("a/*/*"), tmp_path.glob("b/*/*")
+    own.write_bytes(other.read_bytes())
+    server.answer("/b/schemas/ids/7", (503, b""))
+    start(server.url + "/b", cache_dir=tmp_path / "b").fetch(7)
     assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_503")
 
 

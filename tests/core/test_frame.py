@@ -1,0 +1,60 @@
+"""Frames: which schema a record's value and headers name."""
+
+import pytest
+
+from consumer.core.decode import frame
+from consumer.core.errors import NOT_FRAMED, TOMBSTONE, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
+
+
+def test_the_frame_of_confluent():
+    """Byte 0 and a 4-byte id, big-endian, then the data."""
+    assert frame(b"\0\x00\x01\x02\x03rest", None) == (0x010203, 5)
+    assert frame(b"\0\x7f\xff\xff\xff", [("other", b"x")]) == (2**31 - 1, 5)
+
+
+GUID = bytes.fromhex("0123456789ABCDEF0123456789ABCDEF")
+
+
+def test_the_header_names_a_guid():
+    """Byte 1 and 16 bytes in the header: the value is bare Avro, and the GUID is written in lower case."""
+    expected = ("01234567-89ab-cdef-0123-456789abcdef", 0)
+    assert frame(b"\0\0\0\0\1", [("__value_schema_id", b"\1" + GUID)]) == expected
+    assert frame(b"", [("__value_schema_id", b"\1" + GUID)]) == expected
+
+
+def test_the_header_may_hold_an_id():
+    """Byte 0 and a 4-byte id in the header are read too; the last header of the name counts, a null one does not."""
+    headers = [("__value_schema_id", b"\1" + GUID), ("__value_schema_id", b"\0\0\0\0\7"), ("__value_schema_id", None)]
+    assert frame(b"x", headers) == (7, 0)
+
+
+@pytest.mark.parametrize("value", [b"", b"\0", b"\0\0\0\1", b"\1\0\0\0\1rest", b'{"json": true}'])
+def test_what_has_no_frame_is_not_framed(value: bytes):
+    """Without the magic byte and an id, and without the header, a value cannot be read."""
+    with pytest.raises(Reject) as caught:
+        frame(value, [("__key_schema_id", b"\1" + GUID)])
+    assert (caught.value.reason, caught.value.stage) == (NOT_FRAMED, VALUE_CONVERTER)
+
+
+@pytest.mark.parametrize("header", [b"", b"\1", b"\2" + GUID, b"\1" + GUID + b"\0", b"\0" + GUID, b"\1\0\0\0\1"])
+def test_a_malformed_header_is_not_framed(header: bytes):
+    """A schema header of another form is refused; the value's own first byte is not guessed from."""
+    with pytest.raises(Reject) as caught:
+        frame(b"\0\0\0\0\1", [("__value_schema_id", header)])
+    assert caught.value.reason == NOT_FRAMED
+
+
+def test_a_null_value_is_a_tombstone():
+    """A null value is no change, even where a schema header is there."""
+    for headers in (None, [("__value_schema_id", b"\1" + GUID)]):
+        with pytest.raises(Reject) as caught:
+            frame(None, headers)
+        assert (caught.value.reason, caught.value.stage) == (TOMBSTONE, VALUE_CONVERTER)
+
+
+@pytest.mark.parametrize("value", [b"\0\x80\0\0\0", b"\0\xff\xff\xff\xff"])
+def test_an_id_that_no_registry_can_give_is_unknown(value: bytes):
+    """An id beyond 31 bits would be an outage to ask for: it is refused as unknown without asking."""
+    with pytest.raises(Reject) as caught:
+        frame(value, None)
+    assert caught.value.reason == UNKNOWN_SCHEMA
