@@ -8,7 +8,9 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 PURE = os.environ.get("GROUP_CONSUMER_PURE") == "1"
-COMPILED = sorted(str(path) for path in Path("consumer/core").glob("*.py") if path.name not in {"__init__.py", "errors.py"})
+COMPILED = sorted(
+    str(path) for path in Path("consumer/core").glob("*.py") if path.name not in {"__init__.py", "errors.py"}
+)
 
 
 class OptionalBuild(build_ext):
@@ -30,7 +32,9 @@ def extensions() -> list[object]:
         return []
     from mypyc.build import mypycify
 
-    return list(mypycify(["--strict", "--ignore-missing-imports", *COMPILED], opt_level="3", group_name="consumer_core"))
+    return list(
+        mypycify(["--strict", "--ignore-missing-imports", *COMPILED], opt_level="3", group_name="consumer_core")
+    )
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuild})

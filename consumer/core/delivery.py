@@ -84,8 +84,8 @@ class Delivery:
 
     __slots__ = (
         "_allowed",
-        "_latencies",
         "_lanes",
+        "_latencies",
         "_linger",
         "_max_bytes",
         "_max_in_flight",

@@ -197,10 +197,14 @@ class Fold:
 
     def _measure(self) -> int:
         """The size of everything in the fold as JSON, in bytes."""
-        return len(orjson.dumps([
-                [name, slot.value if slot.items is None else list(slot.items.values())]
-                for name, slot in self._slots.items()
-            ]))
+        return len(
+            orjson.dumps(
+                [
+                    [name, slot.value if slot.items is None else list(slot.items.values())]
+                    for name, slot in self._slots.items()
+                ]
+            )
+        )
 
 
 def creates(verb: int) -> bool:

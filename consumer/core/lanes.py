@@ -43,8 +43,9 @@ class Lane:
 class Run:
     """The front of a lane, of one assignment, folded into updates that go out together.
 
-    `undecided` counts the updates without a verdict, `flying` those in a request right now. When one of several records' making is refused, the
-    run is replayed: its operations go again one at a time, restricted to what the refused updates owned.
+    `undecided` counts the updates without a verdict, `flying` those in a request right now. When an update
+    that several records made is refused, the run is replayed: its operations go again one at a time,
+    restricted to what the refused updates owned.
     """
 
     __slots__ = ("assignment", "entries", "flying", "lane", "live", "refused", "rejected", "replay", "undecided")

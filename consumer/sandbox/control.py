@@ -71,12 +71,19 @@ class Control:
         if head == "faults":
             return _reply({"faults": self._faults.as_json(), "kinds": _kinds()})
         if head == "stats":
-            return _reply(self._requests.counts() | {"profiles": len(self._profiles)})
+            more = {"profiles": len(self._profiles), "provided": sorted(self._sources)}
+            return _reply(self._requests.counts() | more)
         if head == "actions":
             return _reply([{"name": name, "label": label} for name, (label, _) in self._actions.items()])
         if head in self._sources:
-            return _reply(self._sources[head]())
+            return self._provided(head)
         return _error(404, "no such place")
+
+    def _provided(self, name: str) -> Reply:
+        try:
+            return _reply(self._sources[name]())
+        except Exception as error:  # noqa: BLE001  # a source that fails now may answer the next time
+            return _error(503, f"{name}: {error or type(error).__name__}")
 
     def _change_faults(self, arrived: Arrived, name: str) -> Reply:
         """PUT /faults replaces all, PUT /faults/NAME one; DELETE likewise."""
