@@ -4,6 +4,7 @@
     with Cut(5.0) as cut:
         session.get(...)        # after 5 s its socket is shut down, wherever it stands
     cut.happened                # whether that was why it failed
+    cut.sent                    # whether anything of the request may have left
 
 What cannot be cut is the resolution of a host's name.
 """
@@ -26,6 +27,7 @@ class Cut:
 
     def __init__(self, seconds: float) -> None:
         self.happened = False
+        self.sent = False
         self._connecting: HTTPConnection | None = None
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self.now)
@@ -48,7 +50,8 @@ class Cut:
         self._connecting = connection
 
     def using(self, connection: HTTPConnection) -> None:
-        """This connection is used. Its socket is kept, since the connection forgets it before the answer is read."""
+        """The request is written from here on. The connection forgets its socket before the answer is read: keep it."""
+        self.sent = True
         used: socket.socket | None = connection.sock
         if used is not None:
             self._sockets.append(used)
@@ -125,3 +128,16 @@ def cuttable(session: requests.Session, connections: int = 10) -> requests.Sessi
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(pool_connections=connections, pool_maxsize=connections))
     return session
+
+
+def word_for(failure: requests.RequestException) -> str:
+    """One word for what went wrong; the failure's own text may hold a proxy's credentials."""
+    if isinstance(failure, requests.exceptions.SSLError):
+        return "tls"
+    if isinstance(failure, requests.exceptions.ProxyError):
+        return "proxy"
+    if isinstance(failure, requests.exceptions.Timeout):
+        return "timeout"
+    if isinstance(failure, (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        return "dns" if "NameResolution" in str(failure) else "connection"
+    return "unreadable" if isinstance(failure, requests.exceptions.ContentDecodingError) else "request"

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
-from consumer.shell.senders import Delivered as Sent
-
 from consumer.core.delivery import Batch
 from consumer.core.model import Assignment, DeadLetter, Record, SchemaRef
 from consumer.core.pipeline import Delivered, Pipeline
+from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.shell.senders import Delivered as Sent
 
 log = logging.getLogger("consumer.loop")
 

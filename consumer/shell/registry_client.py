@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import requests
 
 from consumer.core.model import SchemaRef
-from consumer.shell.deadline import Cut, cuttable
+from consumer.shell.deadline import Cut, cuttable, word_for
 
 UNKNOWN_CODE = 40403
 MAX_ANSWER = 8 * 1024 * 1024
@@ -170,19 +170,6 @@ class Client:
         if cut.happened:  # an answer without a length looks whole when it is cut
             raise Outage("timeout", endpoint.url)
         return response.status_code, body
-
-
-def word_for(failure: requests.RequestException) -> str:
-    """One word for what went wrong; the failure's own text may hold a proxy's credentials."""
-    if isinstance(failure, requests.exceptions.SSLError):
-        return "tls"
-    if isinstance(failure, requests.exceptions.ProxyError):
-        return "proxy"
-    if isinstance(failure, requests.exceptions.Timeout):
-        return "timeout"
-    if isinstance(failure, (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
-        return "dns" if "NameResolution" in str(failure) else "connection"
-    return "unreadable" if isinstance(failure, requests.exceptions.ContentDecodingError) else "request"
 
 
 def object_in(body: bytes) -> dict[str, object] | None:
