@@ -1,0 +1,253 @@
+"""How the text of one setting becomes a value: what is allowed, and nothing else.
+
+A `Kind` reads a text, or raises `Wrong` with a sentence that says what is allowed. None of them guesses.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+SERVER: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
+NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]+)", re.ASCII)
+SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+BYTES: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+class Wrong(Exception):
+    """The text is none of what is allowed; the message says what is."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Reads the texts of one kind of setting. `shape` is what stands for the value in a help text."""
+
+    read: Callable[[str], object]
+    shape: str
+
+
+def text() -> Kind:
+    """Any text without line breaks at all."""
+
+    def read(given: str) -> str:
+        if any(ord(character) < 32 or ord(character) == 127 for character in given):
+            raise Wrong("text without control characters or line breaks")
+        return given
+
+    return Kind(read, "TEXT")
+
+
+def token() -> Kind:
+    """A text that can stand in a request: printable ASCII without white space."""
+
+    def read(given: str) -> str:
+        if not all(33 <= ord(character) <= 126 for character in given):
+            raise Wrong("printable ASCII without white space")
+        return given
+
+    return Kind(read, "TEXT")
+
+
+def whole(least: int, most: int) -> Kind:
+    """A whole number from `least` to `most`."""
+
+    def read(given: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", given) or not least <= int(given) <= most:
+            raise Wrong(f"a whole number from {least} to {most}")
+        return int(given)
+
+    return Kind(read, f"{least}..{most}")
+
+
+def flag() -> Kind:
+    """`on` or `off`."""
+
+    def read(given: str) -> bool:
+        if given not in ("on", "off"):
+            raise Wrong("on or off")
+        return given == "on"
+
+    return Kind(read, "on|off")
+
+
+def choice(*words: str, fold: Callable[[str], str] = str) -> Kind:
+    """One of the words; `fold` is applied first, where case does not matter."""
+
+    def read(given: str) -> str:
+        if fold(given) not in words:
+            raise Wrong("one of " + ", ".join(words))
+        return fold(given)
+
+    return Kind(read, "|".join(words))
+
+
+def duration(least: str, most: str) -> Kind:
+    """A time in seconds, written as 500ms, 2s or 1m."""
+    low, high = amount(least, SECONDS), amount(most, SECONDS)
+    assert low is not None
+    assert high is not None
+
+    def read(given: str) -> float:
+        found = amount(given, SECONDS)
+        if found is None:
+            raise Wrong("a number with ms, s, m or h, such as 500ms, 2s or 1m")
+        if not low <= found <= high:
+            raise Wrong(f"a time from {least} to {most}")
+        return found
+
+    return Kind(read, "TIME")
+
+
+def size(least: str, most: str) -> Kind:
+    """A number of bytes, written as 512KiB or 2MiB."""
+    low, high = amount(least, BYTES), amount(most, BYTES)
+    assert low is not None
+    assert high is not None
+
+    def read(given: str) -> int:
+        found = amount(given, BYTES)
+        if found is None or not found.is_integer():
+            raise Wrong("a number with B, KiB, MiB or GiB, such as 512KiB or 2MiB")
+        if not low <= found <= high:
+            raise Wrong(f"a size from {least} to {most}")
+        return int(found)
+
+    return Kind(read, "SIZE")
+
+
+def amount(given: str, units: dict[str, float] | dict[str, int]) -> float | None:
+    """What a number with one of these units comes to; None where the text is none."""
+    match = NUMBER.fullmatch(given)
+    unit = units.get(match[2]) if match else None
+    if match is None or unit is None:
+        return None
+    if unit == 0.001:  # dividing keeps 500ms exactly 0.5
+        return float(match[1]) / 1000
+    found = float(match[1]) * unit
+    return found if math.isfinite(found) else None
+
+
+def topic() -> Kind:
+    """A topic's name."""
+    return Kind(topic_name, "TOPIC")
+
+
+def topic_name(given: str) -> str:
+    """The name, if a broker would take it."""
+    if not TOPIC.fullmatch(given) or given in (".", ".."):
+        raise Wrong("a topic's name: up to 249 letters, digits, dots, dashes and underscores")
+    return given
+
+
+def topics() -> Kind:
+    """Topic names, comma separated; one that stands there twice counts once."""
+
+    def read(given: str) -> tuple[str, ...]:
+        try:
+            return tuple(dict.fromkeys(topic_name(name.strip()) for name in given.split(",")))
+        except Wrong as wrong:
+            raise Wrong(f"comma separated, each {wrong}") from None
+
+    return Kind(read, "TOPIC,...")
+
+
+def servers() -> Kind:
+    """host:port, comma separated, as Kafka clients take it."""
+
+    def read(given: str) -> str:
+        found = [server.strip() for server in given.split(",")]
+        for server in found:
+            match = SERVER.fullmatch(server)
+            if match is None or not 0 < int(match[2]) < 65536:
+                raise Wrong("host:port, comma separated, without a scheme, such as kafka-1:9092,kafka-2:9092")
+        return ",".join(found)
+
+    return Kind(read, "HOST:PORT,...")
+
+
+def urls() -> Kind:
+    """URLs of one service, comma separated; each may carry its own credentials."""
+
+    def read(given: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(url.strip().rstrip("/") for url in given.split(",")))
+        for url in found:
+            web_address(url, "comma separated http:// or https:// URLs without ? or #")
+        return found
+
+    return Kind(read, "URL,...")
+
+
+def base_url(last: str) -> Kind:
+    """A URL without credentials, to which requests add the path `last`."""
+
+    def read(given: str) -> str:
+        parts = web_address(given, f"one http:// or https:// URL without ? or #; requests go to {{URL}}/{last}")
+        if parts.username is not None or parts.password is not None:
+            raise Wrong("a URL without user name and password")
+        found = given.rstrip("/")
+        if found.endswith(f"/{last}"):
+            raise Wrong(f"the URL without /{last}, which requests add")
+        return found
+
+    return Kind(read, "URL")
+
+
+def web_address(given: str, allowed: str) -> SplitResult:
+    """The parts of a URL that has a host, and neither query nor fragment."""
+    try:
+        parts = urlsplit(given)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        raise Wrong(allowed) from None
+    if not fits or parts.query or parts.fragment or re.search(r"[\s?#\\]", given):
+        raise Wrong(allowed)
+    return parts
+
+
+def file() -> Kind:
+    """A file that can be read now."""
+
+    def read(given: str) -> str:
+        try:
+            with Path(given).open("rb") as opened:
+                opened.read(1)
+        except (OSError, ValueError) as failure:
+            raise Wrong(f"a file that can be read ({reason(failure)})") from None
+        return given
+
+    return Kind(read, "FILE")
+
+
+def file_or_folder() -> Kind:
+    """A file that can be read now, or a folder."""
+
+    def read(given: str) -> object:
+        return given if "\0" not in given and Path(given).is_dir() else file().read(given)
+
+    return Kind(read, "FILE")
+
+
+def folder() -> Kind:
+    """A folder that is there, or that will be made."""
+
+    def read(given: str) -> Path:
+        if "\0" in given or (Path(given).exists() and not Path(given).is_dir()):
+            raise Wrong("a folder")
+        return Path(given)
+
+    return Kind(read, "FOLDER")
+
+
+def reason(failure: Exception) -> str:
+    """Why a file cannot be read, in the words of the system."""
+    return (isinstance(failure, OSError) and failure.strerror) or "not a path"
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown."""
+    head, at, host = url.rpartition("@")
+    return f"{head.partition('://')[0]}://***@{host}" if at else url
