@@ -178,7 +178,7 @@ class DeadLetter:
     words) are text; `status` is 0 where Mixpanel was not asked; `schema` None where no frame was read.
     """
 
-    __slots__ = ("detail", "error", "exception", "reason", "record", "schema", "stage", "status", "update")
+    __slots__ = ("detail", "error", "reason", "record", "schema", "stage", "status", "update")
 
     def __init__(
         self,

@@ -324,6 +324,17 @@ class Pipeline:
             if partition.ledger.committable >= 0
         }
 
+    def settled_or_open(self) -> dict[Assignment, int]:
+        """For each partition an offset that may be committed again and again: the committable, or the first open."""
+        found: dict[Assignment, int] = {}
+        for assignment, partition in self._partitions.items():
+            offset = partition.ledger.committable
+            if offset < 0:
+                offset = partition.ledger.first_open()
+            if offset >= 0:
+                found[assignment] = offset
+        return found
+
     # What holds now, for readiness, metrics and logs.
 
     @property

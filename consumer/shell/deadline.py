@@ -50,7 +50,7 @@ class Cut:
         self._connecting = connection
 
     def using(self, connection: HTTPConnection) -> None:
-        """The request is written from here on. The connection forgets its socket before the answer is read: keep it."""
+        """The request is written from here on. The socket is kept, since the connection forgets it before the end."""
         self.sent = True
         used: socket.socket | None = connection.sock
         if used is not None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from consumer.core.delivery import Batch
+from consumer.core.delivery import NEVER, Batch
 from consumer.core.model import Assignment, DeadLetter, Record, SchemaRef
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
@@ -29,6 +29,8 @@ COMMIT_EVERY = 0.5
 WATCH_EVERY = 1.0
 # The end of a drain that belongs to dead letters and the commit; a short drain gives a fifth of itself.
 RESERVED = 2.0
+# How long the group may take to say whether it still knows us.
+VERIFY_TIMEOUT = 2.0
 
 
 class Source(Protocol):
@@ -38,13 +40,14 @@ class Source(Protocol):
     def pause(self, wanted: Mapping[Assignment, str]) -> None: ...
     def commit(self, offsets: Mapping[Assignment, int]) -> None: ...
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
+    def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
     def close(self, timeout: float) -> None: ...
 
 
 class Senders(Protocol):
     """The pool that posts; see shell/senders.py."""
 
-    def send(self, batch: object, body: bytes) -> None: ...
+    def send(self, batch: Batch, body: bytes) -> None: ...
     def close(self, timeout: float) -> None: ...
 
 
@@ -93,9 +96,11 @@ class Loop:
         watch: Watch,
         *,
         drain_timeout: float,
+        silence: float = NEVER,
         clock: Callable[[], float],
         jitter: Callable[[], float],
     ) -> None:
+        """`silence`: a loop that stood still for so many seconds asks the group before it sends anything again."""
         self.pipeline = pipeline
         self._source = source(self)
         self._senders = senders
@@ -106,7 +111,9 @@ class Loop:
         self._drain_timeout = drain_timeout
         self._clock = clock
         self._jitter = jitter
-        self._committed: dict[Assignment, int] = {}
+        self._silence = silence
+        self._alive_at = clock()
+        self._doubtful = False  # whether the group may have given our partitions to another
         self._commit_at = 0.0
         self._watch_at = 0.0
         self._more = False  # the last read was full: there is more at once
@@ -127,7 +134,8 @@ class Loop:
         """One turn: read, collect what came back, do what is due, pause, commit, tell."""
         self._read()
         self._collect(0.0)
-        self._do()
+        if not self._in_doubt():
+            self._do()
         self._pause()
         self._commit()
         self._look()
@@ -177,7 +185,6 @@ class Loop:
         now = self._clock()
         if isinstance(result, Sent):
             batch = result.batch
-            assert isinstance(batch, Batch)
             self._watch.delivered(batch, result, self.pipeline.delivered(batch, result.answer, now, self._jitter()))
         elif isinstance(result, SchemaKnown):
             self.pipeline.schema_known(result.ref, result.decoder, now)
@@ -198,6 +205,16 @@ class Loop:
         for batch in work.batches:
             self._senders.send(batch, batch.body)
 
+    def _in_doubt(self) -> bool:
+        """Whether the process stood still (stopped, frozen, swapped out), and the group has not said yet if we are in."""
+        now = self._clock()
+        self._doubtful = self._doubtful or now - self._alive_at > self._silence
+        self._alive_at = now
+        if self._doubtful:
+            log.warning("the loop stood still: the group is asked whether these partitions are still ours")
+            self._doubtful = not self._source.verify(self.pipeline.settled_or_open(), VERIFY_TIMEOUT)
+        return self._doubtful
+
     def _pause(self) -> None:
         paused = self.pipeline.paused()
         if paused != self._paused:
@@ -210,10 +227,7 @@ class Loop:
         if now < self._commit_at:
             return
         self._commit_at = now + COMMIT_EVERY
-        offsets = self.pipeline.committable()
-        if offsets != self._committed:
-            self._source.commit(offsets)
-            self._committed = offsets
+        self._source.commit(self.pipeline.committable())
 
     def _look(self) -> None:
         now = self._clock()
@@ -231,8 +245,11 @@ class Loop:
 
     def revoked(self, assignments: list[Assignment]) -> None:
         """These partitions go to another: drain, commit, forget. When this returns nothing of them is sent."""
-        self._watch.rebalanced("revoked", assignments)
-        self._drain(assignments, "revoke")
+        mine = set(self.pipeline.assignments())
+        going = [assignment for assignment in assignments if assignment in mine]  # none of them after a stop
+        if going:
+            self._watch.rebalanced("revoked", going)
+            self._drain(going, "revoke")
 
     def lost(self, assignments: list[Assignment]) -> None:
         """These partitions are another's already: forget them without a commit."""
@@ -265,6 +282,9 @@ class Loop:
         """Turn without reading until these partitions are drained; False where that did not come to an end."""
         while not self.pipeline.drained(assignments):
             now = self._clock()
+            if now - self._alive_at > self._silence:
+                return False  # asleep meanwhile: another may have these partitions already
+            self._alive_at = now
             self._do()
             idle = not self.pipeline.in_flight() and not self._dead_letters.pending()
             if now >= deadline or (idle and self.pipeline.wake_at(now) > deadline):

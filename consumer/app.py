@@ -1,0 +1,151 @@
+"""The composition root: settings become the parts of the service, and the parts a service that runs until told."""
+
+import json
+import logging
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from queue import SimpleQueue
+
+import consumer
+from consumer.core.pipeline import Limits, Pipeline
+from consumer.settings import Settings
+from consumer.shell import logs
+from consumer.shell.dead_letters import DeadLetters
+from consumer.shell.health import Health, HealthServer
+from consumer.shell.kafka_config import consumer_config, producer_config
+from consumer.shell.loop import Loop
+from consumer.shell.metrics import Metrics
+from consumer.shell.mixpanel import Mixpanel
+from consumer.shell.registry import Registry
+from consumer.shell.senders import Senders
+from consumer.shell.source import Source, SourceFailed
+from consumer.shell.watch import Watch
+
+log = logging.getLogger("consumer")
+
+READER = "group_change.avsc"
+
+
+def run(settings: Settings) -> int:
+    """Run the service until SIGTERM or SIGINT, then drain; returns the exit status."""
+    logs.start(settings.log_level, settings.log_format)
+    for warning in settings.warnings:
+        log.warning(warning)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    metrics = Metrics()
+    health = Health(time.monotonic)
+    try:
+        server = HealthServer(settings.http_port, health, metrics.exposition)
+    except OSError as failure:
+        log.error("HTTP_PORT %s cannot be had: %s", settings.http_port, failure.strerror)
+        return 1
+    log.info(
+        "starting", extra={"version": consumer.__version__, "group": settings.kafka_group_id, "port": server.port}
+    )
+    try:
+        loop = assemble(settings, metrics, health)
+        loop.run(stopping.is_set)
+    except SourceFailed as failure:
+        log.error("%s", failure)
+        return 1
+    finally:
+        server.close()
+    log.info("stopped")
+    return 0
+
+
+def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
+    """Every part of the service, connected; nothing has been read or sent yet."""
+    results: SimpleQueue[object] = SimpleQueue()
+    pipeline = Pipeline(settings.mixpanel_token, limits(settings))
+    letters = DeadLetters(
+        producer_config(settings),
+        settings.kafka_dead_letter_topic,
+        group_id=settings.kafka_group_id,
+        clock=time.monotonic,
+        advice=create_topic(settings),
+    )
+    watch = Watch(pipeline, letters, metrics, health)
+    return Loop(
+        pipeline,
+        source(settings, watch),
+        Senders(mixpanel(settings), settings.max_in_flight, results),
+        registry(settings, results),
+        letters,
+        results,
+        watch,
+        drain_timeout=settings.drain_timeout,
+        silence=session_timeout(settings) / 2,
+        clock=time.monotonic,
+        jitter=random.random,
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """The settings that the core works by."""
+    return Limits(
+        batch_updates=settings.batch_max_updates,
+        batch_bytes=settings.batch_max_bytes,
+        linger=settings.batch_linger,
+        max_in_flight=settings.max_in_flight,
+        open_records=settings.max_open_records,
+        open_bytes=settings.max_open_bytes,
+        fold=settings.fold,
+        resend_adds=settings.ambiguous_add == "resend",
+        breaker=settings.dead_letter_breaker,
+    )
+
+
+def source(settings: Settings, watch: Watch) -> Callable[[Loop], Source]:
+    """How to make the consumer for a loop."""
+
+    def made(loop: Loop) -> Source:
+        found = Source(consumer_config(settings), settings.kafka_topics, loop, clock=time.monotonic, gap=watch.gap)
+        watch.attach(found)
+        return found
+
+    return made
+
+
+def mixpanel(settings: Settings) -> Mixpanel:
+    """The endpoint."""
+    return Mixpanel(settings.mixpanel_url, timeout=settings.mixpanel_timeout, connections=settings.max_in_flight)
+
+
+def registry(settings: Settings, results: "SimpleQueue[object]") -> Registry:
+    """The schemas."""
+    user, password = settings.schema_registry_username, settings.schema_registry_password
+    return Registry(
+        settings.schema_registry_url,
+        auth=(user, password or "") if user else None,
+        token=settings.schema_registry_token,
+        ca=settings.schema_registry_ca_location,
+        cache_dir=settings.schema_cache_dir,
+        reader=reader(),
+        results=results,
+    )
+
+
+def session_timeout(settings: Settings) -> float:
+    """After how many seconds without a sign of life the group gives our partitions to others."""
+    return float(str(consumer_config(settings).get("session.timeout.ms", 45_000))) / 1000
+
+
+def reader() -> object:
+    """The event schema that every record is read as."""
+    return json.loads(files("consumer.schemas").joinpath(READER).read_text("utf-8"))
+
+
+def create_topic(settings: Settings) -> str:
+    """The command that creates the dead-letter topic."""
+    return (
+        f"kafka-topics.sh --bootstrap-server {settings.kafka_bootstrap_servers} --create"
+        f" --topic {settings.kafka_dead_letter_topic} --partitions <as many as the source topic>"
+        " --config retention.ms=-1 --config max.message.bytes=<that of the source topic + 262144>"
+    )

@@ -1,0 +1,60 @@
+"""One line for each event: JSON for machines, or text for a person at a terminal.
+
+What a line is about stands in its fields, never in its message, and no field is a payload or a secret.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """`{"time", "level", "logger", "message", ...fields}`; time in UTC with milliseconds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON."""
+        line = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **fields_of(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """`12:00:01.234 WARNING message  field=value ...`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, and the lines of an exception."""
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        line = f"{clock}.{int(record.msecs):03d} {record.levelname:<7} {record.getMessage()}"
+        fields = fields_of(record)
+        if fields:
+            line += "  " + " ".join(f"{name}={value}" for name, value in fields.items())
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """What was given as `extra`."""
+    return {name: value for name, value in vars(record).items() if name not in STANDARD}
+
+
+def start(level: str, form: str) -> None:
+    """Log to stderr: `level` as in LOG_LEVEL, `form` is `json` or `text`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("consumer").setLevel(level.upper())
+    logging.getLogger("consumer.librdkafka").setLevel(logging.WARNING)

@@ -1,0 +1,53 @@
+"""What is known of the broker and of the group: for readiness, and for one line in the log when it changes."""
+
+import logging
+
+import orjson
+from confluent_kafka import KafkaError
+
+log = logging.getLogger("consumer.source")
+
+ADVICE = {
+    KafkaError._ALL_BROKERS_DOWN: "no broker can be reached: check KAFKA_BOOTSTRAP_SERVERS and the network",
+    KafkaError._TRANSPORT: "a connection to a broker failed",
+    KafkaError._RESOLVE: "a broker's host has no address: check KAFKA_BOOTSTRAP_SERVERS",
+    KafkaError._AUTHENTICATION: "the broker refused the credentials: check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD",
+    KafkaError._SSL: "TLS failed: check KAFKA_SSL_CA_LOCATION, and that the certificate is the broker's",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic of KAFKA_TOPICS does not exist: it is read once it is created",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "no right to read a topic of KAFKA_TOPICS",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "no right to use the group KAFKA_GROUP_ID",
+}
+# Single connections come and go; the client says when all of them are gone.
+QUIET = frozenset((KafkaError._TRANSPORT, KafkaError._TIMED_OUT))
+
+
+class Membership:
+    """`joined` once the group has given an assignment, an empty one too; `broker` while any broker is connected."""
+
+    def __init__(self) -> None:
+        self.joined = False
+        self.broker = False
+        self.trouble = ""  # what was logged last; empty while all is well
+
+    def error(self, error: KafkaError) -> None:
+        """The client met an error that it goes on trying to overcome."""
+        code = error.code()
+        if code == KafkaError._ALL_BROKERS_DOWN:
+            self.broker = False
+        words = ADVICE.get(code, error.str())
+        if code in QUIET:
+            log.debug("kafka: %s", words, extra={"cause": error.name()})
+        elif words != self.trouble:
+            self.trouble = words
+            log.warning("kafka: %s", words, extra={"cause": error.name()})
+
+    def statistics(self, text: str) -> None:
+        """The client's regular report on itself."""
+        found = orjson.loads(text)
+        up = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in found["brokers"].values())
+        if up and not self.broker:
+            log.info("kafka: connected to a broker")
+        if up and self.joined and self.trouble:
+            log.info("kafka: well again", extra={"was": self.trouble})
+            self.trouble = ""
+        self.broker = up
