@@ -84,8 +84,9 @@ class Settings:
     def rows(self) -> list[Row]:
         """Every setting, then the properties of the file: as it may be shown."""
         found = [self._row(variable) for variable in VARIABLES]
-        for name, value in sorted(self.kafka_properties.items()):
-            found.append(Row(name, shown(name, value), self.kafka_properties_file, "", "librdkafka's property"))
+        for name in sorted(self.kafka_properties.keys() - SETTING_OF.keys()):
+            value = shown(name, self.kafka_properties[name])
+            found.append(Row(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
         return found
 
     def _row(self, variable: Variable) -> Row:
