@@ -1,7 +1,8 @@
 """The flood breaker: rejects in a sliding minute, against all that went through the same stage.
 
-A record is rejected before it is sent, or by Mixpanel. The two are weighed apart, each against what passed
-that stage: records still on their way to Mixpanel must not make a few bad ones among them look like a flood.
+A record is rejected before it is sent, or by Mixpanel. How many pass is measured at each of the two stages
+apart, and a record has to pass both: records still on their way to Mixpanel must not make a few bad ones among
+them look like a flood.
 """
 
 from collections import deque
@@ -9,8 +10,8 @@ from typing import Final, final
 
 WINDOW: Final = 60.0
 REJECTS: Final = 1_000
-# The stage that trips it has at least this share of the thousand.
-SHARE: Final = 500
+# With fewer answers than these, Mixpanel is taken to accept everything.
+SAMPLE: Final = 100
 
 # What is counted, each in its place of a bucket.
 ADMITTED: Final = 0  # decoded and converted
@@ -21,7 +22,7 @@ REFUSED: Final = 3  # by Mixpanel
 
 @final
 class Breaker:
-    """Open once at least 1,000 rejects in 60 s are at least half of what was decided; it never closes again.
+    """Open once at least 1,000 rejects in 60 s are at least half of what was settled; it never closes again.
 
     `ambiguous_add` is not counted by the caller: it says nothing of the records.
     """
@@ -42,13 +43,18 @@ class Breaker:
         totals[what] += count
         if not self.enabled or self.open or (what != UNREADABLE and what != REFUSED):
             return
-        unreadable = totals[UNREADABLE]
-        refused = totals[REFUSED]
-        if unreadable + refused < REJECTS:
-            return
-        flood_read = unreadable >= SHARE and unreadable >= totals[ADMITTED]
-        flood_sent = refused >= SHARE and refused >= totals[ACCEPTED]
-        self.open = flood_read or flood_sent
+        self.open = self.rejects() >= REJECTS and not self._most_pass()
+
+    def _most_pass(self) -> bool:
+        """Whether more than half of the records pass both stages."""
+        admitted, unreadable, accepted, refused = self._totals
+        read = admitted + unreadable
+        sent = accepted + refused
+        if read == 0:
+            admitted = read = 1
+        if sent < SAMPLE:
+            accepted = sent = 1
+        return 2 * admitted * accepted > read * sent
 
     def rejects(self) -> int:
         """How many rejects the last minute had."""

@@ -5,6 +5,7 @@ never sees more requests than a healthy one. Retries, probes and halves go befor
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, final
 
 from consumer.core.encode import update_json
@@ -151,24 +152,18 @@ class Delivery:
 
     def wake_at(self, now: float) -> float:
         """When `start` may have something without a new fact; in the past where it may have now."""
-        soonest = NEVER
         if now + self.expected() > self.deadline:
             return NEVER
+        soonest = NEVER
         if self.halted:
-            soonest = self._probe_at if self._probe is None else NEVER
+            if self._probe is None:
+                soonest = max(self._probe_at, min(self._free_at(self._waiting, now), self._next_at(now)))
         elif len(self.flying) < self._allowed:
             for batch in self._waiting:
                 if batch.due > now or self._free(batch):
                     soonest = min(soonest, batch.due)
             if len(self.flying) + len(self._waiting) < self._allowed:
-                oldest = self._lanes.oldest()
-                if oldest >= 0:
-                    full = self.draining or self._lanes.ready >= self._max_updates
-                    soonest = min(soonest, now if full else oldest + self._linger)
-                for batch in self._split:
-                    if self._free(batch):
-                        soonest = min(soonest, now)
-                        break
+                soonest = min(soonest, self._next_at(now))
         return soonest if soonest == NEVER else max(soonest, self._resume_at)
 
     def expected(self) -> float:
@@ -218,14 +213,31 @@ class Delivery:
         return None
 
     def _fresh(self, now: float) -> Batch | None:
-        """A new batch: full, or its oldest record has waited for the linger, or the partitions drain."""
-        oldest = self._lanes.oldest()
-        if oldest < 0:
-            return None
-        if not self.draining and self._lanes.ready < self._max_updates and now < oldest + self._linger:
+        """A new batch, if it is time for one."""
+        if now < self._fresh_at(now):
             return None
         updates, body = self._lanes.take(self._max_bytes)
         return self._batch(updates, body)
+
+    def _fresh_at(self, now: float) -> float:
+        """When there is a new batch: it is full, its oldest record has waited for the linger, or it is a drain."""
+        oldest = self._lanes.oldest()
+        if oldest < 0:
+            return NEVER
+        if self.draining or self._lanes.ready >= self._max_updates:
+            return now
+        return oldest + self._linger
+
+    def _next_at(self, now: float) -> float:
+        """When `_half` or `_fresh` has a batch."""
+        return min(self._free_at(self._split, now), self._fresh_at(now))
+
+    def _free_at(self, batches: Iterable[Batch], now: float) -> float:
+        """Now, if a group of batches has one that may go; else with the next answer."""
+        for batch in batches:
+            if self._free(batch):
+                return now
+        return NEVER
 
     def _free(self, batch: Batch) -> bool:
         """Whether no group of the batch is in another request."""
@@ -303,7 +315,7 @@ class Delivery:
         if len(batch.updates) == 1:
             self._refuse(report, batch.updates[0], status, verdict.words, TOO_LARGE)
             return report
-        self._max_bytes = max(min(self._max_bytes, len(batch.body) // 2), SMALLEST_CAP)
+        self._max_bytes = min(self._max_bytes, max(len(batch.body) // 2, SMALLEST_CAP))
         self._halve(batch, batch.updates)
         return report
 

@@ -10,8 +10,8 @@ from collections import deque
 from typing import final
 
 from consumer.core.encode import update_json
-from consumer.core.fold import Fold, restricted
-from consumer.core.model import ADD, DELETE, Assignment, Operation, Record
+from consumer.core.fold import Fold, creates, restricted
+from consumer.core.model import ADD, DELETE, UNSET, Assignment, Operation, Record
 
 
 @final
@@ -48,7 +48,18 @@ class Run:
     restricted to what the refused updates owned.
     """
 
-    __slots__ = ("assignment", "entries", "flying", "lane", "live", "refused", "rejected", "replay", "undecided")
+    __slots__ = (
+        "assignment",
+        "created",
+        "entries",
+        "flying",
+        "lane",
+        "live",
+        "refused",
+        "rejected",
+        "replay",
+        "undecided",
+    )
 
     def __init__(self, lane: Lane, assignment: Assignment, entries: list[Entry]) -> None:
         self.lane = lane
@@ -59,6 +70,7 @@ class Run:
         self.refused: list[Update] = []
         self.replay: deque[tuple[Entry, Operation]] = deque()
         self.rejected: set[int] = set()  # offsets that are dead letters already
+        self.created = False  # an update that creates a missing profile was accepted
         self.live = True
 
     def contributors(self, update: "Update") -> list[Entry]:
@@ -97,6 +109,25 @@ class Run:
             if part is not None:
                 self.replay.append((entry, part))
         self.refused = []
+
+    def plan_creation(self) -> None:
+        """Queue what an `$unset` absorbed, where it alone is left to create the profile; at most once.
+
+        After SET{bad}, SET{a}, UNSET[a] the profile exists without a property, though SET{bad} was refused.
+        """
+        if self.created or not self.rejected:
+            return
+        self.created = True
+        absorbed: set[str] = set()
+        for entry in self.entries:
+            if entry.operation.verb == UNSET:
+                absorbed.update(entry.operation.values)
+        for entry in self.entries:
+            if entry.record.offset in self.rejected:
+                continue
+            part = restricted(entry.operation, absorbed)
+            if part is not None and (self.replay or creates(part.verb)):
+                self.replay.append((entry, part))
 
 
 @final

@@ -18,6 +18,7 @@ from consumer.core.decode import Decoder, frame
 from consumer.core.delivery import ACCEPTED, AMBIGUOUS, NEVER, Batch, Decision, Delivery, Report
 from consumer.core.encode import update_json
 from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
+from consumer.core.fold import creates
 from consumer.core.lanes import Entry, Lanes, Run
 from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Record, SchemaRef
 from consumer.core.offsets import Ledger
@@ -105,7 +106,18 @@ class Delivered:
 class Partition:
     """What the pipeline keeps of one assignment."""
 
-    __slots__ = ("assignment", "blocked", "bytes", "draining", "held", "ledger", "needs", "open", "reached")
+    __slots__ = (
+        "assignment",
+        "blocked",
+        "blocked_bytes",
+        "bytes",
+        "draining",
+        "held",
+        "ledger",
+        "needs",
+        "open",
+        "reached",
+    )
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
@@ -116,6 +128,7 @@ class Partition:
         self.held: deque[Record] = deque()  # the head needs a schema that is not yet known
         self.needs: SchemaRef | None = None
         self.blocked = 0  # dead letters that could not be written so far
+        self.blocked_bytes = 0
         self.draining = False
 
 
@@ -269,6 +282,7 @@ class Pipeline:
             return
         if failed_before:
             partition.blocked -= 1
+            partition.blocked_bytes -= letter.record.size
         self._close(partition, letter.record)
         partition.ledger.settle(letter.record.offset)
         self._note_full()
@@ -279,6 +293,8 @@ class Pipeline:
         if partition is not None and letter not in self._failed:
             self._failed.add(letter)
             partition.blocked += 1
+            partition.blocked_bytes += letter.record.size
+            self._note_full()
 
     # Work.
 
@@ -361,11 +377,14 @@ class Pipeline:
 
     def room(self) -> int:
         """How many more records may be read before the limit of open records is reached."""
-        return max(0, self._limits.open_records - self.open_records())
+        return max(0, self._limits.open_records - self._counted())
 
     def open_bytes(self) -> int:
         """Their bytes."""
-        return sum(partition.bytes for partition in self._partitions.values())
+        return sum(
+            partition.bytes + sum([record.size for record in partition.held])
+            for partition in self._partitions.values()
+        )
 
     def oldest_open(self) -> float:
         """When the oldest open record was polled; -1 where nothing is open."""
@@ -473,6 +492,7 @@ class Pipeline:
             name = VERB_NAMES[update.operation.verb]
             delivered.accepted[name] = delivered.accepted.get(name, 0) + 1
             delivered.updates += 1
+            run.created = run.created or creates(update.operation.verb)
         elif decision.kind == AMBIGUOUS:
             for entry in run.adders(update):
                 delivered.ambiguous += 1
@@ -490,6 +510,8 @@ class Pipeline:
             return
         if run.refused:
             run.plan_replay()
+        if not run.replay:
+            run.plan_creation()
         if run.replay:
             self._lanes.replay(run)
         else:
@@ -524,16 +546,17 @@ class Pipeline:
     def _note_full(self) -> None:
         """At a limit reading stops, at half of it it goes on: pausing throws away what was prefetched.
 
-        Records of partitions that wait for a schema or a dead letter do not count: they stopped at once.
+        Records that wait for a schema or for the dead-letter topic do not count: their partition stopped at
+        once, and the others go on.
         """
-        records = 0
-        size = 0
-        for partition in self._partitions.values():
-            if not partition.blocked:
-                records += partition.open
-                size += partition.bytes
+        records = self._counted()
+        size = sum([partition.bytes - partition.blocked_bytes for partition in self._partitions.values()])
         share = 2 if self._full else 1
         self._full = records * share >= self._limits.open_records or size * share >= self._limits.open_bytes
+
+    def _counted(self) -> int:
+        """The open records that count against the limit."""
+        return sum([partition.open - partition.blocked for partition in self._partitions.values()])
 
     def _tracked_share(self) -> int:
         """How many offsets a partition may track: its fair share, once all of them together are too many."""

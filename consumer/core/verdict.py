@@ -21,6 +21,7 @@ import orjson
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 
 MAX_WORDS: Final = 2048
+NO_WORDS: Final = "refused without a reason"
 
 
 @final
@@ -104,8 +105,8 @@ def read(answer: Answer, sent: int) -> Verdict:
     if status == 429:
         return Again("429", False, True, answer.retry_after)
     if status == 503:
-        # 503 is not among the answers after which the outcome is unknown: the service did not take the request.
-        return Again("503", False, answer.retry_after is not None, answer.retry_after)
+        # A proxy says 503 too when the connection behind it broke: only 429 is known to have stopped the request.
+        return Again("503", True, answer.retry_after is not None, answer.retry_after)
     if status == 408 or 500 <= status < 600:
         return Again(str(status), True)
     return Halt(str(status))
@@ -134,8 +135,8 @@ def _body(answer: Answer, sent: int) -> Verdict | None:
         return Refused(refused)
     if _accepting(body, answer.status) and (count is None or count == sent):
         return Accepted()
-    if "temporary" in words.lower() and count is None and body.get("status") == 0:
-        return Again("temporary", False)
+    if "temporary" in words.lower() and not count and body.get("status") == 0:
+        return Again("temporary", count is None)
     return Opaque(words, count == 0)
 
 
@@ -148,6 +149,8 @@ def _plain(body: int, status: int) -> Verdict | None:
 
 def _theirs(body: dict[str, object]) -> bool:
     """Whether the object has the keys of a Mixpanel answer."""
+    if isinstance(body.get("code"), int) and isinstance(body.get("error"), str):
+        return True
     return "status" in body or "failed_records" in body or "num_good_events" in body or bool(body.get("errors"))
 
 
@@ -215,11 +218,17 @@ def _words(body: dict[str, object]) -> str:
     if error:
         return _as_text(error)
     detail = body.get("failed_records") or body.get("errors")
-    return _as_text(detail) if detail else "refused without a reason"
+    return _as_text(detail) if detail else NO_WORDS
 
 
 def _as_text(value: object) -> str:
-    return value[:MAX_WORDS] if isinstance(value, str) else orjson.dumps(value).decode()[:MAX_WORDS]
+    """Words of any shape as text that is not empty: the dead letter repeats them."""
+    if isinstance(value, str):
+        return value[:MAX_WORDS] or NO_WORDS
+    try:
+        return orjson.dumps(value).decode()[:MAX_WORDS]
+    except orjson.JSONEncodeError:
+        return "refused, in words that nest too deep to repeat"
 
 
 def _text(body: bytes) -> str:
