@@ -15,11 +15,9 @@ MAX_POLL_INTERVAL_MS: Final = 300_000
 # A drain ends this much before the group would give the member up, in seconds.
 ROOM: Final = 1.0
 
-# A variable with one of these is meant for us, whatever follows ...
-OURS: Final = ("KAFKA_", "SCHEMA_", "MIXPANEL_", "BATCH_", "DRAIN_", "DEAD_LETTER_", "AMBIGUOUS_", "MAX_OPEN_")
-# ... and with one of these, where it is close to a name of ours; others use them too.
-SHARED: Final = ("MAX_", "HTTP_", "LOG_", "FOLD", "DEAD_", "KAFKA", "MIXPANEL", "BATCH", "DRAIN")
-FOREIGN: Final = frozenset(("HTTP_PROXY", "HTTP_HOST", "HTTP_PROXIES", "LOG_DIR", "LOG_FILE"))
+# A variable with one of these is meant for us, whatever follows; any other one where it is nearly a name of ours.
+OURS: Final = ("KAFKA_", "SCHEMA_", "MIXPANEL_", "BATCH_", "MAX_", "DRAIN_", "DEAD_LETTER_", "AMBIGUOUS_")
+NEARLY: Final = 0.85
 SERVICE_LINK: Final = re.compile(r".+(_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 
 Values = Mapping[str, object]
@@ -153,14 +151,14 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """A warning for each variable that looks like ours and is not; one for all service links of Kubernetes."""
     links = []
     for name in sorted(environ):
-        if name in NAMES or name in FOREIGN:
+        if name in NAMES:
             continue
         if SERVICE_LINK.fullmatch(name) or environ[name].startswith(("tcp://", "udp://")):
             if name.startswith(OURS):
                 links.append(name)
             continue
-        nearest = difflib.get_close_matches(name, NAMES, 1, 0.0 if name.startswith(OURS) else 0.75)
-        if nearest and name.startswith(OURS + SHARED):
+        nearest = difflib.get_close_matches(name, NAMES, 1, 0.0 if name.startswith(OURS) else NEARLY)
+        if nearest:
             yield f"{name} is not a setting: did you mean {nearest[0]}?"
     if links:
         yield (

@@ -17,7 +17,8 @@ Examples:
   group-consumer settings --drain-timeout 40s --output json
   group-consumer settings > /dev/null && echo all is well
 
-Every option of 'run' is an option here. Secrets are never shown. Where something is wrong, all of it is named, and the exit status is 2.
+Every option of 'run' is an option here. Secrets are never shown. Where something is wrong, all of it is
+named, and the exit status is 2.
 """
 
 
