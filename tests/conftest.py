@@ -1,0 +1,124 @@
+"""Real servers for the tests: one Kafka for each process of pytest, a registry and a Mixpanel for each test."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumer.sandbox.broker import Broker
+from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.ports import free_port
+
+BROKERS = {"broker", "new_broker"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for a broker is marked as what needs one."""
+    for item in items:
+        if BROKERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.broker)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Kafka that all tests share: use topics and groups of your own, and leave it running.
+
+    What stops, freezes or configures a broker takes `new_broker`.
+    """
+    with Broker(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture
+def new_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
+    """Makes and starts brokers of this test alone: new_broker(properties={...}, security=Security(...))."""
+    brokers: list[Broker] = []
+
+    def build(**options: Any) -> Broker:
+        brokers.append(Broker(tmp_path / f"broker-{len(brokers)}", **options))
+        brokers[-1].start()
+        return brokers[-1]
+
+    yield build
+    for made in brokers:
+        made.kill()
+
+
+@pytest.fixture(scope="session")
+def _numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+@pytest.fixture
+def new_topic(broker: Broker, _numbers: Iterator[int], request: pytest.FixtureRequest) -> Callable[..., str]:
+    """Creates topics with names that no other test has: new_topic(partitions=1, config={...})."""
+
+    def create(partitions: int = 4, **options: Any) -> str:
+        name = f"{request.node.originalname[:60]}-{next(_numbers)}"
+        broker.create_topic(name, partitions, **options)
+        return name
+
+    return create
+
+
+@pytest.fixture
+def topic(new_topic: Callable[..., str]) -> str:
+    """A new topic with 4 partitions."""
+    return new_topic()
+
+
+@pytest.fixture
+def group_id(_numbers: Iterator[int], request: pytest.FixtureRequest) -> str:
+    """A consumer group that nobody was in."""
+    return f"{request.node.originalname[:60]}-group-{next(_numbers)}"
+
+
+@pytest.fixture
+def mixpanel() -> Iterator[MixpanelSandbox]:
+    """A Mixpanel that applies the updates of a request in a random order, and remembers them all."""
+    with MixpanelSandbox(free_port(), shuffle=1, ledger=True) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Files in PEM: an authority, and what it signed for a server on 127.0.0.1 and for a client."""
+
+    ca: Path
+    server_certificate: Path
+    server_key: Path
+    client_certificate: Path
+    client_key: Path
+
+
+@pytest.fixture
+def new_certificates(tmp_path: Path) -> Callable[[], Certificates]:
+    """Makes an authority with certificates; each call makes another one, which does not know the others."""
+    import trustme
+    from cryptography.hazmat.primitives import serialization as pem
+
+    made = itertools.count()
+
+    def key_of(issued: trustme.LeafCert) -> bytes:
+        """The key as PKCS#8, which is what Java reads."""
+        key = pem.load_pem_private_key(issued.private_key_pem.bytes(), None)
+        return key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+
+    def make() -> Certificates:
+        folder = tmp_path / f"certificates-{next(made)}"
+        folder.mkdir()
+        authority = trustme.CA()
+        written = {"ca.pem": authority.cert_pem.bytes()}
+        issued = {"server": authority.issue_cert("127.0.0.1", "localhost"), "client": authority.issue_cert("client")}
+        for name, leaf in issued.items():
+            written[f"{name}.pem"] = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
+            written[f"{name}.key"] = key_of(leaf)
+        for name, content in written.items():
+            (folder / name).write_bytes(content)
+        names = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")
+        return Certificates(*(folder / name for name in names))
+
+    return make
