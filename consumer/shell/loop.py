@@ -206,7 +206,7 @@ class Loop:
             self._senders.send(batch, batch.body)
 
     def _in_doubt(self) -> bool:
-        """Whether the process stood still (stopped, frozen, swapped out), and the group has not said yet if we are in."""
+        """Whether the process stood still (stopped, frozen, swapped out), and the group has not answered since."""
         now = self._clock()
         self._doubtful = self._doubtful or now - self._alive_at > self._silence
         self._alive_at = now
@@ -216,10 +216,8 @@ class Loop:
         return self._doubtful
 
     def _pause(self) -> None:
-        paused = self.pipeline.paused()
-        if paused != self._paused:
-            self._source.pause(paused)
-            self._paused = paused
+        self._paused = self.pipeline.paused()
+        self._source.pause(self._paused)
 
     def _commit(self) -> None:
         """Commit what is settled, twice a second: its age is what a crash repeats."""

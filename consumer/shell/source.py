@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.core.model import Assignment, Record
 from consumer.shell.commits import Commits
@@ -56,6 +56,7 @@ class Source:
         self._gap = gap
         self._owned = Ownership()
         self._commits = Commits(self._owned)
+        self._incremental = incremental(config)
         self._paused: set[Place] = set()
         self._fresh: list[TopicPartition] = []  # assigned since the last poll
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
@@ -86,6 +87,8 @@ class Source:
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         """Read nothing of these partitions, and go on with all others."""
+        if not wanted and not self._paused:
+            return
         places = {(assignment.topic, assignment.partition) for assignment in wanted if self._owned.of(assignment)}
         pause = [TopicPartition(*place) for place in places - self._paused]
         resume = [place for place in map(_named, self._paused - places) if self._owned.get(place)]
@@ -180,8 +183,8 @@ class Source:
             if one is not None:
                 try:
                     low, _ = self._consumer.get_watermark_offsets(place, timeout=OFFSETS_TIMEOUT)
-                    wanted = one.next if one.next >= 0 else self._committed([place])[0].offset
-                    self._consumer.seek(TopicPartition(place.topic, place.partition, low))
+                    wanted = one.next if one.next >= 0 else self._committed(place)
+                    self._restart([TopicPartition(place.topic, place.partition, low)])
                 except KafkaException as failure:
                     self.membership.error(failure.args[0])
                     return  # the client says it once: asked again at the next poll
@@ -260,20 +263,34 @@ class Source:
             self._orphans[place.topic, place.partition] = now
         assigned = {(place.topic, place.partition) for place in self._consumer.assignment()}
         mine = [place for place in due if (place.topic, place.partition) in assigned]
-        if not mine:
-            return
-        try:
-            for place in self._committed(mine):
-                offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
-                self._consumer.seek(TopicPartition(place.topic, place.partition, offset))
-        except KafkaException:
-            return  # tried again after the same time
-        log.info("partitions adopted again: the group never took them away", extra={"partitions": len(mine)})
-        self._begin(mine)
+        if mine:
+            log.info("partitions adopted again: the group never took them away", extra={"partitions": len(mine)})
+            self._restart(mine)
+            self._begin(mine)
 
-    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
-        found: list[TopicPartition] = self._consumer.committed(places, timeout=OFFSETS_TIMEOUT)
+    def _restart(self, places: list[TopicPartition]) -> None:
+        """Read each of these from the offset that it names, or from the committed one where it names none."""
+        if self._incremental:
+            self._consumer.incremental_unassign(places)
+            self._consumer.incremental_assign(places)
+        else:
+            names = {(place.topic, place.partition) for place in places}
+            every = self._consumer.position(self._consumer.assignment())
+            others = [place for place in every if (place.topic, place.partition) not in names]
+            self._consumer.assign([*others, *places])
+            self._paused.clear()
+        self._paused.difference_update((place.topic, place.partition) for place in places)
+        self._consumer.resume(places)
+
+    def _committed(self, place: TopicPartition) -> int:
+        found: int = self._consumer.committed([place], timeout=OFFSETS_TIMEOUT)[0].offset
         return found
+
+
+def incremental(config: Mapping[str, object]) -> bool:
+    """Whether the group's protocol moves single partitions; the older one takes all of them away each time."""
+    strategy = str(config.get("partition.assignment.strategy", "range,roundrobin"))
+    return config.get("group.protocol") == "consumer" or "cooperative" in strategy
 
 
 def _named(place: Place) -> TopicPartition:
