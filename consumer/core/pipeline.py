@@ -88,9 +88,9 @@ class Work:
 
 @final
 class Delivered:
-    """What one answer came to, for logs and metrics: records settled, updates accepted by operation."""
+    """What one answer came to: the records that it settled, and updates accepted by operation."""
 
-    __slots__ = ("accepted", "ambiguous", "cause", "outcome", "settled", "updates", "wait")
+    __slots__ = ("accepted", "ambiguous", "cause", "outcome", "records", "settled", "updates", "wait")
 
     def __init__(self, report: Report) -> None:
         self.outcome = report.outcome
@@ -99,6 +99,7 @@ class Delivered:
         self.accepted: dict[str, int] = {}
         self.updates = 0
         self.settled = 0
+        self.records: list[Record] = []
         self.ambiguous = 0
 
 
@@ -539,6 +540,7 @@ class Pipeline:
                 self._close(partition, entry.record)
                 ledger.settle(entry.record.offset)
                 delivered.settled += 1
+                delivered.records.append(entry.record)
         self._lanes.release(run)
 
     # The limits.
