@@ -124,7 +124,7 @@ def registry(settings: Settings, results: "SimpleQueue[object]") -> Registry:
     return Registry(
         settings.schema_registry_url,
         auth=(user, password or "") if user else None,
-        token=settings.schema_registry_token,
+        token=settings.schema_registry_token or None,
         ca=settings.schema_registry_ca_location,
         cache_dir=settings.schema_cache_dir,
         reader=reader(),
