@@ -1,0 +1,98 @@
+{{/*
+The alerts: what wakes somebody is critical, what can wait for the morning is a warning. THRESHOLD stands for the
+number that `monitoring.rules.alerts` may change. A symptom is silent while an alert that names its cause fires.
+*/}}
+{{- define "gc.series" -}}
+{{- .Values.monitoring.rules.selector | default (printf "namespace=%q,app_kubernetes_io_instance=%q" .Release.Namespace .Release.Name) -}}
+{{- end -}}
+
+{{- define "gc.alerts" -}}
+{{- $s := include "gc.series" . -}}
+{{- $causes := printf "max(group_consumer_halted{%s}) > 0 or max(group_consumer_breaker_open{%s}) > 0 or max(group_consumer_dead_letters_blocked{%s}) > 0 or sum(group_consumer_paused{%s,cause=\"schema\"}) > 0" $s $s $s $s -}}
+GroupConsumerHalted:
+  for: 2m
+  severity: critical
+  expr: max by (cause) (group_consumer_halted{ {{- $s -}} }) > 0
+  summary: Mixpanel refuses the credentials or the configuration
+  description: "Nothing is sent ({{`{{ $labels.cause }}`}}). Records wait in Kafka, and lag grows until it is mended."
+GroupConsumerBreakerOpen:
+  for: 0m
+  severity: critical
+  expr: max(group_consumer_breaker_open{ {{- $s -}} }) > 0
+  summary: A flood of rejects has paused the service
+  description: At least half of the records were refused. Look at the dead letters before anything is restarted.
+GroupConsumerDeadLetterTopicUnwritable:
+  for: 2m
+  severity: critical
+  expr: max(group_consumer_dead_letters_blocked{ {{- $s -}} }) > 0
+  summary: Dead letters cannot be written
+  description: "{{`{{ $value }}`}} dead letters wait, and their partitions with them. The topic is missing, or refuses the service."
+GroupConsumerRegistryFailing:
+  for: 5m
+  severity: critical
+  expr: sum(group_consumer_paused{ {{- $s -}},cause="schema"}) > 0
+  summary: The schema registry does not give a schema that is needed
+  description: "{{`{{ $value }}`}} partitions wait for a schema."
+GroupConsumerRetriesWithoutSuccess:
+  for: 5m
+  severity: critical
+  expr: >-
+    sum(increase(group_consumer_retries_total{ {{- $s -}} }[10m])) > 0
+    unless on () (sum(increase(group_consumer_requests_total{ {{- $s -}},outcome=~"accepted|partial"}[10m])) > 0)
+  summary: Mixpanel has accepted nothing for ten minutes
+  description: Requests fail, and are tried again. Nothing is lost; lag grows.
+GroupConsumerNoProgress:
+  for: 5m
+  severity: critical
+  expr: >-
+    count by (topic) (
+      (min by (topic, partition) (min_over_time(group_consumer_lag_records{ {{- $s -}} }[10m])) > 0)
+      unless on (topic, partition)
+      (max by (topic, partition) (max_over_time(group_consumer_committed_offset{ {{- $s -}} }[10m]))
+       - min by (topic, partition) (min_over_time(group_consumer_committed_offset{ {{- $s -}} }[10m])) > 0)
+    ) > THRESHOLD
+    unless on () ({{ $causes }})
+  threshold: 0
+  summary: Partitions with lag do not move
+  description: "{{`{{ $value }}`}} partitions of {{`{{ $labels.topic }}`}} have lag, and have committed nothing for ten minutes."
+GroupConsumerLagGrows:
+  for: 10m
+  severity: critical
+  expr: >-
+    (sum(group_consumer_lag_records{ {{- $s -}} }) / sum(rate(group_consumer_records_total{ {{- $s -}} }[10m])) > THRESHOLD
+    and deriv(sum(group_consumer_lag_records{ {{- $s -}} })[15m:1m]) > 0)
+    unless on () ({{ $causes }})
+  threshold: 600
+  summary: The service falls behind
+  description: "It would take {{`{{ $value | humanizeDuration }}`}} to read what waits, and more comes in than goes out."
+GroupConsumerRetentionGap:
+  for: 0m
+  severity: critical
+  expr: >-
+    sum((group_consumer_retention_gap_records_total{ {{- $s -}} } unless group_consumer_retention_gap_records_total{ {{- $s -}} } offset 15m)
+    or increase(group_consumer_retention_gap_records_total{ {{- $s -}} }[15m])) > 0
+  summary: Kafka has deleted records before they were read
+  description: "About {{`{{ $value | humanize }}`}} records are gone: retention is shorter than the lag was."
+GroupConsumerAbsent:
+  for: 10m
+  severity: critical
+  expr: absent(group_consumer_build_info{ {{- $s -}} })
+  summary: No pod of the service can be seen
+  description: No pod runs, or its metrics are not scraped.
+GroupConsumerDeadLetters:
+  for: 0m
+  severity: warning
+  expr: >-
+    sum by (reason) ((group_consumer_dead_letters_total{ {{- $s -}} } unless group_consumer_dead_letters_total{ {{- $s -}} } offset 15m)
+    or increase(group_consumer_dead_letters_total{ {{- $s -}} }[15m])) > THRESHOLD
+  threshold: 0
+  summary: Records were refused
+  description: "About {{`{{ $value | humanize }}`}} dead letters in a quarter of an hour: {{`{{ $labels.reason }}`}}."
+GroupConsumerLosesPartitions:
+  for: 0m
+  severity: warning
+  expr: sum(increase(group_consumer_rebalances_total{ {{- $s -}},kind="lost"}[30m])) > THRESHOLD
+  threshold: 2
+  summary: Pods lose partitions that they did not give back
+  description: "{{`{{ $value | humanize }}`}} times in half an hour the group took partitions away from a pod that it could not hear."
+{{- end -}}

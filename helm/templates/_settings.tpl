@@ -1,0 +1,39 @@
+{{/* Which value sets which variable; extraEnv may set none of them, or the chart and KEDA would not know. */}}
+{{- define "gc.valueOf" -}}
+KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers
+KAFKA_TOPICS: kafka.topics
+KAFKA_GROUP_ID: kafka.groupId
+KAFKA_DEAD_LETTER_TOPIC: kafka.deadLetterTopic
+KAFKA_SECURITY_PROTOCOL: kafka.securityProtocol
+KAFKA_SASL_MECHANISM: kafka.sasl.mechanism
+KAFKA_SASL_USERNAME: kafka.sasl.username
+KAFKA_SASL_PASSWORD: kafka.sasl.existingSecret
+KAFKA_SSL_CA_LOCATION: kafka.tls.caSecret
+KAFKA_SSL_CERTIFICATE_LOCATION: kafka.tls.clientSecret
+KAFKA_SSL_KEY_LOCATION: kafka.tls.clientSecret
+KAFKA_SSL_KEY_PASSWORD: kafka.tls.privateKeyPasswordKey
+KAFKA_PROPERTIES_FILE: kafka.properties
+SCHEMA_REGISTRY_URL: schemaRegistry.urls
+SCHEMA_REGISTRY_USERNAME: schemaRegistry.username
+SCHEMA_REGISTRY_PASSWORD: schemaRegistry.existingSecret
+SCHEMA_REGISTRY_TOKEN: schemaRegistry.tokenKey
+SCHEMA_REGISTRY_CA_LOCATION: schemaRegistry.caSecret
+SCHEMA_CACHE_DIR: schemaRegistry.cache.enabled
+MIXPANEL_TOKEN: mixpanel.existingSecret
+MIXPANEL_REGION: mixpanel.region
+MIXPANEL_URL: mixpanel.url
+MIXPANEL_TIMEOUT: mixpanel.timeout
+BATCH_MAX_UPDATES: batch.maxUpdates
+BATCH_MAX_BYTES: batch.maxBytes
+BATCH_LINGER: batch.linger
+MAX_IN_FLIGHT: mixpanel.maxInFlight
+MAX_OPEN_RECORDS: limits.openRecords
+MAX_OPEN_BYTES: limits.openBytes
+DRAIN_TIMEOUT: drainTimeout
+FOLD: fold
+AMBIGUOUS_ADD: ambiguousAdd
+DEAD_LETTER_BREAKER: deadLetterBreaker
+HTTP_PORT: httpPort
+LOG_FORMAT: log.format
+LOG_LEVEL: log.level
+{{- end -}}

@@ -1,0 +1,195 @@
+{{/*
+What a schema cannot say: values that are missing, or that contradict each other. All of it at once, each with
+the value's name. The schema has refused unknown names and wrong types before this runs.
+*/}}
+{{- define "gc.validate" -}}
+{{- $problems := list -}}
+{{- range list "gc.wrongKafka" "gc.wrongCredentials" "gc.wrongScaling" "gc.wrongPod" "gc.wrongEnv" -}}
+{{- $problems = concat $problems (include . $ | fromYamlArray) -}}
+{{- end -}}
+{{- if $problems -}}
+{{- fail (printf "\n\nThe values cannot work:\n  - %s\n" (join "\n  - " $problems)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gc.wrongKafka" -}}
+{{- $kafka := .Values.kafka -}}
+{{- $protocol := $kafka.securityProtocol | default "PLAINTEXT" -}}
+{{- if not $kafka.bootstrapServers }}
+- "kafka.bootstrapServers is required: the brokers, such as {kafka-1:9092,kafka-2:9092}"
+{{- end }}
+{{- if not .Values.schemaRegistry.urls }}
+- "schemaRegistry.urls is required: the schema registries, such as {http://schema-registry:8081}"
+{{- end }}
+{{- if has (include "gc.deadLetterTopic" .) $kafka.topics }}
+- "kafka.deadLetterTopic is {{ include "gc.deadLetterTopic" . }}, which kafka.topics names too: a dead letter would be read again"
+{{- end }}
+{{- if and $kafka.sasl.mechanism (not (hasPrefix "SASL" $protocol)) }}
+- "kafka.sasl.mechanism needs kafka.securityProtocol SASL_SSL or SASL_PLAINTEXT; it is {{ $protocol }}"
+{{- end }}
+{{- if and (hasPrefix "SASL" $protocol) (not $kafka.sasl.mechanism) }}
+- "kafka.securityProtocol {{ $protocol }} needs kafka.sasl.mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+{{- end }}
+{{- if and (not (hasSuffix "SSL" $protocol)) (or $kafka.tls.caSecret $kafka.tls.caConfigMap $kafka.tls.clientSecret) }}
+- "kafka.tls needs kafka.securityProtocol SSL or SASL_SSL; it is {{ $protocol }}"
+{{- end }}
+{{- if and $kafka.properties $kafka.propertiesSecret.name }}
+- "kafka.properties and kafka.propertiesSecret.name exclude each other: put all properties into the Secret"
+{{- end }}
+{{- $elsewhere := dict "bootstrap.servers" "kafka.bootstrapServers" "metadata.broker.list" "kafka.bootstrapServers" "group.id" "kafka.groupId"
+  "group.instance.id" "staticMembership.enabled" "security.protocol" "kafka.securityProtocol" "sasl.mechanism" "kafka.sasl.mechanism"
+  "sasl.mechanisms" "kafka.sasl.mechanism" "sasl.username" "kafka.sasl.username" "sasl.password" "kafka.sasl.existingSecret"
+  "ssl.ca.location" "kafka.tls.caSecret" "ssl.certificate.location" "kafka.tls.clientSecret" "ssl.key.location" "kafka.tls.clientSecret"
+  "ssl.key.password" "kafka.tls.privateKeyPasswordKey" "sasl.oauthbearer.client.secret" "kafka.propertiesSecret.name" }}
+{{- if .Values.staticMembership.enabled }}
+{{- $_ := set $elsewhere "session.timeout.ms" "staticMembership.sessionTimeoutMs" }}
+{{- end }}
+{{- range $name, $value := $kafka.properties }}
+{{- if hasKey $elsewhere $name }}
+- {{ printf "kafka.properties.%s: use %s" $name (get $elsewhere $name) | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "gc.wrongCredentials" -}}
+{{- $v := .Values -}}
+{{- $sasl := $v.kafka.sasl -}}
+{{- if and (not $v.mixpanel.token) (not $v.mixpanel.existingSecret) }}
+- "mixpanel.existingSecret (or for a trial mixpanel.token) is required: the project token"
+{{- end }}
+{{- if and $v.mixpanel.token $v.mixpanel.existingSecret }}
+- "mixpanel.token and mixpanel.existingSecret exclude each other"
+{{- end }}
+{{- if and $sasl.password $sasl.existingSecret }}
+- "kafka.sasl.password and kafka.sasl.existingSecret exclude each other"
+{{- end }}
+{{- if and $sasl.username $sasl.existingSecret $sasl.usernameKey }}
+- "kafka.sasl.username and kafka.sasl.usernameKey exclude each other"
+{{- end }}
+{{- if and $sasl.usernameKey (not $sasl.existingSecret) }}
+- "kafka.sasl.usernameKey needs kafka.sasl.existingSecret"
+{{- end }}
+{{- if and $sasl.mechanism (ne $sasl.mechanism "OAUTHBEARER") (not (or $sasl.username $sasl.usernameKey)) (not $v.kafka.propertiesSecret.name) }}
+- "kafka.sasl.mechanism {{ $sasl.mechanism }} needs kafka.sasl.username or kafka.sasl.usernameKey"
+{{- end }}
+{{- if and $sasl.mechanism (ne $sasl.mechanism "OAUTHBEARER") (not (or $sasl.password $sasl.existingSecret)) (not $v.kafka.propertiesSecret.name) }}
+- "kafka.sasl.mechanism {{ $sasl.mechanism }} needs kafka.sasl.existingSecret (or for a trial kafka.sasl.password)"
+{{- end }}
+{{- if and (not $sasl.mechanism) (or $sasl.username $sasl.password $sasl.existingSecret) }}
+- "kafka.sasl.username, kafka.sasl.password and kafka.sasl.existingSecret need kafka.sasl.mechanism"
+{{- end }}
+{{- range $name, $from := dict "kafka.tls" $v.kafka.tls "schemaRegistry" $v.schemaRegistry }}
+{{- if and $from.caSecret $from.caConfigMap }}
+- "{{ $name }}.caSecret and {{ $name }}.caConfigMap exclude each other"
+{{- end }}
+{{- end }}
+{{- if and $v.kafka.tls.privateKeyPasswordKey (not $v.kafka.tls.clientSecret) }}
+- "kafka.tls.privateKeyPasswordKey needs kafka.tls.clientSecret"
+{{- end }}
+{{- with $v.schemaRegistry }}
+{{- if and .existingSecret (or .password .token) }}
+- "schemaRegistry.existingSecret excludes schemaRegistry.password and schemaRegistry.token"
+{{- end }}
+{{- if and (or .token .tokenKey) (or .username .usernameKey .password) }}
+- "schemaRegistry.token and schemaRegistry.tokenKey exclude a user name and a password"
+{{- end }}
+{{- if and (or .usernameKey .tokenKey) (not .existingSecret) }}
+- "schemaRegistry.usernameKey and schemaRegistry.tokenKey need schemaRegistry.existingSecret"
+{{- end }}
+{{- if and .username .existingSecret .usernameKey }}
+- "schemaRegistry.username and schemaRegistry.usernameKey exclude each other"
+{{- end }}
+{{- if and .existingSecret (not .tokenKey) (not .username) (not .usernameKey) }}
+- "schemaRegistry.existingSecret has a password by schemaRegistry.passwordKey: name its user by schemaRegistry.username or usernameKey, or set schemaRegistry.tokenKey"
+{{- end }}
+{{- if and .password (not .username) }}
+- "schemaRegistry.password needs schemaRegistry.username"
+{{- end }}
+{{- if and .username (not (or .password .existingSecret)) }}
+- "schemaRegistry.username needs schemaRegistry.existingSecret (or for a trial schemaRegistry.password)"
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "gc.wrongScaling" -}}
+{{- $v := .Values -}}
+{{- $scale := $v.autoscaling -}}
+{{- $keda := $scale.keda -}}
+{{- if $scale.mode }}
+{{- if gt ($scale.minReplicas | int) ($scale.maxReplicas | int) }}
+- "autoscaling.minReplicas ({{ $scale.minReplicas }}) is above autoscaling.maxReplicas ({{ $scale.maxReplicas }})"
+{{- end }}
+{{- if and $scale.partitions (gt ($scale.maxReplicas | int) ($scale.partitions | int)) }}
+- "autoscaling.maxReplicas ({{ $scale.maxReplicas }}) is above autoscaling.partitions ({{ $scale.partitions }}): the pods beyond would own no partition"
+{{- end }}
+{{- if $v.staticMembership.enabled }}
+- "staticMembership.enabled and autoscaling.mode exclude each other: a static member that is scaled away keeps its partitions until its session ends"
+{{- end }}
+{{- end }}
+{{- if and $v.staticMembership.enabled (kindIs "invalid" $v.replicas) }}
+- "staticMembership.enabled needs replicas: each pod has a properties file of its own"
+{{- end }}
+{{- if eq $scale.mode "hpa" }}
+{{- if not $scale.partitions }}
+- "autoscaling.partitions is required with autoscaling.mode hpa, which cannot see how many there are"
+{{- end }}
+{{- if lt ($scale.minReplicas | int) 1 }}
+- "autoscaling.minReplicas must be at least 1 with autoscaling.mode hpa"
+{{- end }}
+{{- range $scale.hpa.metrics }}
+{{- if eq .type "Resource" }}
+{{- if not (hasKey ($v.resources.requests | default dict) .resource.name) }}
+- "autoscaling.hpa.metrics asks for {{ .resource.name }}: set resources.requests.{{ .resource.name }}"
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if eq $scale.mode "keda" }}
+{{- if and $keda.limitToPartitionsWithLag $keda.ensureEvenDistributionOfPartitions }}
+- "autoscaling.keda.limitToPartitionsWithLag and autoscaling.keda.ensureEvenDistributionOfPartitions exclude each other"
+{{- end }}
+{{- if and (eq $v.kafka.sasl.mechanism "OAUTHBEARER") (not $keda.authenticationRef) }}
+- "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism OAUTHBEARER: KEDA has parameters of its own for it"
+{{- end }}
+{{- if and $v.kafka.propertiesSecret.name (not $v.kafka.sasl.mechanism) (hasPrefix "SASL" $v.kafka.securityProtocol) (not $keda.authenticationRef) }}
+- "autoscaling.keda.authenticationRef is required where the credentials are in kafka.propertiesSecret"
+{{- end }}
+{{- if gt ($keda.fallback.replicas | int) ($scale.maxReplicas | int) }}
+- "autoscaling.keda.fallback.replicas ({{ $keda.fallback.replicas }}) is above autoscaling.maxReplicas ({{ $scale.maxReplicas }})"
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "gc.wrongPod" -}}
+{{- $v := .Values -}}
+{{- $drain := include "gc.seconds" $v.drainTimeout | int64 -}}
+{{- if not (kindIs "invalid" $v.terminationGracePeriodSeconds) }}
+{{- if lt ($v.terminationGracePeriodSeconds | int64) (add $drain 5) }}
+- "terminationGracePeriodSeconds ({{ $v.terminationGracePeriodSeconds }}) must be at least 5 above drainTimeout ({{ $v.drainTimeout }}), or a drain is cut off"
+{{- end }}
+{{- end }}
+{{- with $v.monitoring }}
+{{- if and .podMonitor.enabled .serviceMonitor.enabled }}
+- "monitoring.podMonitor.enabled and monitoring.serviceMonitor.enabled exclude each other: every sample would count twice"
+{{- end }}
+{{- $known := include "gc.alerts" $ | fromYaml }}
+{{- range $name, $_ := .rules.alerts }}
+{{- if not (hasKey $known $name) }}
+- "monitoring.rules.alerts.{{ $name }} is no alert; there are {{ keys $known | sortAlpha | join ", " }}"
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "gc.wrongEnv" -}}
+{{- $valueOf := include "gc.valueOf" . | fromYaml -}}
+{{- range $name, $value := .Values.extraEnv }}
+{{- $plain := trimSuffix "_FILE" $name }}
+{{- $value := get $valueOf $name | default (get $valueOf $plain) }}
+{{- if $value }}
+- "extraEnv.{{ $name }}: use {{ $value }}"
+{{- else if eq $name "POD_NAME" }}
+- "extraEnv.POD_NAME is the chart's own"
+{{- end }}
+{{- end }}
+{{- end -}}
