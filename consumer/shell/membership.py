@@ -17,6 +17,10 @@ ADVICE = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "no right to read a topic of KAFKA_TOPICS",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "no right to use the group KAFKA_GROUP_ID",
 }
+# What is over once any broker is connected; other trouble is, once partitions are assigned.
+CONNECTING = frozenset(
+    (KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._AUTHENTICATION, KafkaError._SSL)
+)
 # Single connections come and go; the client says when all of them are gone.
 QUIET = frozenset((KafkaError._TRANSPORT, KafkaError._TIMED_OUT))
 
@@ -27,7 +31,7 @@ class Membership:
     def __init__(self) -> None:
         self.joined = False
         self.broker = False
-        self.trouble = ""  # what was logged last; empty while all is well
+        self._trouble: KafkaError | None = None  # what was logged last; None while all is well
 
     def error(self, error: KafkaError) -> None:
         """The client met an error that it goes on trying to overcome."""
@@ -37,9 +41,15 @@ class Membership:
         words = ADVICE.get(code, error.str())
         if code in QUIET:
             log.debug("kafka: %s", words, extra={"cause": error.name()})
-        elif words != self.trouble:
-            self.trouble = words
+        elif self._trouble is None or self._trouble.code() != code:
+            self._trouble = error
             log.warning("kafka: %s", words, extra={"cause": error.name()})
+
+    def assigned(self, partitions: int) -> None:
+        """The group gave an assignment."""
+        self.joined = True
+        if partitions:
+            self._well()
 
     def statistics(self, text: str) -> None:
         """The client's regular report on itself."""
@@ -47,7 +57,11 @@ class Membership:
         up = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in found["brokers"].values())
         if up and not self.broker:
             log.info("kafka: connected to a broker")
-        if up and self.joined and self.trouble:
-            log.info("kafka: well again", extra={"was": self.trouble})
-            self.trouble = ""
+        if up and self._trouble is not None and self._trouble.code() in CONNECTING:
+            self._well()
         self.broker = up
+
+    def _well(self) -> None:
+        if self._trouble is not None:
+            log.info("kafka: well again", extra={"was": self._trouble.name()})
+            self._trouble = None

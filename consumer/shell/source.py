@@ -204,7 +204,7 @@ class Source:
     # What the client calls, from inside `poll` and `close`.
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self.membership.joined = True
+        self.membership.assigned(len(partitions))
         self._fresh.extend(partitions)
         self._begin(partitions)
 
