@@ -1,0 +1,179 @@
+"""A pipeline in a world without a clock, Kafka or HTTP: events go in, answers come, what it asks for is kept.
+
+machine = Machine(linger=0.0)
+partition = machine.assign()
+machine.read(partition, ("SET", {"a": 1}), ("UNSET", ["a"]))
+[batch] = machine.work()
+machine.answer(batch, refuse(1))
+machine.commit(partition) == 1
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import fastavro
+
+from consumer.core.decode import resolve
+from consumer.core.delivery import Batch
+from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Headers, Record
+from consumer.core.pipeline import Delivered, Limits, Pipeline
+
+TOKEN = "token"
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
+PARSED = fastavro.parse_schema(SCHEMA)
+DECODER = resolve(SCHEMA, SCHEMA)
+KNOWN = 1
+ACCEPTED = Answer(200, b'{"error":null,"errors":{},"status":1}')
+
+# ("SET", {"a": 1}), ("UNSET", ["a"]) or ("DELETE",); a third member is the group's id.
+Event: TypeAlias = tuple[Any, ...]
+
+
+def value(event: Event, schema: int = KNOWN) -> bytes:
+    """The event as Confluent's frame."""
+    operation, values, group = (*event, None, None)[:3]
+    names = values if isinstance(values, list) else []
+    datum = {
+        "event_id": "e",
+        "occurred_at": 0,
+        "project": None,
+        "group_key": "company",
+        "group_id": group or "acme",
+        "operation": operation,
+        "properties": {} if values is None or names else values,
+        "property_names": names,
+    }
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, PARSED, datum)
+    return b"\0" + schema.to_bytes(4, "big") + out.getvalue()
+
+
+def refuse(*indexes: int, status: int = 200, reason: str = "bad") -> Answer:
+    """The answer that refuses the updates at these indexes and takes all others."""
+    errors = {str(index): reason for index in indexes}
+    return Answer(status, json.dumps({"error": "some failed", "errors": errors, "status": 0}).encode())
+
+
+def opaque(count: int | None = None) -> Answer:
+    """The answer that refuses without saying what; `count` is how many it says it took."""
+    counted = {} if count is None else {"num_good_events": count}
+    return Answer(200, json.dumps({"error": "bad", "status": 0} | counted).encode())
+
+
+def sent(batch: Batch) -> list[tuple[str, str, object]]:
+    """What the body of the batch says: (group id, verb, value) of each update."""
+    found: list[tuple[str, str, object]] = []
+    for update in json.loads(batch.body):
+        assert update.pop("$token") == TOKEN
+        assert update.pop("$group_key") == "company"
+        group = update.pop("$group_id")
+        [(verb, values)] = update.items()
+        assert verb in VERB_NAMES
+        found.append((group, verb, values))
+    assert len(found) == len(batch.updates)
+    return found
+
+
+class Machine:
+    """The pipeline, with what it asked for so far; `now` goes on as the test says."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.pipeline = Pipeline(TOKEN, Limits(**({"linger": 0.0} | limits)))
+        self.pipeline.schema_known(KNOWN, DECODER, 0.0)
+        self.now = 0.0
+        self.letters: list[DeadLetter] = []  # asked for, and neither confirmed nor failed
+        self.schemas: list[object] = []
+        self._next: dict[Assignment, int] = {}
+
+    def assign(self, number: int = 0) -> Assignment:
+        """Give the pipeline one partition; the same number again is a new epoch."""
+        assignment = Assignment("changes", number)
+        self._next[assignment] = 0
+        self.pipeline.assigned([assignment])
+        return assignment
+
+    def record(
+        self, assignment: Assignment, payload: bytes | None, offset: int | None = None, headers: Headers | None = None
+    ) -> Record:
+        """A record at the next offset, or at the one given."""
+        at = self._next[assignment] if offset is None else offset
+        self._next[assignment] = at + 1
+        return Record(assignment, at, b"key", payload, headers, 0, self.now)
+
+    def read(self, assignment: Assignment, *events: Event | bytes | None, schema: int = KNOWN) -> list[Record]:
+        """Poll events, or raw values, at the next offsets of the partition."""
+        payloads = [value(event, schema) if isinstance(event, tuple) else event for event in events]
+        records = [self.record(assignment, payload) for payload in payloads]
+        self.pipeline.polled(records, self.now)
+        return records
+
+    def work(self, after: float = 0.0) -> list[Batch]:
+        """The requests to send, `after` seconds later; letters and schemas are kept."""
+        self.now += after
+        work = self.pipeline.work(self.now)
+        self.letters += work.dead_letters
+        self.schemas += work.schemas
+        return work.batches
+
+    def one(self, after: float = 0.0) -> Batch:
+        """The one request to send."""
+        [batch] = self.work(after)
+        return batch
+
+    def answer(self, batch: Batch, answer: Answer = ACCEPTED, jitter: float = 0.0) -> Delivered:
+        """The request came back."""
+        return self.pipeline.delivered(batch, answer, self.now, jitter)
+
+    def confirm(self) -> list[tuple[int, str]]:
+        """Confirm every dead letter asked for: (offset, reason) of each."""
+        letters, self.letters = self.letters, []
+        for letter in letters:
+            self.pipeline.dead_lettered(letter)
+        return [(letter.record.offset, letter.reason) for letter in letters]
+
+    def finish(self) -> list[list[tuple[str, str, object]]]:
+        """Accept and confirm until nothing is left to do; what was sent, request by request."""
+        requests = []
+        batches = self.work()
+        while batches:
+            for batch in batches:
+                requests.append(sent(batch))
+                self.answer(batch)
+            batches = self.work()
+        self.confirm()
+        return requests
+
+    def commit(self, assignment: Assignment) -> int:
+        """What may be committed of the partition; -1 for nothing."""
+        return self.pipeline.committable().get(assignment, -1)
+
+    def leftovers(self) -> list[str]:
+        """The names of what the pipeline still keeps, when nothing is open: nothing, or it grows for ever."""
+        pipeline, delivery, lanes = self.pipeline, self.pipeline._delivery, self.pipeline._lanes
+        kept: dict[str, Any] = {
+            "lanes": lanes._lanes,
+            "fresh": lanes._fresh,
+            "returned": lanes._returned,
+            "ready": lanes.ready,
+            "runs": pipeline._runs,
+            "letters": pipeline._letters,
+            "failed": pipeline._failed,
+            "schemas": pipeline._schemas,
+            "waiting": delivery._waiting,
+            "split": delivery._split,
+            "flying": delivery.flying,
+            "probe": delivery._probe,
+        }
+        for assignment, partition in pipeline._partitions.items():
+            ledger = partition.ledger
+            kept |= {
+                f"{assignment} open": partition.open,
+                f"{assignment} bytes": partition.bytes,
+                f"{assignment} blocked": partition.blocked,
+                f"{assignment} blocked bytes": partition.blocked_bytes,
+                f"{assignment} held": partition.held,
+                f"{assignment} ledger": (*ledger._open, *ledger._polled, *ledger._settled),
+            }
+        return [name for name, left in kept.items() if left]

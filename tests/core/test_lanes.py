@@ -1,0 +1,320 @@
+"""Lanes: order per group, batches of the oldest heads first, and what a revoke takes out of them."""
+
+import json
+
+from consumer.core.lanes import Entry, Lanes, Run, Update
+from consumer.core.model import ADD, SET, UNSET, Assignment, Operation, Record
+
+A = Assignment("changes", 0)
+B = Assignment("changes", 1)
+
+
+class Queue:
+    """Lanes, with records pushed in the order of their offsets."""
+
+    def __init__(self, max_updates: int = 2000, fold: bool = True) -> None:
+        self.lanes = Lanes("t", max_updates, fold)
+        self.order = 0
+
+    def push(self, group: str, verb: int = SET, assignment: Assignment = A, **values: object) -> Entry:
+        """One more record of the group."""
+        self.order += 1
+        record = Record(assignment, self.order, None, b"x" * 10, None, -1, float(self.order))
+        operation = Operation("company", group, verb, values or {"p": self.order})
+        entry = Entry(record, operation, self.order)
+        self.lanes.push(entry)
+        return entry
+
+    def take(self, max_bytes: int = 1_000_000) -> list[Update]:
+        """The updates of the next batch, as its body says them too."""
+        updates, body = self.lanes.take(max_bytes)
+        assert [update["$group_id"] for update in json.loads(body)] == groups(updates)
+        return updates
+
+
+def groups(updates: list[Update]) -> list[str]:
+    """The group of each update."""
+    return [update.operation.group_id for update in updates]
+
+
+def decide(updates: list[Update], lanes: Lanes) -> None:
+    """Every update is accepted: the runs are over."""
+    for update in updates:
+        update.run.undecided -= 1
+        if update.run.undecided == 0:
+            lanes.release(update.run)
+
+
+def test_a_batch_takes_the_oldest_heads_first():
+    """Idle lanes are drained in the order in which their heads were read."""
+    queue = Queue(max_updates=2)
+    for group in ("a", "b", "a", "c"):
+        queue.push(group)
+    assert queue.lanes.oldest() == 1.0
+    assert groups(queue.take()) == ["a", "b"]
+    assert queue.lanes.oldest() == 4.0
+    assert groups(queue.take()) == ["c"]
+    assert (queue.lanes.oldest(), queue.lanes.ready) == (-1.0, 0)
+
+
+def test_a_group_is_under_way_once():
+    """What is read of a group while its run is under way waits, and is then first again by age."""
+    queue = Queue()
+    queue.push("a")
+    first = queue.take()
+    queue.push("a")
+    queue.push("b")
+    assert queue.lanes.ready == 1
+    assert groups(queue.take()) == ["b"]
+    decide(first, queue.lanes)
+    queue.push("c")
+    assert groups(queue.take()) == ["a", "c"]
+
+
+def test_a_returned_lane_goes_before_younger_ones_and_after_older_ones():
+    """Lanes that come back keep their place by the age of their head."""
+    queue = Queue()
+    for group in ("a", "b"):
+        queue.push(group)
+    under_way = queue.take()
+    for group in ("c", "b", "d", "a", "e"):
+        queue.push(group)
+    decide(under_way, queue.lanes)
+    assert groups(queue.take()) == ["c", "b", "d", "a", "e"]
+
+
+def test_a_run_is_folded_and_its_lane_forgotten():
+    """A group's records go out together, and nothing is kept of a group that has nothing open."""
+    queue = Queue()
+    entries = [queue.push("a", p=1), queue.push("a", UNSET, q=None), queue.push("a", p=2)]
+    updates = queue.take()
+    run = updates[0].run
+    assert [update.operation.values for update in updates] == [{"p": 2}, {"q": None}]
+    assert (run.entries, run.undecided) == (entries, 2)
+    assert [update.entry for update in updates] == [None, None]
+    assert len(queue.lanes) == 1
+    decide(updates, queue.lanes)
+    assert len(queue.lanes) == 0
+
+
+def test_what_does_not_fold_waits_for_the_run_before_it():
+    """A barrier begins the next run, which starts when the one before is over."""
+    queue = Queue()
+    queue.push("a", p=1)
+    barrier = queue.push("a", ADD, p=1)
+    first = queue.take()
+    assert [update.operation.values for update in first] == [{"p": 1}]
+    assert queue.lanes.ready == 0
+    decide(first, queue.lanes)
+    [second] = queue.take()
+    assert second.entry is barrier
+
+
+def test_without_folding_every_record_is_an_update_of_its_own():
+    """`FOLD=off`: one record of a group in a request, in its own words."""
+    queue = Queue(fold=False)
+    queue.push("a")
+    queue.push("a")
+    queue.push("b")
+    first = queue.take()
+    assert groups(first) == ["a", "b"]
+    assert [update.entry is not None for update in first] == [True, True]
+    decide(first, queue.lanes)
+    assert groups(queue.take()) == ["a"]
+
+
+def test_a_run_never_mixes_partitions():
+    """Records of one group from two partitions are two runs: each settles in its own partition."""
+    queue = Queue()
+    queue.push("a")
+    queue.push("a", assignment=B)
+    first = queue.take()
+    assert [entry.record.assignment for entry in first[0].run.entries] == [A]
+    decide(first, queue.lanes)
+    [second] = queue.take()
+    assert second.run.assignment is B
+
+
+def test_a_batch_stays_within_its_bytes():
+    """The lane that would make it too large is first in the next; a single run that is larger goes alone."""
+    queue = Queue()
+    for group in ("a", "b", "c"):
+        queue.push(group, p="x" * 100)
+    first, body = queue.lanes.take(400)
+    assert groups(first) == ["a", "b"]
+    assert 300 < len(body) <= 400
+    assert queue.lanes.ready == 1
+    queue.push("d")
+    second, body = queue.lanes.take(10)
+    assert groups(second) == ["c"]
+    assert len(body) > 10
+    assert groups(queue.take()) == ["d"]
+
+
+def test_a_batch_may_have_exactly_its_bytes():
+    """The cap is on the body as sent, brackets included."""
+    queue = Queue()
+    for group in ("a", "b"):
+        queue.push(group, p="x")
+    _, body = queue.lanes.take(1_000)
+    for room, expected in ((len(body), ["a", "b"]), (len(body) - 1, ["a"])):
+        again = Queue()
+        for group in ("a", "b"):
+            again.push(group, p="x")
+        assert groups(again.take(room)) == expected
+
+
+def test_a_run_is_not_cut_by_the_number_of_updates():
+    """A run of two updates that has no room left waits whole, and is as it was."""
+    queue = Queue(max_updates=3)
+    queue.push("a", p=1)
+    queue.push("b", p=1)
+    queue.push("b", UNSET, q=None)
+    queue.push("c", p=1)
+    queue.push("c", ADD, q=1)
+    assert groups(queue.take()) == ["a", "b", "b"]
+    queue.push("c", p=2)
+    assert queue.lanes.oldest() == 4.0
+    last = queue.take()
+    assert [update.operation.values for update in last] == [{"p": 2}, {"q": 1}]
+
+
+def test_a_lane_put_back_takes_more_and_is_drained_again():
+    """A lane that was put back is idle: what is read of its group joins it in order, also after it returned."""
+    queue = Queue(max_updates=1)
+    queue.push("a")
+    queue.push("b")
+    first = queue.take()
+    queue.push("a")
+    decide(first, queue.lanes)
+    second = queue.take(max_bytes=1)
+    assert groups(second) == ["b"]
+    assert groups(queue.take()) == ["a"]
+
+
+def replayed(queue: Queue) -> Run:
+    """Two SETs of group a, folded and refused together: the run waits to be replayed."""
+    queue.push("a", p=1)
+    queue.push("a", q=1)
+    [update] = queue.take()
+    run = update.run
+    run.undecided = 0
+    run.refused.append(update)
+    run.plan_replay()
+    queue.lanes.replay(run)
+    return run
+
+
+def test_a_replay_sends_one_record_at_a_time_in_order():
+    """Each step of a replay is one update of one record; the group's later records wait for the last step."""
+    queue = Queue()
+    run = replayed(queue)
+    queue.push("a", p=3)
+    queue.push("b")
+    [first, other] = queue.take()
+    assert (first.entry, first.operation.values) == (run.entries[0], {"p": 1})
+    assert other.operation.group_id == "b"
+    run.undecided = 0
+    run.replay.popleft()
+    queue.lanes.replay(run)
+    [second] = queue.take()
+    assert (second.entry, second.operation.values) == (run.entries[1], {"q": 1})
+    assert queue.lanes.ready == 0
+
+
+def test_a_replay_put_back_is_the_same_step_again():
+    """A step that has no room left is neither lost nor done twice."""
+    queue = Queue()
+    queue.push("z")
+    under_way = queue.take()
+    queue.push("z")
+    run = replayed(queue)
+    decide(under_way, queue.lanes)
+    assert groups(queue.take(max_bytes=1)) == ["z"]
+    assert (queue.lanes.ready, run.undecided, len(run.replay)) == (1, 0, 2)
+    [step] = queue.take()
+    assert step.entry is run.entries[0]
+
+
+def test_stripping_forgets_what_waits_at_or_above_a_bound():
+    """A drain keeps what closes a gap, and returns what it forgot; lanes without anything are forgotten."""
+    queue = Queue()
+    kept = queue.push("a")
+    dropped = [queue.push("a"), queue.push("b")]
+    queue.push("c", assignment=B)
+    assert queue.lanes.strip({A: 2}) == dropped
+    assert queue.lanes.ready == 2
+    updates = queue.take()
+    assert groups(updates) == ["a", "c"]
+    assert updates[0].entry is kept
+    assert len(queue.lanes) == 2
+
+
+def test_stripping_leaves_what_is_under_way():
+    """A lane with a run in flight stays until the answer: its group must not be in two requests."""
+    queue = Queue()
+    queue.push("a")
+    under_way = queue.take()
+    queue.push("a")
+    under_way[0].run.live = False
+    queue.lanes.strip({A: -1})
+    queue.push("a", assignment=B)
+    assert queue.lanes.ready == 0
+    decide(under_way, queue.lanes)
+    [update] = queue.take()
+    assert update.run.assignment is B
+
+
+def test_stripping_ends_a_replay_between_two_steps():
+    """A revoked run that waits for its next step is over; another partition's records of the group go on."""
+    queue = Queue()
+    run = replayed(queue)
+    queue.push("a", assignment=B)
+    run.live = False
+    queue.lanes.strip({A: -1})
+    [update] = queue.take()
+    assert update.run.assignment is B
+    decide([update], queue.lanes)
+    assert len(queue.lanes) == 0
+
+
+def test_stripping_keeps_a_live_replay_in_its_place():
+    """A replay of a partition that stays goes on, and a step in flight is not queued twice."""
+    queue = Queue()
+    run = replayed(queue)
+    queue.push("b", assignment=B)
+    queue.lanes.strip({B: -1})
+    assert queue.lanes.ready == 1
+    [step] = queue.take()
+    assert step.run is run
+    queue.lanes.strip({B: -1})
+    assert queue.lanes.ready == 0
+
+
+def test_the_oldest_of_a_replay_is_its_next_record():
+    """A replay waits as long as its next record does."""
+    queue = Queue()
+    run = replayed(queue)
+    assert queue.lanes.oldest() == run.entries[0].record.polled_at
+
+
+def test_blame_falls_on_all_that_may_have_made_an_update():
+    """The contributors of a folded update are the records with one of its properties."""
+    queue = Queue()
+    first = queue.push("a", p=1, q=1)
+    second = queue.push("a", r=1)
+    third = queue.push("a", UNSET, q=None)
+    sets, unset = queue.take()
+    run = sets.run
+    assert run.contributors(sets) == [first, second]
+    assert run.contributors(unset) == [first, third]
+    assert run.contributors(Update(run, Operation("company", "a", SET, {"x": 1}), second)) == [second]
+
+
+def test_adders_are_the_contributors_that_add():
+    """Only `$add`s are ambiguous: the records of other verbs are safe to send again."""
+    queue = Queue()
+    adds = [queue.push("a", ADD, n=1), queue.push("a", ADD, n=1)]
+    queue.push("a", SET, p=1)
+    update = next(update for update in queue.take() if update.operation.verb == ADD)
+    assert update.run.adders(update) == adds
