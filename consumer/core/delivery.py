@@ -288,10 +288,11 @@ class Delivery:
     def _decide(self, report: Report, update: Update, kind: int, reason: str = "") -> None:
         """The one place where old epochs are ignored: what was revoked only frees its lane."""
         run = update.run
-        run.undecided -= 1
         if run.live:
             report.decisions.append(Decision(update, kind, reason))
-        elif run.undecided == 0:
+            return
+        run.undecided -= 1
+        if run.undecided == 0:
             self._lanes.release(run)
 
     def _refuse(self, report: Report, update: Update, status: int, words: str, reason: str) -> None:

@@ -487,6 +487,7 @@ class Pipeline:
         """One update has its verdict; when it is the last of its run, the run settles or is replayed."""
         update = decision.update
         run = update.run
+        run.undecided -= 1
         if run.replay:
             run.replay.popleft()
         if decision.kind == ACCEPTED:

@@ -1,0 +1,1 @@
+"""The real loop and the real core in a simulated world: one seed, one history."""

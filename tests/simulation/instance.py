@@ -1,0 +1,197 @@
+"""One instance of the service: the real loop and pipeline, with simulated collaborators."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.pipeline import Limits, Pipeline
+from consumer.shell.loop import Loop
+from consumer.shell.registry import SchemaFailing
+
+from .ledger import Epoch
+from .mixpanel import TAKEN, Request, Results, Senders
+from .parts import DeadLetters, Registry, Watch
+from .source import Source
+from .traffic import TOKEN, Partition
+from .world import Process, Violation
+
+if TYPE_CHECKING:
+    from .history import History
+
+# So many turns without a fact and without time going by are a loop that burns its processor.
+SPINS = 40
+# A loop that stood still for so long asks the group first.
+SILENCE = 8.0
+
+
+class Instance:
+    """Runs until it is stopped or killed; tells the oracle all that happens at its borders."""
+
+    def __init__(self, history: "History", name: str, limits: Limits, drain_timeout: float, oversleep: float) -> None:
+        world = self.world = history.world
+        self.history = history
+        self.oracle = history.oracle
+        self.name = name
+        self.limits = limits
+        self.drain_timeout = drain_timeout
+        self.oversleep = oversleep
+        self.process = Process(world, oversleep)
+        self.stopping = False
+        self.stopped = False
+        self.flying: list[Request] = []
+        self.halted = False
+        self.probe: Request | None = None
+        self.probe_after = 0.0
+        self.slow_until = 0.0
+        self.well_at = 0.0  # when an answer last was none of a fault
+        self.trouble_at = -1e9  # when one last was
+        self.busy_at = 0.0
+        self.polled_at = world.now
+        self.assigned_now = False  # within the poll that goes on
+        self.process.on_wake = self._woke
+        self._facts = 0
+        self.results = Results(world, self.process, self._taken)
+        self.registry = Registry(world, history.registries, self.results)
+        self.dead_letters = DeadLetters(world, history.letter_topic, self.process, self._lettering, self.lettered)
+        self.loop = Loop(
+            Pipeline(TOKEN, limits),
+            lambda loop: Source(world, history.broker, self, loop),
+            Senders(world, history.mixpanel, self, self.results),
+            self.registry,
+            self.dead_letters,
+            self.results,  # type: ignore[arg-type]
+            Watch(self.note if world.tracing else None),
+            drain_timeout=drain_timeout,
+            silence=SILENCE,
+            clock=lambda: world.now,
+            jitter=world.random.random,
+        )
+        self.source: Any = self.loop.source
+        self.process.start(self._run)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def note(self, what: str) -> None:
+        """A line of the trace."""
+        self.world.note(self.name, what)
+
+    def _run(self) -> None:
+        spins = 0
+        while not self.stopping:
+            before = (self.world.now, self._facts)
+            self.loop.turn()
+            self.oracle.turned(self)
+            self.process.was_frozen = False
+            spins = spins + 1 if before == (self.world.now, self._facts) else 0
+            if spins > SPINS:
+                raise Violation(f"liveness: {self} turns {SPINS} times without a fact and without waiting")
+        began = self.world.now
+        self.loop.stop()
+        took = self.world.now - began
+        if took > self.drain_timeout + 2.5 + 4 * self.oversleep:
+            raise Violation(f"drain: {self} took {took:.1f} s to stop, and DRAIN_TIMEOUT is {self.drain_timeout}")
+        self.stopped = True
+        self.process.kill()
+
+    # What the simulated collaborators tell.
+
+    def _woke(self, seconds: float) -> None:
+        if self.world.tracing:
+            self.note(f"wakes after {seconds:.3f} s")
+        if seconds > SILENCE:
+            self.oracle.woke(self)
+
+    def polled(self) -> None:
+        """The loop polls."""
+        self.polled_at = self.world.now
+        self.assigned_now = False
+
+    def read(self, records: list[Record]) -> None:
+        """The loop gets records."""
+        self._facts += len(records)
+        self.oracle.read(self, records)
+        if records and self.world.tracing:
+            self.note(f"reads {records}")
+
+    def sending(self, request: Request) -> None:
+        """The loop sends."""
+        self._facts += 1
+        self.flying.append(request)
+        if self.world.tracing:
+            updates = [
+                {key: value for key, value in update.items() if key not in ("$token", "$group_key")}
+                for update in request.updates
+            ]
+            self.note(f"request {request.number}: {updates} -> {request.told}, unknown {request.unknown}")
+        self.oracle.sending(request)
+
+    def _taken(self, item: object) -> None:
+        """The loop takes something out of its queue."""
+        self._facts += 1
+        if isinstance(item, Request):
+            self.flying.remove(item)
+            self.busy_at = self.world.now
+            if item.told != TAKEN:
+                self.trouble_at = self.world.now
+            if self.world.tracing:
+                self.note(f"answer {item.number}: {item.told} {item.accepted} {item.refused}")
+            self.oracle.told(item)
+        elif self.world.tracing and not isinstance(item, SchemaFailing):
+            self.note(f"schema: {item}")
+
+    def _lettering(self, letter: DeadLetter) -> None:
+        self._facts += 1
+        if self.world.tracing:
+            self.note(f"dead letter of {letter.record}: {letter.reason}")
+        self.oracle.lettering(self, letter)
+
+    def lettered(self, letters: list[DeadLetter]) -> None:
+        """The loop hears that letters are confirmed."""
+        for letter in letters:
+            self._facts += 1
+            self.oracle.confirmed(letter)
+
+    def committing(self, offsets: Mapping[Assignment, int]) -> None:
+        """The loop commits."""
+        if self.world.tracing:
+            self.note(f"commits {dict(offsets)}")
+        self.oracle.committing(self, offsets)
+
+    def assigned(self, assignment: Assignment, partition: Partition, start: int) -> None:
+        """The source is about to tell of a new assignment."""
+        self._facts += 1
+        self.assigned_now = True
+        if self.world.tracing:
+            self.note(f"is assigned {assignment} from {start}")
+        self.oracle.assigned(self, assignment, partition, start)
+
+    def revoked(self, assignments: list[Assignment], took: float) -> None:
+        """The revoke callback returned."""
+        self._facts += 1
+        self.busy_at = self.world.now
+        if self.world.tracing:
+            self.note(f"gave up {assignments} in {took:.3f} s")
+        self.oracle.ended(assignments, lost=False)
+        if took > self.drain_timeout + 0.2 + 4 * self.oversleep and not self.process.was_frozen:
+            raise Violation(f"drain: {self} took {took:.1f} s to give up {assignments}")
+
+    def lost(self, assignments: list[Assignment]) -> None:
+        """The loop was told that these are lost."""
+        self._facts += 1
+        if self.world.tracing:
+            self.note(f"lost {assignments}")
+        self.oracle.ended(assignments, lost=True)
+
+    # What the oracle asks.
+
+    def stands(self, epoch: Epoch) -> bool:
+        """Whether the partition waits for a schema or a dead letter, so that its records are not counted."""
+        if any(letter.record.assignment is epoch.assignment for letter in self.dead_letters.failing()):
+            return True
+        pending = self.registry.pending()
+        return bool(pending) and any(item.meant.schema in pending for item in epoch.order[epoch.settled :])
+
+    def waits(self) -> bool:
+        """Whether requests are under way, or were in trouble of late."""
+        return bool(self.flying) or self.halted or self.world.now - self.trouble_at < 70.0

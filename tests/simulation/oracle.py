@@ -1,0 +1,299 @@
+"""The promises, checked at every step, by what was read, sent, told, applied and committed.
+
+    1 contiguous commit     committing, committed
+    2 order per group       sending (`order.py`)
+    3 no array order        sending (`order.py`); requests are applied in random order
+    4 revoked partitions    sending
+    5 bounded memory        read
+    6 classes of fault      sending (halt, slow down, wait), lettering
+    7 dead letters block    committing
+    8 flood                 `flood.py`
+    9 ambiguity             applied, lettering
+
+What the end state must be is in `ending.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from consumer.core.model import Assignment, DeadLetter, Record
+
+from .ledger import Epoch, Item
+from .mixpanel import AGAIN, CAPACITY, HALT, Request
+from .order import carried, check_commute, check_order
+from .traffic import Meant, Partition
+from .world import Violation, World
+
+SLACK = 1e-6
+
+
+class Oracle:
+    """Knows everything that happened, and says where a promise was broken."""
+
+    def __init__(self, world: World, history: Any) -> None:
+        self.world = world
+        self.history = history
+        self.meant: dict[Partition, dict[int, Meant]] = {}
+        self.epochs: list[Epoch] = []
+        self.live: dict[Assignment, Epoch] = {}
+        self.letters: list[tuple[Item, DeadLetter]] = []
+        self.applications: dict[int, int] = {}  # of each record, over all epochs
+        self.absorbed: set[int] = set()  # $adds that a $delete made needless
+        self.applied_in: dict[str, list[tuple[int, int, Request]]] = {}  # group: epoch, request
+        self.unsure: set[str] = set()  # groups that a late application may have left in an older state
+        self.requests = 0
+
+    def fail(self, promise: int, words: str) -> Violation:
+        """A broken promise."""
+        return Violation(f"promise {promise}: {words}")
+
+    # Partitions and records.
+
+    def woke(self, instance: Any) -> None:
+        """The instance was frozen for so long that it must ask the group; what it lost is another's already."""
+        for epoch in self.live.values():
+            if epoch.instance is instance and self.history.broker.owners.get(epoch.partition) is not instance:
+                epoch.stale = True
+
+    def assigned(self, instance: Any, assignment: Assignment, partition: Partition, start: int) -> None:
+        """A new epoch."""
+        epoch = Epoch(len(self.epochs) + 1, instance, assignment, partition, start)
+        self.epochs.append(epoch)
+        self.live[assignment] = epoch
+
+    def ended(self, assignments: list[Assignment], lost: bool) -> None:
+        """These epochs are over: the callback returned."""
+        for assignment in assignments:
+            epoch = self.live.pop(assignment, None)
+            if epoch is not None:
+                epoch.live = False
+                epoch.lost = lost
+
+    def read(self, instance: Any, records: list[Record]) -> None:
+        """The loop is given these records."""
+        if not records:
+            return
+        if instance.assigned_now:
+            instance.assigned_now = False  # within this very poll: nobody could pause it
+        else:
+            self._check_room(instance)
+        for record in records:
+            epoch = self.live.get(record.assignment)
+            if epoch is None:
+                raise self.fail(4, f"a record of {record.assignment} was read after it was revoked")
+            epoch.read(self.meant[epoch.partition][record.timestamp])
+
+    def _check_room(self, instance: Any) -> None:
+        """There was room for more."""
+        counted = [epoch for epoch in self.live.values() if epoch.instance is instance and not instance.stands(epoch)]
+        if sum(epoch.open for epoch in counted) >= instance.limits.open_records + 1:
+            raise self.fail(5, f"{instance} reads on with {instance.limits.open_records} open records")
+        if sum(epoch.open_bytes for epoch in counted) >= instance.limits.open_bytes:
+            raise self.fail(5, f"{instance} reads on with {instance.limits.open_bytes} open bytes")
+
+    # Requests.
+
+    def sending(self, request: Request) -> None:
+        """A request starts."""
+        instance = request.sender
+        self.requests += 1
+        if len(instance.flying) > instance.limits.max_in_flight:
+            raise self.fail(6, f"{instance} has more than {instance.limits.max_in_flight} requests in flight")
+        self._check_pace(request)
+        by_group: dict[str, list[int]] = {}
+        for index, update in enumerate(request.updates):
+            by_group.setdefault(update["$group_id"], []).append(index)
+        request.covers = [[] for _ in request.updates]
+        for group, indexes in by_group.items():
+            for other in instance.flying:
+                if other is not request and any(update["$group_id"] == group for update in other.updates):
+                    raise self.fail(2, f"{group} is in two requests at once: {other.number} and {request.number}")
+            check_commute(self, request, [request.updates[index] for index in indexes])
+            epoch = self._epoch_of(instance, group, request)
+            request.epochs[group] = epoch.number
+            covered: list[Item] = []
+            for index in indexes:
+                items = carried(self, epoch, group, request.updates[index])
+                request.covers[index] = items
+                covered.extend(items)
+            check_order(self, request, epoch, group, covered)
+            for item in covered:
+                self._check_wait(item, request)
+                item.run = item.run or request
+                item.request = request
+
+    def _epoch_of(self, instance: Any, group: str, request: Request) -> Epoch:
+        partition = self.history.groups[group]
+        for epoch in self.live.values():
+            if epoch.partition == partition and epoch.instance is instance:
+                if epoch.stale:
+                    raise self.fail(
+                        4, f"request {request.number} of {epoch} starts after a sleep in which it was lost"
+                    )
+                return epoch
+        raise self.fail(4, f"request {request.number} with {group} starts, and {partition} is not {instance}'s")
+
+    def _check_pace(self, request: Request) -> None:
+        """Halted: one probe at a time, 5 s apart. Slowed down: nothing before the time."""
+        instance, now = request.sender, self.world.now
+        if now < instance.slow_until - SLACK:
+            raise self.fail(6, f"{instance} was told to wait for {instance.slow_until - now:.2f} s more, and sends")
+        if not instance.halted:
+            return
+        if instance.probe is not None and instance.probe in instance.flying:
+            raise self.fail(6, f"{instance} is halted, and sends while a probe is under way")
+        if now < instance.probe_after - SLACK:
+            raise self.fail(6, f"{instance} is halted, and probes {instance.probe_after - now:.2f} s too early")
+        instance.probe = request
+
+    def _check_wait(self, item: Item, request: Request) -> None:
+        """What failed waits for a second, unless something else went well since."""
+        last = item.request
+        if last is None or last.told != AGAIN or last.sender is not request.sender:
+            return
+        instance = request.sender
+        if self.world.now < last.told_at + 1.0 - SLACK and instance.well_at < last.told_at:
+            raise self.fail(6, f"{item} is sent again {self.world.now - last.told_at:.3f} s after a fault")
+
+    def applied(self, request: Request, indexes: list[int]) -> None:
+        """Mixpanel applied these updates of the request."""
+        for index in indexes:
+            update = request.updates[index]
+            group = update["$group_id"]
+            key = (request.epochs[group], request.number, request)
+            for other in self.applied_in.get(group, ()):
+                if other[2] is request or (other[0] <= key[0] and other[1] < key[1]):
+                    continue
+                self.unsure.add(group)
+                first = request if request.number < other[2].number else other[2]
+                if key[0] == other[0] and not first.given_up:
+                    raise self.fail(2, f"{group}: request {first.number} is applied after a later one")
+            self.applied_in.setdefault(group, []).append(key)
+            for item in request.covers[index]:
+                if "$delete" not in update:
+                    self._count(item, request)
+                elif item.meant.verb == "$add":
+                    self.absorbed.add(item.meant.number)
+
+    def _count(self, item: Item, request: Request) -> None:
+        number = item.meant.number
+        self.applications[number] = self.applications.get(number, 0) + 1
+        if item.meant.verb != "$add" or request.sender.limits.resend_adds:
+            return
+        item.epoch.adds[number] = item.epoch.adds.get(number, 0) + 1
+        if item.epoch.adds[number] > 1:
+            raise self.fail(9, f"{item} was applied {item.epoch.adds[number]} times in one epoch")
+
+    def told(self, request: Request) -> None:
+        """The loop took the answer out of its queue."""
+        instance, now = request.sender, self.world.now
+        request.told_at = now
+        if request.told == HALT:
+            if not instance.halted or request is instance.probe:
+                instance.probe_after = now + 5.0
+            instance.halted = True
+        elif request.told == CAPACITY:
+            instance.slow_until = max(instance.slow_until, now + request.wait)
+        if request.told == AGAIN:
+            if instance.halted:
+                instance.probe_after = now + 5.0
+        elif request.told not in (HALT, CAPACITY):
+            instance.halted = False
+            instance.well_at = now
+        for index in request.accepted:
+            for item in request.covers[index]:
+                self._accepted(item)
+        for index in request.refused:
+            items = request.covers[index]
+            for item in items:
+                item.again = item.again or len(items) > 1
+
+    def _accepted(self, item: Item) -> None:
+        if item.lettered:
+            return
+        item.decided = True
+        if not item.accepted:
+            item.accepted = True
+            item.epoch.settle(item, self.world.now)
+
+    # Dead letters.
+
+    def lettering(self, instance: Any, letter: DeadLetter) -> None:
+        """A dead letter is handed to its producer."""
+        epoch = self.live.get(letter.record.assignment)
+        if epoch is None:
+            raise self.fail(4, f"a dead letter of {letter.record} is produced after the revoke")
+        item = epoch.items[letter.record.timestamp]
+        if item.lettered:
+            raise self.fail(6, f"{item} becomes a second dead letter: {item.lettered}, then {letter.reason}")
+        self._check_reason(item, letter)
+        item.lettered = letter.reason
+        item.decided = True
+        if item.accepted:
+            item.accepted = False  # a part of it was; the letter decides
+            epoch.open += 1
+        self.letters.append((item, letter))
+
+    def _check_reason(self, item: Item, letter: DeadLetter) -> None:
+        """The reason is the truth, and never a fault that passes."""
+        meant, reason = item.meant, letter.reason
+        right = reason == meant.verdict
+        if meant.verdict == "late":
+            right = reason == "unknown_schema"
+        elif reason == "rejected":
+            right = meant.verdict == "bad"
+        elif reason == "too_large":
+            right = meant.size > self.history.mixpanel.limit
+        elif reason == "ambiguous_add":
+            last = item.request
+            right = meant.verb == "$add" and not epoch_resends(item) and last is not None and last.unknown
+        if not right:
+            raise self.fail(
+                6, f"{item}, {meant.verdict}, becomes a dead letter: {reason} {letter.detail} {letter.error}"
+            )
+
+    def confirmed(self, letter: DeadLetter) -> None:
+        """The loop heard that the letter is written."""
+        epoch = self.live.get(letter.record.assignment)
+        if epoch is None:
+            return
+        item = epoch.items[letter.record.timestamp]
+        if not item.confirmed:
+            item.confirmed = True
+            epoch.settle(item, self.world.now)
+
+    # Commits.
+
+    def committing(self, instance: Any, offsets: Mapping[Assignment, int]) -> None:
+        """The loop asks for this commit."""
+        for assignment, offset in offsets.items():
+            epoch = self.live.get(assignment)
+            if epoch is None:
+                raise self.fail(4, f"{assignment} is committed after it was revoked")
+            stuck = epoch.order[epoch.settled] if epoch.settled < len(epoch.order) else None
+            if offset > (stuck.meant.offset if stuck else epoch.committable):
+                raise self.fail(1, f"{epoch} commits {offset}, and {stuck or 'no more'} is not settled")
+            if offset < epoch.committed:
+                raise self.fail(1, f"{epoch} commits {offset} after {epoch.committed}")
+            epoch.committed = offset
+
+    def turned(self, instance: Any) -> None:
+        """A turn is over: what is settled is committed within a second, where nothing else is going on."""
+        now = self.world.now
+        for epoch in self.live.values():
+            if (
+                epoch.instance is not instance
+                or epoch.committed >= epoch.committable
+                or epoch.committable == epoch.start
+            ):
+                continue
+            since = max(epoch.committable_since, instance.busy_at)
+            if now - since > 1.5 + 2 * instance.oversleep and not instance.waits():
+                raise self.fail(
+                    1, f"{epoch} could commit {epoch.committable} for {now - since:.1f} s, not {epoch.committed}"
+                )
+
+
+def epoch_resends(item: Item) -> bool:
+    """Whether the instance of the record resends its $adds."""
+    return bool(item.epoch.instance.limits.resend_adds)
