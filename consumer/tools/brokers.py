@@ -1,0 +1,152 @@
+"""What the tools ask the brokers: facts, by requests that change nothing. What goes wrong is said with what to do."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+
+from consumer.settings import Settings
+from consumer.settings_properties import silent
+from consumer.shell.kafka_config import admin_config
+
+TIMEOUT: Final = 10.0
+# What the client tells of on the side, the most telling first, with what to do about it.
+ADVICE: Final = {
+    KafkaError._AUTHENTICATION: "the brokers refuse the login: check KAFKA_SASL_MECHANISM, user name and password",
+    KafkaError._SSL: "TLS fails: check KAFKA_SECURITY_PROTOCOL and the KAFKA_SSL_ settings",
+    KafkaError._RESOLVE: "a name does not resolve: check KAFKA_BOOTSTRAP_SERVERS and what the brokers advertise",
+    KafkaError._TRANSPORT: "no connection: check KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL, and the brokers",
+}
+
+
+class BrokerError(Exception):
+    """The brokers gave no answer of use. `code` is librdkafka's; the message says what to do."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Denied(BrokerError):
+    """This user may not know, or not do, this."""
+
+
+class Missing(BrokerError):
+    """There is no such topic."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic that exists. `rights` are what this user may do with it, by Kafka's names; None where unknown."""
+
+    name: str
+    partitions: int
+    rights: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A consumer group, be it there or not."""
+
+    state: str
+    members: int
+    assignor: str
+    rights: frozenset[str] | None
+
+
+class Brokers:
+    """A connection of the tools' own; `with` closes it."""
+
+    def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
+        self._told: dict[int, str] = {}
+        config: dict[str, Any] = {**admin_config(settings), "error_cb": self._hear, "logger": silent()}
+        self._admin = AdminClient(config)
+
+    def cluster(self) -> int:
+        """How many brokers there are. Raises `BrokerError` where none answers."""
+        return len(self._wait(self._admin.describe_cluster(request_timeout=self._timeout)).nodes)
+
+    def topic(self, name: str) -> Topic:
+        """The topic. Raises `Missing`, `Denied` or `BrokerError`."""
+        asked = self._admin.describe_topics(
+            TopicCollection([name]), include_authorized_operations=True, request_timeout=self._timeout
+        )
+        found = self._wait(asked[name])
+        return Topic(name, len(found.partitions), rights_of(found.authorized_operations))
+
+    def config(self, topic: str) -> Mapping[str, str]:
+        """The topic's configuration. Raises `Denied`, for one, where the user may not read it."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        found = self._wait(self._admin.describe_configs([resource], request_timeout=self._timeout)[resource])
+        return {name: entry.value for name, entry in found.items()}
+
+    def group(self, name: str) -> Group:
+        """The group; one that nobody was in yet has the state DEAD. Raises `Denied` or `BrokerError`."""
+        asked = self._admin.describe_consumer_groups(
+            [name], include_authorized_operations=True, request_timeout=self._timeout
+        )
+        found = self._wait(asked[name])
+        rights = rights_of(found.authorized_operations)
+        return Group(found.state.name, len(found.members), found.partition_assignor or "", rights)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        del self._admin
+
+    def __enter__(self) -> "Brokers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _hear(self, error: KafkaError) -> None:
+        self._told[error.code()] = error.str()
+
+    def _wait(self, future: "Future[Any]") -> Any:
+        """The answer; the client's callbacks are served meanwhile, and a refused login ends the waiting."""
+        end = time.monotonic() + self._timeout + 1.0
+        while True:
+            self._admin.poll(0)
+            try:
+                return future.result(timeout=0.05)
+            except NotYet:
+                if KafkaError._AUTHENTICATION in self._told or time.monotonic() > end:
+                    raise self._why("no answer") from None
+            except KafkaException as failure:
+                self._admin.poll(0)
+                raise self._error(failure.args[0]) from None
+
+    def _error(self, error: KafkaError) -> BrokerError:
+        """What the brokers' or the client's error means to a person."""
+        if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            return Denied("this user may not even describe it", error.code())
+        if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            return Denied("this user may not describe the cluster", error.code())
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return Missing("there is no such topic", error.code())
+        return self._why(error.str())
+
+    def _why(self, words: str) -> BrokerError:
+        """The most telling of what was heard on the side; else these words."""
+        for code, advice in ADVICE.items():
+            if code in self._told:
+                return BrokerError(f"{advice} ({brief(self._told[code])})", code)
+        return BrokerError(f"no answer from the brokers: check KAFKA_BOOTSTRAP_SERVERS ({words})")
+
+
+def rights_of(operations: Sequence[Any] | None) -> frozenset[str] | None:
+    """The names of what a user may do."""
+    return None if operations is None else frozenset(operation.name for operation in operations)
+
+
+def brief(words: str) -> str:
+    """librdkafka's words without the client's name, its thread and its timing."""
+    return words.rpartition("]: ")[2].partition(" (after ")[0].strip()
