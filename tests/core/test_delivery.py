@@ -1,0 +1,733 @@
+"""The life of a batch: when it goes, how long it waits after which answer, how it is split, what is remembered."""
+
+import json
+
+import pytest
+from machine import ACCEPTED as OK
+from machine import opaque, refuse
+
+from consumer.core.delivery import ACCEPTED, AMBIGUOUS, NEVER, REFUSED, Batch, Delivery, Report
+from consumer.core.lanes import Entry, Lanes
+from consumer.core.model import ADD, NOT_SENT, SET, UNKNOWN, UNSET, Answer, Assignment, Operation, Record
+
+A = Assignment("changes", 0)
+TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")
+DOWN = Answer(0, failure=NOT_SENT, cause="refused")
+
+
+class Sending:
+    """Lanes and delivery, with a clock that the test moves."""
+
+    def __init__(
+        self,
+        *,
+        max_updates: int = 2000,
+        max_bytes: int = 1_000_000,
+        linger: float = 0.0,
+        slots: int = 8,
+        resend: bool = True,
+        fold: bool = True,
+    ) -> None:
+        self.lanes = Lanes("t", max_updates, fold)
+        self.delivery = Delivery(self.lanes, "t", max_updates, max_bytes, linger, slots, resend)
+        self.now = 0.0
+        self.order = 0
+
+    def push(self, *groups: str, verb: int = SET, size: int = 1) -> None:
+        """One more record of each group."""
+        for group in groups:
+            self.order += 1
+            record = Record(A, self.order, None, b"x", None, -1, self.now)
+            item: object = 1 if verb == ADD else "x" * size
+            self.lanes.push(Entry(record, Operation("company", group, verb, {f"p{verb}": item}), self.order))
+
+    def start(self, after: float = 0.0) -> Batch | None:
+        """What goes now; and `wake_at` knew whether there would be anything."""
+        self.now += after
+        awake = self.delivery.wake_at(self.now) <= self.now
+        batch = self.delivery.start(self.now)
+        assert awake == (batch is not None)
+        return batch
+
+    def batch(self, after: float = 0.0) -> Batch:
+        """The batch that goes now."""
+        batch = self.start(after)
+        assert batch is not None
+        return batch
+
+    def all(self) -> list[Batch]:
+        """Everything that goes now."""
+        found = []
+        batch = self.start()
+        while batch is not None:
+            found.append(batch)
+            batch = self.start()
+        return found
+
+    def answer(self, batch: Batch, answer: Answer = OK, jitter: float = 0.0) -> Report:
+        """The batch came back; what was decided is over."""
+        report = self.delivery.answered(batch, answer, self.now, jitter)
+        for decision in report.decisions:
+            run = decision.update.run
+            run.undecided -= 1
+            if run.undecided == 0:
+                self.lanes.release(run)
+        return report
+
+    def wait(self) -> float:
+        """How long until something goes; NEVER while only an answer can change it."""
+        at = self.delivery.wake_at(self.now)
+        return at if at >= NEVER else at - self.now
+
+
+def groups(batch: Batch) -> list[str]:
+    """The group of each update, as the body says."""
+    found = [update["$group_id"] for update in json.loads(batch.body)]
+    assert found == [update.operation.group_id for update in batch.updates]
+    return found
+
+
+def kinds(report: Report) -> list[tuple[str, int]]:
+    """What was decided on which group."""
+    return [(decision.update.operation.group_id, decision.kind) for decision in report.decisions]
+
+
+# When a batch goes.
+
+
+def test_a_batch_waits_for_the_linger_of_its_oldest_record():
+    """A batch that is not full goes once its oldest record has waited."""
+    sending = Sending(linger=1.0)
+    assert sending.wait() == NEVER
+    sending.push("a")
+    assert sending.wait() == 1.0
+    sending.now = 0.5
+    sending.push("b")
+    assert sending.start() is None
+    assert groups(sending.batch(after=0.5)) == ["a", "b"]
+
+
+def test_a_full_batch_does_not_wait():
+    """As many ready groups as updates fit in a request: it goes at once, and the rest waits."""
+    sending = Sending(linger=1.0, max_updates=2)
+    sending.push("a", "b", "c")
+    assert groups(sending.batch()) == ["a", "b"]
+    assert sending.start() is None
+    assert sending.wait() == 1.0
+
+
+def test_a_drain_does_not_wait():
+    """While partitions drain nothing lingers."""
+    sending = Sending(linger=1.0)
+    sending.push("a")
+    sending.delivery.draining = True
+    assert groups(sending.batch()) == ["a"]
+
+
+def test_no_more_than_the_slots_are_in_flight():
+    """`MAX_IN_FLIGHT` requests at once; a slot is free with the answer."""
+    sending = Sending(slots=2, max_updates=1)
+    sending.push("a", "b", "c")
+    first, _ = sending.all()
+    assert sending.wait() == NEVER
+    sending.answer(first)
+    assert groups(sending.batch()) == ["c"]
+
+
+def test_batches_have_numbers_of_their_own():
+    """The number tells one batch from another in the logs, through all its attempts."""
+    sending = Sending(max_updates=1)
+    sending.push("a", "b")
+    first, second = sending.all()
+    sending.answer(first, TIMEOUT)
+    assert sending.batch(after=1.0) is first
+    assert (first.number, second.number) == (1, 2)
+
+
+def test_nothing_starts_that_cannot_finish_before_the_deadline():
+    """Recent latency says what can still finish: beyond the deadline of a drain nothing is started."""
+    sending = Sending()
+    sending.push("a", "b")
+    sending.delivery.deadline = 10.0
+    sending.answer(sending.batch(), Answer(200, b"1", seconds=3.0))
+    sending.push("a")
+    sending.now = 7.0
+    assert sending.wait() <= 0.0
+    sending.now = 7.5
+    assert sending.start() is None
+    assert sending.wait() == NEVER
+
+
+def test_only_recent_latency_counts():
+    """One slow request is forgotten after sixteen others."""
+    sending = Sending()
+    for seconds in [9.0] + [0.5] * 15:
+        sending.push("a")
+        sending.answer(sending.batch(), Answer(200, b"1", seconds=seconds))
+    assert sending.delivery.expected() == 9.0
+    sending.push("a")
+    sending.answer(sending.batch(), Answer(200, b"1", seconds=0.25))
+    assert sending.delivery.expected() == 0.5
+
+
+# What answers decide.
+
+
+def test_an_accepted_request_decides_everything():
+    """All its updates are accepted, and its groups go on."""
+    sending = Sending()
+    sending.push("a", "b")
+    report = sending.answer(sending.batch())
+    assert (report.outcome, kinds(report)) == ("accepted", [("a", ACCEPTED), ("b", ACCEPTED)])
+    assert len(sending.lanes) == 0
+
+
+def test_a_partial_answer_decides_each_by_its_index():
+    """Those at the indexes are refused in Mixpanel's words, the others accepted."""
+    sending = Sending()
+    sending.push("a", "b", "c")
+    report = sending.answer(sending.batch(), refuse(1, status=400, reason="no"))
+    assert (report.outcome, kinds(report)) == ("partial", [("a", ACCEPTED), ("b", REFUSED), ("c", ACCEPTED)])
+    refused = report.decisions[1]
+    assert (refused.reason, refused.update.status, refused.update.error) == ("rejected", 400, "no")
+
+
+# Waiting.
+
+
+@pytest.mark.parametrize("answer", [TIMEOUT, DOWN, Answer(500), Answer(408), Answer(200), Answer(503)])
+@pytest.mark.parametrize("jitter", [0.0, 0.999])
+def test_waits_double_from_one_or_two_seconds_to_thirty(answer: Answer, jitter: float):
+    """Equal jitter: half of the wait is fixed, half is chance. No attempt is the last."""
+    sending = Sending(slots=1)
+    sending.push("a")
+    batch = sending.batch()
+    for longest in (2, 4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 30):
+        report = sending.answer(batch, answer, jitter)
+        assert report.outcome == "retry"
+        assert report.wait == pytest.approx(longest / 2 * (1 + jitter))
+        assert sending.wait() == pytest.approx(report.wait)
+        assert sending.batch(after=sending.wait()) is batch
+
+
+def test_a_batch_that_waits_keeps_its_slot():
+    """A failing Mixpanel never sees more requests than a healthy one."""
+    sending = Sending(slots=2, max_updates=1)
+    sending.push("a", "b", "c")
+    first, second = sending.all()
+    sending.answer(first, TIMEOUT)
+    assert sending.start() is None
+    sending.answer(second, TIMEOUT)
+    sending.now = 0.5
+    assert sending.start() is None
+    assert {groups(batch)[0] for batch in (sending.batch(after=1.0), sending.batch())} == {"a", "b"}
+
+
+def test_one_success_ends_the_waiting_of_the_others():
+    """Mixpanel is back: whoever waited for it goes at once."""
+    sending = Sending(slots=3, max_updates=1)
+    sending.push("a", "b", "c")
+    first, second, third = sending.all()
+    for _ in range(4):
+        for batch in (first, second):
+            sending.answer(batch, Answer(502))
+        sending.now += 30.0
+        assert set(sending.all()) == {first, second}
+    for batch in (first, second):
+        sending.answer(batch, Answer(502))
+    assert sending.wait() == 15.0
+    sending.answer(third)
+    assert set(sending.all()) == {first, second}
+
+
+def test_a_batch_that_fails_alone_is_not_hurried_by_the_others():
+    """Released once and failing again, it keeps to its own times: it is what fails."""
+    sending = Sending(slots=2)
+    sending.push("bad")
+    poison = sending.batch()
+    sending.answer(poison, Answer(500))
+    sending.push("good")
+    sending.answer(sending.batch())
+    assert sending.batch() is poison
+    assert sending.answer(poison, Answer(500)).wait == 2.0
+    sending.push("good")
+    sending.answer(sending.batch())
+    assert sending.wait() == 2.0
+
+
+# Capacity.
+
+
+def test_retry_after_is_honoured_by_the_whole_project():
+    """After a 429 nothing at all is sent until Mixpanel said so; the batch keeps its slot."""
+    sending = Sending(max_updates=1)
+    sending.push("a", "b")
+    limited = sending.batch()
+    report = sending.answer(limited, Answer(429, retry_after=7.0))
+    assert (report.outcome, report.cause, report.wait) == ("retry", "429", 7.0)
+    assert sending.delivery.slowed(sending.now)
+    assert sending.wait() == 7.0
+    assert sending.start(after=6.9) is None
+    assert sending.batch(after=0.1) is limited
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.5), (0.1, 0.5), (30.0, 30.0), (1e9, 3600.0)])
+def test_a_retry_after_has_bounds(asked: float, waited: float):
+    """No busy loop for a zero, and no standstill for a date in the next century."""
+    sending = Sending()
+    sending.push("a")
+    assert sending.answer(sending.batch(), Answer(503, retry_after=asked)).wait == waited
+
+
+@pytest.mark.parametrize(("jitter", "added"), [(0.0, 1.0), (1.0, 5.0)])
+def test_without_retry_after_the_waits_are_those_of_mixpanels_page(jitter: float, added: float):
+    """2 s doubling to 60 s, and 1 to 5 s of chance."""
+    sending = Sending()
+    sending.push("a")
+    batch = sending.batch()
+    for wait in (2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0):
+        assert sending.answer(batch, Answer(429), jitter).wait == wait + added
+        assert sending.batch(after=sending.wait()) is batch
+
+
+def test_capacity_halves_the_slots_and_success_gives_them_back_one_by_one():
+    """Down to one request at a time, never to none; up again with each success, never beyond the setting."""
+    sending = Sending(max_updates=1, slots=8)
+    sending.push(*"abcdefghijklmnop")
+    flying = sending.all()
+    assert len(flying) == 8
+    for batch in flying:
+        sending.answer(batch, Answer(429, retry_after=1.0))
+    sending.now += 1.0
+    for at_once in (1, 2, 3, 4, 5, 6, 7, 8, 8):
+        flying = sending.all()
+        assert len(flying) == at_once
+        sending.answer(flying[0])
+        for batch in flying[1:]:
+            sending.delivery.flying.discard(batch)
+            for update in batch.updates:
+                update.run.flying -= 1
+            sending.delivery._waiting.append(batch)
+        sending.push(f"more{at_once}", f"again{at_once}")
+    assert not sending.delivery.slowed(sending.now)
+
+
+def test_a_success_does_not_hurry_what_waits_for_capacity():
+    """Only transient waits end early; Retry-After is kept to the end."""
+    sending = Sending(max_updates=1, slots=4)
+    sending.push("a", "b")
+    first, second = sending.all()
+    sending.answer(first, Answer(429, retry_after=9.0))
+    sending.answer(second)
+    assert sending.wait() == 9.0
+
+
+# Halts.
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 302, 418, 400])
+def test_a_halt_stops_everything_but_a_probe(status: int):
+    """Credentials or configuration: nothing is sent for 5 to 10 s, then one waiting batch asks."""
+    sending = Sending(max_updates=1)
+    sending.push("a", "b", "c")
+    first, second, third = sending.all()
+    report = sending.answer(first, Answer(status), jitter=0.5)
+    assert (report.outcome, report.cause, sending.delivery.halted) == ("halt", str(status), str(status))
+    sending.push("d")
+    sending.answer(second, Answer(status), jitter=0.9)
+    assert sending.wait() == 7.5
+    probe = sending.batch(after=7.5)
+    assert probe is first
+    assert sending.wait() == NEVER
+    sending.answer(third, Answer(status), jitter=0.0)
+    assert sending.wait() == NEVER
+    sending.answer(probe, Answer(status), jitter=0.0)
+    assert sending.wait() == 5.0
+
+
+def test_a_halt_ends_with_the_first_answer_of_mixpanel():
+    """It recovers by itself: the probe's success lets everything go at once."""
+    sending = Sending(max_updates=1)
+    sending.push("a", "b")
+    for batch in sending.all():
+        sending.answer(batch, Answer(401))
+    probe = sending.batch(after=5.0)
+    sending.answer(probe)
+    assert sending.delivery.halted == ""
+    assert len(sending.all()) == 1
+
+
+def test_a_refusal_ends_a_halt_too():
+    """A body of Mixpanel's is proof that the credentials were read."""
+    sending = Sending()
+    sending.push("a", "b")
+    sending.answer(sending.batch(), Answer(403))
+    sending.answer(sending.batch(after=5.0), refuse(0))
+    assert sending.delivery.halted == ""
+
+
+@pytest.mark.parametrize("answer", [Answer(500), TIMEOUT, Answer(429), Answer(429, retry_after=1.0)])
+def test_a_probe_that_fails_otherwise_is_followed_by_another(answer: Answer):
+    """A halted service goes on asking, whatever comes between."""
+    sending = Sending()
+    sending.push("a")
+    batch = sending.batch()
+    sending.answer(batch, Answer(401))
+    for _ in range(20):
+        assert sending.batch(after=sending.wait()) is batch
+        sending.answer(batch, answer)
+        assert sending.delivery.halted == "401"
+        assert 0.5 <= sending.wait() <= 70.0
+    sending.answer(sending.batch(after=sending.wait()))
+    assert sending.delivery.halted == ""
+
+
+def test_a_halted_service_without_work_sleeps():
+    """Once its batches were revoked there is nothing to ask with: no time is named, and new records are the probe."""
+    sending = Sending(linger=1.0)
+    sending.push("a")
+    batch = sending.batch(after=1.0)
+    sending.answer(batch, Answer(401))
+    batch.updates[0].run.live = False
+    sending.delivery.strip()
+    sending.now += 60.0
+    assert sending.wait() == NEVER
+    assert sending.start() is None
+    sending.push("b")
+    assert sending.wait() == 1.0
+    assert groups(sending.batch(after=1.0)) == ["b"]
+
+
+def test_a_success_of_another_request_ends_the_halt_while_the_probe_is_out():
+    """The probe's late answer may halt again, and is followed by the next probe."""
+    sending = Sending(max_updates=1)
+    sending.push("a", "b")
+    first, second = sending.all()
+    sending.answer(first, Answer(401))
+    probe = sending.batch(after=5.0)
+    sending.answer(second)
+    assert sending.delivery.halted == ""
+    sending.answer(probe, Answer(401))
+    assert sending.delivery.halted == "401"
+    assert sending.batch(after=5.0) is probe
+
+
+# Splitting.
+
+
+def split(sending: Sending) -> list[list[str]]:
+    """Send and accept everything; the groups of each request."""
+    found = []
+    batch = sending.start()
+    while batch is not None:
+        found.append(groups(batch))
+        sending.answer(batch)
+        batch = sending.start()
+    return found
+
+
+def test_an_opaque_answer_is_bisected_down_to_the_update_that_is_refused():
+    """Halves under the same lane locks, until one update alone is refused; all others are accepted."""
+    sending = Sending()
+    sending.push(*"abcdefgh")
+    pending = [sending.batch()]
+    refused, accepted, requests = [], [], 0
+    while pending:
+        batch = pending.pop()
+        requests += 1
+        report = sending.answer(batch, opaque() if "c" in groups(batch) else OK)
+        for group, kind in kinds(report):
+            (refused if kind == REFUSED else accepted).append(group)
+        pending += sending.all()
+    assert (refused, sorted(accepted), requests) == (["c"], list("abdefgh"), 7)
+
+
+def test_an_opaque_update_alone_is_refused_with_its_words():
+    """A single update needs no index to be placed."""
+    sending = Sending()
+    sending.push("a")
+    report = sending.answer(sending.batch(), opaque())
+    [decision] = report.decisions
+    assert (decision.kind, decision.reason, decision.update.error) == (REFUSED, "rejected", "bad")
+    assert decision.update.status == 200
+
+
+def test_halves_that_share_a_group_go_one_after_the_other():
+    """A group is in at most one request in flight, also while its batch is bisected."""
+    sending = Sending()
+    sending.push("a")
+    sending.push("a", verb=UNSET)
+    sending.answer(sending.batch(), opaque())
+    [first] = sending.all()
+    assert sending.wait() == NEVER
+    sending.answer(first)
+    [second] = sending.all()
+    assert groups(second) == ["a"]
+    assert first.updates[0].operation.verb != second.updates[0].operation.verb
+
+
+def test_halves_are_cut_between_groups():
+    """A run is cut only where there is nothing else to cut."""
+    sending = Sending()
+    sending.push("a", "b")
+    sending.push("b", verb=UNSET)
+    sending.push("c")
+    sending.answer(sending.batch(), opaque())
+    assert split(sending) in ([["a"], ["b", "b", "c"]], [["a", "b", "b"], ["c"]])
+
+
+def test_halves_go_before_new_batches():
+    """What was begun is ended first."""
+    sending = Sending(slots=1)
+    sending.push("a", "b")
+    sending.answer(sending.batch(), opaque())
+    sending.push("c")
+    assert split(sending) == [["a"], ["b"], ["c"]]
+
+
+def test_the_same_server_error_eight_times_splits_the_batch():
+    """One poisonous update cannot hold the rest, and is never refused for a 5xx."""
+    sending = Sending()
+    sending.push("good", "poison")
+    batch = sending.batch()
+    for attempt in range(7):
+        assert sending.answer(batch, Answer(500)).outcome == "retry", attempt
+        assert sending.batch(after=sending.wait()) is batch
+    assert sending.answer(batch, Answer(500)).outcome == "split"
+    first, second = sending.all()
+    assert (groups(first), groups(second)) == (["good"], ["poison"])
+    sending.answer(first)
+    for _ in range(30):
+        report = sending.answer(second, Answer(500))
+        assert (report.outcome, report.decisions) == ("retry", [])
+        assert report.wait == 15.0
+        assert sending.batch(after=sending.wait()) is second
+
+
+@pytest.mark.parametrize("other", [Answer(502), TIMEOUT, Answer(200), Answer(408)])
+def test_another_error_begins_the_count_anew(other: Answer):
+    """Only the same server error in a row is a sign of one bad update: an outage changes its face."""
+    sending = Sending()
+    sending.push("a", "b")
+    batch = sending.batch()
+    for answer in [Answer(500)] * 7 + [other] + [Answer(500)] * 7:
+        assert sending.answer(batch, answer).outcome == "retry"
+        sending.now += 60.0
+        assert sending.all() == [batch]
+
+
+def test_what_is_no_server_error_never_splits():
+    """Time-outs and refused connections are the network's."""
+    for answer in (TIMEOUT, DOWN, Answer(408), Answer(200), Answer(429)):
+        sending = Sending()
+        sending.push("a", "b")
+        batch = sending.batch()
+        for _ in range(20):
+            assert sending.answer(batch, answer).outcome == "retry"
+            assert sending.batch(after=sending.wait()) is batch
+
+
+def test_a_413_halves_and_is_remembered():
+    """Later batches stay below half of what was too large."""
+    sending = Sending()
+    sending.push(*"abcd", size=100_000)
+    batch = sending.batch()
+    assert sending.answer(batch, Answer(413)).outcome == "too_large"
+    sending.push(*"efgh", size=100_000)
+    assert split(sending) == [["a", "b"], ["c", "d"], ["e"], ["f"], ["g"], ["h"]]
+
+
+def test_a_413_never_makes_batches_smaller_than_64_kib_nor_larger_than_the_setting():
+    """A proxy with a tiny limit must not grind the service down; and a small setting is not raised."""
+    sending = Sending()
+    for _ in range(20):
+        sending.push("a", "b")
+        sending.answer(sending.batch(), Answer(413))
+        split(sending)
+    sending.push(*"abcdef", size=20_000)
+    assert split(sending) == [["a", "b", "c"], ["d", "e", "f"]]
+    small = Sending(max_bytes=500)
+    small.push("a", "b", "c", size=100)
+    small.answer(small.batch(), Answer(413))
+    split(small)
+    small.push(*"abcdef", size=100)
+    assert max(len(request) for request in split(small)) == 2
+
+
+def test_a_single_update_that_is_too_large_is_refused():
+    """It cannot be halved: the reason is its own."""
+    sending = Sending()
+    sending.push("a")
+    [decision] = sending.answer(sending.batch(), Answer(413, b"page")).decisions
+    assert (decision.kind, decision.reason) == (REFUSED, "too_large")
+    assert (decision.update.status, decision.update.error) == (413, "page")
+
+
+# `$add`.
+
+
+@pytest.mark.parametrize(
+    "answer", [TIMEOUT, Answer(200), Answer(408), Answer(500), Answer(502), Answer(503), Answer(504)]
+)
+def test_an_add_of_an_unknown_outcome_is_ambiguous_where_it_may_not_repeat(answer: Answer):
+    """`AMBIGUOUS_ADD=dead-letter`: the `$add` leaves the batch, the rest goes again."""
+    sending = Sending(resend=False)
+    sending.push("a", "c")
+    sending.push("b", verb=ADD)
+    batch = sending.batch()
+    report = sending.answer(batch, answer)
+    assert kinds(report) == [("b", AMBIGUOUS)]
+    assert groups(sending.batch(after=2.0)) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "answer", [DOWN, Answer(429), Answer(401), Answer(200, b'{"status":0,"error":"temporary","num_good_events":0}')]
+)
+def test_an_add_known_not_to_be_applied_goes_again(answer: Answer):
+    """Refused connections, 429, a halt, and an answer that says so: nothing is ambiguous in them."""
+    sending = Sending(resend=False)
+    sending.push("a")
+    sending.push("b", verb=ADD)
+    batch = sending.batch()
+    assert sending.answer(batch, answer).decisions == []
+    assert groups(sending.batch(after=60.0)) == ["a", "b"]
+
+
+def test_an_add_is_sent_again_where_it_may_repeat():
+    """`AMBIGUOUS_ADD=resend`: at least once, in the same batch."""
+    sending = Sending()
+    sending.push("a")
+    sending.push("b", verb=ADD)
+    batch = sending.batch()
+    assert sending.answer(batch, TIMEOUT).decisions == []
+    assert groups(sending.batch(after=2.0)) == ["a", "b"]
+
+
+def test_a_batch_of_ambiguous_adds_alone_gives_its_slot_back():
+    """Nothing is left to send, so nothing waits."""
+    sending = Sending(resend=False, slots=1)
+    sending.push("b", verb=ADD)
+    sending.answer(sending.batch(), TIMEOUT)
+    assert sending.wait() == NEVER
+    assert sending.delivery.pending() == []
+    sending.push("a")
+    assert sending.start() is not None
+
+
+def test_after_an_opaque_answer_each_add_goes_at_most_once_more_and_alone():
+    """Nobody knows whether it was applied: it leaves the halves, so that bisecting does not repeat it."""
+    sending = Sending()
+    sending.push("a", "b")
+    sending.push("m", "n", verb=ADD)
+    sending.answer(sending.batch(), opaque())
+    sent = dict.fromkeys("abmn", 0)
+    batch = sending.start()
+    while batch is not None:
+        names = groups(batch)
+        for group in names:
+            sent[group] += 1
+        assert len(names) == 1 or not {"m", "n"} & set(names)
+        sending.answer(batch, opaque())
+        batch = sending.start()
+    assert (sent["m"], sent["n"]) == (1, 1)
+
+
+def test_after_an_opaque_answer_an_add_that_may_not_repeat_is_ambiguous():
+    """Unless the count says that none was applied: then it is bisected with the others."""
+    for answer, expected in ((opaque(), ["m"]), (opaque(1), ["m"]), (opaque(0), [])):
+        sending = Sending(resend=False)
+        sending.push("a", "b")
+        sending.push("m", verb=ADD)
+        report = sending.answer(sending.batch(), answer)
+        assert [group for group, kind in kinds(report) if kind == AMBIGUOUS] == expected
+        left = ["a", "b", "m"] if not expected else ["a", "b"]
+        assert sorted(group for request in split(sending) for group in request) == left
+
+
+def test_an_opaque_batch_of_adds_that_none_was_applied_of_is_halved():
+    """A count of zero makes it safe to bisect `$add`s like anything else."""
+    sending = Sending()
+    sending.push(*"mnop", verb=ADD)
+    sending.answer(sending.batch(), opaque(0))
+    assert split(sending) == [["m", "n"], ["o", "p"]]
+
+
+# Revoked partitions.
+
+
+def revoke(sending: Sending, *groups: str) -> None:
+    """The runs of these groups belong to a partition that went away."""
+    for batch in [*sending.delivery.flying, *sending.delivery.pending()]:
+        for update in batch.updates:
+            if update.operation.group_id in groups:
+                update.run.live = False
+    sending.delivery.strip()
+
+
+@pytest.mark.parametrize("answer", [TIMEOUT, Answer(429), Answer(401)])
+def test_a_waiting_batch_is_stripped_of_what_was_revoked(answer: Answer):
+    """It goes again without it, after the same wait; its groups are free."""
+    sending = Sending()
+    sending.push("a", "b", "c")
+    batch = sending.batch()
+    sending.answer(batch, answer)
+    before = sending.wait()
+    revoke(sending, "b")
+    assert sending.wait() == before
+    assert len(sending.lanes) == 2
+    assert groups(sending.batch(after=before)) == ["a", "c"]
+
+
+def test_a_waiting_batch_of_which_all_was_revoked_is_gone():
+    """An empty request is never sent, and its slot is free."""
+    sending = Sending(slots=1)
+    sending.push("a", "b")
+    sending.answer(sending.batch(), TIMEOUT)
+    revoke(sending, "a", "b")
+    assert (sending.delivery.pending(), len(sending.lanes), sending.wait()) == ([], 0, NEVER)
+
+
+def test_halves_are_stripped_of_what_was_revoked():
+    """The same for what waits for a slot."""
+    sending = Sending()
+    sending.push(*"abcd")
+    sending.answer(sending.batch(), opaque())
+    revoke(sending, "a", "c", "d")
+    assert split(sending) == [["b"]]
+    assert len(sending.lanes) == 0
+
+
+@pytest.mark.parametrize("answer", [OK, refuse(0), opaque(), TIMEOUT, Answer(413), Answer(401), Answer(429)])
+def test_a_late_answer_only_frees_the_groups(answer: Answer):
+    """Old epochs are ignored whatever came back: nothing is decided, nothing is sent again."""
+    sending = Sending(resend=False)
+    sending.push("a", "b")
+    sending.push("m", verb=ADD)
+    batch = sending.batch()
+    revoke(sending, "a", "b", "m")
+    assert len(sending.lanes) == 3
+    report = sending.answer(batch, answer)
+    assert report.decisions == []
+    assert (sending.delivery.pending(), len(sending.lanes)) == ([], 0)
+
+
+def test_a_late_answer_decides_the_living_part():
+    """A batch of two partitions of which one was revoked in flight: the other's updates are decided."""
+    sending = Sending()
+    sending.push("a", "b", "c")
+    batch = sending.batch()
+    revoke(sending, "b")
+    assert kinds(sending.answer(batch, refuse(2))) == [("a", ACCEPTED), ("c", REFUSED)]
+
+
+def test_a_run_cut_in_two_and_revoked_is_freed_with_its_last_answer():
+    """One update in flight and one that waits: the group stays locked until the answer, and no longer."""
+    sending = Sending()
+    sending.push("a")
+    sending.push("a", verb=UNSET)
+    sending.answer(sending.batch(), opaque())
+    flying = sending.batch()
+    revoke(sending, "a")
+    assert len(sending.lanes) == 1
+    sending.answer(flying)
+    assert len(sending.lanes) == 0
