@@ -131,14 +131,13 @@ class Page:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
-    def until(self, expression: str) -> Any:
+    def until(self, expression: str) -> None:
         """Wait until an expression is true. Raises AssertionError when that takes too long."""
         deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
             with suppress(RuntimeError):  # the page is between two documents
-                value = self.js(expression)
-                if value:
-                    return value
+                if self.js(f"Boolean({expression})"):  # an element comes back as {}, which is false in Python
+                    return
             time.sleep(0.02)
         raise AssertionError(f"never true: {expression}\n{self.js('document.body.innerText')}")
 
@@ -160,11 +159,8 @@ class Page:
     def complaints(self) -> list[str]:
         """Every exception, console error and violation of the content policy so far."""
         self.js("0")
-        found = []
-        for event in self._browser.events:
-            if event.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"):
-                found.append(json.dumps(event["params"]))
-        return found
+        loud = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
+        return [json.dumps(event["params"]) for event in self._browser.events if event.get("method") in loud]
 
     def close(self) -> None:
         """Close the tab."""

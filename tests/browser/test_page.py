@@ -36,7 +36,7 @@ SERVICE = {
 
 def text(selector):
     """What a person reads in an element."""
-    return f"document.querySelector({selector!r})?.innerText ?? ''"
+    return f"(document.querySelector({selector!r})?.innerText ?? '')"
 
 
 def post(sandbox, *updates):
@@ -114,8 +114,14 @@ def test_faults_by_a_click(sandbox, page):
     page.until(f"{text('#faults li')}.includes('struck 1')")
 
     page.js("document.querySelector('#faults [aria-expanded]').click()")
-    page.js("const box = document.querySelector('#faults form input'); box.value = 429; box.form.requestSubmit();"
-            "box.dispatchEvent(new Event('change', { bubbles: true }))")  # fmt: skip
+    page.js(
+        """(() => {
+            const box = document.querySelector("#faults form input");
+            box.value = 429;
+            box.form.requestSubmit();
+            box.dispatchEvent(new Event("change", { bubbles: true }));
+        })()"""
+    )
     wait_for(lambda: sandbox.faults.as_json()[0]["status"] == 429)
 
     page.js(f"{switch}.click()")
@@ -237,6 +243,7 @@ def test_a_service_that_does_not_answer(sandbox, page):
     post(sandbox, {"$group_id": "acme", "$set": {"n": 1}})
 
     page.until(f"{text('#profiles ul')}.includes('acme')")
+    page.until(f"{text('#link')} === 'live, but without service'")
 
 
 def test_an_action_that_fails(sandbox, page):
@@ -252,15 +259,18 @@ def test_an_action_that_fails(sandbox, page):
     page.js("document.querySelector('#actions button').click()")
 
     page.until(f"{text('#said')} === 'there is no second instance'")
-    page.until("!document.querySelector('#actions button').disabled")
+    page.until("document.querySelector('#actions button').ariaDisabled === 'false'")
 
 
 def test_the_plot_is_drawn(sandbox, page):
     """The plots have a line, and say in words what it shows."""
     sandbox.provide("service", lambda: SERVICE)
     page.open(sandbox.url)
-    drawn = "(id) => { const c = document.getElementById(id); return c.getContext('2d')" \
-            ".getImageData(0, 0, c.width, c.height).data.some((byte) => byte > 0) }"  # fmt: skip
+    drawn = """(id) => {
+        const canvas = document.getElementById(id);
+        const picture = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return picture.data.some((byte) => byte > 0);
+    }"""
     page.until(f"({drawn})('plot-throughput') && ({drawn})('plot-lag')")
     post(sandbox, *[{"$group_id": str(n), "$set": {"n": 1}} for n in range(100)])
 

@@ -14,6 +14,7 @@ const lag = new Plot(byId("plot-lag"), "Lag in records");
 const faults = new Faults(byId("faults"), change);
 let paused = false;
 let version = 0;
+const last = {}; // what each provider said when it last answered
 let before = null; // [seconds, updates] of the last turn
 
 async function ask(path) {
@@ -27,7 +28,8 @@ async function change(method, path, body) {
   try {
     const answer = await fetch(path, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(60_000) });
     const said = await answer.json();
-    say(answer.ok ? (said.said ?? "") : said.error, !answer.ok);
+    if (!answer.ok) say(said.error, true);
+    else if (said.said || byId("said").classList.contains("bad")) say(said.said ?? "");
     return answer.ok ? said : null;
   } catch {
     say("The sandbox does not answer.", true);
@@ -51,7 +53,12 @@ function link(text, kind) {
 async function turn() {
   const match = byId("match").value;
   const stats = await ask("/stats");
-  const provided = (name) => (stats.provided.includes(name) ? ask(`/${name}`) : null);
+  const silent = [];
+  const provided = async (name) => {
+    if (!stats.provided.includes(name)) return null;
+    await ask(`/${name}`).then((said) => (last[name] = said), () => silent.push(name));
+    return last[name] ?? null;
+  };
   const [requests, profiles, switched, actions, service, letters] = await Promise.all([
     ask("/requests?limit=40"),
     ask(`/profiles?changed_since=0&limit=50&match=${encodeURIComponent(match)}`),
@@ -72,6 +79,7 @@ async function turn() {
   showService(service);
   showLetters(letters, service);
   showActions(actions);
+  link(silent.length ? `live, but without ${silent.join(" and ")}` : "live", silent.length ? "warn" : "good");
 }
 
 function showFigures(stats, service) {
@@ -79,7 +87,7 @@ function showFigures(stats, service) {
     service && ["Events read", figure(service.events_read)],
     ["Updates applied", figure(stats.updates)],
     ["Requests", figure(stats.requests)],
-    stats.requests > 0 && ["Updates a request", (stats.updates / stats.requests).toFixed(1)],
+    stats.requests > 0 && ["Per request", (stats.updates / stats.requests).toFixed(1)],
     ["Refused", figure(stats.refused)],
     ["Profiles", figure(stats.profiles)],
     service && ["Dead letters", figure(sum(service.dead_letters))],
@@ -121,12 +129,12 @@ function showActions(actions) {
   keyed(byId("actions"), actions, (action) => action.name, (action) => {
     const button = el("button", { type: "button", onclick: act }, action.label);
     async function act() {
-      button.disabled = true;
-      say(`${action.label} …`);
+      if (button.ariaDisabled === "true") return;
+      button.ariaDisabled = "true"; // not disabled: the keyboard would lose its place
+      say(`${button.textContent} …`);
       const done = await change("POST", `/actions/${encodeURIComponent(action.name)}`);
-      if (done && !done.said) say(`${action.label}: done`);
-      button.disabled = false;
-      button.focus();
+      if (done && !done.said) say(`${button.textContent}: done`);
+      button.ariaDisabled = "false";
     }
     return { element: button, update: (now) => setText(button, now.label) };
   });
@@ -144,7 +152,6 @@ async function live() {
     if (!paused && !document.hidden) {
       try {
         await turn();
-        if (!paused) link("live", "good");
       } catch {
         link("the sandbox does not answer; asking again", "bad");
         before = null;

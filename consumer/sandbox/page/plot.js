@@ -92,5 +92,5 @@ function ceiling(value) {
 function short(value) {
   if (value >= 1e6) return `${value / 1e6}M`;
   if (value >= 1e4) return `${value / 1e3}k`;
-  return String(value);
+  return value.toLocaleString("en");
 }

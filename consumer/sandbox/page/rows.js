@@ -101,10 +101,18 @@ export function showInstances(list, instances) {
       setText(state, now.ready ? "ready" : "not ready");
       state.className = `badge ${now.ready ? "good" : "bad"}`;
       setText(why, (now.reasons ?? []).join(", "));
-      setText(assigned, now.assigned?.length ? `${count(now.assigned.length, "partition")}: ${now.assigned.join(", ")}` : "no partitions");
+      setText(assigned, partitions(now.assigned ?? []));
     };
     return { element: el("li", { class: "instance" }, name, state, why, assigned), update };
   });
+}
+
+// "3 partitions: group-changes 0, 1, 2"
+function partitions(assigned) {
+  if (!assigned.length) return "no partitions";
+  const topics = Map.groupBy(assigned, (one) => one.slice(0, one.lastIndexOf("[")));
+  const numbers = (list) => list.map((one) => Number(one.slice(one.lastIndexOf("[") + 1, -1))).sort((one, other) => one - other);
+  return `${count(assigned.length, "partition")}: ${[...topics].map(([topic, list]) => `${topic} ${numbers(list).join(", ")}`).join("; ")}`;
 }
 
 function code(text) {
