@@ -133,8 +133,8 @@ class Machine:
             self.pipeline.dead_lettered(letter)
         return [(letter.record.offset, letter.reason) for letter in letters]
 
-    def finish(self) -> list[list[tuple[str, str, object]]]:
-        """Accept and confirm until nothing is left to do; what was sent, request by request."""
+    def finish_but_letters(self) -> list[list[tuple[str, str, object]]]:
+        """Accept until nothing is left to send; what was sent, request by request."""
         requests = []
         batches = self.work()
         while batches:
@@ -142,6 +142,11 @@ class Machine:
                 requests.append(sent(batch))
                 self.answer(batch)
             batches = self.work()
+        return requests
+
+    def finish(self) -> list[list[tuple[str, str, object]]]:
+        """The same, and every dead letter is confirmed."""
+        requests = self.finish_but_letters()
         self.confirm()
         return requests
 
