@@ -1,0 +1,124 @@
+"""The ledger: what was owed for every event, held against what Mixpanel applied and the dead-letter topic keeps."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from consumer.sandbox.journal import Ledger as Applied
+from consumer.sandbox.updates import group_of
+from tests.chaos.story import APPLIED, Event
+
+MARK = re.compile(r"m(\d+)$")
+Place = tuple[int, int]  # partition and offset
+
+
+class Requests(Applied):
+    """What Mixpanel applied: for each group, request by request, its marks and the `seq` that it set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard = Lock()
+        self.by_group: dict[str, list[tuple[set[int], int]]] = {}
+        self.seen: dict[str, Counter[int]] = {}
+
+    def note(self, updates: Iterable[dict[str, Any]]) -> None:
+        """One request was applied."""
+        marks: dict[str, set[int]] = {}
+        last: dict[str, int] = {}
+        for update in updates:
+            group = group_of(update)[2]
+            found, seq = marks_of(update)
+            marks.setdefault(group, set()).update(found)
+            last[group] = max(last.get(group, 0), seq)
+        with self._guard:
+            for group, numbers in marks.items():
+                self.by_group.setdefault(group, []).append((numbers, last[group]))
+                self.seen.setdefault(group, Counter()).update(numbers)
+
+    def applied(self, group: str, number: int) -> int:
+        """How often this event was applied."""
+        with self._guard:
+            return self.seen.get(group, Counter())[number]
+
+
+def marks_of(update: dict[str, Any]) -> tuple[set[int], int]:
+    """The events that an update carries, and the `seq` that it sets, or 0."""
+    for verb in ("$set", "$set_once", "$add", "$union", "$remove", "$unset"):
+        if verb in update:
+            values = update[verb]
+            numbers = {int(found[1]) for name in values if (found := MARK.match(name))}
+            return numbers, values.get("seq", 0) if verb == "$set" else 0
+    return set(), 0
+
+
+@dataclass
+class Balance:
+    """What the ledger came to. All but the first four must be empty."""
+
+    events: int = 0
+    applied: int = 0
+    again: int = 0
+    dead: int = 0
+    dead_again: int = 0
+    lost: list[str] = field(default_factory=list)
+    reordered: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+
+    @property
+    def balances(self) -> bool:
+        """Whether nothing was lost, out of order, or dead-lettered without need."""
+        return not (self.lost or self.reordered or self.unexpected)
+
+
+def balance(events: dict[Place, Event], requests: Requests, letters: dict[Place, list[str]]) -> Balance:
+    """Hold what was owed against what came."""
+    found = Balance(events=len(events))
+    for place, event in events.items():
+        times = requests.applied(event.group, event.number) if event.number else 0
+        reasons = letters.get(place, [])
+        if event.owed == APPLIED:
+            found.applied += times > 0
+            found.again += max(0, times - 1)
+            if not times:
+                found.lost.append(f"{place} {event.group}#{event.number} {event.verb}")
+            if reasons:
+                found.unexpected.append(f"{place} {event.group}#{event.number} {event.verb}: {reasons}")
+            continue
+        found.dead += bool(reasons)
+        found.dead_again += max(0, len(reasons) - 1)
+        if not reasons:
+            found.lost.append(f"{place} {event.group}#{event.number}: no dead letter, owed {event.owed}")
+        if set(reasons) - {event.owed}:
+            found.unexpected.append(f"{place} {event.group}#{event.number}: {reasons}, owed {event.owed}")
+        if times:
+            found.unexpected.append(f"{place} {event.group}#{event.number}: applied, owed {event.owed}")
+    sets: dict[str, list[int]] = {}
+    for event in events.values():
+        if event.owed == APPLIED and event.verb == "SET":
+            sets.setdefault(event.group, []).append(event.number)
+    for group, numbers in sets.items():
+        found.reordered.extend(out_of_order(group, sorted(numbers), requests.by_group.get(group, [])))
+    return found
+
+
+def out_of_order(group: str, sets: list[int], applied: list[tuple[set[int], int]]) -> list[str]:
+    """Where a group went back to an older state and did not pass through all that follows it again.
+
+    A redelivery does just that, and ends right; a request that came late does not.
+    """
+    faults: list[str] = []
+    states = [(place, seq) for place, (_, seq) in enumerate(applied) if seq]
+    highest = 0
+    for place, seq in states:
+        if seq < highest:
+            after = set().union(*(marks for marks, _ in applied[place:]))
+            missing = [number for number in sets if seq < number <= highest and number not in after]
+            if missing:
+                faults.append(f"{group}: back from {highest} to {seq}, and {missing[:5]} did not follow")
+        highest = max(highest, seq)
+    if states and sets and states[-1][1] != sets[-1]:
+        faults.append(f"{group}: ends at {states[-1][1]}, and not at {sets[-1]}")
+    return faults

@@ -1,0 +1,216 @@
+"""One chaos run: real Kafka, real instances, all that can go wrong from one seed, and a ledger that must balance."""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+
+from consumer.sandbox.broker import Broker
+from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.ports import free_port
+from tests.chaos.faults import Faults, Mend
+from tests.chaos.fleet import Fleet
+from tests.chaos.ledger import Balance, Place, Requests, balance
+from tests.chaos.observers import Commits, Letters
+from tests.chaos.story import Event, Story
+from tests.integration.registry import Registry
+from tests.integration.service import Service
+from tests.integration.world import PROTOCOLS, World
+
+PARTITIONS = 6
+GROUPS = 400
+RATE = 400  # events a second
+SETTLE = 150.0  # seconds, once all is mended
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    seed: int
+    protocol: str
+    balance: Balance
+    faults: dict[str, int]
+    looks: int
+    commit_faults: list[str]
+    exits: dict[int, int]
+    settled: bool
+    overlaps: int
+
+    @property
+    def well(self) -> bool:
+        """Whether every promise held."""
+        return self.settled and self.balance.balances and not self.commit_faults
+
+
+class Producing:
+    """Writes the story at a steady rate from a thread of its own, and remembers where each event came to stand."""
+
+    def __init__(self, bootstrap: str, topic: str, story: Story) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "message.timeout.ms": 120_000,
+            }
+        )
+        self._topic = topic
+        self._story = story
+        self._lock = threading.Lock()
+        self._poison = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="producing", daemon=True)
+        self.events: dict[Place, Event] = {}
+        self.failed = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def poison(self, count: int) -> None:
+        """Put a flood of unreadable events among the others."""
+        with self._lock:
+            self._poison += count
+
+    def placed(self) -> dict[Place, Event]:
+        """The events that the broker confirmed so far."""
+        with self._lock:
+            return dict(self.events)
+
+    def finish(self) -> None:
+        """Stop, and wait until everything produced is confirmed."""
+        self._done.set()
+        self._thread.join()
+        self._producer.flush(120)
+        assert not self.failed, f"{self.failed} events were not written"
+
+    def _run(self) -> None:
+        while not self._done.wait(0.05):
+            for _ in range(RATE // 20):
+                self._write(self._story.next())
+            with self._lock:
+                poison, self._poison = self._poison, 0
+            for _ in range(poison):
+                self._write(self._story.poison())
+            self._producer.poll(0)
+
+    def _write(self, event: Event) -> None:
+        def placed(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                self.failed += 1
+                return
+            with self._lock:
+                self.events[int(message.partition() or 0), int(message.offset() or 0)] = event
+
+        self._producer.produce(self._topic, event.value, key=f"company:{event.group}", on_delivery=placed)
+
+
+def run(folder: Path, seed: int, seconds: float, protocol: str, say: Callable[[str], None]) -> Outcome:
+    """Let things go wrong for so many seconds, mend all, wait until all is settled, and balance the ledger."""
+    rng = random.Random(seed)
+    with built(folder, seed, protocol, fold=rng.random() < 0.8) as (world, requests, fleet):
+        producing = Producing(world.broker.internal_bootstrap, world.topic, Story(seed, GROUPS))
+        letters = Letters(world.broker.internal_bootstrap, world.letters_topic, PARTITIONS)
+        places = [TopicPartition(world.topic, number) for number in range(PARTITIONS)]
+        commits = Commits(world.broker.internal_bootstrap, world.group, places, producing.placed, requests, letters)
+        faults = Faults(world, fleet, seed, producing.poison)
+        fleet.fill()
+        producing.start()
+        commits.start()
+        torture(faults, fleet, rng, seconds, say)
+        producing.finish()
+        fleet.wanted = 2
+        fleet.fill()
+        settled = settle(producing.placed(), commits, fleet, say)
+        fleet.end()
+        commits.stop()
+        for _ in range(10):
+            letters.read(0.3)
+        letters.close()
+        return Outcome(
+            seed,
+            protocol,
+            balance(producing.placed(), requests, letters.found),
+            faults.struck,
+            commits.looks,
+            commits.faults,
+            fleet.exits,
+            settled,
+            len(requests.overlaps),
+        )
+
+
+@contextlib.contextmanager
+def built(folder: Path, seed: int, protocol: str, *, fold: bool) -> Iterator[tuple[World, Requests, Fleet]]:
+    """The world, before anything goes wrong."""
+    mixpanel = MixpanelSandbox(free_port(), shuffle=seed, ledger=True)
+    requests = mixpanel.ledger = Requests()
+    instances: list[Service] = []
+    properties = {"group.consumer.session.timeout.ms": "6000", "group.consumer.heartbeat.interval.ms": "500"}
+    with Broker(folder / "broker", properties=properties) as broker, mixpanel, Registry() as registry:
+
+        def start(*environments: dict[str, str]) -> Service:
+            environ: dict[str, str] = {}
+            for environment in environments:
+                environ |= environment
+            instances.append(Service(folder / f"instance-{len(instances)}", environ))
+            return instances[-1]
+
+        world = World(broker, "chaos", "chaos-group", registry, mixpanel, start)
+        broker.create_topic(world.topic, PARTITIONS)
+        broker.create_topic(world.letters_topic, PARTITIONS)
+        world.properties(folder, PROTOCOLS[protocol])
+        world.settings |= {
+            "MIXPANEL_TIMEOUT": "3s",
+            "DRAIN_TIMEOUT": "6s",
+            "DEAD_LETTER_BREAKER": "off",
+            "FOLD": "on" if fold else "off",
+            "LOG_LEVEL": "debug",
+        }
+        try:
+            yield world, requests, Fleet(lambda: start(world.settings))
+        finally:
+            for instance in instances:
+                if instance.running:
+                    instance.kill()
+
+
+def torture(faults: Faults, fleet: Fleet, rng: random.Random, seconds: float, say: Callable[[str], None]) -> None:
+    """One or two things wrong at any time; each is mended before the next of its kind."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        mends: list[Mend] = []
+        for _ in range(rng.choice((1, 1, 2))):
+            fault, mend = faults.next()
+            say(f"  {fault.name}")
+            if mend is not None:
+                mends.append(mend)
+        time.sleep(rng.uniform(0.5, 4.0))  # the faults last
+        for mend in reversed(mends):
+            mend()
+        fleet.fill()
+        time.sleep(rng.uniform(0.0, 2.0))
+
+
+def settle(events: dict[Place, Event], commits: Commits, fleet: Fleet, say: Callable[[str], None]) -> bool:
+    """Wait until everything that was produced is committed."""
+    ends: dict[int, int] = {}
+    for partition, offset in events:
+        ends[partition] = max(ends.get(partition, 0), offset + 1)
+    deadline = time.monotonic() + SETTLE
+    found: dict[int, int] = {}
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Exception):  # the broker may still be coming back
+            found = commits.committed()
+            if found == ends:
+                return True
+        fleet.fill()
+        time.sleep(0.5)
+    say(f"  not settled: committed {found}, ends {ends}")
+    return False

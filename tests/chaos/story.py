@@ -1,0 +1,69 @@
+"""The events of a chaos run, and what is owed for each: applied to its group, or a dead letter with its reason.
+
+Every event carries a mark of its own, a property named `m` and its number in its group, so that the ledger can tell
+what became of it whatever it was folded with. `$set`s also write their number to `seq`, which shows their order.
+"""
+
+import random
+from dataclasses import dataclass
+
+from tests.integration.events import change, framed
+
+APPLIED = ""
+HOT_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event as it is produced. `owed` is the reason of its dead letter, or `APPLIED`."""
+
+    group: str
+    number: int
+    verb: str
+    value: bytes | None
+    owed: str
+
+
+class Story:
+    """Events without an end, from a seed: many groups, one of them hot, and a few events owed a dead letter."""
+
+    def __init__(self, seed: int, groups: int, bad_share: float = 0.02) -> None:
+        self._random = random.Random(seed)
+        self._groups = groups
+        self._bad_share = bad_share
+        self._numbers: dict[str, int] = {}
+
+    def next(self) -> Event:
+        """One more event."""
+        rng = self._random
+        hot = rng.random() < HOT_SHARE
+        group = "g0" if hot else f"g{rng.randrange(self._groups)}"
+        number = self._numbers[group] = self._numbers.get(group, 0) + 1
+        if rng.random() < self._bad_share:
+            return self.bad(group, number)
+        verb = rng.choices(("SET", "SET_ONCE", "ADD", "UNION", "REMOVE", "UNSET"), (70, 6, 6, 6, 6, 6))[0]
+        return Event(group, number, verb, framed(self._change(group, number, verb)), APPLIED)
+
+    def poison(self) -> Event:
+        """One event of a flood that nobody can read."""
+        return Event("g0", 0, "", b"\x00\x00\x00\x00\x01\xff\xff", "corrupt")
+
+    def bad(self, group: str, number: int) -> Event:
+        """An event that is owed a dead letter, for one of several reasons."""
+        kind = self._random.randrange(4)
+        if kind == 0:
+            return Event(group, number, "", b"no frame", "not_framed")
+        if kind == 1:
+            return Event(group, number, "", None, "tombstone")
+        if kind == 2:
+            return Event(group, number, "", framed(change(group, "ADD", **{f"m{number}": "text"})), "invalid_change")
+        refused = change(group, "SET", **{"$reject": 1, f"m{number}": 1})
+        return Event(group, number, "", framed(refused), "rejected")
+
+    def _change(self, group: str, number: int, verb: str) -> dict[str, object]:
+        mark = f"m{number}"
+        if verb == "SET":
+            return change(group, verb, **{mark: 1, "seq": number})
+        if verb == "UNSET":
+            return change(group, verb, property_names=[mark])
+        return change(group, verb, **{mark: ["x"] if verb == "UNION" else 1})
