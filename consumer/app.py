@@ -4,8 +4,6 @@ import gc
 import json
 import logging
 import random
-import signal
-import threading
 import time
 from collections.abc import Callable
 from importlib.resources import files
@@ -34,15 +32,12 @@ READER = "group_change.avsc"
 GC_THRESHOLDS = (200_000, 20, 20)
 
 
-def run(settings: Settings) -> int:
-    """Run the service until SIGTERM or SIGINT, then drain; returns the exit status."""
+def run(settings: Settings, stopping: Callable[[], bool]) -> int:
+    """Run the service until `stopping` says so, then drain; returns the exit status."""
     gc.set_threshold(*GC_THRESHOLDS)
     logs.start(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         log.warning(warning)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
     metrics = Metrics()
     health = Health(time.monotonic)
     try:
@@ -55,7 +50,7 @@ def run(settings: Settings) -> int:
     )
     try:
         loop = assemble(settings, metrics, health)
-        loop.run(stopping.is_set)
+        loop.run(stopping)
     except SourceFailed as failure:
         log.error("%s", failure)
         return 1

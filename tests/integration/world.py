@@ -112,7 +112,7 @@ class World:
 
     def committed(self) -> dict[int, int]:
         """The committed offset of each partition that has one."""
-        # Of a consumer that never joins: the admin client, asked this, crashes librdkafka 2.16 when a coordinator moves.
+        # Of a consumer that never joins: the admin client crashes librdkafka 2.16 when a coordinator moves.
         client = Consumer({"bootstrap.servers": self.broker.internal_bootstrap, "group.id": self.group})
         try:
             partitions = client.list_topics(self.topic, timeout=10).topics[self.topic].partitions
