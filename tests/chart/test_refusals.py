@@ -1,0 +1,170 @@
+"""Values that cannot work are refused before anything is installed, each by its name."""
+
+import pytest
+
+SASL = {"mechanism": "SCRAM-SHA-512", "username": "me", "existingSecret": "sasl"}
+
+# What is wrong, and what the message must name.
+CONTRADICTIONS = [
+    ({"kafka": {"bootstrapServers": []}}, "kafka.bootstrapServers is required"),
+    ({"schemaRegistry": {"urls": []}}, "schemaRegistry.urls is required"),
+    ({"mixpanel": {"existingSecret": ""}}, "mixpanel.existingSecret (or for a trial mixpanel.token) is required"),
+    ({"mixpanel": {"token": "x"}}, "mixpanel.token and mixpanel.existingSecret exclude each other"),
+    ({"kafka": {"deadLetterTopic": "group-changes"}}, "kafka.deadLetterTopic is group-changes"),
+    ({"kafka": {"sasl": SASL}}, "kafka.sasl.mechanism needs kafka.securityProtocol SASL_SSL or SASL_PLAINTEXT"),
+    ({"kafka": {"securityProtocol": "SASL_SSL"}}, "kafka.securityProtocol SASL_SSL needs kafka.sasl.mechanism"),
+    ({"kafka": {"tls": {"caSecret": "ca"}}}, "kafka.tls needs kafka.securityProtocol SSL or SASL_SSL"),
+    (
+        {"kafka": {"securityProtocol": "SASL_SSL", "sasl": {"mechanism": "PLAIN"}}},
+        "kafka.sasl.mechanism PLAIN needs kafka.sasl.username",
+    ),
+    (
+        {"kafka": {"securityProtocol": "SASL_SSL", "sasl": {"mechanism": "PLAIN", "username": "me"}}},
+        "kafka.sasl.mechanism PLAIN needs kafka.sasl.existingSecret",
+    ),
+    (
+        {"kafka": {"securityProtocol": "SASL_SSL", "sasl": SASL | {"password": "x"}}},
+        "kafka.sasl.password and kafka.sasl.existingSecret exclude each other",
+    ),
+    (
+        {"kafka": {"securityProtocol": "SASL_SSL", "sasl": SASL | {"usernameKey": "x"}}},
+        "kafka.sasl.username and kafka.sasl.usernameKey exclude each other",
+    ),
+    ({"kafka": {"sasl": {"username": "me"}}}, "need kafka.sasl.mechanism"),
+    ({"kafka": {"properties": {"a": "b"}, "propertiesSecret": {"name": "x"}}}, "kafka.propertiesSecret.name exclude"),
+    ({"kafka": {"properties": {"group.id": "x"}}}, "kafka.properties.group.id: use kafka.groupId"),
+    (
+        {"kafka": {"properties": {"sasl.password": "x"}}},
+        "kafka.properties.sasl.password: use kafka.sasl.existingSecret",
+    ),
+    ({"kafka": {"properties": {"group.instance.id": "x"}}}, "group.instance.id: use staticMembership.enabled"),
+    (
+        {"kafka": {"securityProtocol": "SSL", "tls": {"caSecret": "a", "caConfigMap": "b"}}},
+        "kafka.tls.caSecret and kafka.tls.caConfigMap exclude each other",
+    ),
+    ({"schemaRegistry": {"existingSecret": "r"}}, "schemaRegistry.existingSecret has a password"),
+    ({"schemaRegistry": {"username": "me"}}, "schemaRegistry.username needs schemaRegistry.existingSecret"),
+    ({"schemaRegistry": {"password": "x"}}, "schemaRegistry.password needs schemaRegistry.username"),
+    ({"schemaRegistry": {"tokenKey": "x"}}, "schemaRegistry.tokenKey need schemaRegistry.existingSecret"),
+    (
+        {"schemaRegistry": {"token": "x", "username": "me"}},
+        "schemaRegistry.token and schemaRegistry.tokenKey exclude",
+    ),
+    (
+        {"autoscaling": {"mode": "keda", "minReplicas": 5}},
+        "autoscaling.minReplicas (5) is above autoscaling.maxReplicas",
+    ),
+    (
+        {"autoscaling": {"mode": "keda", "partitions": 3}},
+        "autoscaling.maxReplicas (4) is above autoscaling.partitions (3)",
+    ),
+    ({"autoscaling": {"mode": "hpa"}}, "autoscaling.partitions is required with autoscaling.mode hpa"),
+    (
+        {"autoscaling": {"mode": "hpa", "partitions": 4, "minReplicas": 0}},
+        "autoscaling.minReplicas must be at least 1",
+    ),
+    (
+        {"autoscaling": {"mode": "hpa", "partitions": 4}, "resources": {"requests": None}},
+        "set resources.requests.cpu",
+    ),
+    (
+        {"autoscaling": {"mode": "keda"}, "staticMembership": {"enabled": True}},
+        "staticMembership.enabled and autoscaling.mode exclude each other",
+    ),
+    ({"replicas": None, "staticMembership": {"enabled": True}}, "staticMembership.enabled needs replicas"),
+    (
+        {
+            "autoscaling": {
+                "mode": "keda",
+                "keda": {"limitToPartitionsWithLag": True, "ensureEvenDistributionOfPartitions": True},
+            }
+        },
+        "autoscaling.keda.limitToPartitionsWithLag and autoscaling.keda.ensureEvenDistributionOfPartitions exclude",
+    ),
+    (
+        {
+            "autoscaling": {"mode": "keda"},
+            "kafka": {"securityProtocol": "SASL_SSL", "sasl": {"mechanism": "OAUTHBEARER"}},
+        },
+        "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism OAUTHBEARER",
+    ),
+    ({"autoscaling": {"mode": "keda", "maxReplicas": 1}}, "autoscaling.keda.fallback.replicas (2) is above"),
+    (
+        {"terminationGracePeriodSeconds": 24},
+        "terminationGracePeriodSeconds (24) must be at least 5 above drainTimeout",
+    ),
+    (
+        {"monitoring": {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}},
+        "monitoring.podMonitor.enabled and monitoring.serviceMonitor.enabled exclude each other",
+    ),
+    (
+        {"monitoring": {"rules": {"alerts": {"Nothing": {"for": "1m"}}}}},
+        "monitoring.rules.alerts.Nothing is no alert",
+    ),
+    ({"extraEnv": {"KAFKA_TOPICS": "x"}}, "extraEnv.KAFKA_TOPICS: use kafka.topics"),
+    ({"extraEnv": {"MIXPANEL_TOKEN_FILE": "x"}}, "extraEnv.MIXPANEL_TOKEN_FILE: use mixpanel.existingSecret"),
+    ({"extraEnv": {"POD_NAME": "x"}}, "extraEnv.POD_NAME is the chart's own"),
+]
+
+# What the schema refuses, and the path that the message must have; Helm 3 writes dots, Helm 4 slashes.
+ILL_FORMED = [
+    ({"kafka": {"bootstrapServer": "x"}}, "bootstrapServer"),
+    ({"unknown": 1}, "unknown"),
+    ({"kafka": {"bootstrapServers": "kafka:9092"}}, "kafka/bootstrapServers"),
+    ({"kafka": {"bootstrapServers": ["kafka"]}}, "kafka/bootstrapServers/0"),
+    ({"kafka": {"bootstrapServers": ["http://kafka:9092"]}}, "kafka/bootstrapServers/0"),
+    ({"kafka": {"topics": []}}, "kafka/topics"),
+    ({"kafka": {"topics": ["a b"]}}, "kafka/topics/0"),
+    ({"kafka": {"securityProtocol": "TLS"}}, "kafka/securityProtocol"),
+    ({"kafka": {"sasl": {"mechanism": "AWS_MSK_IAM"}}}, "kafka/sasl/mechanism"),
+    ({"schemaRegistry": {"urls": ["registry:8081"]}}, "schemaRegistry/urls/0"),
+    ({"schemaRegistry": {"urls": ["http://me:secret@registry:8081"]}}, "schemaRegistry/urls/0"),
+    ({"mixpanel": {"region": "asia"}}, "mixpanel/region"),
+    ({"mixpanel": {"timeout": 30}}, "mixpanel/timeout"),
+    ({"mixpanel": {"maxInFlight": 0}}, "mixpanel/maxInFlight"),
+    ({"batch": {"maxUpdates": 2001}}, "batch/maxUpdates"),
+    ({"batch": {"maxBytes": "2MB"}}, "batch/maxBytes"),
+    ({"drainTimeout": "20"}, "drainTimeout"),
+    ({"fold": "off"}, "fold"),
+    ({"ambiguousAdd": "drop"}, "ambiguousAdd"),
+    ({"httpPort": 80}, "httpPort"),
+    ({"replicas": "2"}, "replicas"),
+    ({"log": {"level": "trace"}}, "log/level"),
+    ({"secrets": {"delivery": "vault"}}, "secrets/delivery"),
+    ({"image": {"digest": "sha256:x"}}, "image/digest"),
+    ({"autoscaling": {"mode": "both"}}, "autoscaling/mode"),
+    ({"autoscaling": {"keda": {"lagThreshold": 0}}}, "autoscaling/keda/lagThreshold"),
+    ({"podDisruptionBudget": {"unhealthyPodEvictionPolicy": "x"}}, "podDisruptionBudget/unhealthyPodEvictionPolicy"),
+    ({"extraEnv": {"A": {"value": "x"}}}, "extraEnv/A"),
+    ({"monitoring": {"rules": {"alerts": {"GroupConsumerHalted": {"after": "1m"}}}}}, "after"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), CONTRADICTIONS, ids=[message[:40] for _, message in CONTRADICTIONS])
+def test_contradictions_are_refused(chart, values, message):
+    """The message names the values and says what to do."""
+    refusal = chart.refusal(**values)
+    assert message in refusal
+    assert "nil pointer" not in refusal
+
+
+@pytest.mark.parametrize(("values", "path"), ILL_FORMED, ids=[path for _, path in ILL_FORMED])
+def test_ill_formed_values_are_refused(chart, values, path):
+    """The message names the value."""
+    refusal = chart.refusal(**values)
+    assert path in refusal.replace(".", "/"), refusal
+    assert "schema" in refusal
+
+
+def test_everything_is_said_at_once(chart):
+    """Three faults are three lines of one refusal."""
+    refusal = chart.refusal(
+        kafka={"bootstrapServers": []}, schemaRegistry={"urls": []}, mixpanel={"existingSecret": ""}
+    )
+    assert refusal.count("\n  - ") == 3
+
+
+def test_no_secret_is_in_a_refusal(chart):
+    """A credential in the values is not repeated."""
+    refusal = chart.refusal(kafka={"sasl": {"password": "hunter2"}}, schemaRegistry={"password": "hunter2"})
+    assert "hunter2" not in refusal
