@@ -9,13 +9,13 @@ from typing import Final
 import click
 
 from consumer.settings import Settings
-from consumer.tools.check_facts import COLOURS, FAULT, OK, STATES, Fact, unknown
+from consumer.tools.check_facts import COLOURS, FAULT, OK, STATES, UNKNOWN, WARNING, Fact, unknown
 from consumer.tools.check_kafka import kafka_facts
 from consumer.tools.check_machine import clock_fact, machine_facts, server_facts, settings_facts
 from consumer.tools.check_mixpanel import mixpanel_facts
 from consumer.tools.check_registry import registry_facts
 from consumer.tools.options import output_option, settings_options
-from consumer.tools.table import printable, width, wrap
+from consumer.tools.table import counted, printable, width, wrap
 
 EXAMPLES: Final = """\b
 Examples:
@@ -41,7 +41,8 @@ def check(settings: Settings, output: str) -> None:
     if output == "json":
         click.echo(json.dumps({"facts": [asdict(fact) for fact in facts], "counts": counts}, indent=2))
     else:
-        click.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
+        words = [counted(counts[FAULT], "fault"), counted(counts[WARNING], "warning")]
+        click.echo(f"{counts[OK]} ok, {', '.join(words)}, {counts[UNKNOWN]} unknown")
     raise SystemExit(1 if counts[FAULT] else 0)
 
 

@@ -7,6 +7,7 @@ from consumer.settings import Settings
 from consumer.shell.kafka_config import consumer_config
 from consumer.tools.brokers import BrokerError, Brokers, Denied, Missing, Topic
 from consumer.tools.check_facts import Fact, fault, ok, unknown, warning
+from consumer.tools.table import counted
 
 # What a dead letter's own headers may take: see the page on dead letters.
 HEADERS: Final = 128 * 1024
@@ -65,7 +66,7 @@ def source_facts(
         fix = "let an administrator allow it"
         yield fault(what, "this user may not read it", fix, allow(name, "Read"))
     else:
-        yield ok(what, f"{topic.partitions} partitions, may be read")
+        yield ok(what, f"{counted(topic.partitions, 'partition')}, may be read")
     if config is None:
         fix = "allow DescribeConfigs on it, or ask who may"
         yield unknown(what, "this user may not see its configuration: sizes and clean-up are not checked", fix)
@@ -129,7 +130,7 @@ def dead_letter_facts(
         detail = "this user may not write it: a record that cannot be applied holds its partition"
         yield fault(what, detail, "let an administrator allow it", allow(name, "Write"))
     else:
-        yield ok(what, f"{topic.partitions} partitions, may be written")
+        yield ok(what, f"{counted(topic.partitions, 'partition')}, may be written")
     if topic.partitions < partitions:
         detail = f"it has {topic.partitions} partitions, a topic that is read has {partitions}: the rest go by key"
         grow = f"kafka-topics.sh --bootstrap-server {settings.kafka_bootstrap_servers} --alter --topic {name}"

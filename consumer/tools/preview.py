@@ -13,7 +13,7 @@ from consumer.core.model import Assignment, Record
 from consumer.settings import Settings
 from consumer.tools.events import BadLine, Event, EventReader
 from consumer.tools.options import output_option, settings_options
-from consumer.tools.table import show, width
+from consumer.tools.table import counted, show, width
 
 TOKEN: Final = "MIXPANEL_TOKEN"  # noqa: S105  # what stands for it, so that it is not shown
 EXAMPLES: Final = """\b
@@ -57,11 +57,12 @@ def preview(settings: Settings, file: IO[bytes], output: str) -> None:
     if output == "json":
         rejected = [{"line": one.line, "reason": one.reason, "detail": one.detail} for one in bad]
         requests = [{"request": one.request, "lines": one.lines, "update": json.loads(one.update)} for one in updates]
-        click.echo(json.dumps({"updates": requests, "rejected": rejected}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"updates": sent, "rejected": rejected}, indent=2, ensure_ascii=False))
     else:
         tell(updates, bad)
-    last = updates[-1].request if updates else 0
-    click.echo(f"{count} events, {len(updates)} updates in {last} requests, {len(bad)} rejected", err=True)
+    requests = counted(updates[-1].request if updates else 0, "request")
+    summary = f"{counted(count, 'event')}, {counted(len(updates), 'update')} in {requests}"
+    click.echo(f"{summary}, {counted(len(bad), 'line')} rejected", err=True)
     raise SystemExit(1 if bad else 0)
 
 

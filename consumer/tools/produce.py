@@ -18,6 +18,7 @@ from consumer.tools.events import BadLine, Event, EventReader
 from consumer.tools.options import output_option, settings_options
 from consumer.tools.progress import Progress
 from consumer.tools.schema_registry import RegistryApi, RegistryError
+from consumer.tools.table import counted
 
 NEED: Final = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
 # How long a record may wait for the brokers before the command gives up, in milliseconds.
@@ -181,11 +182,9 @@ def tell(summary: dict[str, Any], output: str) -> None:
     if output == "json":
         click.echo(json.dumps(summary, indent=2))
         return
-    click.echo(
-        f"{summary['written']:,} events written to {summary['topic']} ({summary['partitions']} partitions, "
-        f"schema id {summary['schema_id']}) in {summary['seconds']:.1f} s"
-    )
+    place = f"{summary['topic']} ({counted(summary['partitions'], 'partition')}, schema id {summary['schema_id']})"
+    click.echo(f"{counted(summary['written'], 'event')} written to {place} in {summary['seconds']:.1f} s")
     if summary["bad_lines"]:
-        click.echo(f"{summary['bad_lines']:,} bad lines not written")
+        click.echo(f"{counted(summary['bad_lines'], 'bad line')} not written")
     if summary["unconfirmed"]:
-        click.echo(f"{summary['unconfirmed']:,} events not confirmed: they may or may not be in the topic")
+        click.echo(f"{counted(summary['unconfirmed'], 'event')} not confirmed: they may or may not be in the topic")

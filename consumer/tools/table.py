@@ -101,3 +101,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def counted(count: int, noun: str) -> str:
+    """The count with its noun: 1 event, 2,000 events."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
