@@ -56,7 +56,7 @@ def preview(settings: Settings, file: IO[bytes], output: str) -> None:
         updates += requests_for(batch, settings, updates[-1].request if updates else 0)
     if output == "json":
         rejected = [{"line": one.line, "reason": one.reason, "detail": one.detail} for one in bad]
-        requests = [{"request": one.request, "lines": one.lines, "update": json.loads(one.update)} for one in updates]
+        sent = [{"request": one.request, "lines": one.lines, "update": json.loads(one.update)} for one in updates]
         click.echo(json.dumps({"updates": sent, "rejected": rejected}, indent=2, ensure_ascii=False))
     else:
         tell(updates, bad)
