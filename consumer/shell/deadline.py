@@ -11,7 +11,10 @@ What cannot be cut is the resolution of a host's name.
 
 import socket
 import threading
+import time
+from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -28,6 +31,7 @@ class Cut:
     def __init__(self, seconds: float) -> None:
         self.happened = False
         self.sent = False
+        self._end = time.monotonic() + seconds
         self._connecting: HTTPConnection | None = None
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self.now)
@@ -48,6 +52,10 @@ class Cut:
     def connecting(self, connection: HTTPConnection) -> None:
         """This connection is being made: its socket comes to be meanwhile."""
         self._connecting = connection
+
+    def left(self) -> float:
+        """How many seconds are left; a little where none are, since a socket takes no less."""
+        return max(0.001, self._end - time.monotonic())
 
     def using(self, connection: HTTPConnection) -> None:
         """The request is written from here on. The socket is kept, since the connection forgets it before the end."""
@@ -70,10 +78,25 @@ class Cut:
                 continue  # gone already
 
 
+class _Options(list[Any]):
+    """Options of a socket, which urllib3 sets anew for each address of a host: none is tried once time is over."""
+
+    def __init__(self, options: list[Any], cut: Cut) -> None:
+        super().__init__(list.__iter__(options))  # which may be those of an earlier request's connection
+        self._cut = cut
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._cut.happened or self._cut.left() <= 0.001:
+            raise TimeoutError("timed out")
+        return super().__iter__()
+
+
 def _connects(connection: HTTPConnection) -> None:
     cut: Cut | None = getattr(_running, "cut", None)
     if cut is not None:
         cut.connecting(connection)
+        connection.timeout = cut.left()
+        connection.socket_options = _Options(connection.socket_options or [], cut)
 
 
 def _requests(connection: HTTPConnection) -> None:
