@@ -1,0 +1,94 @@
+"""The pool: each batch comes back exactly once, whatever happens on its way."""
+
+import threading
+from queue import SimpleQueue
+
+from consumer.core.delivery import Batch
+from consumer.core.model import UNKNOWN, Answer
+from consumer.shell.senders import Delivered, Senders
+
+PATIENCE = 10.0
+
+
+class Endpoint:
+    """Answers with the body, once it is let to."""
+
+    def __init__(self) -> None:
+        self.let = threading.Semaphore(0)
+        self.arrived: SimpleQueue[bytes] = SimpleQueue()
+        self.closed = False
+
+    def post(self, body: bytes) -> Answer:
+        self.arrived.put(body)
+        if body == b"raise":
+            raise ZeroDivisionError("marked payload")
+        assert self.let.acquire(timeout=PATIENCE)
+        return Answer(200, body)
+
+    def close(self) -> None:
+        self.closed = True
+        for _ in range(100):
+            self.let.release()
+
+
+def batch(number: int) -> Batch:
+    """A batch; what is in it is nothing to the pool."""
+    return Batch(number, [], b"")
+
+
+def test_each_batch_comes_back_with_its_answer():
+    """So many at once as there are threads, each with its own answer, in any order."""
+    endpoint, results = Endpoint(), SimpleQueue()
+    senders = Senders(endpoint, 3, results)
+    batches = [batch(number) for number in range(3)]
+    for one in batches:
+        senders.send(one, str(one.number).encode())
+    bodies = {endpoint.arrived.get(timeout=PATIENCE) for _ in range(3)}
+    assert bodies == {b"0", b"1", b"2"}
+    for _ in range(3):
+        endpoint.let.release()
+    found = [results.get(timeout=PATIENCE) for _ in range(3)]
+    assert {one.batch: one.answer.body for one in found} == dict(zip(batches, (b"0", b"1", b"2"), strict=True))
+    senders.close(PATIENCE)
+    assert endpoint.closed
+
+
+def test_threads_are_started_as_they_are_needed():
+    """One request at a time needs one thread, however many there may be."""
+    endpoint, results = Endpoint(), SimpleQueue()
+    senders = Senders(endpoint, 8, results)
+    before = threading.active_count()
+    for number in range(5):
+        endpoint.let.release()
+        senders.send(batch(number), b"x")
+        assert results.get(timeout=PATIENCE).batch.number == number
+    assert threading.active_count() - before <= 2
+    senders.close(PATIENCE)
+
+
+def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
+    """Whatever is raised on a thread ends neither the thread nor the wait of the batch's groups."""
+    endpoint, results = Endpoint(), SimpleQueue()
+    senders = Senders(endpoint, 1, results)
+    senders.send(batch(1), b"raise")
+    failed = results.get(timeout=PATIENCE)
+    assert isinstance(failed, Delivered)
+    assert (failed.answer.status, failed.answer.failure, failed.answer.cause) == (0, UNKNOWN, "internal")
+    assert "a request could not be made" in caplog.text
+    endpoint.let.release()
+    senders.send(batch(2), b"x")
+    assert results.get(timeout=PATIENCE).answer.status == 200
+    senders.close(PATIENCE)
+
+
+def test_close_ends_the_threads():
+    """After it no thread of the pool is left, once what was under way has been cut off."""
+    endpoint, results = Endpoint(), SimpleQueue()
+    senders = Senders(endpoint, 2, results)
+    for number in range(2):
+        senders.send(batch(number), b"x")
+    for _ in range(2):
+        endpoint.arrived.get(timeout=PATIENCE)
+    senders.close(PATIENCE)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sender-")]
+    assert results.qsize() == 2
