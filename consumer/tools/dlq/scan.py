@@ -1,0 +1,123 @@
+"""Reading a topic once, from its first record to its end as it was at the beginning; no group, no commit.
+
+Memory is what librdkafka prefetches and one batch of records, however long the topic is.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+log = logging.getLogger("consumer.dlq")
+
+BATCH: Final = 500
+TIMEOUT: Final = 10.0  # of one question to the brokers, in seconds
+SILENCE: Final = 60.0  # without any record the brokers are given up
+# Over those of the service's consumer. It never joins the group: the id is there because the client wants one.
+READER: Final[Mapping[str, object]] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": True,
+    "auto.offset.reset": "earliest",
+    "queued.max.messages.kbytes": 8_192,
+    "fetch.wait.max.ms": 100,
+}
+
+
+class Failed(Exception):
+    """What was asked for cannot be done; the message says why and what to do."""
+
+
+class TopicMissing(Failed):
+    """The topic does not exist."""
+
+
+class Span(NamedTuple):
+    """Offsets of one partition from `first` up to `end`, which is not part of it."""
+
+    partition: int
+    first: int
+    end: int
+
+
+def opened(config: Mapping[str, object]) -> Consumer:
+    """A consumer that only reads; `config` is that of the service's consumer."""
+    return Consumer({**config, **READER, "logger": logging.getLogger("consumer.librdkafka")})
+
+
+def partitions_of(consumer: Consumer, topic: str) -> dict[int, int]:
+    """The partitions of the topic, each with its number of replicas. Raises `TopicMissing` or `Failed`."""
+    try:
+        found = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
+    except KafkaException as failure:
+        raise Failed(f"no broker answers: {failure.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS") from failure
+    if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise Failed(f"the topic {topic} cannot be read: {found.error.str()}")
+    if found.error is not None or not found.partitions:
+        raise TopicMissing(f"the topic {topic} does not exist")
+    return {number: len(partition.replicas) for number, partition in sorted(found.partitions.items())}
+
+
+def spans_of(consumer: Consumer, topic: str, wanted: Mapping[int, int] | None = None) -> list[Span]:
+    """What the partitions hold now; `wanted` has the ones to read, each with the offset to begin at."""
+    spans: list[Span] = []
+    for partition in wanted if wanted is not None else partitions_of(consumer, topic):
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT)
+        except KafkaException as failure:
+            raise Failed(f"the offsets of {topic}[{partition}] are not told: {failure.args[0].str()}") from failure
+        first = max(low, wanted[partition]) if wanted is not None else low
+        spans.append(Span(partition, first, max(first, high)))
+    return spans
+
+
+def read(
+    consumer: Consumer, topic: str, spans: list[Span], moved: Callable[[int], object] = lambda _: None
+) -> Iterator[list[Message]]:
+    """The records of these spans, batch by batch; `moved` is told by how many offsets each batch went on.
+
+    Records of one partition come in order. Raises `Failed` where the brokers fall silent.
+    """
+    left = {span.partition: span for span in spans if span.first < span.end}
+    if not left:
+        return
+    at = {span.partition: span.first for span in left.values()}
+    consumer.assign([TopicPartition(topic, span.partition, span.first) for span in left.values()])
+    heard = time.monotonic()
+    while left:
+        batch: list[Message] = []
+        before = sum(at.values())
+        for message in consumer.consume(BATCH, 0.5):
+            partition: int = message.partition()  # type: ignore[assignment]  # it is set on what was read
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                note(topic, error)
+                continue
+            heard = time.monotonic()
+            span = left.get(partition)
+            if span is None:
+                continue
+            offset: int = message.offset()  # type: ignore[assignment]
+            if error is None and offset < span.end:
+                batch.append(message)
+            at[partition] = min(span.end, offset if error is not None else offset + 1)
+            if at[partition] >= span.end or error is not None:
+                # At the end of the log: what is missing up to the span's end is no record, or was compacted.
+                at[partition] = span.end
+                consumer.incremental_unassign([TopicPartition(topic, partition)])
+                del left[partition]
+        moved(sum(at.values()) - before)
+        if batch:
+            yield batch
+        if time.monotonic() - heard > SILENCE:
+            raise Failed(f"the brokers gave no record of {topic} for {SILENCE:.0f} s")
+    consumer.unassign()
+
+
+def note(topic: str, error: KafkaError) -> None:
+    """An error that the client overcomes is a line in the log; one of rights ends the reading."""
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise Failed(f"no right to read the topic {topic}")
+    log.debug("kafka: %s", error.str(), extra={"topic": topic})

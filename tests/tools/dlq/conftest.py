@@ -1,0 +1,156 @@
+"""Dead letters as the service writes them, in topics of a real broker, and the command line that reads them."""
+
+import importlib.resources
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka import Producer
+
+from consumer.app import READER, reader
+from consumer.cli import main
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.sandbox.broker import Broker
+from consumer.sandbox.ports import free_port
+from consumer.shell.letter_headers import headers_of
+from consumer.shell.registry_client import Fetched
+from consumer.shell.schema_cache import SchemaCache
+
+SCHEMA = fastavro.parse_schema(reader())
+SCHEMA_ID = 7
+GONE = f"http://127.0.0.1:{free_port()}"  # a registry that is away
+NOON = 1_786_968_000_000  # 2026-08-17 12:00 UTC
+
+
+def event(group: str, operation: str = "SET", **properties: Any) -> bytes:
+    """A change of the group, framed as Confluent's serializers do."""
+    content = {
+        "event_id": f"event-of-{group}",
+        "occurred_at": NOON,
+        "project": None,
+        "group_key": "company",
+        "group_id": group,
+        "operation": operation,
+        "properties": properties,
+        "property_names": [],
+    }
+    written = io.BytesIO(b"\0" + SCHEMA_ID.to_bytes(4, "big"))
+    written.seek(5)
+    fastavro.schemaless_writer(written, SCHEMA, content)
+    return written.getvalue()
+
+
+def letter(
+    offset: int,
+    group: str = "acme",
+    reason: str = "rejected",
+    *,
+    topic: str = "changes",
+    partition: int = 0,
+    value: bytes | None = None,
+    key: bytes | None = None,
+    headers: Any = None,
+    timestamp: int = NOON,
+    **properties: Any,
+) -> DeadLetter:
+    """The dead letter of one change; its key names the group, as producers are asked to do."""
+    record = Record(
+        Assignment(topic, partition),
+        offset,
+        key if key is not None else f"company:{group}".encode(),
+        value if value is not None else event(group, **(properties or {"plan": f"v{offset}"})),
+        headers,
+        timestamp,
+        0.0,
+    )
+    stage = "TASK_PUT" if reason in ("rejected", "ambiguous_add") else "VALUE_CONVERTER"
+    words = "plan is not what it should be" if reason == "rejected" else ""
+    status = 400 if reason == "rejected" else 0
+    return DeadLetter(record, reason, stage, f"why {offset}", SCHEMA_ID, status, words, b'{"$set":{"plan":1}}')
+
+
+@dataclass
+class Board:
+    """One dead-letter topic with its sources, and the commands on it."""
+
+    broker: Broker
+    group: str
+    names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def topic(self) -> str:
+        """The dead-letter topic."""
+        return f"{self.group}.dead-letters"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What points the commands at it."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap,
+            "KAFKA_GROUP_ID": self.group,
+            "LOG_LEVEL": "warning",
+        }
+
+    def write(self, letters: Iterable[DeadLetter]) -> None:
+        """Write the letters as the service does."""
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap, "linger.ms": 5, "acks": "all"})
+        for one in letters:
+            record = one.record
+            while True:
+                try:
+                    producer.produce(
+                        self.topic,
+                        value=record.value,
+                        key=record.key,
+                        headers=[*(record.headers or []), *headers_of(one, self.group)],
+                        timestamp=record.timestamp,
+                        partition=record.assignment.partition,
+                    )
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+        assert producer.flush(60) == 0
+
+    def call(self, *arguments: str, **environ: str) -> Result:
+        """`group-consumer dlq ...`"""
+        return CliRunner().invoke(main, ["dlq", *arguments], env={**self.environ, **environ})
+
+    def json(self, *arguments: str, **environ: str) -> Any:
+        """What the command prints with --output json, once it has succeeded."""
+        result = self.call(*arguments, "--output", "json", **environ)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def new_board(broker: Broker, group_id: str) -> Callable[..., Board]:
+    """Makes a dead-letter topic: new_board(partitions=2)."""
+
+    def create(partitions: int = 2, **config: str) -> Board:
+        board = Board(broker, group_id)
+        # The letters have the old times of their records: a topic with a retention would throw them away at once.
+        broker.create_topic(board.topic, partitions, {"retention.ms": "-1", **config})
+        return board
+
+    return create
+
+
+@pytest.fixture
+def board(new_board: Callable[..., Board]) -> Board:
+    """A dead-letter topic with two partitions."""
+    return new_board()
+
+
+@pytest.fixture
+def schemas(tmp_path: Path) -> dict[str, str]:
+    """The settings of a registry that is away, whose schema is in the cache folder."""
+    text = importlib.resources.files("consumer.schemas").joinpath(READER).read_text("utf-8")
+    SchemaCache(tmp_path, [GONE]).write(SCHEMA_ID, Fetched(text, ()))
+    return {"SCHEMA_REGISTRY_URL": GONE, "SCHEMA_CACHE_DIR": str(tmp_path)}

@@ -1,0 +1,58 @@
+"""Counts of dead letters that stay small however many there are."""
+
+import random
+
+from consumer.tools.dlq.letter import FOREIGN, Letter
+from consumer.tools.dlq.tally import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, Counts, Tally, Times
+
+
+def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "rejected") -> Letter:
+    """A dead letter of the time."""
+    headers = [
+        ("__connect.errors.topic", topic.encode()),
+        ("__connect.errors.partition", b"0"),
+        ("__connect.errors.offset", str(offset).encode()),
+        ("mixpanel.reason", reason.encode()),
+        ("mixpanel.detail", b"why"),
+    ]
+    return Letter(0, offset, None, b"", headers, timestamp)  # type: ignore[arg-type]
+
+
+def test_counts_and_the_newest():
+    """Everything is counted by reason, topic and schema; the newest letters are kept, newest first."""
+    tally = Tally(keep=2)
+    tally.add(letter(1, 3 * HOUR), "rejected", "")
+    tally.add(letter(2, 1 * HOUR, "other"), "rejected", "settled")
+    tally.add(letter(3, 2 * HOUR, reason="corrupt"), "corrupt", "refused")
+    tally.add(Letter(0, 4, None, b"", [], -1), FOREIGN, "")
+    assert (tally.total.letters, tally.total.open) == (4, 2)
+    assert (tally.total.oldest, tally.total.newest) == (HOUR, 3 * HOUR)
+    rows = [(name, count.letters, count.open) for name, count in tally.reasons.newest_first()]
+    assert rows == [("rejected", 2, 1), ("corrupt", 1, 1), (FOREIGN, 1, 0)]
+    assert [name for name, _ in tally.topics.newest_first()] == ["changes", "other", "(none)"]
+    assert [(line.offset, line.state) for line in tally.newest_first()] == [(1, ""), (3, "refused")]
+    assert tally.times.undated.letters == 1
+
+
+def test_rows_of_time_widen_and_lose_nothing():
+    """However the times are spread, there are few rows of one width, and they add up."""
+    randomly = random.Random(1)
+    for spread in (1000, 10**7, 10**9, 10**11, 10**13, 10**15, 10**18):
+        times = Times()
+        for _ in range(2000):
+            times.add(randomly.randrange(spread), randomly.random() < 0.5)
+        rows = times.newest_first()
+        assert len(rows) <= max(MOST_TIMES, 82)
+        assert sum(count.letters for _, count in rows) + times.undated.letters == 2000
+        assert all(begin % times.width == 0 for begin, _ in rows)
+        assert [begin for begin, _ in rows] == sorted((begin for begin, _ in rows), reverse=True)
+        assert all(begin <= count.oldest <= count.newest < begin + times.width for begin, count in rows)
+
+
+def test_names_beyond_the_limit_are_one_row():
+    """A million different names do not take memory for a million rows."""
+    counts = Counts()
+    for number in range(3 * MOST_ROWS):
+        counts.add(f"name-{number}", number, True)
+    assert len(counts.rows) == MOST_ROWS + 1
+    assert counts.rows[OTHERS].letters == 2 * MOST_ROWS
