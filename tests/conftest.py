@@ -1,26 +1,40 @@
 """Real servers for the tests: one Kafka for each process of pytest, a registry and a Mixpanel for each test."""
 
 import itertools
+import shutil
+import signal
+import tarfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from consumer.sandbox import kafka_jars
 from consumer.sandbox.broker import Broker
+from consumer.sandbox.errors import SandboxError
+from consumer.sandbox.java_process import JavaProcess
 from consumer.sandbox.mixpanel import MixpanelSandbox
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.quicken import quicken
+from consumer.sandbox.registry import RegistrySandbox
 
+EVENT_SCHEMA = Path(__file__).parents[1] / "schemas" / "group_change.avsc"
+APICURIO = "3.3.3"
 BROKERS = {"broker", "new_broker"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks for a broker is marked as what needs one."""
     for item in items:
-        if BROKERS & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if BROKERS & fixtures:
             item.add_marker(pytest.mark.broker)
+        if "apicurio" in fixtures:  # one of it is enough for all processes of a test run
+            item.add_marker(pytest.mark.xdist_group("apicurio"))
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +91,71 @@ def topic(new_topic: Callable[..., str]) -> str:
 def group_id(_numbers: Iterator[int], request: pytest.FixtureRequest) -> str:
     """A consumer group that nobody was in."""
     return f"{request.node.originalname[:60]}-group-{next(_numbers)}"
+
+
+@pytest.fixture
+def registry() -> Iterator[RegistrySandbox]:
+    """A registry that knows the event schema, as id 1 and subject group-changes-value."""
+    with RegistrySandbox(free_port()) as running:
+        assert running.register("group-changes-value", EVENT_SCHEMA.read_text()) == 1
+        yield running
+
+
+@pytest.fixture(scope="session")
+def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real registry, Apicurio: 159 MB, downloaded once. Where it cannot be had the tests are skipped."""
+    try:
+        home = _apicurio_home()
+    except SandboxError as error:
+        pytest.skip(f"Apicurio, a real registry, cannot be had here: {error}")
+    folder = tmp_path_factory.mktemp("apicurio")
+    port, management = free_port(), free_port()
+    options = {
+        "quarkus.http.host": "127.0.0.1",
+        "quarkus.http.port": port,
+        "quarkus.management.host": "127.0.0.1",
+        "quarkus.management.port": management,
+        "apicurio.rules.global.compatibility": "BACKWARD",
+    }
+    java = [str(kafka_jars.java()), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    command = [*java, *(f"-D{name}={value}" for name, value in options.items())]
+    process = JavaProcess([*command, "-jar", str(home / "quarkus-run.jar")], folder / "log")
+    try:
+        _wait_for_apicurio(f"http://127.0.0.1:{management}/health/ready", process, folder / "log")
+        yield f"http://127.0.0.1:{port}/apis/ccompat/v7"
+    finally:
+        process.end(signal.SIGKILL, 10)
+
+
+def _apicurio_home() -> Path:
+    """Where Apicurio is unpacked; downloaded where it is not."""
+    home = kafka_jars.cache() / f"apicurio-{APICURIO}"
+    if home.is_dir():
+        return home
+    with kafka_jars.lock(home.with_name(f"{home.name}.lock")):
+        if not home.is_dir():
+            begun = home.with_name(f"{home.name}.partial")
+            shutil.rmtree(begun, ignore_errors=True)
+            name = f"io.apicurio:apicurio-registry-app:{APICURIO}:all:tar.gz"
+            archive = kafka_jars.fetch_one(begun / "repository", name)
+            with tarfile.open(archive) as packed:
+                packed.extractall(begun / "unpacked", filter="data")
+            (next((begun / "unpacked").rglob("quarkus-run.jar")).parent).rename(home)
+            shutil.rmtree(begun)
+    return home
+
+
+def _wait_for_apicurio(health: str, process: JavaProcess, log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            if requests.get(health, timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        assert process.running, f"Apicurio ended: {log.read_text()[-2000:]}"
+        assert time.monotonic() < deadline, f"Apicurio is not ready: {log.read_text()[-2000:]}"
+        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 START_TIMEOUT: Final = 120.0  # a machine under load; three seconds are usual
 STOP_TIMEOUT: Final = 20.0
 ATTEMPTS: Final = 5
-JVM: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xlog:aot*=off", "-Djava.awt.headless=true")
+JVM: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 LOGGING: Final = (
+    "-Xlog:aot=off",  # that a part of the start-up cache is of no use here
+    "-Xlog:aot+codecache+stubs=off",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",  # else 300 lines of its properties

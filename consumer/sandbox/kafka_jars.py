@@ -51,25 +51,44 @@ def cache() -> Path:
 
 
 def fetch(repository: Path, coordinates: tuple[str, ...], say: Callable[[str], None]) -> list[Path]:
-    """Have these and all that they depend on in a local Maven repository. Raises `SandboxError`."""
+    """Have these jars and all that they depend on in a local Maven repository. Raises `SandboxError`."""
+    maven = _maven(repository)
+    try:
+        say("resolving")
+        asked, needed = maven.resolver.resolve([maven.create_dependency(name) for name in coordinates])
+        return _download([dependency.artifact for dependency in (*asked, *needed)], say)
+    except Exception as error:
+        raise _cannot(coordinates[0], error) from error
+
+
+def fetch_one(repository: Path, coordinate: str) -> Path:
+    """Have one file, `group:artifact:version:classifier:type`, in a local Maven repository. Raises `SandboxError`."""
+    group, artifact, version, classifier, packaging = coordinate.split(":")
+    maven = _maven(repository)
+    try:
+        found = maven.project(group, artifact).at_version(version).artifact(classifier, packaging).resolve()
+    except Exception as error:
+        raise _cannot(coordinate, error) from error
+    return Path(found)
+
+
+def _maven(repository: Path) -> Any:
     try:
         from jgo.config import GlobalSettings
         from jgo.constants import MAVEN_CENTRAL_URL
         from jgo.maven import MavenContext
     except ImportError as error:
         raise SandboxError(MISSING.format("jgo (which resolves its jars)")) from error
-    try:
-        remotes = {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
-        maven = MavenContext(repo_cache=repository, remote_repos=remotes, timeout=60)
-        say("resolving")
-        asked, needed = maven.resolver.resolve([maven.create_dependency(name) for name in coordinates])
-        return _download([dependency.artifact for dependency in (*asked, *needed)], say)
-    except Exception as error:
-        raise SandboxError(
-            f"cannot download {coordinates[0]} from Maven Central: {error}\n"
-            "It is needed once. Behind a proxy set HTTPS_PROXY; a mirror goes below [repositories] in "
-            f"~/.config/jgo.conf; without either copy {cache()} from a machine that has it"
-        ) from error
+    remotes = {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
+    return MavenContext(repo_cache=repository, remote_repos=remotes, timeout=60)
+
+
+def _cannot(what: str, error: Exception) -> SandboxError:
+    return SandboxError(
+        f"cannot download {what} from Maven Central: {error}\n"
+        "It is needed once. Behind a proxy set HTTPS_PROXY; a mirror goes below [repositories] in "
+        f"~/.config/jgo.conf; without either copy {cache()} from a machine that has it"
+    )
 
 
 def _fetch(folder: Path) -> None:

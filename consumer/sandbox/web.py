@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from ssl import SSLContext
 from threading import Event, Lock, Thread
 from typing import Any, Final, NoReturn
 
@@ -60,15 +61,16 @@ class Reply:
 class Web:
     """Serves a route on 127.0.0.1. It can be started again after a stop, on the same port."""
 
-    def __init__(self, port: int, route: Callable[[Arrived], Reply]) -> None:
+    def __init__(self, port: int, route: Callable[[Arrived], Reply], tls: SSLContext | None = None) -> None:
         self.port = port
         self.route = route
+        self.tls = tls
         self._server: _Server | None = None
         self._thread: Thread | None = None
 
     def start(self) -> None:
         """Listen. Raises OSError where the port is taken."""
-        server = _Server(self.port, self.route)
+        server = _Server(self.port, self.route, self.tls)
         self.port = server.server_address[1]
         self._server = server
         self._thread = Thread(target=server.serve_forever, args=(0.05,), name="sandbox-web", daemon=True)
@@ -91,8 +93,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close waits for them
     request_queue_size = 128
 
-    def __init__(self, port: int, route: Callable[[Arrived], Reply]) -> None:
+    def __init__(self, port: int, route: Callable[[Arrived], Reply], tls: SSLContext | None) -> None:
         self.route = route
+        self.tls = tls
         self.stopping = Event()
         self._connections: set[socket.socket] = set()
         self._lock = Lock()
@@ -106,6 +109,8 @@ class _Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection, and remember it."""
         connection, address = super().get_request()
+        if self.tls is not None:  # shaken hands on in the connection's own thread
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._connections.add(connection)
         return connection, address
@@ -169,7 +174,7 @@ class _Exchange(BaseHTTPRequestHandler):
         self._discard()
         self._send(reply)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_any  # noqa: N815
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_any  # noqa: N815
 
     def handle_expect_100(self) -> bool:
         """Tell a client that asks first to go on, at once."""
@@ -228,7 +233,7 @@ class _Exchange(BaseHTTPRequestHandler):
         for _ in range(max(1, int(seconds / 0.05))):
             self._wait(0.05)
             readable, _, _ = select.select([self.connection], [], [], 0)
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            if readable and not socket.socket.recv(self.connection, 1, socket.MSG_PEEK):
                 raise Gone
 
     def _reset(self) -> NoReturn:
