@@ -98,12 +98,15 @@ class MixpanelSandbox:
     def _route(self, arrived: Arrived) -> Reply:
         if arrived.path.rstrip("/") != "/groups":
             return self._control.route(arrived)
+        if arrived.method == "OPTIONS":
+            return Reply(Answer(204, b""), headers=_shared(arrived))
         if arrived.method not in ("POST", "GET"):
             return Reply(Answer(405, b""))
         entry = self.requests.begin()
         started = perf_counter()
         try:
             reply = self._groups(arrived, entry)
+            reply.headers += _shared(arrived)
             entry.status = reply.answer.status
             entry.answer = reply.answer.body[: journal.KEPT_BYTES].decode("utf-8", "replace")
             return reply
@@ -193,6 +196,21 @@ def marked(update: dict[str, Any]) -> str | None:
         if isinstance(value, dict) and REJECT_PROPERTY in value:
             return f"{REJECT_PROPERTY}, refused on purpose"
     return None
+
+
+def _shared(arrived: Arrived) -> list[tuple[str, str]]:
+    """What lets the page of another site, with Mixpanel's browser library in it, read the answer."""
+    origin = arrived.header("Origin")
+    if not origin:
+        return []
+    headers = [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Vary", "Origin"),
+    ]
+    if arrived.method == "OPTIONS":
+        headers += [("Access-Control-Allow-Methods", "GET, POST"), ("Access-Control-Allow-Headers", "Content-Type")]
+    return headers
 
 
 def _resets(struck: dict[str, Fault], moment: str) -> bool:

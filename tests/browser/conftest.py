@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,14 @@ class Page:
                     return
             time.sleep(0.02)
         raise AssertionError(f"never true: {expression}\n{self.js('document.body.innerText')}")
+
+    @staticmethod
+    def wait_for(condition: Callable[[], bool]) -> None:
+        """Wait until something outside the page is true. Raises AssertionError when that takes too long."""
+        deadline = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.02)
 
     def press(self, key: str, text: str = "") -> None:
         """Press and release a key, as a person does."""

@@ -1,7 +1,6 @@
 """The sandbox's page in a real browser."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -122,10 +121,10 @@ def test_faults_by_a_click(sandbox, page):
             box.dispatchEvent(new Event("change", { bubbles: true }));
         })()"""
     )
-    wait_for(lambda: sandbox.faults.as_json()[0]["status"] == 429)
+    page.wait_for(lambda: sandbox.faults.as_json()[0]["status"] == 429)
 
     page.js(f"{switch}.click()")
-    wait_for(lambda: sandbox.faults.as_json() == [])
+    page.wait_for(lambda: sandbox.faults.as_json() == [])
     assert page.complaints() == []
 
 
@@ -140,7 +139,7 @@ def test_faults_switched_elsewhere(sandbox, page):
 
     page.js("document.querySelector('#faults-off').click()")
 
-    wait_for(lambda: sandbox.faults.as_json() == [])
+    page.wait_for(lambda: sandbox.faults.as_json() == [])
     page.until("document.querySelectorAll('#faults li').length === 10")
 
 
@@ -168,7 +167,7 @@ def test_by_keyboard_alone(sandbox, page):
     assert "Pause the page" in seen
     assert "Options: Reset the connection" in seen
     page.until(f"{text('#said')} === 'started'")
-    wait_for(lambda: [fault["name"] for fault in sandbox.faults.as_json()] == ["status"])
+    page.wait_for(lambda: [fault["name"] for fault in sandbox.faults.as_json()] == ["status"])
     assert "$reject, refused on purpose" in page.js(text("#dead-letters details[open]"))
 
 
@@ -352,11 +351,3 @@ CONTRAST = """(() => {
   }
   return weak;
 })()"""
-
-
-def wait_for(condition):
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)

@@ -17,6 +17,8 @@ WORKSHOPS = ROOT / ".tools" / "clients"
 BUILD_TIMEOUT = 280
 RUN_TIMEOUT = 60
 
+NPM = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error")
+
 Program = Callable[..., str]
 
 PROGRAMS = {
@@ -29,9 +31,7 @@ PROGRAMS = {
 
 def sh(folder: Path, *command: str, timeout: float = BUILD_TIMEOUT) -> str:
     """What a command printed. Fails the test with all of its output where it does not exit with 0."""
-    ended = subprocess.run(
-        command, cwd=folder, timeout=timeout, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
-    )
+    ended = subprocess.run(command, cwd=folder, timeout=timeout, text=True, capture_output=True, check=False)
     if ended.returncode:
         pytest.fail(f"{' '.join(command)}: exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}", pytrace=False)
     return ended.stdout

@@ -197,6 +197,19 @@ def test_other_sites_may_not_change_anything(sandbox, ask):
     assert ask("PUT", "/faults/slow", json={}, headers={"Origin": sandbox.url}).status_code == 200
 
 
+def test_pages_of_other_sites_may_send_updates(sandbox, ask, update):
+    """A page with Mixpanel's browser library in it may post to /groups, as to Mixpanel, and read nothing else."""
+    shop = {"Origin": "http://shop.example"}
+    allowed = {"Access-Control-Allow-Origin": "http://shop.example", "Access-Control-Allow-Credentials": "true"}
+
+    asked = ask("OPTIONS", "/groups/", headers=shop | {"Access-Control-Request-Headers": "content-type"})
+    answer = ask("POST", "/groups/", json=[update(set={"x": 1})], headers=shop)
+
+    assert allowed.items() <= answer.headers.items()
+    assert (allowed | {"Access-Control-Allow-Headers": "Content-Type"}).items() <= asked.headers.items()
+    assert "Access-Control-Allow-Origin" not in ask("GET", "/profiles", headers=shop).headers
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
