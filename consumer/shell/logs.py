@@ -57,4 +57,5 @@ def start(level: str, form: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("consumer").setLevel(level.upper())
-    logging.getLogger("consumer.librdkafka").setLevel(logging.WARNING)
+    # The client repeats itself ten times a second while a broker is away; `membership` says it once.
+    logging.getLogger("consumer.librdkafka").setLevel(logging.DEBUG if level.lower() == "debug" else logging.CRITICAL)

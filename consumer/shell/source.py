@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.core.model import Assignment, Record
 from consumer.shell.commits import Commits
@@ -60,7 +60,7 @@ class Source:
         self._paused: set[Place] = set()
         self._fresh: list[TopicPartition] = []  # assigned since the last poll
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
-        self._unplaced: set[Place] = set()  # without a valid offset to read from
+        self._unplaced: dict[Place, int] = {}  # without a valid offset to read from, and the invalid one
         self.membership = Membership()
         self._consumer = Consumer(
             {
@@ -169,37 +169,49 @@ class Source:
     def _on_error(self, message: Message, error: KafkaError) -> None:
         code = error.code()
         if code == KafkaError._AUTO_OFFSET_RESET:
-            self._unplaced.add((str(message.topic()), int(message.partition() or 0)))
+            self._unplaced[str(message.topic()), int(message.partition() or 0)] = int(message.offset() or 0)
         elif code == KafkaError._FATAL or error.fatal():
             raise SourceFailed(f"the Kafka consumer cannot go on: {error.str()}")
         elif code != KafkaError._MAX_POLL_EXCEEDED:
             self.membership.error(error)
 
     def _place(self) -> None:
-        """Where there is no valid offset start at the earliest record, and say what retention has removed."""
-        for name in list(self._unplaced):
+        """Where the client knows no valid offset, say where to read from: it tells of each such partition once."""
+        starts: list[TopicPartition] = []
+        for name, invalid in list(self._unplaced.items()):
             place = _named(name)
             one = self._owned.get(place)
             if one is not None:
                 try:
-                    low, _ = self._consumer.get_watermark_offsets(place, timeout=OFFSETS_TIMEOUT)
-                    wanted = one.next if one.next >= 0 else self._committed(place)
-                    self._restart([TopicPartition(place.topic, place.partition, low)])
+                    low, high = self._consumer.get_watermark_offsets(place, timeout=OFFSETS_TIMEOUT)
                 except KafkaException as failure:
                     self.membership.error(failure.args[0])
-                    return  # the client says it once: asked again at the next poll
-                if wanted >= 0:
-                    self._removed(one, wanted, low)
-            self._unplaced.discard(name)
+                    break  # asked again at the next poll
+                one.next = self._begin_at(one, one.next if one.next >= 0 else invalid, low, high)
+                starts.append(TopicPartition(place.topic, place.partition, one.next))
+            del self._unplaced[name]
+        if starts:
+            self._restart(starts)
 
-    def _removed(self, one: Owned, wanted: int, earliest: int) -> None:
-        gap = max(0, earliest - wanted)
-        self._gap(one.assignment.topic, one.assignment.partition, gap)
-        extra = {"partition": repr(one.assignment), "wanted": wanted, "earliest": earliest, "gap": gap}
-        log.error("records were removed before they were read: reading goes on at the earliest", extra=extra)
-        if earliest < one.next:  # the topic was made anew, and its offsets begin again
-            self._listener.lost([one.assignment])
-            self._begin([_of(one)])
+    def _begin_at(self, one: Owned, wanted: int, low: int, high: int) -> int:
+        """Where to read from, when `wanted` was called invalid: the earliest record, unless it is valid by now."""
+        if wanted < 0:
+            return low  # nothing was ever committed
+        if low <= wanted <= high:
+            return wanted
+        fields = {"partition": repr(one.assignment), "wanted": wanted, "earliest": low, "latest": high}
+        if wanted < low:
+            self._gap(one.assignment.topic, one.assignment.partition, low - wanted)
+            log.error(
+                "retention removed records before they were read: reading goes on at the earliest", extra=fields
+            )
+            return low
+        log.error(
+            "the topic ends before the committed offset: it was made anew, and is read from its start", extra=fields
+        )
+        self._listener.lost([one.assignment])
+        self._begin([_of(one)])
+        return low
 
     # What the client calls, from inside `poll` and `close`.
 
@@ -226,7 +238,7 @@ class Source:
         for place in partitions:
             self._orphans.pop((place.topic, place.partition), None)
             self._paused.discard((place.topic, place.partition))
-            self._unplaced.discard((place.topic, place.partition))
+            self._unplaced.pop((place.topic, place.partition), None)
 
     # What cannot be done inside a callback.
 
@@ -274,17 +286,14 @@ class Source:
             self._consumer.incremental_unassign(places)
             self._consumer.incremental_assign(places)
         else:
-            names = {(place.topic, place.partition) for place in places}
-            every = self._consumer.position(self._consumer.assignment())
-            others = [place for place in every if (place.topic, place.partition) not in names]
-            self._consumer.assign([*others, *places])
+            # The older protocol assigns as a whole: the others go on where they are.
+            every = {(place.topic, place.partition): place for place in self._consumer.assignment()}
+            every |= {(one.assignment.topic, one.assignment.partition): _of(one) for one in self._owned.all()}
+            every |= {(place.topic, place.partition): place for place in places}
+            self._consumer.assign(list(every.values()))
             self._paused.clear()
         self._paused.difference_update((place.topic, place.partition) for place in places)
         self._consumer.resume(places)
-
-    def _committed(self, place: TopicPartition) -> int:
-        found: int = self._consumer.committed([place], timeout=OFFSETS_TIMEOUT)[0].offset
-        return found
 
 
 def incremental(config: Mapping[str, object]) -> bool:
@@ -298,4 +307,6 @@ def _named(place: Place) -> TopicPartition:
 
 
 def _of(one: Owned) -> TopicPartition:
-    return TopicPartition(one.assignment.topic, one.assignment.partition)
+    """The partition, with the offset to go on at; without one where nothing of it was read."""
+    offset = one.next if one.next >= 0 else OFFSET_INVALID
+    return TopicPartition(one.assignment.topic, one.assignment.partition, offset)
