@@ -6,8 +6,8 @@ Where they may differ is said narrowly:
 - a group that a request given up by its sender was applied to after a newer request: not compared;
 - a property of an $add that was applied more or less than once over all epochs: not compared;
 - a property of a record that became a dead letter after a part of it was applied: not compared;
-- lists of a group with records applied in two epochs: compared without their order, since `UNION a, REMOVE a, UNION a,
-  UNION b` done twice moves `a` behind `b`;
+- lists of a group with records applied in two epochs: compared without their order, since `UNION a, REMOVE a,
+  UNION a, UNION b` done twice moves `a` behind `b`;
 - records that retention removed before they were accepted: their groups are not compared.
 """
 
@@ -98,8 +98,17 @@ def check_profile(history: "History", group: str, fates: dict[int, list[Item]]) 
     if blurred and (expected is None or found is None):
         expected, found = expected or {}, found or {}
     ordered = len(epochs) < 2
-    if shown(expected, blurred, ordered) != shown(found, blurred, ordered):
-        raise Violation(f"ending: {group} is {found}, and should be {expected}; not compared: {sorted(blurred)}")
+    wanted, got = shown(expected, blurred, ordered), shown(found, blurred, ordered)
+    if wanted != got:
+        raise Violation(f"ending: {group}: {difference(wanted, got)}; not compared: {sorted(blurred)}")
+
+
+def difference(wanted: Any, got: Any) -> str:
+    """Where two profiles differ."""
+    if wanted is None or got is None:
+        return f"is {got}, and should be {wanted}"
+    names = [name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name)]
+    return ", ".join(f"{name} is {got.get(name)}, and should be {wanted.get(name)}" for name in sorted(names))
 
 
 def names_of(meant: Meant) -> list[str]:

@@ -39,12 +39,12 @@ class History:
         self.letter_topic = LetterTopic(faults=random.choice((0.0, 0.0, 0.3)), slow=random.choice((0.02, 0.1, 8.0)))
         self.oracle = Oracle(self.world, self)
         self.mixpanel.on_applied = self.oracle.applied
-        self.faults_until = self.world.now + random.choice((15.0, 40.0, 90.0))
+        self.faults_until = self.world.now + random.choice((10.0, 25.0, 60.0))
         self.instances: list[Instance] = []
         self.names = 0
         self.limits = self._limits()
         self.drain_timeout = random.choice((2.0, 5.0, 20.0))
-        self.oversleep = random.choice((0.0, 0.0, 0.25, 0.5))
+        self.oversleep = random.choice((0.0, 0.2, 0.5, 0.5, 1.0, 1.0))
         self.calm = False
         self.ending = False  # all is done, and the instances are told to stop
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Limits, Pipeline
 from consumer.shell.loop import Loop
-from consumer.shell.registry import SchemaFailing
+from consumer.shell.registry import SchemaKnown, SchemaRefused
 
 from .ledger import Epoch
 from .mixpanel import TAKEN, Request, Results, Senders
@@ -47,7 +47,7 @@ class Instance:
         self.trouble_at = -1e9  # when one last was
         self.busy_at = 0.0
         self.polled_at = world.now
-        self.assigned_now = False  # within the poll that goes on
+        self.barred: set[Epoch] = set()  # what may not be read, since the last pause was at the limit
         self.process.on_wake = self._woke
         self._facts = 0
         self.results = Results(world, self.process, self._taken)
@@ -105,7 +105,6 @@ class Instance:
     def polled(self) -> None:
         """The loop polls."""
         self.polled_at = self.world.now
-        self.assigned_now = False
 
     def read(self, records: list[Record]) -> None:
         """The loop gets records."""
@@ -113,6 +112,10 @@ class Instance:
         self.oracle.read(self, records)
         if records and self.world.tracing:
             self.note(f"reads {records}")
+
+    def pausing(self) -> None:
+        """The loop says what it pauses."""
+        self.oracle.pausing(self)
 
     def sending(self, request: Request) -> None:
         """The loop sends."""
@@ -137,8 +140,10 @@ class Instance:
             if self.world.tracing:
                 self.note(f"answer {item.number}: {item.told} {item.accepted} {item.refused}")
             self.oracle.told(item)
-        elif self.world.tracing and not isinstance(item, SchemaFailing):
-            self.note(f"schema: {item}")
+        elif isinstance(item, SchemaKnown | SchemaRefused):
+            self.registry.heard(item.ref)
+            if self.world.tracing:
+                self.note(f"schema {item.ref}: {type(item).__name__}")
 
     def _lettering(self, letter: DeadLetter) -> None:
         self._facts += 1
@@ -161,7 +166,6 @@ class Instance:
     def assigned(self, assignment: Assignment, partition: Partition, start: int) -> None:
         """The source is about to tell of a new assignment."""
         self._facts += 1
-        self.assigned_now = True
         if self.world.tracing:
             self.note(f"is assigned {assignment} from {start}")
         self.oracle.assigned(self, assignment, partition, start)

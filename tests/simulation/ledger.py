@@ -10,7 +10,6 @@ from consumer.core.model import Assignment
 
 from .traffic import Meant, Partition
 
-
 # Records that are sent, unless a late schema is too late.
 SENT = ("good", "bad", "late")
 
@@ -58,6 +57,7 @@ class Epoch:
         self.committable = start
         self.committable_since = 0.0
         self.committed = -1
+        self.unknown_adds: set[str] = set()  # groups of which an $add may have been applied, or not
         self.adds: dict[int, int] = {}  # how often each record's $add was applied
 
     def __repr__(self) -> str:

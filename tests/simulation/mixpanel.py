@@ -61,6 +61,7 @@ class Request:
     given_up: bool = False  # the sender stopped waiting before it was applied
     applied: int = 0
     covers: list[Any] = field(default_factory=list)  # the oracle's: for each update what it carries
+    assignments: dict[str, Any] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)  # the oracle's: for each group the epoch it was sent in
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.pipeline import Limits
 
 from .ledger import Epoch, Item
 from .mixpanel import AGAIN, CAPACITY, HALT, Request
@@ -73,23 +74,23 @@ class Oracle:
         """The loop is given these records."""
         if not records:
             return
-        if instance.assigned_now:
-            instance.assigned_now = False  # within this very poll: nobody could pause it
-        else:
-            self._check_room(instance)
         for record in records:
             epoch = self.live.get(record.assignment)
             if epoch is None:
                 raise self.fail(4, f"a record of {record.assignment} was read after it was revoked")
+            if epoch in instance.barred:
+                raise self.fail(5, f"{instance} reads on from {epoch}, and was at its limit at the last pause")
             epoch.read(self.meant[epoch.partition][record.timestamp])
 
-    def _check_room(self, instance: Any) -> None:
-        """There was room for more."""
-        counted = [epoch for epoch in self.live.values() if epoch.instance is instance and not instance.stands(epoch)]
-        if sum(epoch.open for epoch in counted) >= instance.limits.open_records + 1:
-            raise self.fail(5, f"{instance} reads on with {instance.limits.open_records} open records")
-        if sum(epoch.open_bytes for epoch in counted) >= instance.limits.open_bytes:
-            raise self.fail(5, f"{instance} reads on with {instance.limits.open_bytes} open bytes")
+    def pausing(self, instance: Any) -> None:
+        """The loop says what it pauses: at the limit nothing may be read of what it has now."""
+        mine = [epoch for epoch in self.live.values() if epoch.instance is instance]
+        limits = instance.limits
+        instance.barred = set()
+        if at_limit(mine, limits):
+            mine = [epoch for epoch in mine if not instance.stands(epoch)]
+            if at_limit(mine, limits):
+                instance.barred = set(mine)
 
     # Requests.
 
@@ -111,6 +112,7 @@ class Oracle:
             check_commute(self, request, [request.updates[index] for index in indexes])
             epoch = self._epoch_of(instance, group, request)
             request.epochs[group] = epoch.number
+            request.assignments[group] = epoch.assignment
             covered: list[Item] = []
             for index in indexes:
                 items = carried(self, epoch, group, request.updates[index])
@@ -200,6 +202,11 @@ class Oracle:
         elif request.told not in (HALT, CAPACITY):
             instance.halted = False
             instance.well_at = now
+        if request.unknown:
+            for update in request.updates:
+                epoch = self.live.get(request.assignments[update["$group_id"]])
+                if "$add" in update and epoch is not None:
+                    epoch.unknown_adds.add(update["$group_id"])
         for index in request.accepted:
             for item in request.covers[index]:
                 self._accepted(item)
@@ -245,8 +252,7 @@ class Oracle:
         elif reason == "too_large":
             right = meant.size > self.history.mixpanel.limit
         elif reason == "ambiguous_add":
-            last = item.request
-            right = meant.verb == "$add" and not epoch_resends(item) and last is not None and last.unknown
+            right = meant.verb == "$add" and not epoch_resends(item) and meant.group in item.epoch.unknown_adds
         if not right:
             raise self.fail(
                 6, f"{item}, {meant.verdict}, becomes a dead letter: {reason} {letter.detail} {letter.error}"
@@ -292,6 +298,12 @@ class Oracle:
                 raise self.fail(
                     1, f"{epoch} could commit {epoch.committable} for {now - since:.1f} s, not {epoch.committed}"
                 )
+
+
+def at_limit(epochs: list[Epoch], limits: Limits) -> bool:
+    """Whether these have as many open records, or bytes, as may be."""
+    records = sum([epoch.open for epoch in epochs])
+    return records >= limits.open_records or sum([epoch.open_bytes for epoch in epochs]) >= limits.open_bytes
 
 
 def epoch_resends(item: Item) -> bool:

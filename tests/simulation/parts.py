@@ -52,8 +52,12 @@ class Registry:
             self._later(self._world.between(0.001, 0.5), ref, 0, None)
 
     def pending(self) -> set[SchemaRef]:
-        """What is not known yet."""
+        """What the loop does not know yet."""
         return self._pending
+
+    def heard(self, ref: SchemaRef) -> None:
+        """The loop has taken the answer."""
+        self._pending.discard(ref)
 
     def close(self) -> None:
         """Nothing comes any more."""
@@ -81,7 +85,6 @@ class Registry:
             self._later(1.0, ref, failures, world.now if since is None else since)
 
     def _conclude(self, fact: SchemaKnown | SchemaRefused) -> None:
-        self._pending.discard(fact.ref)
         self._results.put(fact)
 
 

@@ -54,6 +54,7 @@ class Source:
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         """Read nothing of these from now on, of all others again."""
         self._paused = set(wanted)
+        self._instance.pausing()
 
     def paused(self) -> set[Assignment]:
         """What is paused now."""
@@ -132,7 +133,8 @@ class Source:
             if held.failed:
                 held.failed = False
                 self._request(held)
-        self._lose_fenced()
+        if self._fenced:
+            self._lose_fenced()
         news = self._broker.news(self._instance)
         while news is not None:
             what, partitions = news
@@ -143,7 +145,8 @@ class Source:
             else:
                 self._revoke([p for p in partitions if p in self._held], partitions)
             news = self._broker.news(self._instance)
-        self._adopt()
+        if self._orphans:
+            self._adopt()
 
     def _lose_fenced(self) -> None:
         fenced, self._fenced = list(dict.fromkeys(p for p in self._fenced if p in self._held)), []
@@ -205,12 +208,12 @@ class Source:
     def _fetch(self, limit: int) -> list[Record]:
         records: list[Record] = []
         now = self._world.now
-        partitions = list(self._held)
+        partitions = [partition for partition, held in self._held.items() if self._has_more(partition, held)]
+        if not partitions:
+            return records
         self._world.random.shuffle(partitions)
         for partition in partitions:
             held = self._held[partition]
-            if held.assignment in self._paused:
-                continue
             log = self._broker.logs[partition]
             held.position = max(held.position, log.start)
             for meant in log.records[place(log.records, held.position) :]:
@@ -222,6 +225,9 @@ class Source:
                 records.append(record)
                 held.position = meant.offset + 1
         return records
+
+    def _has_more(self, partition: Partition, held: Held) -> bool:
+        return held.position < self._broker.logs[partition].end and held.assignment not in self._paused
 
 
 def place(records: list[Any], offset: int) -> int:

@@ -115,7 +115,7 @@ class Traffic:
     def _value(self, verb: str, name: str, own: bool = False) -> Any:
         random = self._random
         if verb == "add":
-            return 1 if own else random.choice((1, 2, -3, 0.5, 0.1))
+            return 1 if own else random.choice((1, 2, -3, 0.5, 0.25))
         if verb == "union":
             return [self._number] if own else random.sample(("a", "b", "c", 1, 2), random.randint(1, 3))
         if verb == "remove" or own:

@@ -10,7 +10,6 @@ from random import Random
 
 from greenlet import getcurrent, greenlet
 
-
 FAR = 1e18
 
 
