@@ -2,11 +2,13 @@
 
 send(committable)              without waiting; the broker's word comes to `confirmed_or_not`, inside a poll
 send_and_wait(committable)     for the end of a drain
+send_and_look(committable)     the same from inside a callback of the client
 fenced                         partitions whose commit the group refused as that of a stranger
 """
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -22,6 +24,10 @@ FENCED = frozenset(
 )
 # Said of a commit that was under way during a rebalance, too: believed when it is said twice in a row.
 DOUBTFUL = frozenset((KafkaError.ILLEGAL_GENERATION,))
+
+# Inside a callback a refusal is not heard, so it is not waited for longer than this, in seconds.
+LOOK_FOR = 3.0
+LOOK_EVERY = 0.02
 
 Due = list[tuple[Owned, int]]
 
@@ -68,13 +74,40 @@ class Commits:
                 self._refused([one], error)
         return not errors
 
+    def send_and_look(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
+        """Commit from inside a rebalance callback, and see what the group has then; whether all is committed.
+
+        There the client brings no word on a commit: what waits for one on another thread waits until the callback
+        is over, and what waits on this thread cannot be given up.
+        """
+        self.send(consumer, offsets)
+        end = time.monotonic() + min(timeout, LOOK_FOR)
+        due = self._uncommitted(offsets)
+        while due:
+            try:
+                found = consumer.committed(_places(due), timeout=max(0.1, end - time.monotonic()))
+            except KafkaException:
+                found = []
+            for (one, offset), place in zip(due, found, strict=False):
+                if place.offset == offset:
+                    self._confirmed(one, offset)
+            due = self._uncommitted(offsets)
+            if due and time.monotonic() > end:
+                log.warning("commit not confirmed in time: the next owner repeats what it covered")
+                return False
+            if due:
+                time.sleep(LOOK_EVERY)
+        return True
+
     def confirmed_or_not(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """The broker's word on a commit that was sent; called inside a poll."""
         for place in partitions:
             one = self._owned.get(place)
             failed = place.error or error
-            if one is None or one.asked != place.offset:
-                continue  # the word on a commit of an earlier assignment
+            if one is None or one.asked != place.offset:  # of an assignment that is over
+                if failed is not None:
+                    log.warning("last commit of a partition failed: its next owner repeats what it covered")
+                continue
             if failed is None:
                 self._confirmed(one, place.offset)
             else:
@@ -83,6 +116,9 @@ class Commits:
     def _mine(self, offsets: Mapping[Assignment, int]) -> Due:
         found = [(self._owned.of(assignment), offset) for assignment, offset in offsets.items()]
         return [(one, offset) for one, offset in found if one is not None]
+
+    def _uncommitted(self, offsets: Mapping[Assignment, int]) -> Due:
+        return [(one, offset) for one, offset in self._mine(offsets) if one.committed != offset]
 
     def _confirmed(self, one: Owned, offset: int) -> None:
         one.committed = offset

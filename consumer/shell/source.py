@@ -61,6 +61,8 @@ class Source:
         self._fresh: list[TopicPartition] = []  # assigned since the last poll
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
         self._unplaced: dict[Place, int] = {}  # without a valid offset to read from, and the invalid one
+        self._inside = False  # a callback that may commit
+        self._in_rebalance = False
         self.membership = Membership()
         self._consumer = Consumer(
             {
@@ -104,7 +106,8 @@ class Source:
 
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Commit and wait for the broker's word, no longer than `timeout` seconds; whether all is committed."""
-        return self._commits.send_and_wait(self._consumer, offsets, timeout)
+        commit = self._commits.send_and_look if self._inside else self._commits.send_and_wait
+        return commit(self._consumer, offsets, timeout)
 
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Whether the group said, to a commit, if it still knows us; what is not ours any more was told as lost."""
@@ -221,7 +224,9 @@ class Source:
         self._begin(partitions)
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._inside = True
         self._listener.revoked([one.assignment for one in self._owned.those(partitions)])
+        self._inside = False
         self._forget(partitions)
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
