@@ -89,10 +89,11 @@ def write_all(writer: "Writer", events: Iterable[tuple[int, bytes, bytes]], tota
                 if not writer.write(line, key, value):
                     break
                 progress.at(writer.written)
+            writer.flush(progress)
         except KeyboardInterrupt:
             stopped = True
             click.echo("stopped: waiting for what is under way", err=True)
-        writer.flush(progress)
+            writer.flush(progress)
     return stopped
 
 

@@ -1,0 +1,200 @@
+"""`produce` on a real broker: what is in the topic afterwards, and what is said of what is not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import confluent_kafka
+import pytest
+
+from consumer.core.decode import frame, resolve
+from consumer.schemas import newest
+
+SET = {"group_key": "company", "group_id": "acme", "operation": "SET", "properties": {"plan": "gold"}}
+
+
+def event(**fields):
+    """A line that is a SET, with these fields changed."""
+    return json.dumps(SET | fields)
+
+
+@pytest.fixture
+def read(broker):
+    """Reads every record of a topic, partition by partition, in order."""
+
+    def end_of(consumer, place):
+        """The end of the partition, which a new topic's leader may not know at once."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return consumer.get_watermark_offsets(place, timeout=10)[1]
+            except confluent_kafka.KafkaException:
+                assert time.monotonic() < deadline
+
+    def all_of(topic):
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "reader"})
+        try:
+            found = []
+            for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+                place = confluent_kafka.TopicPartition(topic, partition, 0)
+                end = end_of(consumer, place)
+                consumer.assign([place])
+                at = 0
+                while at < end:
+                    message = consumer.poll(10)
+                    assert message is not None
+                    assert message.error() is None
+                    found.append(message)
+                    at = message.offset() + 1
+            return found
+        finally:
+            consumer.close()
+
+    return all_of
+
+
+@pytest.fixture
+def place(broker, schemas, topic):
+    """Where to produce to."""
+    return {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "SCHEMA_REGISTRY_URL": schemas.url, "KAFKA_TOPICS": topic}
+
+
+def test_records(call, place, topic, read, schemas):
+    """Events are in the topic with their key and frame, in order, and decode to what the lines said."""
+    lines = [event(properties={"n": number}) for number in range(50)]
+    result = call("produce", "-", "--output", "json", stdin="\n".join(lines), **place)
+
+    assert result.exit_code == 0
+    assert (
+        json.loads(result.stdout).items() >= {"topic": topic, "written": 50, "bad_lines": 0, "schema_id": 1}.items()
+    )
+    assert "registered the event schema under" in result.stderr
+    records = read(topic)
+    assert {record.key() for record in records} == {b"company:acme"}
+    assert len({record.partition() for record in records}) == 1
+    decoder = resolve(json.loads(newest()), json.loads(newest()))
+    changes = []
+    for record in records:
+        ref, start = frame(record.value(), record.headers())
+        assert ref == 1
+        changes.append(decoder.decode(record.value(), start))
+    assert [change.properties["n"] for change in changes] == list(range(50))
+    assert {(change.group_key, change.group_id, change.operation) for change in changes} == {
+        ("company", "acme", "SET")
+    }
+
+
+def test_schema_is_looked_up(call, place, topic, schemas):
+    """Where the subject has the schema, its id is taken, and nothing is registered."""
+    schemas.register("other-value", '"string"')
+    schemas.register(f"{topic}-value", newest())
+    result = call("produce", "-", "--output", "json", stdin=event(), **place)
+    assert json.loads(result.stdout)["schema_id"] == 2
+    assert f"POST /subjects/{topic}-value/versions" not in schemas.asked
+
+
+def test_partition_of_a_java_producer(call, place, topic, read):
+    """A key goes to the partition where Java's default partitioner puts it: murmur2, as its own tests have it."""
+    call("produce", "-", stdin="\n".join(event(group_id=str(number)) for number in range(20)), **place)
+    for record in read(topic):
+        assert record.partition() == (murmur2(record.key()) & 0x7FFFFFFF) % 4
+
+
+def test_murmur2():
+    """The values of Kafka's own UtilsTest."""
+    assert murmur2(b"21") == -973932308
+    assert murmur2(b"foobar") == -790332482
+
+
+def murmur2(key):
+    """Kafka's hash of a key, from the specification."""
+    m, mask = 0x5BD1E995, 0xFFFFFFFF
+    h = (0x9747B28C ^ len(key)) & mask
+    whole = len(key) // 4 * 4
+    for at in range(0, whole, 4):
+        k = int.from_bytes(key[at : at + 4], "little") * m & mask
+        h = (h * m & mask) ^ ((k ^ k >> 24) * m & mask)
+    rest = key[whole:]
+    if rest:
+        h = (h ^ int.from_bytes(rest, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    h ^= h >> 15
+    return h - (1 << 32) if h >> 31 else h
+
+
+def test_bad_lines(call, place, topic, read):
+    """A bad line is named and not written; the others are, and the exit status is 1."""
+    lines = [event(), "nope", event(operation="ADD", properties={"a": "x"}), event()]
+    result = call("produce", "-", stdin="\n".join(lines), **place)
+    assert result.exit_code == 1
+    assert "line 2: bad_line: is not JSON" in result.stderr
+    assert "line 3: invalid_change: property 1 of 1 is a string" in result.stderr
+    assert "2 events written" in result.stdout
+    assert "2 bad lines not written" in result.stdout
+    assert len(read(topic)) == 2
+
+
+def test_file_and_generate(call, place):
+    """Neither a file nor --generate, or both, is a usage error."""
+    assert call("produce", **place).exit_code == 2
+    assert call("produce", "-", "--generate", "5", stdin="", **place).exit_code == 2
+
+
+def test_no_topic(call, place):
+    """A topic that is not there is named, with the command that creates it, and it is not created."""
+    for _ in range(2):
+        result = call("produce", "-", "--topic", "no-such-topic", stdin=event(), **place)
+        assert result.exit_code == 1
+        assert "no-such-topic: there is no such topic" in result.stderr
+        assert "--create --topic no-such-topic" in result.stderr
+
+
+def test_no_broker(call, place):
+    """Brokers that do not answer are an error that says what to check."""
+    result = call("produce", "-", stdin=event(), **place | {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
+    assert result.exit_code == 1
+    assert "check KAFKA_BOOTSTRAP_SERVERS" in result.stderr
+
+
+def test_no_registry(call, place, schemas, topic, read):
+    """A registry that does not answer is an error, and nothing is written."""
+    schemas.stop()
+    result = call("produce", "-", stdin=event(), **place)
+    assert result.exit_code == 1
+    assert "nothing answers there" in result.stderr
+    assert read(topic) == []
+
+
+def test_too_large_for_the_topic(call, schemas, broker, new_topic):
+    """A record that the broker refuses is named by its line, nothing after it is read, and the exit status is 1."""
+    topic = new_topic(config={"max.message.bytes": "1000"})
+    place = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "SCHEMA_REGISTRY_URL": schemas.url, "KAFKA_TOPICS": topic}
+    noise = os.urandom(3000).hex()
+    result = call("produce", "-", stdin="\n".join([event(), event(properties={"a": noise})]), **place)
+    assert result.exit_code == 1
+    assert "was not confirmed by the brokers" in result.stderr
+    assert "not confirmed: they may or may not be in the topic" in result.stdout
+
+
+def test_interrupted(place, topic, read):
+    """Ctrl-C waits for what is under way and says what was written; nothing confirmed is missing."""
+    command = [sys.executable, "-m", "consumer", "produce", "-", "--output", "json"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=os.environ | place, text=True, **pipes) as process:
+        try:
+            process.stdin.write("".join(event(properties={"n": number}) + "\n" for number in range(3)))
+            process.stdin.flush()
+            deadline = time.monotonic() + 60
+            while len(read(topic)) < 3:
+                assert time.monotonic() < deadline
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert "stopped" in err
+    assert "Traceback" not in err
+    assert json.loads(out)["written"] == 3
