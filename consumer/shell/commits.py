@@ -88,8 +88,9 @@ class Commits:
                 found = consumer.committed(_places(due), timeout=max(0.1, end - time.monotonic()))
             except KafkaException:
                 found = []
-            for (one, offset), place in zip(due, found, strict=False):
-                if place.offset == offset:
+            has = {(place.topic, place.partition): place.offset for place in found}
+            for one, offset in due:
+                if has.get((one.assignment.topic, one.assignment.partition)) == offset:
                     self._confirmed(one, offset)
             due = self._uncommitted(offsets)
             if due and time.monotonic() > end:
