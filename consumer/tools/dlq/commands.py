@@ -1,6 +1,7 @@
 """`dlq list`, `dlq show` and `dlq replay`: dead letters counted, one in full, sent again in order."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,10 +11,11 @@ import click
 from consumer.settings import Settings
 from consumer.tools.dlq.index import Index
 from consumer.tools.dlq.letter import Letter, Origin
-from consumer.tools.dlq.marks import REFUSED, SENDING, Mark
+from consumer.tools.dlq.marks import Mark
 from consumer.tools.dlq.options import Parsed, selection_options
+from consumer.tools.dlq.plan import reason_of
 from consumer.tools.dlq.scan import Failed
-from consumer.tools.dlq.selection import Selection, read_origin, read_place
+from consumer.tools.dlq.selection import Selection, read_origin, read_patience, read_place
 from consumer.tools.dlq.tally import Tally
 from consumer.tools.dlq.topic import Topic
 from consumer.tools.options import output_option, settings_options
@@ -40,6 +42,13 @@ def dlq() -> None:
     """List, show and replay dead letters: the records that could not be applied."""
 
 
+def start_log(settings: Settings) -> None:
+    """Only what is wrong, unless LOG_LEVEL asks for more."""
+    from consumer.shell import logs
+
+    logs.start(settings.log_level if "LOG_LEVEL" in settings.given else "warning", settings.log_format)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """What cannot be done is told in a sentence, exit status 1."""
@@ -64,6 +73,7 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
     """
     from consumer.tools.dlq import report
 
+    start_log(settings)
     tally = Tally(limit)
     with told(), Topic(settings) as topic:
         index = Index()
@@ -81,11 +91,19 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
 
 
 def state_of(letter: Letter, index: Index) -> tuple[str, str]:
-    """What replays came to, and the reason that counts: that of the last replay where it was refused again."""
+    """What replays came to, and the reason that counts today."""
     if letter.origin is None:
         return "", letter.reason
     state, reason = index.marked(letter.identity)
-    return state, reason if state in (REFUSED, SENDING) and reason else letter.reason
+    return state, reason_of(letter, state, reason)
+
+
+REPLAY_EXAMPLES: Final = """\b
+Examples:
+  group-consumer dlq replay --dry-run
+  group-consumer dlq replay --reason unknown_schema --since 2h
+  group-consumer dlq replay --reason rejected --topic group-changes --skip-newer --yes
+"""
 
 
 @dlq.command(epilog=SHOW_EXAMPLES)
@@ -109,6 +127,7 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
 
     if (place is None) == (source is None):
         raise click.UsageError("Name one letter: PARTITION:OFFSET, or --source TOPIC:PARTITION:OFFSET.")
+    start_log(settings)
     with told(), Topic(settings) as topic:
         letter = find(topic, place, source)
         mark = last_mark(topic, letter)
@@ -153,3 +172,60 @@ def last_mark(topic: Topic, letter: Letter) -> Mark | None:
 
     topic.marks.each(seen)
     return found
+
+
+@dlq.command(epilog=REPLAY_EXAMPLES)
+@selection_options
+@click.option("--skip-newer", is_flag=True, help="Leave out every record key that has something newer.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
+@click.option("--yes", is_flag=True, help="Send without asking; for scripts.")
+@click.option(
+    "--patience",
+    type=Parsed("DURATION", read_patience),
+    default="5m",
+    show_default=True,
+    metavar="DURATION",
+    help="Give up when nothing went on for so long.",
+)
+@output_option
+@settings_options(shown=SHOWN)
+def replay(
+    settings: Settings,
+    selection: Selection,
+    skip_newer: bool,
+    dry_run: bool,
+    yes: bool,
+    patience: float,
+    output: str,
+) -> None:
+    """Send dead letters again: in order per group, each once, as the records that they were.
+
+    It shows what it would send, and asks. What Mixpanel accepts is remembered in the topic
+    {dead-letter topic}.replays, so an interrupted replay is called again and goes on. What is refused again stays a
+    dead letter, and is reported. ambiguous_add is sent only where --reason names it.
+    """
+    from consumer.tools.dlq import plan as plans
+    from consumer.tools.dlq.outcome import as_json, print_outcome
+    from consumer.tools.dlq.replay import replay as send_again
+
+    if not (dry_run or yes) and (output == "json" or not sys.stdin.isatty()):
+        raise click.UsageError("Nobody can be asked here: --dry-run shows what would be sent, --yes sends it.")
+    start_log(settings)
+    with told(), Topic(settings) as topic:
+        plan = plans.make(topic, selection, skip_newer)
+        if output == "table":
+            plans.print_plan(plan, settings.mixpanel_url, skip_newer, settings.ambiguous_add == "dead-letter")
+        shown = {"plan": plans.as_json(plan)}
+        if dry_run or not plan.total:
+            if output == "json":
+                click.echo(json.dumps(shown, indent=2))
+            return
+        if not yes and not click.confirm("\nSend them now?"):
+            raise click.ClickException("nothing was sent")
+        outcome = send_again(settings, topic, plan, patience)
+    if output == "json":
+        click.echo(json.dumps({**shown, "outcome": as_json(outcome)}, indent=2))
+    else:
+        print_outcome(outcome)
+    if not outcome.complete:
+        raise SystemExit(1)

@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from confluent_kafka import Message
+
 from consumer.tools.dlq.letter import Letter, Origin
 
 CACHE_KIB: Final = 8_192
@@ -48,7 +50,8 @@ class Index:
     """The marks of earlier replays, the letters that are selected, and which keys have something newer."""
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)
+        # One thread has it after the other.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.executescript(
             f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{CACHE_KIB};"
             f"PRAGMA temp_store = FILE; {TABLES} BEGIN"
@@ -161,10 +164,10 @@ class Index:
             found.setdefault(topic, {})[number] = first
         return found
 
-    def newer(self, topic: str, records: Iterable[tuple[int, bytes | None, int]]) -> None:
-        """These records are in the source topic: partition, key and offset of each."""
+    def newer(self, topic: str, messages: Iterable[Message]) -> None:
+        """These records are in the source topic."""
         query = "UPDATE chosen SET newer = 1 WHERE place = ? AND key = ? AND last < ?"
-        self._db.executemany(query, self._sought(topic, records))
+        self._db.executemany(query, self._sought(topic, messages))
 
     def drop_outdated(self) -> tuple[int, int]:
         """Forget every selected letter of a key that has something newer; returns how many keys and letters."""
@@ -172,13 +175,11 @@ class Index:
         query = "DELETE FROM letters WHERE (place, key) IN (SELECT place, key FROM chosen WHERE newer)"
         return keys, self._db.execute(query).rowcount
 
-    def _sought(
-        self, topic: str, records: Iterable[tuple[int, bytes | None, int]]
-    ) -> Iterator[tuple[int, bytes, int]]:
-        for partition, key, offset in records:
-            place = self._places.get((topic, partition))
+    def _sought(self, topic: str, messages: Iterable[Message]) -> Iterator[tuple[int, bytes, int]]:
+        for message in messages:
+            place = self._places.get((topic, message.partition()))  # type: ignore[arg-type]  # set on what was read
             if place is not None:
-                yield place, digest(key), offset
+                yield place, digest(message.key()), message.offset()  # type: ignore[misc]
 
     def _place(self, origin: Origin) -> int:
         name = (origin.topic, origin.partition)

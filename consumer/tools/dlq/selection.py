@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from consumer.settings_values import Wrong, duration
 from consumer.tools.dlq.letter import Letter, Origin
 
 AGO: Final = re.compile(r"(\d+)(s|m|h|d)")
@@ -85,6 +86,14 @@ def read_time(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
             raise ValueError(f"{text!r} is not {allowed}") from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def read_patience(text: str) -> float:
+    """Seconds of a duration such as 90s or 5m. Raises ValueError."""
+    try:
+        return float(str(duration("1s", "24h").read(text)))
+    except Wrong as wrong:
+        raise ValueError(f"{text!r} is not {wrong}") from None
 
 
 def read_range(text: str) -> Range:

@@ -4,6 +4,9 @@ import importlib.resources
 import io
 import itertools
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +17,24 @@ import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 
+import consumer
 from consumer.app import READER, reader
 from consumer.cli import main
-from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.model import VERB_NAMES, Assignment, DeadLetter, Record
 from consumer.sandbox.broker import Broker
+from consumer.sandbox.mixpanel import MixpanelSandbox
 from consumer.sandbox.ports import free_port
+from consumer.settings import load
 from consumer.shell.letter_headers import headers_of
 from consumer.shell.registry_client import Fetched
 from consumer.shell.schema_cache import SchemaCache
+from consumer.tools.dlq.topic import Topic
 
 SCHEMA = fastavro.parse_schema(reader())
 SCHEMA_ID = 7
+TOKEN = "token"
+VERBS = frozenset(VERB_NAMES)
+CODE = str(Path(consumer.__file__).parents[1])
 GONE = f"http://127.0.0.1:{free_port()}"  # a registry that is away
 NOON = 1_786_968_000_000  # 2026-08-17 12:00 UTC
 
@@ -154,3 +164,58 @@ def schemas(tmp_path: Path) -> dict[str, str]:
     text = importlib.resources.files("consumer.schemas").joinpath(READER).read_text("utf-8")
     SchemaCache(tmp_path, [GONE]).write(SCHEMA_ID, Fetched(text, ()))
     return {"SCHEMA_REGISTRY_URL": GONE, "SCHEMA_CACHE_DIR": str(tmp_path)}
+
+
+@dataclass
+class Replays:
+    """`dlq replay` as a process of its own, against a Mixpanel."""
+
+    board: Board
+    mixpanel: MixpanelSandbox
+    environ: dict[str, str]
+
+    def start(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
+        """Begin one."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        settings = {"MIXPANEL_TOKEN": TOKEN, "MIXPANEL_URL": self.mixpanel.url, "BATCH_LINGER": "10ms"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "consumer", "dlq", "replay", *arguments],
+            env={**kept, "PYTHONPATH": CODE, **self.board.environ, **self.environ, **settings, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def call(self, *arguments: str, status: int = 0, **environ: str) -> str:
+        """Have one done, with this exit status; what it printed."""
+        process = self.start(*arguments, **environ)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == status, (process.returncode, out, err)
+        return out + err
+
+    def json(self, *arguments: str, status: int = 0, **environ: str) -> Any:
+        """Have one done; its JSON."""
+        process = self.start(*arguments, "--output", "json", **environ)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == status, (process.returncode, out, err)
+        return json.loads(out)
+
+    def applied(self, group: str) -> list[dict[str, Any]]:
+        """What Mixpanel applied to the group, without the envelope."""
+        assert self.mixpanel.ledger is not None
+        sent = self.mixpanel.ledger.of(TOKEN, "company", group)
+        return [{name: value for name, value in update.items() if name in VERBS} for update in sent]
+
+    def marks(self) -> dict[str, str]:
+        """The state of every record in the topic of the marks."""
+        found: dict[str, str] = {}
+        with Topic(load(self.board.environ, need=())) as topic:
+            topic.marks.each(lambda key, mark: found.__setitem__(key, mark.state))
+        return found
+
+
+@pytest.fixture
+def replays(board: Board, mixpanel: MixpanelSandbox, schemas: dict[str, str]) -> Replays:
+    """Replays of the board's letters."""
+    return Replays(board, mixpanel, schemas)

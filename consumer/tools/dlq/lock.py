@@ -1,0 +1,104 @@
+"""One replay at a time: whoever the group `{dead-letter topic}.replays` assigns partition 0 of the marks to.
+
+A second replay waits, and gives up with a sentence; that of one that was killed is free once its session has ended.
+A replay that loses it (it stood still for too long) stops at once, and sends nothing more.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+
+from consumer.tools.dlq.scan import Failed
+
+log = logging.getLogger("consumer.dlq")
+
+SESSION_MS: Final = 10_000
+# Longer than a session, so that a killed replay does not fail the next one.
+PATIENCE: Final = 30.0
+SAY_AFTER: Final = 3.0
+
+
+class Lock:
+    """The membership. All calls are for one thread, which polls it at least every few minutes."""
+
+    def __init__(self, config: Mapping[str, object], topic: str) -> None:
+        """`config` is that of the service's consumer; `topic` has the marks, and names the group."""
+        own: dict[str, object] = {"group.id": topic, "auto.offset.reset": "latest"}
+        if str(config.get("group.protocol", "classic")).lower() != "consumer":
+            own |= {
+                "session.timeout.ms": SESSION_MS,
+                "heartbeat.interval.ms": 2_000,
+                "partition.assignment.strategy": "cooperative-sticky",
+            }
+        self._topic = topic
+        self._denied: KafkaError | None = None
+        self.held = False
+        self._consumer = Consumer(
+            {**config, **own, "error_cb": self._error, "logger": logging.getLogger("consumer.librdkafka")}
+        )
+
+    def acquire(self, waiting: Callable[[], object], stopping: Callable[[], bool]) -> bool:
+        """Wait until it is ours; False where `stopping` said so first. `waiting` is called once if that takes long.
+
+        Raises `Failed` where another replay has it.
+        """
+        self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._taken, on_lost=self._taken)
+        began = time.monotonic()
+        said = False
+        while not self.held:
+            if stopping():
+                return False
+            self._consumer.poll(0.1)
+            if self._denied is not None:
+                raise Failed(f"no right to use the consumer group {self._topic}: replays lock each other out by it")
+            waited = time.monotonic() - began
+            if waited > SAY_AFTER and not said:
+                said = True
+                waiting()
+            if waited > PATIENCE:
+                raise Failed(
+                    "another replay of this topic is running: wait for it, or stop it"
+                    f" (members of the consumer group {self._topic} show where)"
+                )
+        return True
+
+    def poll(self, timeout: float) -> None:
+        """Stay a member, and hear whether the lock was lost."""
+        self._consumer.poll(timeout)
+
+    def verify(self) -> bool:
+        """Whether the group says that the lock is still ours; for a process that stood still."""
+        place = TopicPartition(self._topic, 0, 0)
+        try:
+            self._consumer.commit(offsets=[place], asynchronous=False)
+        except KafkaException as failure:
+            code = failure.args[0].code()
+            if code in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REBALANCE_IN_PROGRESS):
+                return False  # no answer yet
+            self.held = False
+        return True
+
+    def release(self) -> None:
+        """Leave the group."""
+        self.held = False
+        self._consumer.close()
+
+    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        for place in places:
+            place.offset = OFFSET_END  # nothing is read
+        consumer.incremental_assign(places)
+        if places:
+            consumer.pause(places)
+        self.held = self.held or any(place.partition == 0 for place in places)
+
+    def _taken(self, _: Consumer, places: list[TopicPartition]) -> None:
+        if any(place.partition == 0 for place in places):
+            self.held = False
+
+    def _error(self, error: Any) -> None:
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            self._denied = error
+        log.debug("kafka: %s", error.str())
