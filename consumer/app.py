@@ -16,6 +16,7 @@ from consumer.shell import logs
 from consumer.shell.dead_letters import DeadLetters
 from consumer.shell.health import Health, HealthServer
 from consumer.shell.kafka_config import consumer_config, producer_config
+from consumer.shell.lease import Lease
 from consumer.shell.loop import Loop
 from consumer.shell.metrics import Metrics
 from consumer.shell.mixpanel import Mixpanel
@@ -63,6 +64,7 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> int:
 def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
     """Every part of the service, connected; nothing has been read or sent yet."""
     results: SimpleQueue[object] = SimpleQueue()
+    lease = Lease(time.monotonic, session_timeout(settings) / 2)
     pipeline = Pipeline(settings.mixpanel_token, limits(settings))
     letters = DeadLetters(
         producer_config(settings),
@@ -75,13 +77,13 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
     return Loop(
         pipeline,
         source(settings, watch),
-        Senders(mixpanel(settings), settings.max_in_flight, results),
+        Senders(mixpanel(settings), settings.max_in_flight, results, lease),
         registry(settings, results),
         letters,
         results,
         watch,
         drain_timeout=settings.drain_timeout,
-        silence=session_timeout(settings) / 2,
+        lease=lease,
         clock=time.monotonic,
         jitter=random.random,
     )

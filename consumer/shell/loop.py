@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from consumer.core.delivery import NEVER, Batch
+from consumer.core.delivery import Batch
 from consumer.core.model import Assignment, DeadLetter, Record, SchemaRef
 from consumer.core.pipeline import Delivered, Pipeline
+from consumer.shell.lease import Lease
 from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
 from consumer.shell.senders import Delivered as Sent
 
@@ -96,11 +97,11 @@ class Loop:
         watch: Watch,
         *,
         drain_timeout: float,
-        silence: float = NEVER,
+        lease: Lease,
         clock: Callable[[], float],
         jitter: Callable[[], float],
     ) -> None:
-        """`silence`: a loop that stood still for so many seconds asks the group before it sends anything again."""
+        """Nothing is started while the `lease` has run out: the group is asked first."""
         self.pipeline = pipeline
         self._source = source(self)
         self._senders = senders
@@ -111,9 +112,7 @@ class Loop:
         self._drain_timeout = drain_timeout
         self._clock = clock
         self._jitter = jitter
-        self._silence = silence
-        self._alive_at = clock()
-        self._doubtful = False  # whether the group may have given our partitions to another
+        self._lease = lease
         self._commit_at = 0.0
         self._watch_at = 0.0
         self._more = False  # the last read was full: there is more at once
@@ -207,13 +206,14 @@ class Loop:
 
     def _in_doubt(self) -> bool:
         """Whether the process stood still (stopped, frozen, swapped out), and the group has not answered since."""
-        now = self._clock()
-        self._doubtful = self._doubtful or now - self._alive_at > self._silence
-        self._alive_at = now
-        if self._doubtful:
-            log.warning("the loop stood still: the group is asked whether these partitions are still ours")
-            self._doubtful = not self._source.verify(self.pipeline.settled_or_open(), VERIFY_TIMEOUT)
-        return self._doubtful
+        if self._lease.valid():
+            self._lease.renew()
+            return False
+        log.warning("the loop stood still: the group is asked whether these partitions are still ours")
+        if not self._source.verify(self.pipeline.settled_or_open(), VERIFY_TIMEOUT):
+            return True
+        self._lease.renew()
+        return False
 
     def _pause(self) -> None:
         self._paused = self.pipeline.paused()
@@ -280,9 +280,9 @@ class Loop:
         """Turn without reading until these partitions are drained; False where that did not come to an end."""
         while not self.pipeline.drained(assignments):
             now = self._clock()
-            if now - self._alive_at > self._silence:
+            if not self._lease.valid():
                 return False  # asleep meanwhile: another may have these partitions already
-            self._alive_at = now
+            self._lease.renew()
             self._do()
             idle = not self.pipeline.in_flight() and not self._dead_letters.pending()
             if now >= deadline or (idle and self.pipeline.wake_at(now) > deadline):

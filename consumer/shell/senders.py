@@ -10,7 +10,8 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from consumer.core.delivery import Batch
-from consumer.core.model import UNKNOWN, Answer
+from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.shell.lease import Lease
 
 log = logging.getLogger("consumer.senders")
 
@@ -33,7 +34,9 @@ class Delivered:
 class Senders:
     """`count` threads, each started when it is first needed. `send` and `close` are for one thread."""
 
-    def __init__(self, endpoint: Endpoint, count: int, results: "SimpleQueue[object]") -> None:
+    def __init__(self, endpoint: Endpoint, count: int, results: "SimpleQueue[object]", lease: Lease) -> None:
+        """Nothing is posted once the `lease` has run out: its batch comes back as not sent."""
+        self._lease = lease
         self._endpoint = endpoint
         self._count = count
         self._results = results
@@ -73,6 +76,8 @@ class Senders:
 
     def _post(self, body: bytes) -> Answer:
         """The answer; whatever goes wrong here must come back as one, or its groups would wait for ever."""
+        if not self._lease.valid():
+            return Answer(0, failure=NOT_SENT, cause="lease")
         try:
             return self._endpoint.post(body)
         except Exception:

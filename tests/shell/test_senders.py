@@ -4,7 +4,8 @@ import threading
 from queue import SimpleQueue
 
 from consumer.core.delivery import Batch
-from consumer.core.model import UNKNOWN, Answer
+from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.shell.lease import Lease
 from consumer.shell.senders import Delivered, Senders
 
 PATIENCE = 10.0
@@ -31,6 +32,9 @@ class Endpoint:
             self.let.release()
 
 
+LEASE = Lease(lambda: 0.0, 1.0)
+
+
 def batch(number: int) -> Batch:
     """A batch; what is in it is nothing to the pool."""
     return Batch(number, [], b"")
@@ -39,7 +43,7 @@ def batch(number: int) -> Batch:
 def test_each_batch_comes_back_with_its_answer():
     """So many at once as there are threads, each with its own answer, in any order."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 3, results)
+    senders = Senders(endpoint, 3, results, LEASE)
     batches = [batch(number) for number in range(3)]
     for one in batches:
         senders.send(one, str(one.number).encode())
@@ -56,7 +60,7 @@ def test_each_batch_comes_back_with_its_answer():
 def test_threads_are_started_as_they_are_needed():
     """One request at a time needs one thread, however many there may be."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 8, results)
+    senders = Senders(endpoint, 8, results, LEASE)
     before = threading.active_count()
     for number in range(5):
         endpoint.let.release()
@@ -69,7 +73,7 @@ def test_threads_are_started_as_they_are_needed():
 def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
     """Whatever is raised on a thread ends neither the thread nor the wait of the batch's groups."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 1, results)
+    senders = Senders(endpoint, 1, results, LEASE)
     senders.send(batch(1), b"raise")
     failed = results.get(timeout=PATIENCE)
     assert isinstance(failed, Delivered)
@@ -84,7 +88,7 @@ def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
 def test_close_ends_the_threads():
     """After it no thread of the pool is left, once what was under way has been cut off."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 2, results)
+    senders = Senders(endpoint, 2, results, LEASE)
     for number in range(2):
         senders.send(batch(number), b"x")
     for _ in range(2):
@@ -92,3 +96,20 @@ def test_close_ends_the_threads():
     senders.close(PATIENCE)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sender-")]
     assert results.qsize() == 2
+
+
+def test_nothing_is_posted_once_the_lease_has_run_out():
+    """A process that slept posts nothing when it wakes: its batch comes back as not sent, and goes again."""
+    endpoint, results, now = Endpoint(), SimpleQueue(), [0.0]
+    lease = Lease(lambda: now[0], 5.0)
+    senders = Senders(endpoint, 1, results, lease)
+    now[0] = 5.1
+    senders.send(batch(1), b"stale")
+    declined = results.get(timeout=PATIENCE).answer
+    assert (declined.status, declined.failure, declined.cause) == (0, NOT_SENT, "lease")
+    assert endpoint.arrived.empty()
+    lease.renew()
+    endpoint.let.release()
+    senders.send(batch(1), b"fresh")
+    assert results.get(timeout=PATIENCE).answer.status == 200
+    senders.close(PATIENCE)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Limits, Pipeline
+from consumer.shell.lease import Lease
 from consumer.shell.loop import Loop
 from consumer.shell.registry import SchemaKnown, SchemaRefused
 
@@ -62,7 +63,7 @@ class Instance:
             self.results,  # type: ignore[arg-type]
             Watch(self.note if world.tracing else None),
             drain_timeout=drain_timeout,
-            silence=SILENCE,
+            lease=Lease(lambda: world.now, SILENCE),
             clock=lambda: world.now,
             jitter=world.random.random,
         )
