@@ -1,6 +1,7 @@
 """Programs in other languages: each is copied to .tools/clients, built there once, and run."""
 
 import filecmp
+import json
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ Program = Callable[..., str]
 PROGRAMS = {
     "python": ((), "install Python"),
     "node": (("node", "npm"), "install Node.js 18 or newer"),
-    "go": (("go",), "install Go 1.22 or newer"),
+    "go": (("go",), "install Go 1.26 or newer"),
     "java": (("java", "javac", "mvn"), "install a JDK 17 or newer, and Maven"),
 }
 
@@ -94,8 +95,11 @@ def program() -> Callable[[Path], Program]:
         missing = [name for name in needed if shutil.which(name) is None]
         if missing:
             pytest.skip(f"no {' and no '.join(missing)} on this machine: {remedy}")
-        folder = WORKSHOPS / f"{source.parent.name}-{language}"
-        command = BUILDS[language](fresh_copy(source, folder))
+        folder = fresh_copy(source, WORKSHOPS / f"{source.parent.name}-{language}")
+        built = folder / "built.json"  # the command that runs it
+        if not built.exists():
+            built.write_text(json.dumps(BUILDS[language](folder)))
+        command = json.loads(built.read_text())
         return lambda *arguments: sh(folder, *command, *arguments, timeout=RUN_TIMEOUT)
 
     return build
