@@ -16,7 +16,7 @@ import requests
 from consumer.sandbox import kafka_jars
 from consumer.sandbox.broker import Broker
 from consumer.sandbox.errors import SandboxError
-from consumer.sandbox.java_process import JavaProcess
+from consumer.sandbox.leash import Leashed
 from consumer.sandbox.mixpanel import MixpanelSandbox
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.quicken import quicken
@@ -119,7 +119,7 @@ def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     java = [str(kafka_jars.java()), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     command = [*java, *(f"-D{name}={value}" for name, value in options.items())]
-    process = JavaProcess([*command, "-jar", str(home / "quarkus-run.jar")], folder / "log")
+    process = Leashed([*command, "-jar", str(home / "quarkus-run.jar")], folder / "log")
     try:
         _wait_for_apicurio(f"http://127.0.0.1:{management}/health/ready", process, folder / "log")
         yield f"http://127.0.0.1:{port}/apis/ccompat/v7"
@@ -145,7 +145,7 @@ def _apicurio_home() -> Path:
     return home
 
 
-def _wait_for_apicurio(health: str, process: JavaProcess, log: Path) -> None:
+def _wait_for_apicurio(health: str, process: Leashed, log: Path) -> None:
     deadline = time.monotonic() + 120
     while True:
         try:

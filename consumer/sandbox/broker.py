@@ -24,7 +24,7 @@ from uuid import uuid4
 
 from consumer.sandbox import kafka_jars
 from consumer.sandbox.errors import SandboxError
-from consumer.sandbox.java_process import JavaProcess
+from consumer.sandbox.leash import Leashed
 from consumer.sandbox.ports import HOST, free_port, is_free
 from consumer.sandbox.security import SCRAM, Security
 
@@ -95,7 +95,7 @@ class Broker:
         self._properties = dict(properties or {})
         self._wanted_port = port
         self._ports: tuple[int, int, int] = (port, 0, 0)  # for clients, for us, for the controller
-        self._process: JavaProcess | None = None
+        self._process: Leashed | None = None
         self._admin: AdminClient | None = None
 
     @property
@@ -134,7 +134,7 @@ class Broker:
         for attempt in range(attempts):
             if not formatted:
                 self._prepare()
-            self._process = JavaProcess(self._java(self._jvm, "kafka.Kafka", self._config), self.log)
+            self._process = Leashed(self._java(self._jvm, "kafka.Kafka", self._config), self.log)
             try:
                 self._wait_until_it_answers()
                 return
@@ -212,7 +212,7 @@ class Broker:
     def _config(self) -> str:
         return str(self.folder / "server.properties")
 
-    def _running(self) -> JavaProcess:
+    def _running(self) -> Leashed:
         if self._process is None or not self._process.running:
             raise SandboxError("the broker is not running")
         return self._process

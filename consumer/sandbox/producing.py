@@ -26,11 +26,12 @@ def produce(
     *,
     expected: Expected | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    stopping: Event | None = None,
     config: dict[str, Any] | None = None,
 ) -> int:
     """Write all events and wait until the broker has them; says how many. Raises KafkaException where it has not.
 
-    What is written is noted in `expected`. `progress` is told how many were handed over so far.
+    What is written is noted in `expected`. `progress` is told how many were handed over so far. `stopping` ends it.
     """
     producer = Producer({"bootstrap.servers": bootstrap, **CONFIG, **(config or {})})
     failures: list[Any] = []
@@ -47,7 +48,7 @@ def produce(
                 break
             except BufferError:
                 producer.poll(0.1)
-        if failures:
+        if failures or (stopping is not None and stopping.is_set()):
             break
         if expected is not None:
             expected.note(event)
@@ -55,13 +56,26 @@ def produce(
         if not count % 1000:
             producer.poll(0)
             progress(count)
-    left = producer.flush(PATIENCE)
+    left = _flush(producer, stopping)
     progress(count)
     if failures:
         raise KafkaException(failures[0])
     if left:
         raise TimeoutError(f"{left} of {count} events are not in {topic} after {PATIENCE:.0f} s")
     return count
+
+
+def _flush(producer: Producer, stopping: Event | None) -> int:
+    """Wait until the broker has everything; says how many records it has not."""
+    deadline = time.monotonic() + PATIENCE
+    while left := producer.flush(0.2):
+        if stopping is not None and stopping.is_set():
+            producer.purge()
+            producer.flush(1)
+            return 0
+        if time.monotonic() > deadline:
+            break
+    return left
 
 
 def paced(events: Iterable[TrafficEvent], rate: Callable[[], float], stopping: Event) -> Iterator[TrafficEvent]:

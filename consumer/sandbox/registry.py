@@ -71,6 +71,11 @@ class RegistrySandbox:
         """Close the port and every connection: clients are refused."""
         self._web.stop()
 
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._web.running
+
     def register(
         self,
         subject: str,

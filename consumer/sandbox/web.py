@@ -68,6 +68,11 @@ class Web:
         self._server: _Server | None = None
         self._thread: Thread | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
     def start(self) -> None:
         """Listen. Raises OSError where the port is taken."""
         server = _Server(self.port, self.route, self.tls)

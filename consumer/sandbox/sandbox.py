@@ -1,0 +1,124 @@
+"""Everything that the service talks to, together on loopback: broker, registry, Mixpanel.
+
+    with Sandbox() as sandbox:
+        environment = os.environ | sandbox.exports()
+
+Its topics exist and the event schema is registered once it has started. What it wrote is gone when it ends.
+"""
+
+import tempfile
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from consumer.sandbox.broker import Broker
+from consumer.sandbox.errors import SandboxError
+from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.ports import free_port, is_free
+from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.traffic import TOKEN
+from consumer.sandbox.traffic_schemas import SUBJECT
+from consumer.schemas import newest
+
+PARTS: Final = ("broker", "registry", "mixpanel")
+TOPIC: Final = "group-changes"
+GROUP: Final = "mixpanel-groups"
+DEAD_LETTERS: Final = f"{GROUP}.dead-letters"
+PARTITIONS: Final = 4
+# Dead letters are kept for good, and have room for what is added to a record of the largest size.
+DEAD_LETTER_CONFIG: Final = {"retention.ms": "-1", "max.message.bytes": str(1_048_588 + 262_144)}
+
+
+class Sandbox:
+    """All parts, or those that are named. A port of 0 takes a free one; `say` is told how far the start is."""
+
+    def __init__(
+        self,
+        parts: Collection[str] = PARTS,
+        *,
+        broker_port: int = 0,
+        registry_port: int = 0,
+        mixpanel_port: int = 0,
+        partitions: int = PARTITIONS,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.parts = tuple(part for part in PARTS if part in parts)
+        self.partitions = partitions
+        self.registry = RegistrySandbox(registry_port or free_port())
+        self.mixpanel = MixpanelSandbox(mixpanel_port or free_port())
+        self._broker_port = broker_port
+        self._broker: Broker | None = None
+        self._say = say
+        self._running = ExitStack()
+
+    @property
+    def broker(self) -> Broker:
+        """The broker. Raises `SandboxError` where there is none."""
+        if self._broker is None:
+            raise SandboxError("this sandbox has no broker")
+        return self._broker
+
+    def start(self) -> None:
+        """Start every part; where one cannot be started none is left. Raises `SandboxError`."""
+        try:
+            if "mixpanel" in self.parts:
+                self._serve("mixpanel", self.mixpanel)
+                self._say(f"Mixpanel   {self.mixpanel.url}/  (a page to look at)")
+            if "registry" in self.parts:
+                self._serve("registry", self.registry)
+                self.registry.register(SUBJECT, newest())
+                self._say(f"registry   {self.registry.url}")
+            if "broker" in self.parts:
+                self._start_broker()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop every part, and forget all data."""
+        self._running.close()
+
+    def exports(self) -> dict[str, str]:
+        """The settings that point the service at it."""
+        settings: dict[str, str] = {}
+        if "broker" in self.parts:
+            settings |= {
+                "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap,
+                "KAFKA_TOPICS": TOPIC,
+                "KAFKA_GROUP_ID": GROUP,
+                "KAFKA_DEAD_LETTER_TOPIC": DEAD_LETTERS,
+            }
+        if "registry" in self.parts:
+            settings["SCHEMA_REGISTRY_URL"] = self.registry.url
+        if "mixpanel" in self.parts:
+            settings |= {"MIXPANEL_URL": self.mixpanel.url, "MIXPANEL_TOKEN": TOKEN}
+        return settings
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve(self, part: str, server: RegistrySandbox | MixpanelSandbox) -> None:
+        try:
+            server.start()
+        except OSError as error:
+            taken = "is taken" if not is_free(server.port) else f"cannot be had: {error.strerror}"
+            raise SandboxError(f"port {server.port} of 127.0.0.1 {taken}; --{part}-port takes another") from error
+        self._running.callback(server.stop)
+
+    def _start_broker(self) -> None:
+        folder = self._running.enter_context(tempfile.TemporaryDirectory(prefix="group-consumer-sandbox-"))
+        self._broker = Broker(Path(folder) / "broker", self._broker_port)
+        self._running.callback(self._broker.kill)  # its data is forgotten: nothing to shut down in order
+        self._say("Kafka      starting")
+        self._broker.start()
+        self._broker.create_topic(TOPIC, self.partitions)
+        self._broker.create_topic(DEAD_LETTERS, self.partitions, DEAD_LETTER_CONFIG)
+        self._say(f"Kafka      {self._broker.bootstrap}, topics {TOPIC} and {DEAD_LETTERS}")
