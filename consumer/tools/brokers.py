@@ -1,5 +1,6 @@
 """What the tools ask the brokers: facts, by requests that change nothing. What goes wrong is said with what to do."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -13,7 +14,6 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 
 from consumer.settings import Settings
-from consumer.settings_properties import silent
 from consumer.shell.kafka_config import admin_config
 
 TIMEOUT: Final = 10.0
@@ -24,6 +24,14 @@ ADVICE: Final = {
     KafkaError._RESOLVE: "a name does not resolve: check KAFKA_BOOTSTRAP_SERVERS and what the brokers advertise",
     KafkaError._TRANSPORT: "no connection: check KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL, and the brokers",
 }
+
+
+# A cluster in which no group ever was makes the topic of their offsets first.
+NO_COORDINATOR: Final = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
 
 
 class BrokerError(Exception):
@@ -67,7 +75,8 @@ class Brokers:
     def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
         self._told: dict[int, str] = {}
-        config: dict[str, Any] = {**admin_config(settings), "error_cb": self._hear, "logger": silent()}
+        self._heard = Heard()
+        config: dict[str, Any] = {**admin_config(settings), "error_cb": self._hear, "logger": self._heard.logger}
         self._admin = AdminClient(config)
 
     def cluster(self) -> int:
@@ -90,10 +99,18 @@ class Brokers:
 
     def group(self, name: str) -> Group:
         """The group; one that nobody was in yet has the state DEAD. Raises `Denied` or `BrokerError`."""
-        asked = self._admin.describe_consumer_groups(
-            [name], include_authorized_operations=True, request_timeout=self._timeout
-        )
-        found = self._wait(asked[name])
+        end = time.monotonic() + self._timeout
+        while True:
+            asked = self._admin.describe_consumer_groups(
+                [name], include_authorized_operations=True, request_timeout=self._timeout
+            )
+            try:
+                found = self._wait(asked[name])
+                break
+            except BrokerError as failure:
+                if failure.code not in NO_COORDINATOR or time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
         rights = rights_of(found.authorized_operations)
         return Group(found.state.name, len(found.members), found.partition_assignor or "", rights)
 
@@ -132,6 +149,8 @@ class Brokers:
             return Denied("this user may not describe the cluster", error.code())
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return Missing("there is no such topic", error.code())
+        if error.code() in NO_COORDINATOR:
+            return BrokerError("the brokers have no coordinator for groups yet: try again", error.code())
         return self._why(error.str())
 
     def _why(self, words: str) -> BrokerError:
@@ -139,7 +158,22 @@ class Brokers:
         for code, advice in ADVICE.items():
             if code in self._told:
                 return BrokerError(f"{advice} ({brief(self._told[code])})", code)
-        return BrokerError(f"no answer from the brokers: check KAFKA_BOOTSTRAP_SERVERS ({words})")
+        advice = "no answer from the brokers: check KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL"
+        return BrokerError(f"{advice} ({brief(self._heard.last) or words})")
+
+
+class Heard(logging.Handler):
+    """Keeps the last line that the client logs, which often says why, and shows none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = ""
+        self.logger = logging.Logger("consumer.brokers")  # noqa: LOG001  # of this connection alone
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line."""
+        self.last = record.getMessage()
 
 
 def rights_of(operations: Sequence[Any] | None) -> frozenset[str] | None:

@@ -1,0 +1,349 @@
+"""`check` on real servers: every fact that it is to find, with what to do about it."""
+
+import json
+import socket
+import time
+from email.utils import formatdate
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.security import Security
+from consumer.schemas import newest
+from consumer.tools.check_machine import clock_fact
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def facts(call):
+    """The facts that `check` finds with these settings: a list of (state, what, detail, fix and command)."""
+
+    def found(status=None, **environ):
+        result = call("check", "--output", "json", **environ)
+        assert result.stderr == ""
+        listed = json.loads(result.stdout)["facts"]
+        assert result.exit_code == (1 if any(fact["state"] == "fault" for fact in listed) else 0)
+        assert status is None or result.exit_code == status
+        return [(fact["state"], fact["what"], fact["detail"], f"{fact['fix']} {fact['command']}") for fact in listed]
+
+    return found
+
+
+@pytest.fixture
+def place(broker, schemas, mixpanel, topic, new_topic):
+    """Settings under which all is well."""
+    schemas.register(f"{topic}-value", newest())
+    letters = new_topic(config={"max.message.bytes": str(1_048_588 + 131_072), "retention.ms": "-1"})
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
+        "KAFKA_TOPICS": topic,
+        "KAFKA_GROUP_ID": f"{topic}-group",
+        "KAFKA_DEAD_LETTER_TOPIC": letters,
+        "SCHEMA_REGISTRY_URL": schemas.url,
+        "MIXPANEL_URL": mixpanel.url,
+        "MIXPANEL_TOKEN": TOKEN,
+        "HTTP_PORT": "0",
+    }
+
+
+def one(facts, what, state=None):
+    """The one fact about this."""
+    found = [fact for fact in facts if fact[1].startswith(what) and (state is None or fact[0] == state)]
+    assert len(found) == 1, facts
+    return found[0]
+
+
+def test_all_is_well(facts, place, broker):
+    """Where all is well there is no fault and no warning, and only the token is unknown."""
+    found = facts(0, **place)
+    assert [fact[1] for fact in found if fact[0] != "ok"] == ["MIXPANEL_TOKEN"]
+    assert {fact[1] for fact in found} >= {
+        "settings",
+        f"broker {broker.bootstrap}",
+        "brokers",
+        f"topic {place['KAFKA_TOPICS']}",
+        f"group {place['KAFKA_GROUP_ID']}",
+        f"dead letters {place['KAFKA_DEAD_LETTER_TOPIC']}",
+        f"registry {place['SCHEMA_REGISTRY_URL']}",
+        f"schema {place['KAFKA_TOPICS']}-value",
+        f"Mixpanel {place['MIXPANEL_URL']}",
+        "clock",
+    }
+
+
+def test_nothing_is_written(facts, place, schemas, mixpanel, broker):
+    """A check writes nothing: no topic, no schema, no update."""
+    missing = place | {"KAFKA_TOPICS": "not-there", "KAFKA_DEAD_LETTER_TOPIC": "not-there-either"}
+    for _ in range(2):
+        found = facts(1, **missing)
+        assert one(found, "topic not-there")[2] == "there is no such topic"
+    assert all(asked.startswith("GET") for asked in schemas.asked)
+    topics = AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10).topics
+    assert not {"not-there", "not-there-either"} & topics.keys()
+
+
+def test_table(call, place):
+    """The table has a line for each fact, fits 80 columns but for what is to be copied, and ends with a sum."""
+    result = call("check", **place | {"KAFKA_TOPICS": "not-there"})
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert "fault    topic not-there: there is no such topic" in lines
+    assert max(len(line) for line in lines if "kafka-topics.sh" not in line) <= 80
+    assert "1 fault, " in lines[-1]
+
+
+def test_missing_topics(facts, place):
+    """Missing topics are faults, each with the command that creates it, complete."""
+    found = facts(1, **place | {"KAFKA_DEAD_LETTER_TOPIC": "letters"})
+    command = one(found, "dead letters letters")[3]
+    assert "--create --topic letters --partitions 4" in command
+    assert "--config max.message.bytes=1179660 --config retention.ms=-1" in command
+
+
+def test_dead_letter_topic_that_is_too_small(facts, place, new_topic):
+    """Fewer partitions, smaller records, short retention and compaction are all named."""
+    config = {"max.message.bytes": "1000", "retention.ms": "3600000", "cleanup.policy": "compact,delete"}
+    config |= {"message.timestamp.type": "LogAppendTime", "message.timestamp.before.max.ms": "86400000"}
+    letters = new_topic(partitions=1, config=config)
+    found = [fact for fact in facts(1, **place | {"KAFKA_DEAD_LETTER_TOPIC": letters}) if fact[1].startswith("dead")]
+    assert [(state, detail.split(",")[0].split(":")[0]) for state, _, detail, _ in found] == [
+        ("ok", "1 partition"),
+        ("warning", "it has 1 partitions"),
+        ("fault", "its max.message.bytes is 1000"),
+        ("fault", "it is compacted"),
+        ("warning", "it keeps letters for 1 hours"),
+        ("warning", "it replaces the records' own timestamps"),
+        ("warning", "it refuses records that are older than 1 days"),
+    ]
+    assert "--alter --topic" in found[1][3]
+    assert "--add-config max.message.bytes=1179660" in found[2][3]
+
+
+def test_source_topic_that_is_compacted(facts, place, new_topic):
+    """A compacted topic loses changes: a fault."""
+    topic = new_topic(config={"cleanup.policy": "compact"})
+    assert "it is compacted" in one(facts(1, **place | {"KAFKA_TOPICS": topic}), f"topic {topic}", "fault")[2]
+
+
+def test_no_server(facts, place):
+    """A name that does not resolve and a port where nobody listens are named; nothing else of Kafka is asked."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        found = facts(1, **place | {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port},no-such-host.invalid:9092"})
+    assert "takes no connection: Connection refused" in one(found, "broker 127.0.0.1")[2]
+    assert one(found, "broker no-such-host")[2] == "the name does not resolve"
+    assert one(found, "Kafka")[0] == "unknown"
+
+
+def test_one_server_is_enough(facts, place, broker):
+    """One bootstrap server that is away is a warning while another one answers."""
+    found = facts(0, **place | {"KAFKA_BOOTSTRAP_SERVERS": f"no-such-host.invalid:9092,{broker.bootstrap}"})
+    assert one(found, "broker no-such-host")[0] == "warning"
+
+
+def test_what_is_no_broker(facts, place, schemas):
+    """Something that listens and is no broker is a fault with what to check."""
+    found = facts(1, **place | {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{schemas.port}"})
+    assert "check KAFKA_BOOTSTRAP_SERVERS" in one(found, "brokers", "fault")[2]
+
+
+def test_rights_and_logins(facts, place, new_broker):
+    """On a broker with ACLs: a wrong password, no rights, some rights, all rights."""
+    server = new_broker(
+        security=Security("SASL_PLAINTEXT", users={"admin": "a", "some": "s", "none": "n"}),
+        properties={
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:admin;User:ANONYMOUS",
+        },
+    )
+    server.create_topic("changes", 2)
+    server.create_topic("letters", 2, config={"max.message.bytes": str(1_048_588 + 131_072), "retention.ms": "-1"})
+    login = {
+        "KAFKA_BOOTSTRAP_SERVERS": server.bootstrap,
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_TOPICS": "changes",
+        "KAFKA_DEAD_LETTER_TOPIC": "letters",
+    }
+
+    def as_user(name, password, status):
+        return facts(status, **place | login | {"KAFKA_SASL_USERNAME": name, "KAFKA_SASL_PASSWORD": password})
+
+    wrong = one(as_user("admin", "wr0ng", 1), "brokers")
+    assert wrong[0] == "fault"
+    assert "the brokers refuse the login" in wrong[2]
+    assert "wr0ng" not in "".join(wrong)
+
+    none = as_user("none", "n", 1)
+    assert "may not read it, if it is there" in one(none, "topic changes")[2]
+    assert "may not write it, if it is there" in one(none, "dead letters letters")[2]
+    assert "may not join it" in one(none, "group ")[2]
+    assert "--operation Read --group" in one(none, "group ")[3]
+
+    allowed = [
+        (ResourceType.TOPIC, "changes", AclOperation.DESCRIBE),
+        (ResourceType.TOPIC, "letters", AclOperation.READ),
+        (ResourceType.GROUP, place["KAFKA_GROUP_ID"], AclOperation.DESCRIBE),
+    ]
+    rules = [
+        AclBinding(kind, name, ResourcePatternType.LITERAL, "User:some", "*", operation, AclPermissionType.ALLOW)
+        for kind, name, operation in allowed
+    ]
+    secret = {"sasl.username": "admin", "sasl.password": "a", "sasl.mechanism": "PLAIN"}
+    admin = AdminClient({"bootstrap.servers": server.bootstrap, "security.protocol": "sasl_plaintext"} | secret)
+    for done in admin.create_acls(rules).values():
+        done.result()
+    del admin
+    some = as_user("some", "s", 1)
+    assert one(some, "topic changes", "fault")[2] == "this user may not read it"
+    assert "may not write it: a record that cannot be applied" in one(some, "dead letters letters", "fault")[2]
+    assert one(some, "group ", "fault")[2] == "this user may not join it"
+    assert "may not see its configuration" in one(some, "topic changes", "unknown")[2]
+
+    assert "over SASL_PLAINTEXT, SCRAM-SHA-512 as admin" in one(as_user("admin", "a", 0), "brokers")[2]
+
+
+def test_tls(facts, place, new_broker, new_certificates):
+    """TLS: a certificate that is trusted, one that is not, and a plain port."""
+    mine, other = new_certificates(), new_certificates()
+    server = new_broker(
+        security=Security("SSL", certificate=mine.server_certificate, key=mine.server_key, ca=mine.ca)
+    )
+    server.create_topic("changes", 1)
+    place = place | {"KAFKA_BOOTSTRAP_SERVERS": server.bootstrap, "KAFKA_TOPICS": "changes"}
+
+    good = facts(**place | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": mine.ca})
+    assert "its certificate is valid until" in one(good, "broker ")[2]
+    assert one(good, "brokers")[0] == "ok"
+
+    bad = facts(1, **place | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": other.ca})
+    assert "its certificate is refused" in one(bad, "broker ")[2]
+    assert "KAFKA_SSL_CA_LOCATION" in one(bad, "broker ")[3]
+
+    plain = facts(1, **place)
+    assert "KAFKA_SECURITY_PROTOCOL" in one(plain, "brokers", "fault")[2]
+
+
+# The registry.
+
+
+def test_registry_away(facts, place, schemas):
+    """A registry that is away is a fault; with another one that answers, a warning."""
+    schemas.stop()
+    found = facts(1, **place)
+    assert one(found, "registry")[:3] == ("fault", f"registry {schemas.url}", "nothing answers there")
+    with RegistrySandbox() as other:
+        other.register(f"{place['KAFKA_TOPICS']}-value", newest())
+        found = facts(0, **place | {"SCHEMA_REGISTRY_URL": f"{schemas.url},{other.url}"})
+        assert one(found, f"registry {schemas.url}")[0] == "warning"
+
+
+def test_registry_login(facts, place):
+    """Refused credentials are a fault that names them, right ones are said to be taken."""
+    with RegistrySandbox(users={"me": "s3cret"}) as registry:
+        registry.register(f"{place['KAFKA_TOPICS']}-value", newest())
+        there = place | {"SCHEMA_REGISTRY_URL": registry.url}
+        assert "SCHEMA_REGISTRY_PASSWORD" in one(facts(1, **there), "registry")[3]
+        login = {"SCHEMA_REGISTRY_USERNAME": "me", "SCHEMA_REGISTRY_PASSWORD": "s3cret"}
+        assert "takes the credentials" in one(facts(0, **there, **login), "registry")[2]
+
+
+def test_no_registry_at_all(facts, place, mixpanel):
+    """A web server that is no registry is a fault."""
+    assert one(facts(1, **place | {"SCHEMA_REGISTRY_URL": mixpanel.url}), "registry")[0] == "fault"
+
+
+def test_no_subject(facts, place, new_topic):
+    """A topic without a subject is a warning with the command that registers the schema."""
+    topic = new_topic()
+    fact = one(facts(0, **place | {"KAFKA_TOPICS": topic}), f"schema {topic}-value")
+    assert fact[0] == "warning"
+    assert f"group-consumer schema register --subject {topic}-value" in fact[3]
+
+
+def test_schemas_that_cannot_be_read(facts, place, schemas):
+    """Each version of the subject that the service cannot read, wholly or partly, is named with its id."""
+    subject = f"{place['KAFKA_TOPICS']}-value"
+    more = json.loads(newest())
+    more["fields"][5]["type"]["symbols"].append("MERGE")
+    schemas.register(subject, json.dumps(more))
+    schemas.subjects.delete_subject(subject, permanent=False)
+    schemas.register(subject, '"string"')
+    schemas.subjects.delete_version(subject, "3", permanent=False)
+    schemas.register(subject, newest())
+    schemas.register(subject, json.dumps(more))
+    found = facts(0, **place)
+    assert "field operation: the reader lacks a symbol" in one(found, f"schema {subject}", "warning")[2]
+    assert "every record of 1 of its 2 versions" in one(found, f"schema {subject}", "ok")[2]
+
+    schemas.register("bare-value", '"string"')
+    topic = one(facts(1, **place | {"KAFKA_TOPICS": "bare"}), "schema bare-value")
+    assert topic[0] == "fault"
+    assert "version 1 (id " in topic[2]
+    assert "cannot be read, its records are dead letters" in topic[2]
+
+
+# Mixpanel and this machine.
+
+
+def test_mixpanel_away(facts, place, mixpanel):
+    """A Mixpanel that does not answer is a fault."""
+    mixpanel.stop()
+    assert one(facts(1, **place), "Mixpanel")[:3] == (
+        "fault",
+        f"Mixpanel {mixpanel.url}",
+        "does not answer: connection",
+    )
+
+
+def test_token_is_never_known(facts, place):
+    """That a wrong token or region cannot be seen is said plainly, and the token is not shown."""
+    fact = one(facts(0, **place | {"MIXPANEL_TOKEN": "c4nary"}), "MIXPANEL_TOKEN")
+    assert fact[0] == "unknown"
+    assert "a wrong token or region cannot be known" in fact[2]
+    assert "it is not 32 hexadecimal digits" in fact[2]
+    assert "c4nary" not in "".join(fact)
+
+
+def test_clock():
+    """A clock that is wrong is told from the Date of an answer."""
+    assert clock_fact(formatdate(time.time() + 1, usegmt=True), "x").state == "ok"
+    behind = clock_fact(formatdate(time.time() + 3600, usegmt=True), "x")
+    assert behind.state == "warning"
+    assert "s behind x" in behind.detail
+    assert "s ahead of x" in clock_fact(formatdate(time.time() - 3600, usegmt=True), "x").detail
+    assert clock_fact("", "x") is None
+    assert clock_fact("soon", "x") is None
+
+
+def test_port_taken(facts, place):
+    """A port that is taken is a warning."""
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert one(facts(0, **place | {"HTTP_PORT": port}), "HTTP_PORT")[0] == "warning"
+
+
+def test_cache_folder(facts, place, tmp_path):
+    """The folder for schemas, there or not yet, is looked at."""
+    found = facts(0, **place | {"SCHEMA_CACHE_DIR": tmp_path / "new" / "cache"})
+    assert one(found, "SCHEMA_CACHE_DIR")[0] == "ok"
+    assert not (tmp_path / "new").exists()
+
+
+def test_unknown_variable(facts, place):
+    """A variable that nobody reads is a warning among the facts."""
+    fact = one(facts(0, **place, KAFKA_TOPIC="x"), "settings", "warning")
+    assert "KAFKA_TOPIC is not a setting" in fact[2]
+    assert "did you mean KAFKA_TOPICS?" in fact[3]
