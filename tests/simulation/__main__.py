@@ -1,36 +1,41 @@
-"""python -m tests.simulation SEED | --seeds 1..20000 [--first]"""
+"""Histories of the loop in a simulated world: one, line by line, or many.
+
+SEED is a number, or one behind a kind of isolated fault: letters/1, registry/1, stuck/1, flood/1.
+"""
 
 import argparse
 import sys
 import time
 import traceback
 
-from .run import run, seeds_of
+from .run import names_of, run
+
+RAW = argparse.RawDescriptionHelpFormatter
 
 
 def main() -> int:
     """Runs one seed with its trace, or many."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__, formatter_class=RAW)
     parser.add_argument("seed", nargs="?", help="show this history, line by line")
-    parser.add_argument("--seeds", help="run these, as 1..20000")
+    parser.add_argument("--seeds", help="run these, as 1..20000 or stuck/1..50")
     parser.add_argument("--first", action="store_true", help="end at the first broken promise")
     given = parser.parse_args()
     if given.seeds is None:
-        outcome = run(int(given.seed or 1), tracing=True)
+        outcome = run(given.seed or "1", tracing=True)
         print("\n".join(outcome.trace))
         return 1 if outcome.broken else 0
-    began = time.monotonic()
-    seeds = seeds_of(given.seeds)
+    began = time.process_time()
+    names = names_of(given.seeds)
     broken = 0
-    for seed in seeds:
-        outcome = run(seed)
+    for name in names:
+        outcome = run(name)
         if outcome.broken:
             broken += 1
-            print(f"{outcome.broken}\n    python -m tests.simulation {seed}", flush=True)
+            print(outcome, flush=True)
             if given.first:
                 break
-    took = time.monotonic() - began
-    print(f"{len(seeds)} histories, {broken} with a broken promise, {took:.0f} s, {len(seeds) / took:.1f} a second")
+    took = time.process_time() - began
+    print(f"{len(names)} histories, {broken} with a broken promise, {took:.0f} s of CPU, {len(names) / took:.1f} a second")
     return 1 if broken else 0
 
 

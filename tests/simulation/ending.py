@@ -5,7 +5,9 @@ Where they may differ is said narrowly:
 
 - a group that a request given up by its sender was applied to after a newer request: not compared;
 - a property of an $add that was applied more or less than once over all epochs: not compared;
-- a property of a record that became a dead letter after a part of it was applied: not compared;
+- a property of a record that became a dead letter after a part of it was applied: not compared. That happens where
+  a later change replaced the bad value and was refused itself, and to a $remove, whose scalars may go out in several
+  updates of which one is refused;
 - lists of a group with records applied in two epochs: compared without their order, since `UNION a, REMOVE a,
   UNION a, UNION b` done twice moves `a` behind `b`;
 - records that retention removed before they were accepted: their groups are not compared.
@@ -85,7 +87,8 @@ def check_profile(history: "History", group: str, fates: dict[int, list[Item]]) 
         lettered = any(item.lettered for item in items)
         count = applications.get(meant.number, 0)
         absorbed = meant.number in history.oracle.absorbed
-        if (lettered and count) or (meant.verb == "$add" and count != 1 and not (absorbed and count == 0)):
+        partly = lettered and (count > 0 or meant.verb == "$remove")
+        if partly or (meant.verb == "$add" and count != 1 and not (absorbed and count == 0)):
             if meant.verb == "$delete":
                 return
             blurred.update(names_of(meant))

@@ -16,6 +16,8 @@ from .world import Violation, World
 
 # Faults have stopped: so many seconds later everything is settled and committed.
 QUIET_WITHIN = 300.0
+# The coordinator throws a silent member out after so many seconds.
+SESSION = 6.0
 
 
 class History:
@@ -191,14 +193,19 @@ class History:
         if instance is not None:
             if self.world.tracing:
                 self.world.note("world", f"{instance} is thrown out of the group")
-            if self.world.chance(0.5):
-                instance.process.freeze(self.world.between(0.0, 10.0))
             self.broker.leave(instance)
 
     def _freeze(self) -> None:
+        """SIGSTOP; the coordinator notices by the session time-out."""
         instance = self._some()
-        if instance is not None:
-            instance.process.freeze(self.world.between(0.0, 20.0))
+        if instance is None:
+            return
+        seconds = self.world.between(0.0, 20.0)
+        if self.world.tracing:
+            self.world.note("world", f"{instance} is frozen for {seconds:.3f} s")
+        instance.process.freeze(seconds)
+        if seconds > SESSION:
+            self.world.after(SESSION, lambda: self.broker.leave(instance))
 
     def _fence(self) -> None:
         instance = self._some()

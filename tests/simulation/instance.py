@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Limits, Pipeline
 from consumer.shell.lease import Lease
+from consumer.shell.lease import Lease
 from consumer.shell.loop import Loop
 from consumer.shell.registry import SchemaKnown, SchemaRefused
 
@@ -198,5 +199,6 @@ class Instance:
         return bool(pending) and any(item.meant.schema in pending for item in epoch.order[epoch.settled :])
 
     def waits(self) -> bool:
-        """Whether requests are under way, or were in trouble of late."""
-        return bool(self.flying) or self.halted or self.world.now - self.trouble_at < 70.0
+        """Whether requests are under way, or were in trouble of late, or none may be sent."""
+        stopped = self.halted or self.loop.pipeline.breaker_open
+        return bool(self.flying) or stopped or self.world.now - self.trouble_at < 70.0

@@ -153,6 +153,8 @@ class Oracle:
         last = item.request
         if last is None or last.told != AGAIN or last.sender is not request.sender:
             return
+        if len(request.updates) < len(last.updates):
+            return  # split, after the same error again and again
         instance = request.sender
         if self.world.now < last.told_at + 1.0 - SLACK and instance.well_at < last.told_at:
             raise self.fail(6, f"{item} is sent again {self.world.now - last.told_at:.3f} s after a fault")

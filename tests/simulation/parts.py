@@ -32,6 +32,7 @@ class Registries:
 
     late_at: float  # when the late schema is there
     down: bool = False
+    without: SchemaRef | None = None  # this one cannot be had, all others can
     asked: int = 0
 
 
@@ -71,7 +72,7 @@ class Registry:
             return
         world = self._world
         self._registries.asked += 1
-        if self._registries.down:
+        if self._registries.down or self._registries.without == ref:
             self._results.put(SchemaFailing(ref, "connection"))
             self._later(min(RETRY[0] * 2**failures, RETRY[1]), ref, failures + 1, None)
             return

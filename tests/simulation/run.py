@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from .history import History
+from .isolated import Isolated
 
 logging.getLogger("consumer").addHandler(logging.NullHandler())
 logging.getLogger("consumer").propagate = False
@@ -11,18 +12,22 @@ logging.getLogger("consumer").propagate = False
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one seed came to; `broken` is empty where every promise was kept."""
+    """What one history came to; `broken` is empty where every promise was kept."""
 
-    seed: int
+    name: str
     broken: str
     trace: list[str]
     requests: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.broken}\n    python -m tests.simulation {self.name}"
 
-def run(seed: int, *, tracing: bool = False) -> Outcome:
-    """One history."""
-    history = History(seed, tracing=tracing)
+
+def run(name: str, *, tracing: bool = False) -> Outcome:
+    """One history: a seed, or a kind of isolated fault and a seed, as `stuck/17`."""
+    kind, _, seed = name.rpartition("/")
+    history = Isolated(kind, int(seed), tracing=tracing) if kind else History(int(seed), tracing=tracing)
     broken = ""
     try:
         history.run()
@@ -31,10 +36,11 @@ def run(seed: int, *, tracing: bool = False) -> Outcome:
         if tracing:
             history.world.trace.append(broken)
     seconds = history.world.now - history.world.began
-    return Outcome(seed, broken, history.world.trace, history.oracle.requests, seconds)
+    return Outcome(name, broken, history.world.trace, history.oracle.requests, seconds)
 
 
-def seeds_of(text: str) -> range:
-    """`17` or `1..20000`."""
-    first, dots, last = text.partition("..")
-    return range(int(first), (int(last) if dots else int(first)) + 1)
+def names_of(seeds: str) -> list[str]:
+    """`17` or `1..20000`, or either behind a kind, as `stuck/1..50`."""
+    kind, slash, numbers = seeds.rpartition("/")
+    first, dots, last = numbers.partition("..")
+    return [f"{kind}{slash}{seed}" for seed in range(int(first), (int(last) if dots else int(first)) + 1)]

@@ -1,0 +1,150 @@
+"""Histories of one fault at a time, which say what must go on beside it.
+
+letters    the dead-letter topic is missing: partitions without a reject go on (promise 7)
+registry   one schema cannot be had: partitions that do not need it go on (promise 6)
+stuck      every request with one group in it ends in a 500: all other groups go on (promise 6)
+flood      rejects without end: the breaker opens, or has no reason to (promise 8)
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from consumer.core.pipeline import Limits
+
+from .history import History
+from .traffic import LATE, Meant, Traffic
+from .world import Violation
+
+LETTERS, REGISTRY, STUCK, FLOOD = "letters", "registry", "stuck", "flood"
+FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
+REJECTS = 1_000
+WINDOW = 60.0
+
+
+class Isolated(History):
+    """A world in which nothing goes wrong but one thing."""
+
+    def __init__(self, kind: str, seed: int, *, tracing: bool = False) -> None:
+        super().__init__(seed, tracing=tracing)
+        self.kind = kind
+        self.mixpanel.faults = 0.0
+        self.mixpanel.limit = 1_000_000
+        self.letter_topic.faults = 0.0
+        self.letter_topic.slow = 0.1
+        self.oversleep = 0.5
+        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_500.0, FLOOD: 200.0}[kind]
+        self.faults_until = self.world.now + self.lasts
+        self.flood = self.random.choice(FLOODS)
+        self.limits = Limits(
+            batch_updates=self.random.choice((5, 2_000)),
+            linger=0.1,
+            max_in_flight=self.random.choice((2, 8)),
+            open_records=2_000 if kind == FLOOD else 20 if kind != STUCK else 500,
+            breaker=self.flood != "breaker off",
+        )
+
+    def _plan_faults(self) -> None:
+        end = self.faults_until - 0.01
+        if self.kind == LETTERS:
+            self.letter_topic.missing = True
+            self.world.at(end, lambda: self._check_committed(is_reject))
+        elif self.kind == REGISTRY:
+            self.registries.without = LATE
+            self.world.at(end, lambda: self._check_committed(is_late))
+        elif self.kind == STUCK:
+            self.mixpanel.stuck = self.random.choice(list(self.groups))
+            self.world.at(end, self._check_accepted)
+        else:
+            self.world.at(end, self._check_flood)
+
+    def _plan_records(self) -> None:
+        if self.kind == FLOOD:
+            self._plan_flood(self.random)
+            return
+        unreadable = {LETTERS: 0.1, REGISTRY: 0.05, STUCK: 0.0}[self.kind]
+        traffic = Traffic(
+            self.random, self.groups, bad=0.05 if self.kind == LETTERS else 0.0, unreadable=0.0, large=0.0
+        )
+        marked = self.random.sample(list(self.groups), max(1, len(self.groups) // 3))
+        for _ in range(100):
+            meant = traffic.make()
+            if self.random.random() < unreadable and meant.group in marked:
+                meant = traffic.rejected(meant.group, "late" if self.kind == REGISTRY else "tombstone")
+            when = self.world.between(self.world.now, self.world.now + 10.0)
+            self.world.at(when, lambda meant=meant: self._append(meant))
+
+    def _plan_flood(self, random: Random) -> None:
+        rejects, good, seconds = {
+            "all rejects": (1_500, 0, 30.0),
+            "half rejects": (1_400, 1_000, 30.0),
+            "breaker off": (1_500, 0, 30.0),
+            "too few rejects": (1_200, 1_800, 30.0),
+            "too slow rejects": (1_500, 100, 150.0),
+        }[self.flood]
+        traffic = Traffic(random, self.groups, bad=0.0, unreadable=0.0, large=0.0)
+        kinds = ["tombstone"] * rejects + ["good"] * good
+        random.shuffle(kinds)
+        for number, kind in enumerate(kinds):
+            meant = traffic.make()
+            if kind == "tombstone":
+                meant = traffic.rejected(meant.group, kind)
+            when = self.world.now + seconds * number / len(kinds)
+            self.world.at(when, lambda meant=meant: self._append(meant))
+
+    # What must be true just before the fault ends.
+
+    def _check_committed(self, stops: Callable[[Meant], bool]) -> None:
+        """Each partition is committed up to its first record that cannot go on."""
+        for partition, log in self.broker.logs.items():
+            stop = next((m.offset for m in log.records if stops(m)), log.end)
+            before = [meant.offset for meant in log.records if meant.offset < stop]
+            if before and log.committed < before[-1] + 1:
+                words = f"is committed up to {log.committed}, and nothing stands in its way before {stop}"
+                raise Violation(f"promise 6, 7: {partition} {words}")
+
+    def _check_accepted(self) -> None:
+        """Every record of another group is accepted."""
+        accepted = {n for e in self.oracle.epochs for n, item in e.items.items() if item.accepted or item.confirmed}
+        for log in self.broker.logs.values():
+            for meant in log.records:
+                if meant.group != self.mixpanel.stuck and meant.number not in accepted:
+                    raise Violation(
+                        f"promise 6: {meant.group} is held for {self.lasts:.0f} s by {self.mixpanel.stuck}"
+                    )
+
+    def _check_flood(self) -> None:
+        """The breaker is open exactly where it should be, and an open one lets nothing more through."""
+        opened = [instance for instance in self.running() if instance.loop.pipeline.breaker_open]
+        letters = len(self.oracle.letters)
+        if self.flood in ("all rejects", "half rejects"):
+            limit = REJECTS * len(self.instances) + 1
+            if not opened or letters > limit:
+                raise Violation(f"promise 8: {self.flood}: {letters} dead letters, the breaker open at {opened}")
+            for instance in opened:
+                if self.world.now - instance.polled_at > 5.0:
+                    raise Violation(f"promise 8: {instance} does not poll any more")
+            self.over_at_flood()
+        elif opened:
+            raise Violation(f"promise 8: {self.flood}: the breaker is open at {opened} after {letters} dead letters")
+
+    def over_at_flood(self) -> None:
+        """Nothing more is going to happen: only that everybody stops is left to be seen."""
+        self.calm = self.ending = True
+        for instance in self.running():
+            instance.stopping = True
+        self._wait_for_stop(80)
+
+    def _calm_down(self) -> None:
+        self.registries.without = None
+        if not self.ending:
+            super()._calm_down()
+
+
+def is_reject(meant: Meant) -> bool:
+    """Whether the record becomes a dead letter."""
+    return meant.verdict != "good"
+
+
+def is_late(meant: Meant) -> bool:
+    """Whether the record waits for its schema."""
+    return meant.verdict == "late"

@@ -1,0 +1,205 @@
+"""The core and the loop, broken on purpose: each way breaks one promise, and some seed must find it.
+
+python -m tests.simulation.mutants [--seeds 1..100] [NAME ...]    the table of docs/testing-simulation.md
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One broken line. `old` stands in the file exactly once."""
+
+    name: str
+    promise: int
+    breaks: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant(
+        "commit-highest", 1, "the highest settled offset is committed, not the contiguous one", "core/offsets.py",
+        "            settled.add(offset)\n            return\n",
+        "            settled.add(offset)\n            self.committable = max(self.committable, offset + 1)\n            return\n",
+    ),
+    Mutant(
+        "commit-polled", 1, "what was read is committed at once", "core/pipeline.py",
+        "            partition.ledger.seen(record.offset, now)\n",
+        "            partition.ledger.seen(record.offset, now)\n            partition.ledger.committable = record.offset + 1\n",
+    ),
+    Mutant(
+        "never-commit", 1, "commits are sent only at a drain", "shell/loop.py",
+        "        self._source.commit(self.pipeline.committable())\n", "        pass\n",
+    ),
+    Mutant(
+        "lane-not-held", 2, "a group goes on while a request of it is under way", "core/lanes.py",
+        "        if not lane.queued and lane.run is None:\n", "        if not lane.queued:\n",
+    ),
+    Mutant(
+        "halves-together", 2, "both halves of a split batch go at once", "core/delivery.py",
+        "            if update.run.flying:\n                return False\n", "            pass\n",
+    ),
+    Mutant(
+        "replay-last-first", 2, "a refused run is replayed from its end", "core/lanes.py",
+        "        for entry in self.entries:\n            if entry.record.offset in self.rejected:\n                continue\n"
+        "            part = restricted(entry.operation, owned)\n",
+        "        for entry in reversed(self.entries):\n            if entry.record.offset in self.rejected:\n"
+        "                continue\n            part = restricted(entry.operation, owned)\n",
+    ),
+    Mutant(
+        "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/lanes.py",
+        "            part = restricted(entry.operation, owned)\n", "            part = restricted(entry.operation, None)\n",
+    ),
+    Mutant(
+        "no-barrier", 3, "$union joins a $remove of the same property instead of waiting", "core/fold.py",
+        "            elif before.verb != verb and not (verb == SET_ONCE and before.verb == SET):\n                return False\n",
+        "            elif verb == UNION and before.verb == REMOVE:\n                before.verb = UNION\n"
+        "                before.value = value\n                before.items = None\n"
+        "            elif before.verb != verb and not (verb == SET_ONCE and before.verb == SET):\n                return False\n",
+    ),
+    Mutant(
+        "unfolded-together", 3, "without folding all changes of a group go in one request", "core/lanes.py",
+        "        run = Run(lane, assignment, waiting[:count])\n",
+        "        if not self._fold:\n            count = len([e for e in waiting if e.record.assignment is assignment])\n"
+        "            run = Run(lane, assignment, waiting[:count])\n            lane.run = run\n            del waiting[:count]\n"
+        "            return [Update(run, e.operation, e) for e in run.entries]\n"
+        "        run = Run(lane, assignment, waiting[:count])\n",
+    ),
+    Mutant(
+        "set-keeps-first", 3, "$set folded on $set keeps the earlier value", "core/fold.py",
+        "            slots[name] = Slot(SET, value)\n",
+        "            slots[name] = before if before is not None and before.verb == SET else Slot(SET, value)\n",
+    ),
+    Mutant(
+        "revoked-goes-again", 4, "a batch that waits keeps what was revoked", "core/delivery.py",
+        "            if run.live:\n                living.append(update)\n                continue\n",
+        "            living.append(update)\n            continue\n",
+    ),
+    Mutant(
+        "asleep-and-sure", 4, "a loop that stood still asks nobody", "shell/loop.py",
+        "        if not self._in_doubt():\n            self._do()\n", "        self._do()\n",
+    ),
+    Mutant(
+        "no-limit", 5, "reading never pauses at the limit", "core/pipeline.py",
+        "        self._full = records * share >= self._limits.open_records or size * share >= self._limits.open_bytes\n",
+        "        self._full = False\n",
+    ),
+    Mutant(
+        "retry-drops", 6, "a batch that should wait for its retry is forgotten", "core/delivery.py",
+        "        self._wait(batch, updates, TRANSIENT, now + report.wait)\n", "        self._living([])\n",
+    ),
+    Mutant(
+        "retry-at-once", 6, "a retry does not wait", "core/delivery.py",
+        "        report.wait = longest / 2 + jitter * longest / 2\n", "        report.wait = 0.0\n",
+    ),
+    Mutant(
+        "server-error-refuses", 6, "a 500 is a refusal", "core/verdict.py",
+        "    if status == 408 or 500 <= status < 600:\n        return Again(str(status), True)\n",
+        "    if status == 408 or 500 <= status < 600:\n        return Opaque(str(status), False)\n",
+    ),
+    Mutant(
+        "retry-after-ignored", 6, "a 429 slows only its own batch down", "core/delivery.py",
+        "            self._resume_at = max(self._resume_at, now + report.wait)\n", "            pass\n",
+    ),
+    Mutant(
+        "halt-goes-on", 6, "a 401 is tried again like a 500", "core/verdict.py",
+        "    return Halt(str(status))\n", "    return Again(str(status), True)\n",
+    ),
+    Mutant(
+        "wrong-blame", 6, "the record beside the refused one is blamed", "core/delivery.py",
+        "            words = verdict.words.get(index)\n", "            words = verdict.words.get((index + 1) % len(batch.updates))\n",
+    ),
+    Mutant(
+        "letter-unconfirmed", 7, "a dead letter settles its record when it is handed to the producer", "shell/loop.py",
+        "            self._dead_letters.produce(letter)\n",
+        "            self._dead_letters.produce(letter)\n            self.pipeline.dead_lettered(letter)\n",
+    ),
+    Mutant(
+        "letter-dropped", 7, "a refused record is settled without a dead letter", "core/pipeline.py",
+        "            if entry.record.offset not in run.rejected:\n", "            if True:\n",
+    ),
+    Mutant(
+        "flood-through", 8, "the breaker never opens", "core/breaker.py",
+        "        self.open = ", "        self.open = False and ",
+    ),
+    Mutant(
+        "add-resent", 9, "with AMBIGUOUS_ADD=dead-letter an $add of unknown outcome is sent again", "core/delivery.py",
+        "        if verdict.unknown and not self._resend_adds:\n", "        if False:\n",
+    ),
+    Mutant(
+        "add-dropped", 9, "with AMBIGUOUS_ADD=resend an $add is not sent again after an opaque answer", "core/delivery.py",
+        "                self._requeue([update], 0)\n", "                self._decide(report, update, ACCEPTED)\n",
+    ),
+    Mutant(
+        "late-answer-counts", 4, "an answer of an old epoch is counted", "core/delivery.py",
+        "        if run.live:\n            report.decisions.append", "        if True:\n            report.decisions.append",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the seeds found of one mutant."""
+
+    seeds: int
+    broken: int
+    first: str
+    words: str
+
+
+def hunt(mutant: Mutant, seeds: str, *, first: bool) -> Found:
+    """Run the seeds on a copy of the source that is broken so."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "consumer"
+        shutil.copytree(ROOT / "consumer", copy, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        path = copy / mutant.file
+        text = path.read_text()
+        if text.count(mutant.old) != 1:
+            raise ValueError(f"mutant {mutant.name}: its line stands {text.count(mutant.old)} times in {mutant.file}")
+        path.write_text(text.replace(mutant.old, mutant.new))
+        command = [sys.executable, "-P", "-m", "tests.simulation", "--seeds", seeds, *(["--first"] if first else [])]
+        environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    found = re.findall(r"^(.+)\n    python -m tests.simulation (\S+)$", done.stdout, re.MULTILINE)
+    total = re.search(r"^(\d+) histories, (\d+) with", done.stdout, re.MULTILINE)
+    if total is None:
+        raise RuntimeError(f"mutant {mutant.name}: {done.stdout[-500:]}{done.stderr[-2000:]}")
+    words, seed = found[0] if found else ("", "")
+    return Found(int(total[1]), int(total[2]), seed, words)
+
+
+def main() -> int:
+    """Prints the table; 1 where a mutant lives."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--seeds", default="1..100")
+    given = parser.parse_args()
+    living = 0
+    print("| promise | broken so | mutant | found by | first seed, and what it says |\n|---|---|---|---|---|")
+    for mutant in sorted(MUTANTS, key=lambda mutant: mutant.promise):
+        if given.names and mutant.name not in given.names:
+            continue
+        found = hunt(mutant, given.seeds, first=False)
+        living += not found.broken
+        words = found.words.replace("|", "\\|")[:110]
+        share = f"{found.broken} of {found.seeds}"
+        print(
+            f"| {mutant.promise} | {mutant.breaks} | `{mutant.name}` | {share} | {found.first}: {words} |", flush=True
+        )
+    return 1 if living else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
