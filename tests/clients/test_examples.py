@@ -55,7 +55,7 @@ def consumed(broker, topic):
 
 @pytest.mark.parametrize("language", ["python", "java", "go", "node"])
 def test_an_example_works(broker, new_topic, registry, program, language):
-    """Its events decode and convert to what it means, in order, each group in the partition that Java would choose."""
+    """Its events decode to what it means, in order, each group in the partition that Java would choose."""
     topic = new_topic(PARTITIONS)
     schema_id = registry.register(f"{topic}-value", json.dumps(SCHEMA))
     produce = program(ROOT / "docs" / "examples" / language)

@@ -39,7 +39,7 @@ def change(group_key, group_id, operation, values):
     }
 
 
-def delivered(error, message):
+def delivered(error, _message):
     if error is not None:
         raise RuntimeError(f"not delivered: {error}")
 
