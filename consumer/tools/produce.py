@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, Final
 
 import click
 from confluent_kafka import KafkaError, Message, Producer
+from fastavro import parse_schema
 
 from consumer.schemas import newest
 from consumer.settings import Settings
@@ -28,6 +30,7 @@ Examples:
   group-consumer produce events.jsonl
   tail -f changes.jsonl | group-consumer produce -
   group-consumer produce --generate 100000
+  group-consumer produce --generate 10000 --bad 0.02
 
 A line is a JSON object in the shape of schemas/group_change.avsc; event_id, occurred_at, project, properties
 and property_names may be left out. 'group-consumer preview' shows what a file would do. The key is
@@ -39,15 +42,38 @@ confirm a record: then nothing after it is read, and what was confirmed is count
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to write, and the number of its line or of the generated event."""
+
+    line: int
+    key: bytes
+    value: bytes | None
+    headers: list[tuple[str, str | bytes | None]] | None = None
+
+
 @click.command(epilog=EXAMPLES)
 @click.argument("file", type=click.File("rb"), required=False)
-@click.option("--generate", type=click.IntRange(1), metavar="N", help="Write N generated events, some of them bad.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the generated events.")
+@click.option("--generate", type=click.IntRange(1), metavar="N", help="Write N generated events.")
+@click.option(
+    "--bad",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="The share of the generated ones that cannot be applied, of every kind. Registers schemas of its own.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed generates the same events.")
 @click.option("--topic", help="The topic to write to.  [default: the first of KAFKA_TOPICS]")
 @output_option
 @settings_options(need=NEED, shown=("KAFKA_TOPICS",))
 def produce(
-    settings: Settings, file: IO[bytes] | None, generate: int | None, seed: int, topic: str | None, output: str
+    settings: Settings,
+    file: IO[bytes] | None,
+    generate: int | None,
+    bad: float,
+    seed: int,
+    topic: str | None,
+    output: str,
 ) -> None:
     """Write change events to the topic: the JSON lines of FILE (- for standard input), or generated ones."""
     if (file is None) == (generate is None):
@@ -58,14 +84,15 @@ def produce(
         with Brokers(settings) as brokers:
             partitions = brokers.topic(topic).partitions
         schema_id = schema_for(settings, topic)
+        traffic = generated(settings, generate, bad, seed, schema_id) if generate else iter(())
     except Missing:
         raise click.ClickException(f"{topic}: there is no such topic. {creation(settings, topic)}") from None
     except BrokerError as failure:
         raise click.ClickException(f"{topic}: {failure}") from None
     except RegistryError as failure:
         raise click.ClickException(str(failure)) from None
-    writer = Writer(settings, topic, schema_id)
-    source = lines(file, writer) if file is not None else generated(generate or 0, seed)
+    writer = Writer(settings, topic)
+    source = traffic if file is None else lines(file, writer, schema_id)
     stopped = write_all(writer, source, generate or 0)
     summary: dict[str, Any] = {
         "topic": topic,
@@ -80,13 +107,13 @@ def produce(
     raise SystemExit(1 if stopped or writer.bad or writer.unconfirmed else 0)
 
 
-def write_all(writer: "Writer", events: Iterable[tuple[int, bytes, bytes]], total: int) -> bool:
+def write_all(writer: "Writer", events: Iterable[Outgoing], total: int) -> bool:
     """Write until the end, a failure, or Ctrl-C; what is under way is waited for. Whether it was Ctrl-C."""
     stopped = False
     with Progress("written", total) as progress:
         try:
-            for line, key, value in events:
-                if not writer.write(line, key, value):
+            for event in events:
+                if not writer.write(event):
                     break
                 progress.at(writer.written)
             writer.flush(progress)
@@ -98,26 +125,26 @@ def write_all(writer: "Writer", events: Iterable[tuple[int, bytes, bytes]], tota
 
 
 class Writer:
-    """Writes framed events in order, and counts what the brokers confirmed."""
+    """Writes records in order, and counts what the brokers confirmed."""
 
-    def __init__(self, settings: Settings, topic: str, schema_id: int) -> None:
+    def __init__(self, settings: Settings, topic: str) -> None:
         config = {**producer_config(settings), "message.timeout.ms": PATIENCE_MS, "logger": silent()}
         self._producer = Producer(config)
         self._topic = topic
-        self._frame = b"\0" + schema_id.to_bytes(4, "big")
         self.written = 0
         self.bad = 0
         self.unconfirmed = 0
 
-    def write(self, line: int, key: bytes, value: bytes) -> bool:
-        """Hand the event to the client, when it has room; False where an earlier one was not confirmed."""
+    def write(self, event: Outgoing) -> bool:
+        """Hand the record to the client, when it has room; False where an earlier one was not confirmed."""
         while not self.unconfirmed:
             try:
                 self._producer.produce(
                     self._topic,
-                    key=key,
-                    value=self._frame + value,
-                    on_delivery=partial(self._delivered, line),
+                    key=event.key,
+                    value=event.value,
+                    headers=event.headers,
+                    on_delivery=partial(self._delivered, event.line),
                 )
             except BufferError:
                 self._producer.poll(0.1)
@@ -145,18 +172,28 @@ class Writer:
             click.secho(f"line {line}: was not confirmed by the brokers: {error.str()}", fg="red", err=True)
 
 
-def lines(file: IO[bytes], writer: Writer) -> Iterator[tuple[int, bytes, bytes]]:
-    """The events of the file; the others are named."""
+def lines(file: IO[bytes], writer: Writer, schema_id: int) -> Iterator[Outgoing]:
+    """The events of the file; what is none is named."""
+    frame = b"\0" + schema_id.to_bytes(4, "big")
     for found in EventReader().read(file):
         if isinstance(found, Event):
-            yield found.line, found.key.encode(), found.value
+            yield Outgoing(found.line, found.key.encode(), frame + found.value)
         else:
             writer.bad_line(found)
 
 
-def generated(count: int, seed: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """So many generated events."""
-    raise NotImplementedError(count, seed)
+def generated(settings: Settings, count: int, bad: float, seed: int, schema_id: int) -> Iterator[Outgoing]:
+    """So many events of the sandbox's traffic; without bad ones all of them have the event schema."""
+    from consumer.sandbox import traffic_schemas
+    from consumer.sandbox.traffic import Traffic
+
+    if bad:
+        writers = traffic_schemas.register(RegistryApi(settings).register)
+    else:
+        one = traffic_schemas.Writer(parse_schema(json.loads(newest())), schema_id, None)
+        writers = traffic_schemas.Writers(one, one, one, one)
+    for event in Traffic(writers, seed=seed, bad=bad).events(count):
+        yield Outgoing(event.number, event.key, event.value, event.headers)
 
 
 def schema_for(settings: Settings, topic: str) -> int:

@@ -137,6 +137,30 @@ def test_bad_lines(call, place, topic, read):
     assert len(read(topic)) == 2
 
 
+def test_generated(call, place, topic, read, schemas):
+    """Generated events all decode, are the same for the same seed, and register no schema but their own."""
+    for _ in range(2):
+        result = call("produce", "--generate", "300", "--seed", "7", **place)
+        assert result.exit_code == 0
+        assert "300 events written" in result.stdout
+    decoder = resolve(json.loads(newest()), json.loads(newest()))
+    records = read(topic)
+    changes = [decoder.decode(record.value(), frame(record.value(), record.headers())[1]) for record in records]
+    assert len(changes) == 600
+    assert len({change.event_id for change in changes}) == 300
+    assert {change.operation for change in changes} >= {"SET", "ADD", "UNION"}
+    assert {asked for asked in schemas.asked if asked.endswith("/versions") and asked.startswith("POST")} == {
+        f"POST /subjects/{topic}-value/versions"
+    }
+
+
+def test_generated_with_bad_ones(call, place, topic, read):
+    """With --bad some of the generated records cannot be applied."""
+    result = call("produce", "--generate", "300", "--bad", "0.5", **place)
+    assert result.exit_code == 0
+    assert any(record.value() is None for record in read(topic))
+
+
 def test_file_and_generate(call, place):
     """Neither a file nor --generate, or both, is a usage error."""
     assert call("produce", **place).exit_code == 2
