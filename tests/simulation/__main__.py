@@ -35,7 +35,8 @@ def main() -> int:
             if given.first:
                 break
     took = time.process_time() - began
-    print(f"{len(names)} histories, {broken} with a broken promise, {took:.0f} s of CPU, {len(names) / took:.1f} a second")
+    rate = f"{took:.0f} s of CPU, {len(names) / took:.1f} a second"
+    print(f"{len(names)} histories, {broken} with a broken promise, {rate}")
     return 1 if broken else 0
 
 

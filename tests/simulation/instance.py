@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Limits, Pipeline
 from consumer.shell.lease import Lease
-from consumer.shell.lease import Lease
 from consumer.shell.loop import Loop
 from consumer.shell.registry import SchemaKnown, SchemaRefused
 

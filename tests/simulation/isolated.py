@@ -32,7 +32,7 @@ class Isolated(History):
         self.letter_topic.faults = 0.0
         self.letter_topic.slow = 0.1
         self.oversleep = 0.5
-        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_500.0, FLOOD: 200.0}[kind]
+        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0}[kind]
         self.faults_until = self.world.now + self.lasts
         self.flood = self.random.choice(FLOODS)
         self.limits = Limits(
@@ -61,16 +61,17 @@ class Isolated(History):
         if self.kind == FLOOD:
             self._plan_flood(self.random)
             return
-        unreadable = {LETTERS: 0.1, REGISTRY: 0.05, STUCK: 0.0}[self.kind]
+        unreadable = {LETTERS: 0.8, REGISTRY: 0.05, STUCK: 0.0}[self.kind]
         traffic = Traffic(
             self.random, self.groups, bad=0.05 if self.kind == LETTERS else 0.0, unreadable=0.0, large=0.0
         )
         marked = self.random.sample(list(self.groups), max(1, len(self.groups) // 3))
+        lasts = self.random.choice((0.0, 10.0))
         for _ in range(100):
             meant = traffic.make()
             if self.random.random() < unreadable and meant.group in marked:
                 meant = traffic.rejected(meant.group, "late" if self.kind == REGISTRY else "tombstone")
-            when = self.world.between(self.world.now, self.world.now + 10.0)
+            when = self.world.between(self.world.now, self.world.now + lasts)
             self.world.at(when, lambda meant=meant: self._append(meant))
 
     def _plan_flood(self, random: Random) -> None:

@@ -3,6 +3,8 @@
 python -m tests.simulation.mutants [--seeds 1..100] [NAME ...]    the table of docs/testing-simulation.md
 """
 
+# ruff: noqa: E501  # lines of the source stand here as they are
+
 import argparse
 import os
 import re
@@ -26,6 +28,7 @@ class Mutant:
     file: str
     old: str
     new: str
+    kind: str = ""  # of the histories that are to find it, where it takes special ones
 
 
 MUTANTS = (
@@ -131,8 +134,25 @@ MUTANTS = (
         "            if entry.record.offset not in run.rejected:\n", "            if True:\n",
     ),
     Mutant(
+        "flood-any", 8, "the breaker opens at a thousand rejects, however many pass", "core/breaker.py",
+        " and not self._most_pass()\n", "\n", "flood/",
+    ),
+    Mutant(
+        "blocked-eats-limit", 7, "what waits for the dead-letter topic counts against the limit of all", "core/pipeline.py",
+        "        return sum([partition.open - partition.blocked for partition in self._partitions.values()])\n",
+        "        return sum([partition.open for partition in self._partitions.values()])\n", "letters/",
+    ),
+    Mutant(
+        "poison-not-split", 6, "a batch with the same server error again and again is never split", "core/delivery.py",
+        "SAME_ERRORS: Final = 8\n", "SAME_ERRORS: Final = 10**9\n", "stuck/",
+    ),
+    Mutant(
+        "schema-holds-all", 6, "an outage of the registry for one schema pauses every partition", "core/pipeline.py",
+        "            elif partition.held:\n", "            elif any(other.held for other in self._partitions.values()):\n", "registry/",
+    ),
+    Mutant(
         "flood-through", 8, "the breaker never opens", "core/breaker.py",
-        "        self.open = ", "        self.open = False and ",
+        "        self.open = self.rejects() >= REJECTS and not self._most_pass()\n", "        pass\n", "flood/",
     ),
     Mutant(
         "add-resent", 9, "with AMBIGUOUS_ADD=dead-letter an $add of unknown outcome is sent again", "core/delivery.py",
@@ -169,7 +189,8 @@ def hunt(mutant: Mutant, seeds: str, *, first: bool) -> Found:
         if text.count(mutant.old) != 1:
             raise ValueError(f"mutant {mutant.name}: its line stands {text.count(mutant.old)} times in {mutant.file}")
         path.write_text(text.replace(mutant.old, mutant.new))
-        command = [sys.executable, "-P", "-m", "tests.simulation", "--seeds", seeds, *(["--first"] if first else [])]
+        names = f"{mutant.kind}{seeds}"
+        command = [sys.executable, "-P", "-m", "tests.simulation", "--seeds", names, *(["--first"] if first else [])]
         environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     found = re.findall(r"^(.+)\n    python -m tests.simulation (\S+)$", done.stdout, re.MULTILINE)
