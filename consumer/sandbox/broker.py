@@ -246,7 +246,9 @@ class Broker:
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         cluster = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
         users = self.security.scram() if self.security else []
-        command = self._java((), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, *users)
+        command = self._java(
+            (), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", self._config, *users
+        )
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             shutil.rmtree(self.folder / "data", ignore_errors=True)
