@@ -1,0 +1,107 @@
+"""What each step of the core costs for one record: the best of several passes, in microseconds of CPU time."""
+
+import gc
+import io
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import fastavro
+
+from bench import workload as workloads
+from consumer.app import GC_THRESHOLDS
+from consumer.core import pipeline as pipelines
+from consumer.core.convert import convert
+from consumer.core.decode import resolve
+from consumer.core.encode import update_json
+from consumer.core.model import Answer, Assignment, Record
+from consumer.core.offsets import Ledger
+from consumer.core.pipeline import Limits, Pipeline
+
+ACCEPTED = b'{"error":null,"errors":{},"status":1}'
+TOKEN = "0" * 32
+PASSES = 7
+
+
+def compiled() -> bool:
+    """Whether the core is the compiled one."""
+    return not pipelines.__file__.endswith(".py")
+
+
+def best(step: Callable[[], Any], count: int) -> float:
+    """Microseconds of CPU for one of `count`."""
+    found = []
+    for _ in range(PASSES):
+        began = time.process_time()
+        step()
+        found.append(time.process_time() - began)
+    return min(found) / count * 1e6
+
+
+def run(events: int = 20_000) -> dict[str, float]:
+    """Every step, and the whole core, in microseconds a record."""
+    gc.set_threshold(*GC_THRESHOLDS)
+    values = [value for _, value in workloads.events("mixed", events, 1)]
+    schema = json.loads(workloads.SCHEMA_TEXT)
+    decoder = resolve(schema, schema)
+    changes = [decoder.decode(value, 5) for value in values]
+    operations = [convert(change, len(value)) for change, value in zip(changes, values, strict=True)]
+    found = {
+        "fastavro, to compare": best(lambda: [_by_fastavro(value) for value in values], events),
+        "decode": best(lambda: [decoder.decode(value, 5) for value in values], events),
+        "convert": best(lambda: [convert(c, len(v)) for c, v in zip(changes, values, strict=True)], events),
+        "encode": best(lambda: sum(len(update_json(operation, TOKEN)) for operation in operations), events),
+        "offsets": best(lambda: _offsets(events), events),
+    }
+    for workload in ("mixed", "new", "hot"):
+        chosen = [value for _, value in workloads.events(workload, events, 1)]
+        found[f"core, {workload}"] = best(lambda chosen=chosen: _core(chosen, decoder), events)  # type: ignore[misc]
+    tracemalloc.start()
+    kept = [decoder.decode(value, 5) for value in values]
+    found["bytes kept, a decoded record"] = tracemalloc.get_traced_memory()[0] / len(kept)
+    tracemalloc.stop()
+    return found
+
+
+def _by_fastavro(value: bytes) -> Any:
+    data = io.BytesIO(value)
+    data.seek(5)
+    return fastavro.schemaless_reader(data, workloads.SCHEMA, None)
+
+
+def _offsets(count: int) -> None:
+    ledger = Ledger()
+    for offset in range(count):
+        ledger.seen(offset, 0.0)
+    for offset in range(0, count, 2):
+        ledger.settle(offset)
+    for offset in range(1, count, 2):
+        ledger.settle(offset)
+
+
+def _core(values: list[bytes], decoder: Any) -> None:
+    """Records in, everything settled, as the loop would do it with four requests in flight."""
+    pipeline = Pipeline(TOKEN, Limits())
+    partitions = [Assignment("bench", number) for number in range(4)]
+    pipeline.assigned(partitions)
+    pipeline.schema_known(1, decoder, 0.0)
+    now, flying = 0.0, []
+    for start in range(0, len(values) + 500, 500):
+        chunk = values[start : start + 500]
+        pipeline.polled(
+            [
+                Record(partitions[place % 4], (start + place) // 4, None, value, None, 0, now)
+                for place, value in enumerate(chunk)
+            ],
+            now,
+        )
+        now += 0.01 if chunk else 1.1
+        flying.extend(pipeline.work(now).batches)
+        while len(flying) > 4 or (flying and not chunk):
+            pipeline.delivered(flying.pop(0), Answer(200, ACCEPTED, seconds=0.08), now, 0.5)
+            flying.extend(pipeline.work(now).batches)
+        pipeline.committable()
+        pipeline.paused()
+    assert pipeline.open_records() == 0

@@ -1,0 +1,85 @@
+"""The events that are measured: realistic, seeded, encoded before anything is timed.
+
+name      what it is
+mixed     70 % SET with 3 to 8 properties, the rest the other six; 200,000 groups, Zipf, the busiest 1 %
+new       as mixed, and every event is of a group of its own: nothing folds, updates equal events
+hot       as mixed, and one group takes 20 %
+large     as new, with 2 KB an event
+"""
+
+import io
+import json
+import random
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import accumulate
+from typing import Any
+
+import fastavro
+
+WORKLOADS = ("mixed", "new", "hot", "large")
+GROUPS = 200_000
+ZIPF = 0.72  # of 200,000 groups the busiest has one event in a hundred
+SCHEMA_TEXT = files("consumer.schemas").joinpath("group_change.avsc").read_text("utf-8")
+SCHEMA = fastavro.parse_schema(json.loads(SCHEMA_TEXT))
+WEIGHTS = {"SET": 70, "SET_ONCE": 7, "ADD": 8, "UNION": 6, "REMOVE": 3, "UNSET": 5, "DELETE": 1}
+NAMES = ("plan", "seats", "mrr", "country", "industry", "owner", "created", "health", "renewal", "source")
+WORDS = ("enterprise", "north", "berlin", "2026-03-01T00:00:00", "sales@example.com", "partner", "logistics")
+
+
+def events(
+    workload: str, count: int, schema_id: int, seed: int = 1, groups: int = GROUPS
+) -> Iterator[tuple[str, bytes]]:
+    """Key and framed value of each event."""
+    rng = random.Random(seed)
+    weights = list(accumulate(rank**-ZIPF for rank in range(1, groups + 1)))
+    numbers = range(groups)
+    header = b"\0" + schema_id.to_bytes(4, "big")
+    for number in range(count):
+        if workload in ("new", "large"):
+            group = number
+        elif workload == "hot" and rng.random() < 0.2:
+            group = 0
+        else:
+            group = rng.choices(numbers, cum_weights=weights)[0]
+        written = io.BytesIO()
+        written.write(header)
+        name = f"account-{group:08d}"
+        fastavro.schemaless_writer(written, SCHEMA, change(rng, number, name, workload == "large"))
+        yield f"company:{name}", written.getvalue()
+
+
+def change(rng: random.Random, number: int, group: str, large: bool = False) -> dict[str, Any]:
+    """One event, before it is encoded."""
+    operation = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    properties: dict[str, Any] = {}
+    if operation in ("SET", "SET_ONCE"):
+        properties = {name: value(rng) for name in rng.sample(NAMES, rng.randint(3, 8))}
+        if large:
+            properties["notes"] = "x" * 1_900
+    elif operation == "ADD":
+        properties = {"logins": rng.randrange(9), "spent": rng.randrange(10_000) / 4}
+    elif operation == "UNION":
+        properties = {"tags": rng.sample(WORDS, 2)}
+    elif operation == "REMOVE":
+        properties = {"tags": rng.choice(WORDS)}
+    return {
+        "event_id": f"{rng.getrandbits(64):016x}-{number:08x}",
+        "occurred_at": 1_767_225_600_000 + number,
+        "project": None,
+        "group_key": "company",
+        "group_id": group,
+        "operation": operation,
+        "properties": properties,
+        "property_names": ["trial_ends", "trial_source"] if operation == "UNSET" else [],
+    }
+
+
+def value(rng: random.Random) -> Any:
+    """A property's value: text more often than numbers."""
+    kind = rng.random()
+    if kind < 0.55:
+        return rng.choice(WORDS)
+    if kind < 0.8:
+        return rng.randrange(1_000_000)
+    return rng.randrange(1_000_000) / 8 if kind < 0.95 else kind < 0.97
