@@ -66,6 +66,25 @@ def test_refused_by_name(name, refused):
     assert f"line 2: {name} " in problem
 
 
+def test_what_the_promises_rest_on():
+    """These can be changed by no file, whatever else is added to the list."""
+    assert FIXED.keys() | SET_BY.keys() >= {
+        "enable.auto.commit",
+        "auto.commit.interval.ms",
+        "enable.auto.offset.store",
+        "auto.offset.reset",
+        "enable.idempotence",
+        "acks",
+        "request.required.acks",
+        "delivery.report.only.error",
+        "transactional.id",
+        "message.max.bytes",
+        "bootstrap.servers",
+        "metadata.broker.list",
+        "group.id",
+    }
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [

@@ -8,9 +8,16 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 
 from consumer.settings import Settings
@@ -69,6 +76,16 @@ class Group:
     rights: frozenset[str] | None
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a group is in one partition. `committed` is below 0 where it has committed nothing."""
+
+    partition: int
+    committed: int
+    earliest: int
+    latest: int
+
+
 class Brokers:
     """A connection of the tools' own; `with` closes it."""
 
@@ -113,6 +130,23 @@ class Brokers:
                 time.sleep(0.2)
         rights = rights_of(found.authorized_operations)
         return Group(found.state.name, len(found.members), found.partition_assignor or "", rights)
+
+    def offsets(self, group: str, topic: Topic) -> list[Place]:
+        """What the group has committed of each partition, and what the partition holds."""
+        places = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
+        asked = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group, places)], request_timeout=self._timeout
+        )
+        committed = {one.partition: one.offset for one in self._wait(asked[group]).topic_partitions}
+        ends = []
+        for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
+            answers = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=self._timeout)
+            ends.append({place.partition: self._wait(answer).offset for place, answer in answers.items()})
+        earliest, latest = ends
+        return [
+            Place(partition, committed.get(partition, -1), earliest[partition], latest[partition])
+            for partition in range(topic.partitions)
+        ]
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -24,11 +24,15 @@ def kafka_facts(settings: Settings) -> Iterator[Fact]:
         except BrokerError as failure:
             yield fault("brokers", str(failure), "nothing more can be known of Kafka before this works")
             return
-        yield ok("brokers", f"{count} answer{'s' if count == 1 else ''} over {connection(settings)}")
+        yield ok("brokers", f"{counted(count, 'broker')} over {connection(settings)}")
         sources: list[tuple[Topic, Mapping[str, str]]] = []
         for name in settings.kafka_topics:
             yield from source_facts(brokers, settings, name, sources)
-        yield from group_facts(brokers, settings)
+        joined = list(group_facts(brokers, settings))
+        yield from joined
+        if all(fact.state == "ok" for fact in joined):
+            for topic, _ in sources:
+                yield from offset_facts(brokers, settings, topic)
         yield from dead_letter_facts(brokers, settings, sources)
 
 
@@ -101,6 +105,29 @@ def group_facts(brokers: Brokers, settings: Settings) -> Iterator[Fact]:
         return
     members = f"{group.members} members now" if group.members else "nobody is in it now"
     yield ok(what, f"may be joined, {members}")
+
+
+def offset_facts(brokers: Brokers, settings: Settings, topic: Topic) -> Iterator[Fact]:
+    """Where the group is in the topic, and whether retention has removed what it has not read."""
+    what = f"offsets {topic.name}"
+    try:
+        places = brokers.offsets(settings.kafka_group_id, topic)
+    except BrokerError as failure:
+        yield unknown(what, str(failure), "try again")
+        return
+    fresh = [place for place in places if place.committed < 0]
+    waiting = sum(place.latest - max(place.committed, place.earliest) for place in places)
+    if len(fresh) == len(places):
+        yield ok(what, f"nothing committed yet: starts at the earliest, {counted(waiting, 'offset')} before the end")
+    else:
+        yield ok(what, f"goes on at what is committed, {counted(waiting, 'offset')} before the end")
+    for place in places:
+        if 0 <= place.committed < place.earliest:
+            gap = place.earliest - place.committed
+            detail = (
+                f"retention has removed {counted(gap, 'offset')} of partition {place.partition} before they were read"
+            )
+            yield warning(what, detail, "they are lost to this group; give the topic a longer retention.ms")
 
 
 def dead_letter_facts(

@@ -7,6 +7,7 @@ from consumer.settings import Settings
 from consumer.tools.check_facts import Fact, fault, ok, warning
 from consumer.tools.schema_judge import judge
 from consumer.tools.schema_registry import ADVICE, NotAvro, Registered, RegistryApi, RegistryError
+from consumer.tools.table import counted
 
 # Versions of one subject that are looked at, the newest.
 LOOKED_AT: Final = 20
@@ -62,7 +63,7 @@ def subject_facts(api: RegistryApi, subject: str) -> Iterator[Fact]:
         yield fault(what, str(failure), "see the registry's log")
         return
     if good:
-        yield ok(what, f"every record of {good} of its {len(versions)} versions can be read")
+        yield ok(what, f"every record of {good} of its {counted(len(versions), 'version')} can be read")
 
 
 def version_fact(api: RegistryApi, what: str, one: Registered) -> Fact | None:
