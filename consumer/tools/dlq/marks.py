@@ -14,7 +14,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from consumer.tools.dlq.index import Index
-from consumer.tools.dlq.scan import TopicMissing, partitions_of, read, spans_of
+from consumer.tools.dlq.scan import Failed, TopicMissing, partitions_of, read, spans_of
 
 log = logging.getLogger("consumer.dlq")
 
@@ -22,6 +22,7 @@ SUFFIX: Final = ".replays"
 # What became of a record.
 SETTLED: Final = "settled"  # Mixpanel accepted it
 REFUSED: Final = "refused"  # it was refused again; the dead letter stays open
+BEGUN: Final = "begun"  # a replay, and no record
 SENDING: Final = "sending"  # an $add that may be sent at most once is about to be, and nothing was heard since
 # Seconds until a mark that is not confirmed holds back everything else.
 SUSPECT_AFTER: Final = 5.0
@@ -91,16 +92,32 @@ class Marks:
         self._producer = Producer({**config, "logger": logging.getLogger("consumer.librdkafka")})
         self._topic = topic
         self._clock = clock
-        self._number = 0
+        self.last = 0
         self._open: dict[int, float] = {}  # marks without the broker's word, and since when
         self._again: list[Callable[[], None]] = []
         self._trouble = ""
 
-    def write(self, identity: str, mark: Mark, confirmed: Callable[[], None]) -> None:
+    def prove(self, timeout: float) -> None:
+        """Write a first mark, of no record: what cannot be noted must not be sent. Raises `Failed`."""
+        self.write(BEGUN, Mark(BEGUN, time.time_ns() // 1_000_000))
+        if not self.flush(timeout):
+            raise Failed(
+                f"the topic {self._topic}, which remembers what replays have settled, cannot be written:"
+                f" {self._trouble or 'the broker does not confirm it'}"
+            )
+
+    def write(self, identity: str, mark: Mark, confirmed: Callable[[], None] = lambda: None) -> None:
         """Have the mark written, however long that takes; then `confirmed` is called."""
-        self._number += 1
-        self._open[self._number] = self._clock()
-        self._produce(self._number, identity, mark, confirmed)
+        self.last += 1
+        self._open[self.last] = self._clock()
+        self._produce(self.last, identity, mark, confirmed)
+
+    @property
+    def confirmed(self) -> int:
+        """Up to which number every mark is confirmed; `last` is the number of the last one written."""
+        for number in self._open:
+            return number - 1
+        return self.last
 
     def poll(self) -> None:
         """Hear what the broker said, and try again what failed."""

@@ -1,4 +1,4 @@
-"""What becomes of each record of a replay is noted, and nothing is sent that could not be noted.
+"""What becomes of each record of a replay is noted, and nothing more is sent before it is.
 
 `Notes` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
 letter, but a mark that says so. `Gate` stands before the senders.
@@ -25,7 +25,11 @@ class Sending(Protocol):
 
 
 class Gate:
-    """Holds a request back while marks are not confirmed, and until an `$add` of it that may go once is announced."""
+    """Holds a request back until every mark that was written before it is confirmed.
+
+    So a crash repeats no more than the requests at once may hold. With `at_most_once` each `$add` is announced by a
+    mark before it goes: what was announced, and not heard of again, is ambiguous.
+    """
 
     def __init__(
         self, senders: Sending, marks: Marks, identities: Mapping[Record, str], *, at_most_once: bool
@@ -34,31 +38,24 @@ class Gate:
         self._marks = marks
         self._identities = identities
         self._at_most_once = at_most_once
-        self._waiting: deque[tuple[Batch, bytes, set[str]]] = deque()
+        self._waiting: deque[tuple[Batch, bytes, int]] = deque()
         self._announced: set[str] = set()
 
     def send(self, batch: Batch, body: bytes) -> None:
         """Post the body as soon as it may go."""
-        unheard: set[str] = set()
         if self._at_most_once:
             for identity in self._adds(batch):
                 if identity not in self._announced:
                     self._announced.add(identity)
-                    unheard.add(identity)
-                    mark = Mark(SENDING, now_ms(), AMBIGUOUS_ADD, "a replay was about to send it")
-                    self._marks.write(identity, mark, lambda done=identity: unheard.discard(done))  # type: ignore[misc]
-        self._waiting.append((batch, body, unheard))
+                    self._marks.write(identity, Mark(SENDING, now_ms(), AMBIGUOUS_ADD))
+        self._waiting.append((batch, body, self._marks.last))
         self.turn()
 
     def turn(self) -> None:
         """Let go what may go by now; what was revoked meanwhile never does."""
-        if self._marks.failing():
-            return
-        for _ in range(len(self._waiting)):
-            batch, body, unheard = self._waiting.popleft()
-            if unheard:
-                self._waiting.append((batch, body, unheard))
-            elif any(update.run.live for update in batch.updates):
+        while self._waiting and self._waiting[0][2] <= self._marks.confirmed:
+            batch, body, _ = self._waiting.popleft()
+            if any(update.run.live for update in batch.updates):
                 self._senders.send(batch, body)
 
     def close(self, timeout: float) -> None:

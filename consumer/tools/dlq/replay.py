@@ -23,6 +23,7 @@ from consumer.core.model import Record
 from consumer.core.pipeline import Pipeline
 from consumer.settings import Settings
 from consumer.shell.kafka_config import admin_config, consumer_config, producer_config
+from consumer.shell.lease import Lease
 from consumer.shell.loop import Loop
 from consumer.shell.senders import Senders
 from consumer.tools.dlq.create import ensure
@@ -37,6 +38,7 @@ from consumer.tools.dlq.view import View
 
 # What is open repeats in a crash, and waits in memory: a replay needs no more than this to keep Mixpanel busy.
 MOST_OPEN: Final = 10_000
+PROOF_TIMEOUT: Final = 15.0
 
 
 @dataclass
@@ -87,8 +89,10 @@ def send(
     limits.open_records = min(limits.open_records, MOST_OPEN)
     pipeline = Pipeline(settings.mixpanel_token, limits)
     marks = Marks(producer_config(settings), topic.name + SUFFIX)
+    marks.prove(PROOF_TIMEOUT)
     reading = opened(consumer_config(settings))
     results: SimpleQueue[object] = SimpleQueue()
+    lease = Lease(time.monotonic, SESSION_MS / 2000)
     outcome = Outcome(plan.total)
     identities: dict[Record, str] = {}
     notes = Notes(marks, identities)

@@ -134,7 +134,7 @@ class ReplaySource:
         self._listener.assigned([stream.assignment for stream in self._streams])
 
     def _full(self) -> bool:
-        return self._marks.failing() or self._marks.pending() >= MOST_MARKS
+        return self._marks.pending() >= MOST_MARKS
 
     def _next(self) -> Stream | None:
         """The first partition that has something and is not paused."""

@@ -199,6 +199,7 @@ class Replays:
         process = self.start(*arguments, "--output", "json", **environ)
         out, err = process.communicate(timeout=120)
         assert process.returncode == status, (process.returncode, out, err)
+        assert out, err
         return json.loads(out)
 
     def applied(self, group: str) -> list[dict[str, Any]]:
