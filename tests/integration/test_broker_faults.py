@@ -8,7 +8,7 @@ from consumer.sandbox.broker import Broker
 from consumer.sandbox.ports import free_port
 from tests.integration.events import changed
 from tests.integration.watching import until
-from tests.integration.world import World
+from tests.integration.world import QUICK_GROUP, World
 
 
 @pytest.fixture
@@ -68,12 +68,13 @@ def test_a_frozen_broker_is_waited_for(own_world):
     assert world.profile("a") == {"plan": "x"}
 
 
-def test_a_stop_ends_in_time_though_the_broker_is_frozen(own_world):
+def test_a_stop_ends_in_time_though_the_broker_is_frozen(own_world, tmp_path):
     """A stop does not wait for a broker that does not answer; what could not be committed is repeated."""
     world = own_world
     world.broker.start()
     world.broker.create_topic(world.topic, 4)
     world.settings["KAFKA_BOOTSTRAP_SERVERS"] = world.broker.bootstrap
+    world.properties(tmp_path, QUICK_GROUP)
     world.mixpanel.faults.on("slow", milliseconds=1500, times=1)
     service = world.run(DRAIN_TIMEOUT="3s")
     world.send(changed("a", plan="x"))
@@ -117,7 +118,7 @@ def test_records_that_retention_removed_are_told_and_counted(world):
     )
     service = world.run()
     world.settled()
-    line = service.said("records were removed before they were read")
+    line = service.said("retention removed records before they were read")
     assert (line["wanted"], line["earliest"], line["gap"]) == (1, 6, 5)
     assert service.metric("retention_gap_records_total") == 5
     assert world.profile("a") == {"n": 9}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from consumer.sandbox.broker import Broker
 from consumer.sandbox.mixpanel import MixpanelSandbox
@@ -117,6 +117,8 @@ class World:
         try:
             partitions = client.list_topics(self.topic, timeout=10).topics[self.topic].partitions
             found = client.committed([TopicPartition(self.topic, number) for number in partitions], timeout=10)
+        except KafkaException:
+            return {}  # a broker that has just come back has not found its groups yet
         finally:
             client.close()
         return {place.partition: place.offset for place in found if place.offset >= 0}
