@@ -156,9 +156,10 @@ def test_wrong_value(name, text, allowed):
 
 
 def test_all_at_once():
-    """Every wrong setting is named in one error."""
-    found = problems({name: text for name, text, _ in WRONG})
-    assert {problem.split()[0] for problem in found} >= {name for name, _, _ in WRONG}
+    """Every wrong setting, and every contradiction, is named in one error."""
+    found = problems({name: text for name, text, _ in WRONG} | {"SCHEMA_REGISTRY_USERNAME": "u"})
+    named = {problem.split()[0] for problem in found}
+    assert named >= {name for name, _, _ in WRONG} | {"SCHEMA_REGISTRY_USERNAME"}
 
 
 def test_option_named():

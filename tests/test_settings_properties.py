@@ -7,7 +7,7 @@ import confluent_kafka
 import pytest
 
 from consumer.settings import SettingsError, load
-from consumer.settings_properties import FIXED, SECRET, SET_BY
+from consumer.settings_properties import FIXED, SECRET, SET_BY, said
 from consumer.shell.kafka_config import (
     CONSUMER_ONLY,
     PRODUCER_ONLY,
@@ -162,6 +162,13 @@ def test_login_from_file(with_file):
 def test_secret_properties(name):
     """Properties that hold a secret are known as such."""
     assert SECRET.search(name)
+
+
+def test_librdkafka_does_not_quote_a_secret():
+    """Where librdkafka quotes a value that is a secret, it is masked; another one is shown."""
+    error = confluent_kafka.KafkaException(confluent_kafka.KafkaError(-186, 'Invalid value "c4nary" for it'))
+    assert said(error, "ssl.key.password", "c4nary") == 'ssl.key.password: Invalid value "********" for it'
+    assert said(error, "client.rack", "c4nary") == 'client.rack: Invalid value "c4nary" for it'
 
 
 # The clients' configuration.
