@@ -1,0 +1,94 @@
+"""The headers of a dead letter: each rule of the interface."""
+
+import pytest
+
+import consumer
+from consumer.core.errors import REASONS, TASK_PUT, TRANSFORMATION, VALUE_CONVERTER
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.shell.letter_headers import MAX_TEXT, MAX_UPDATE, cut, headers_of
+
+PLACE = Record(Assignment("group-changes", 3), 41, b"k", b"v", None, 1, 0.0)
+ALWAYS = {
+    "__connect.errors.topic": "group-changes",
+    "__connect.errors.partition": "3",
+    "__connect.errors.offset": "41",
+    "__connect.errors.connector.name": "the-group",
+}
+
+
+def told(letter: DeadLetter, group: str = "the-group") -> dict[str, str]:
+    """The headers as text; none comes twice."""
+    pairs = headers_of(letter, group)
+    assert len(dict(pairs)) == len(pairs)
+    return {name: value.decode("utf-8") for name, value in pairs}
+
+
+def test_a_record_that_was_never_read_says_where_and_why():
+    """Without a frame, an update or an answer there are no headers for them."""
+    found = told(DeadLetter(PLACE, "not_framed", VALUE_CONVERTER, "no magic byte"))
+    assert found == ALWAYS | {
+        "__connect.errors.stage": "VALUE_CONVERTER",
+        "__connect.errors.class.name": "consumer.core.decode",
+        "__connect.errors.exception.class.name": "consumer.core.errors.not_framed",
+        "__connect.errors.exception.message": "no magic byte",
+        "mixpanel.reason": "not_framed",
+        "mixpanel.detail": "no magic byte",
+        "mixpanel.consumer.version": consumer.__version__,
+    }
+
+
+def test_a_refusal_says_all_of_it():
+    """Mixpanel's status and words, the record's own update, the schema."""
+    letter = DeadLetter(PLACE, "rejected", TASK_PUT, "refused", 7, 200, "$group_id, \u00fcber", b'{"$set":{}}')
+    found = told(letter)
+    assert found["mixpanel.http.status"] == "200"
+    assert found["mixpanel.error"] == "$group_id, \u00fcber"
+    assert found["mixpanel.update"] == '{"$set":{}}'
+    assert found["mixpanel.schema.id"] == "7"
+    assert "mixpanel.schema.guid" not in found
+    assert found["__connect.errors.stage"] == "TASK_PUT"
+    assert found["__connect.errors.class.name"] == "consumer.shell.mixpanel"
+
+
+def test_a_refusal_without_words_has_words():
+    """`mixpanel.error` always goes with `rejected`."""
+    assert told(DeadLetter(PLACE, "rejected", TASK_PUT, "refused", 7, 200, "", b"{}"))["mixpanel.error"]
+
+
+def test_a_guid_is_no_id():
+    """Each way of naming a schema has its header."""
+    found = told(DeadLetter(PLACE, "corrupt", VALUE_CONVERTER, "x", "01234567-89ab-cdef-0123-456789abcdef"))
+    assert found["mixpanel.schema.guid"] == "01234567-89ab-cdef-0123-456789abcdef"
+    assert "mixpanel.schema.id" not in found
+
+
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("stage", [VALUE_CONVERTER, TRANSFORMATION, TASK_PUT])
+def test_what_is_always_there(reason, stage):
+    """Every reason at every stage has the headers that tools rely on."""
+    found = told(DeadLetter(PLACE, reason, stage, ""))
+    assert found.items() >= (ALWAYS | {"__connect.errors.stage": stage, "mixpanel.reason": reason}).items()
+    assert found["mixpanel.consumer.version"] == consumer.__version__
+
+
+@pytest.mark.parametrize(("size", "there"), [(MAX_UPDATE, True), (MAX_UPDATE + 1, False)])
+def test_a_large_update_is_left_out(size, there):
+    """Up to 64 KiB the update is there; the record has all of it anyway."""
+    letter = DeadLetter(PLACE, "rejected", TASK_PUT, "x", 1, 200, "x", b"x" * size)
+    assert ("mixpanel.update" in told(letter)) is there
+
+
+def test_all_of_it_stays_below_128_kib():
+    """However long the words are."""
+    words = "\u00fc" * 1_000_000
+    letter = DeadLetter(PLACE, "rejected", TASK_PUT, words, "g" * 100_000, 200, words, b"x" * MAX_UPDATE)
+    pairs = headers_of(letter, "group" * 10_000)
+    assert sum(len(name) + len(value) for name, value in pairs) < 128 * 1024
+
+
+@pytest.mark.parametrize("text", ["a" * (MAX_TEXT + 1), "\u00fc" * MAX_TEXT, "a" + "\U0001f600" * MAX_TEXT, "\ud800"])
+def test_words_are_cut_between_characters(text):
+    """What is cut is UTF-8 all the same; half a character of the input becomes a question mark."""
+    encoded = cut(text)
+    assert len(encoded) <= MAX_TEXT
+    assert text.startswith(encoded.decode("utf-8")) or encoded == b"?"
