@@ -19,6 +19,17 @@ SESSION_MS: Final = 10_000
 # Longer than a session, so that a killed replay does not fail the next one.
 PATIENCE: Final = 30.0
 SAY_AFTER: Final = 3.0
+# What the group answers to one that it does not know any more.
+STRANGER: Final = frozenset(
+    (
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError._FENCED,
+        KafkaError._ASSIGNMENT_LOST,
+    )
+)
 
 
 class Lock:
@@ -35,9 +46,16 @@ class Lock:
             }
         self._topic = topic
         self._denied: KafkaError | None = None
+        self._answer: int | None = None  # to the last commit
         self.held = False
         self._consumer = Consumer(
-            {**config, **own, "error_cb": self._error, "logger": logging.getLogger("consumer.librdkafka")}
+            {
+                **config,
+                **own,
+                "error_cb": self._error,
+                "on_commit": self._committed,
+                "logger": logging.getLogger("consumer.librdkafka"),
+            }
         )
 
     def acquire(self, waiting: Callable[[], object], stopping: Callable[[], bool]) -> bool:
@@ -69,17 +87,19 @@ class Lock:
         """Stay a member, and hear whether the lock was lost."""
         self._consumer.poll(timeout)
 
-    def verify(self) -> bool:
-        """Whether the group says that the lock is still ours; for a process that stood still."""
-        place = TopicPartition(self._topic, 0, 0)
+    def verify(self, timeout: float) -> bool:
+        """Whether the group has said by then if the lock is still ours; for a process that stood still."""
+        self._answer = None
         try:
-            self._consumer.commit(offsets=[place], asynchronous=False)
+            self._consumer.commit(offsets=[TopicPartition(self._topic, 0, 0)], asynchronous=True)
         except KafkaException as failure:
-            code = failure.args[0].code()
-            if code in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REBALANCE_IN_PROGRESS):
-                return False  # no answer yet
+            self._answer = failure.args[0].code()
+        deadline = time.monotonic() + timeout
+        while self._answer is None and time.monotonic() < deadline:
+            self._consumer.poll(0.05)
+        if self._answer in STRANGER:
             self.held = False
-        return True
+        return not self.held or self._answer == KafkaError.NO_ERROR
 
     def release(self) -> None:
         """Leave the group."""
@@ -97,6 +117,11 @@ class Lock:
     def _taken(self, _: Consumer, places: list[TopicPartition]) -> None:
         if any(place.partition == 0 for place in places):
             self.held = False
+
+    def _committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        errors = [place.error for place in places if place.error is not None]
+        failed = error or (errors[0] if errors else None)
+        self._answer = KafkaError.NO_ERROR if failed is None else failed.code()
 
     def _error(self, error: Any) -> None:
         if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:

@@ -32,7 +32,12 @@ class Gate:
     """
 
     def __init__(
-        self, senders: Sending, marks: Marks, identities: Mapping[Record, str], *, at_most_once: bool
+        self,
+        senders: Sending,
+        marks: Marks,
+        identities: Mapping[Record, str],
+        *,
+        at_most_once: bool,
     ) -> None:
         self._senders = senders
         self._marks = marks

@@ -39,6 +39,8 @@ from consumer.tools.dlq.view import View
 # What is open repeats in a crash, and waits in memory: a replay needs no more than this to keep Mixpanel busy.
 MOST_OPEN: Final = 10_000
 PROOF_TIMEOUT: Final = 15.0
+# Half a session: whoever stood still for longer asks whether another replay has taken over.
+SILENCE: Final = SESSION_MS / 2000
 
 
 @dataclass
@@ -92,7 +94,7 @@ def send(
     marks.prove(PROOF_TIMEOUT)
     reading = opened(consumer_config(settings))
     results: SimpleQueue[object] = SimpleQueue()
-    lease = Lease(time.monotonic, SESSION_MS / 2000)
+    lease = Lease(time.monotonic, SILENCE)
     outcome = Outcome(plan.total)
     identities: dict[Record, str] = {}
     notes = Notes(marks, identities)

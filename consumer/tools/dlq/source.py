@@ -88,9 +88,7 @@ class ReplaySource:
         if not self._begun:
             self._begin()
         self._lock.poll(0.0)
-        if not self._lock.held and not self.lost:
-            self.lost = True
-            self._listener.lost([stream.assignment for stream in self._streams])
+        self._check()
         stream = None if self.lost or self._full() else self._next()
         if stream is None:
             self._lock.poll(timeout)
@@ -113,8 +111,10 @@ class ReplaySource:
         return self._marks.flush(timeout)
 
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
-        """Whether the group said if the lock is still ours; the next poll tells when it is not."""
-        return self._lock.verify()
+        """Whether the group said if the lock is still ours; a lost one was told by then."""
+        known = self._lock.verify(timeout)
+        self._check()
+        return known
 
     def close(self, timeout: float) -> None:
         """Have the last marks confirmed, and let the next replay begin."""
@@ -132,6 +132,12 @@ class ReplaySource:
         for stream in self._streams[:1]:
             self._ask(stream)
         self._listener.assigned([stream.assignment for stream in self._streams])
+
+    def _check(self) -> None:
+        """Nothing is ours any more once the lock is lost."""
+        if not self._lock.held and not self.lost:
+            self.lost = True
+            self._listener.lost([stream.assignment for stream in self._streams])
 
     def _full(self) -> bool:
         return self._marks.pending() >= MOST_MARKS

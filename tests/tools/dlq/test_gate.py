@@ -1,0 +1,97 @@
+"""The gate before the senders of a replay: nothing goes before what came before it is noted."""
+
+from consumer.core.delivery import Batch
+from consumer.core.lanes import Entry, Lane, Run, Update
+from consumer.core.model import ADD, SET, Assignment, Operation, Record
+from consumer.tools.dlq.notes import Gate
+
+
+class Marks:
+    """Marks whose confirmation the test decides on."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.confirmed = 0
+        self.written: list[tuple[str, str]] = []
+
+    def write(self, identity, mark, confirmed=lambda: None) -> None:
+        self.last += 1
+        self.written.append((identity, mark.state))
+
+
+class Senders:
+    """Remembers what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Batch] = []
+
+    def send(self, batch: Batch, body: bytes) -> None:
+        self.sent.append(batch)
+
+    def close(self, timeout: float) -> None:
+        """Nothing."""
+
+
+class Fixture:
+    """A gate with what surrounds it."""
+
+    def __init__(self, *, at_most_once: bool = False) -> None:
+        self.marks, self.senders = Marks(), Senders()
+        self.identities: dict[Record, str] = {}
+        self.gate = Gate(
+            self.senders,
+            self.marks,  # type: ignore[arg-type]
+            self.identities,
+            at_most_once=at_most_once,
+        )
+
+    def batch(self, verb: int, name: str) -> Batch:
+        """A batch of one update of one record."""
+        assignment = Assignment("t", 0)
+        record = Record(assignment, 0, None, b"", None, 0, 0.0)
+        self.identities[record] = name
+        operation = Operation("k", name, verb, {"a": 1})
+        entry = Entry(record, operation, 0)
+        run = Run(Lane(("k", name)), assignment, [entry])
+        return Batch(1, [Update(run, operation, entry)], b"[]")
+
+
+def test_a_request_waits_for_the_marks_before_it():
+    """What an earlier answer settled is confirmed first; marks that come later are not waited for."""
+    case = Fixture()
+    case.marks.last = 3
+    batch = case.batch(SET, "a")
+    case.gate.send(batch, b"[]")
+    case.marks.last, case.marks.confirmed = 9, 2
+    case.gate.turn()
+    assert not case.senders.sent
+    case.marks.confirmed = 3
+    case.gate.turn()
+    assert case.senders.sent == [batch]
+
+
+def test_an_add_that_may_go_once_is_announced():
+    """With at_most_once the $add is marked, once, and goes when that is confirmed; a $set needs no mark."""
+    case = Fixture(at_most_once=True)
+    case.gate.send(case.batch(SET, "set"), b"[]")
+    batch = case.batch(ADD, "add")
+    case.gate.send(batch, b"[]")
+    assert case.marks.written == [("add", "sending")]
+    assert len(case.senders.sent) == 1
+    case.marks.confirmed = 1
+    case.gate.turn()
+    case.gate.send(batch, b"[]")  # again, after a refused connection
+    assert case.senders.sent[1:] == [batch, batch]
+    assert case.marks.written == [("add", "sending")]
+
+
+def test_what_was_revoked_never_goes():
+    """A batch that waited while the lock was lost is forgotten."""
+    case = Fixture()
+    batch = case.batch(SET, "a")
+    case.marks.last = 1
+    case.gate.send(batch, b"[]")
+    batch.updates[0].run.live = False
+    case.marks.confirmed = 1
+    case.gate.turn()
+    assert not case.senders.sent
