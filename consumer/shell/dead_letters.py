@@ -19,6 +19,8 @@ from consumer.shell.letter_headers import headers_of
 
 log = logging.getLogger("consumer.dead_letters")
 
+# What a dead letter may have beside the record: its headers, and the batch around it.
+MOST_HEADERS = 256 * 1024
 # Seconds: until a letter counts as failed, between two tries, and of one question for metadata.
 SUSPECT_AFTER = 5.0
 RETRY_AFTER = 1.0
@@ -151,10 +153,10 @@ class DeadLetters:
         self._failed.append(letter)
         self._partitions = 0
         self._ask_at = self._clock() + RETRY_AFTER
-        words = error.str()
         if error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE):
-            words = f"too large: the topic needs max.message.bytes of at least {size + 256 * 1024}"
-        self._troubled(words, letter)
+            self._troubled("too large for the topic", letter, size + MOST_HEADERS)
+        else:
+            self._troubled(error.str(), letter)
 
     def _suspect(self) -> None:
         """Tell of letters that are with the producer for long; the oldest come first."""
@@ -219,13 +221,16 @@ class DeadLetters:
             self._failed.extend(self._waiting)
             self._troubled(trouble, self._waiting[0] if self._waiting else None)
 
-    def _troubled(self, words: str, letter: DeadLetter | None) -> None:
+    def _troubled(self, words: str, letter: DeadLetter | None, needed: int = 0) -> None:
+        """Say it once; `needed` is what `max.message.bytes` of the topic must be at least."""
         if words == self._trouble:
             return
         self._trouble = words
         extra: dict[str, object] = {"topic": self._topic, "cause": words}
         if letter is not None:
             extra["record"] = repr(letter.record)
+        if needed:
+            extra["max.message.bytes"] = needed
         if words == "missing":
             extra["create"] = self._advice
             log.warning("dead-letter topic missing: a record that must go there blocks its partition", extra=extra)
