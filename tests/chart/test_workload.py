@@ -25,10 +25,10 @@ def test_one_pod_serves_and_others_do_one_thing(chart):
     check = chart.one("Pod")
     assert check["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert check["spec"]["containers"][0]["args"] == ["check"]
-    replay = chart.one("CronJob", dlqReplay={"args": ["--reason", "rejected"]})["spec"]
+    replay = chart.one("CronJob", dlqReplay={"args": ["--yes", "--reason", "rejected"]})["spec"]
     assert replay["suspend"] is True
     container = replay["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
-    assert container["args"] == ["dlq", "replay", "--reason", "rejected"]
+    assert container["args"] == ["dlq", "replay", "--yes", "--reason", "rejected"]
     assert replay["jobTemplate"]["spec"]["backoffLimit"] == 0
 
 
