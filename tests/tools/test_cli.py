@@ -137,6 +137,23 @@ def test_warnings(call):
     json.loads(result.stdout)
 
 
+def complete(*words):
+    """What the tab key offers after these words, the last of them unfinished."""
+    environ = {"_GROUP_CONSUMER_COMPLETE": "bash_complete", "COMP_CWORD": str(len(words))}
+    environ["COMP_WORDS"] = " ".join(["group-consumer", *words])
+    command = [sys.executable, "-m", "consumer"]
+    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | environ, check=False)
+    return [line.partition(",")[2] for line in result.stdout.splitlines()]
+
+
+def test_completion():
+    """The tab key completes commands, their subcommands and their options."""
+    assert complete("s") == ["sandbox", "settings", "schema"]
+    assert complete("schema", "") == ["compatible", "register", "show"]
+    assert "--kafka-bootstrap-servers" in complete("run", "--kafka-b")
+    assert complete("check", "--output", "") == ["table", "json"]
+
+
 def test_module_and_imports():
     """`python -m consumer --help` imports no Kafka client, no HTTP client and no Avro: it answers at once."""
     heavy = "confluent_kafka requests fastavro prometheus_client orjson"
