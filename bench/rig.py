@@ -22,9 +22,9 @@ from consumer.sandbox.ports import free_port
 from consumer.sandbox.registry import RegistrySandbox
 
 COMMANDS = {
-    "service": [sys.executable, "-m", "consumer", "run"],
-    "popular loop": [sys.executable, "-m", "bench.loops", "popular"],
-    "tuned loop": [sys.executable, "-m", "bench.loops", "tuned"],
+    "service": [sys.executable, "-P", "-m", "consumer", "run"],
+    "popular loop": [sys.executable, "-P", "-m", "bench.loops", "popular"],
+    "tuned loop": [sys.executable, "-P", "-m", "bench.loops", "tuned"],
 }
 PROCESSORS = sorted(os.sched_getaffinity(0))
 MINE, THEIRS = {PROCESSORS[0]}, set(PROCESSORS[1:]) or {PROCESSORS[0]}
@@ -159,7 +159,8 @@ class Rig:
         self, contestant: str, load: Load, latency: float, settings: dict[str, str] | None
     ) -> Iterator[tuple["subprocess.Popen[bytes]", int, float]]:
         port = free_port()
-        stub = pinned([sys.executable, "-m", "bench.stub", str(port), str(latency)], THEIRS, {}, subprocess.DEVNULL)
+        command = [sys.executable, "-P", "-m", "bench.stub", str(port), str(latency)]
+        stub = pinned(command, THEIRS, {}, subprocess.DEVNULL)
         self._runs += 1
         group = f"bench-group-{self._runs}"
         self.broker.create_topic(f"{group}.dead-letters", load.partitions)

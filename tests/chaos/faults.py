@@ -54,6 +54,10 @@ class Faults:
             Fault("poison flood", self._flood, 1),
         ]
 
+    def keep(self, wanted: Callable[[str], bool]) -> None:
+        """Have only the faults whose names are wanted."""
+        self._all = [fault for fault in self._all if wanted(fault.name)]
+
     def next(self) -> tuple[Fault, Mend | None]:
         """Let one thing go wrong."""
         fault = self._random.choices(self._all, [fault.weight for fault in self._all])[0]
