@@ -5,6 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 1..20000
+SEED ?= 1
+SECONDS ?= 180
+# The installed, compiled service, with the tests and benchmarks of this folder: see checkout.pth below.
+RUN := $(BIN)/python -P
+COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml
 SOURCES := $(shell find consumer schemas -name '*.py' -o -name '*.avsc' -o -path '*/page/*' -type f) setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -21,6 +26,7 @@ $(VENV)/.requirements: requirements/dev.txt
 $(VENV)/.package: $(VENV)/.requirements $(SOURCES)
 	@rm -rf build
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@$(BIN)/python -P -c "import site, pathlib; pathlib.Path(site.getsitepackages()[0], 'checkout.pth').write_text('$(CURDIR)\n')"
 	@touch $@
 
 install: $(VENV)/.package ## Install the service and its tools into .venv
@@ -38,9 +44,43 @@ lint: install ## Check style, types, and which part may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: install ## Measure: the core step by step, the service beside the loops that teams write
+	$(RUN) -m bench all
+
+simulate: install ## Simulate many histories: make simulate SEEDS=1..20000, or SEEDS=17 to see one
+	$(RUN) -m tests.simulation --seeds $(SEEDS)
+
+chaos: install ## Torture it on a real broker, under each group protocol: make chaos SEED=1 SECONDS=180
+	$(RUN) -m tests.chaos --seed $(SEED) --seconds $(SECONDS)
+
+soak: install ## Half an hour at load with faults; memory, threads and files must stay flat
+	$(RUN) -m tests.chaos.soak
+
+fuzz: install ## Fuzz the decoder and the reader of answers for five minutes each
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(RUN) tests/fuzz/fuzz.py
+
+mutants: install ## Break the core in thousands of ways, and see which of them the tests find
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	$(RUN) scripts/mutants.py
+
+browser: install ## Look at the sandbox's page in a real Chromium
+	$(BIN)/pytest -q -m browser tests/browser
+
+clients: install ## Run the producers' examples and Mixpanel's SDKs against the sandbox, where Go, Node and Java are
+	$(BIN)/pytest -q -m clients tests/clients
+
+chart: install ## Check the Helm chart: two versions of Helm, many of Kubernetes, alerts, a real API server
+	$(BIN)/pytest -q -m chart tests/chart
+
+image: ## Build the container image
+	docker build --tag mixpanel-group-consumer .
+
 lock: $(VENV)/.requirements ## Write the requirements anew from pyproject.toml
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --extra sandbox --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) -o requirements/runtime.txt
+	$(COMPILE) --extra sandbox --group dev -o requirements/dev.txt
+	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
+	$(COMPILE) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 
 clean: ## Remove what was built, the environment too
 	rm -rf $(VENV) build *.egg-info
