@@ -25,8 +25,10 @@ MOST_HEADERS = 256 * 1024
 SUSPECT_AFTER = 5.0
 RETRY_AFTER = 1.0
 METADATA_TIMEOUT = 5.0
+TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 # A partition beyond the known ones may be new: ask again, but not for every letter.
 ASK_AGAIN_AFTER = 30.0
+BATCH = "batch.num.messages"
 
 
 class DeadLetters:
@@ -48,6 +50,7 @@ class DeadLetters:
         self._confirmed: list[DeadLetter] = []
         self._failed: list[DeadLetter] = []
         self._fatal = False
+        self._apart = False  # whether a batch was too large for the topic: its letters may not be
         self._partitions = 0  # of the topic; 0 while it is not known to exist
         self._answers: deque[tuple[int, str]] = deque()  # of the metadata thread
         self._asking = False
@@ -104,6 +107,8 @@ class DeadLetters:
 
     def _hand_over(self) -> None:
         """Give the producer what waits, while the topic is known and the queue has room."""
+        if self._apart and not self._part():
+            return
         while self._waiting and self._partitions:
             letter = self._waiting[0]
             if letter.record.assignment.partition >= self._partitions and self._clock() >= self._ask_at:
@@ -120,6 +125,15 @@ class DeadLetters:
                 return
             self._waiting.popleft()
             self._sent[letter] = self._clock()
+
+    def _part(self) -> bool:
+        """Have each letter sent in a batch of its own, by a new producer once this one is empty; whether it is so."""
+        if self._config.get(BATCH) != 1:
+            if self._sent:
+                return False
+            self._config = {**self._config, BATCH: 1}
+            self._producer = self._made()
+        return True
 
     def _give(self, letter: DeadLetter) -> None:
         record = letter.record
@@ -150,10 +164,13 @@ class DeadLetters:
     def _again(self, letter: DeadLetter, error: KafkaError, size: int = 0) -> None:
         """The letter failed: keep it, ask for the topic anew, and then try again."""
         self._waiting.append(letter)
+        if error.code() in TOO_LARGE and self._config.get(BATCH) != 1:
+            self._apart = True
+            return
         self._failed.append(letter)
         self._partitions = 0
         self._ask_at = self._clock() + RETRY_AFTER
-        if error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE):
+        if error.code() in TOO_LARGE:
             self._troubled("too large for the topic", letter, size + MOST_HEADERS)
         else:
             self._troubled(error.str(), letter)

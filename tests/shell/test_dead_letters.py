@@ -1,0 +1,335 @@
+"""Dead letters on a real broker: byte for byte, each confirmed once, and never dropped."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.shell.dead_letters import DeadLetters
+from consumer.shell.kafka_config import PRODUCER
+from tests.integration.watching import until
+from tests.integration.world import read
+
+ADVICE = "kafka-topics.sh --create --topic dead"
+
+
+class Post:
+    """The dead letters of a service, with what became of them."""
+
+    def __init__(self, bootstrap: str, topic: str, **more: object) -> None:
+        config = {**PRODUCER, "bootstrap.servers": bootstrap, **more}
+        self.letters = DeadLetters(config, topic, group_id="the-group", clock=time.monotonic, advice=ADVICE)
+        self.confirmed: list[DeadLetter] = []
+        self.failed: list[DeadLetter] = []
+
+    def send(self, *records: Record) -> list[DeadLetter]:
+        """Hand letters over."""
+        letters = [DeadLetter(record, "corrupt", "VALUE_CONVERTER", "it is") for record in records]
+        for letter in letters:
+            self.letters.produce(letter)
+        return letters
+
+    def poll(self) -> "Post":
+        """Hear what became of them."""
+        confirmed, failed = self.letters.poll()
+        self.confirmed += confirmed
+        self.failed += failed
+        return self
+
+    def all_confirmed(self, count: int) -> None:
+        """Wait until so many are confirmed; each is told once."""
+        until(lambda: len(self.poll().confirmed) >= count, f"{count} are confirmed")
+        assert len(set(self.confirmed)) == len(self.confirmed) == count
+
+
+@pytest.fixture
+def post(broker) -> Iterator[Callable[..., Post]]:
+    """Makes producers of dead letters, and closes them."""
+    made: list[Post] = []
+
+    def make(topic: str, bootstrap: str = broker.bootstrap, **more: object) -> Post:
+        made.append(Post(bootstrap, topic, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.letters.close()
+
+
+def record(
+    offset: int = 0,
+    value: bytes | None = b"value",
+    key: bytes | None = b"key",
+    headers: list | None = None,
+    *,
+    partition: int = 0,
+    timestamp: int = 1_600_000_000_000,
+) -> Record:
+    """A record as it came."""
+    return Record(Assignment("source", partition), offset, key, value, headers, timestamp, 0.0)
+
+
+@pytest.mark.parametrize("key", [b"key", b"", b"\xff\x00", None])
+@pytest.mark.parametrize("value", [b"value", b"", b"\x00\xff", None])
+def test_key_and_value_are_byte_for_byte(post, broker, topic, key, value):
+    """Null stays null, and empty stays empty."""
+    one = post(topic)
+    one.send(record(7, value, key))
+    one.all_confirmed(1)
+    (message,) = read(broker, topic, 1)
+    assert (message.key(), message.value()) == (key, value)
+
+
+def test_headers_and_timestamp_are_as_they_came(post, broker, topic):
+    """The record's own headers come first: in order, twice where they came twice, null where they were null."""
+    own = [("b", b"1"), ("a", b"\xff"), ("b", b"2"), ("none", None), ("", b""), ("mixpanel.reason", b"an older one")]
+    one = post(topic)
+    one.send(record(headers=own))
+    one.all_confirmed(1)
+    (message,) = read(broker, topic, 1)
+    assert message.headers()[: len(own)] == own
+    assert ("mixpanel.reason", b"corrupt") in message.headers()[len(own) :]
+    assert message.timestamp()[1] == 1_600_000_000_000
+
+
+def test_a_record_without_a_timestamp_gets_one(post, broker, topic):
+    """Formats before 0.10 have none: the broker's clock is what there is."""
+    one = post(topic)
+    one.send(record(timestamp=-1))
+    one.all_confirmed(1)
+    (message,) = read(broker, topic, 1)
+    assert abs(message.timestamp()[1] / 1000 - time.time()) < 60
+
+
+def test_the_partition_number_is_kept(post, broker, topic):
+    """Where the topic has it; a number beyond goes by key, and one key always to one partition."""
+    one = post(topic)
+    one.send(*[record(number, partition=number) for number in range(4)])
+    one.send(*[record(number, partition=40 + number, key=b"the key") for number in range(5)])
+    one.all_confirmed(9)
+    found = read(broker, topic, 9)
+    assert sorted(message.partition() for message in found if message.key() == b"key") == [0, 1, 2, 3]
+    assert len({message.partition() for message in found if message.key() == b"the key"}) == 1
+
+
+def test_a_topic_that_has_grown_is_seen(post, broker, new_topic):
+    """A partition that the topic did not have at first is used once it is known."""
+    topic = new_topic(1)
+    one = post(topic)
+    one.send(record())
+    one.all_confirmed(1)
+    broker.admin.create_partitions([NewPartitions(topic, 3)])[topic].result(20)
+    one.letters._ask_at = 0.0  # it is asked for at most every half a minute
+    one.send(record(1, partition=2))
+    one.all_confirmed(2)
+    one.send(record(2, partition=2))
+    one.all_confirmed(3)
+    assert 2 in {message.partition() for message in read(broker, topic, 3)}
+
+
+def test_a_missing_topic_blocks_and_is_found_at_once(post, broker, topic, caplog):
+    """What is handed over waits, is told as failed once it is known, with the command; made, the topic is written."""
+    later = f"{topic}-later"
+    with caplog.at_level(logging.INFO, "consumer.dead_letters"):
+        one = post(later)
+        letters = one.send(*[record(number) for number in range(3)])
+        until(lambda: set(one.poll().failed) == set(letters), "they are told as failed")
+        assert one.letters.blocked() == 3
+        assert one.letters.pending() == 0
+        (line,) = [line for line in caplog.records if "dead-letter topic missing" in line.message]
+        assert line.create == ADVICE
+        broker.create_topic(later, 1)
+        one.all_confirmed(3)
+        assert one.letters.blocked() == 0
+        assert [line for line in caplog.records if "written again" in line.message]
+    assert len(read(broker, later, 3)) == 3
+
+
+def test_a_missing_topic_is_told_before_it_is_needed(post, topic, caplog):
+    """The start says so, though nothing waits for it."""
+    with caplog.at_level(logging.WARNING, "consumer.dead_letters"):
+        one = post(f"{topic}-later")
+        until(lambda: one.poll() and "dead-letter topic missing" in caplog.text, "it is told")
+    assert one.letters.blocked() == 0
+
+
+def test_a_topic_that_refuses_the_size_blocks_and_the_log_says_the_size(post, broker, new_topic, caplog):
+    """A letter larger than max.message.bytes waits for a larger limit; the limit that the log names is enough."""
+    topic = new_topic(1, config={"max.message.bytes": "2000"})
+    one = post(topic)
+    with caplog.at_level(logging.WARNING, "consumer.dead_letters"):
+        (letter,) = one.send(record(value=os.urandom(50_000)))
+        until(lambda: letter in one.poll().failed, "it is told as failed")
+    (line,) = [line for line in caplog.records if "max.message.bytes" in str(getattr(line, "cause", ""))]
+    set_limit(broker, topic, int(line.cause.rpartition(" ")[2]))
+    one.all_confirmed(1)
+
+
+def set_limit(broker, topic: str, size: int) -> None:
+    """Change the topic's max.message.bytes."""
+    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    broker.admin.incremental_alter_configs([resource])[resource].result(20)
+
+
+def test_letters_that_fit_alone_are_written_though_together_they_do_not(post, broker, new_topic):
+    """The broker judges a batch by its size: what fits one by one must not fail for ever together."""
+    topic = new_topic(1, config={"max.message.bytes": "20000"})
+    one = post(topic)
+    one.send(*[record(number, os.urandom(3000)) for number in range(100)])
+    one.all_confirmed(100)
+    assert sorted(headers_offset(message) for message in read(broker, topic, 100)) == list(range(100))
+
+
+def test_one_letter_that_does_not_fit_holds_no_other(post, broker, new_topic):
+    """Beside one that is too large the others are written; it waits."""
+    topic = new_topic(1, config={"max.message.bytes": "20000"})
+    one = post(topic)
+    (large,) = one.send(record(0, os.urandom(50_000)))
+    one.send(*[record(number, os.urandom(3000)) for number in range(1, 30)])
+    one.all_confirmed(29)
+    assert large not in one.confirmed
+    set_limit(broker, topic, 400_000)
+    one.all_confirmed(30)
+
+
+def headers_offset(message) -> int:
+    """Where the record came from."""
+    return int(dict(message.headers())["__connect.errors.offset"])
+
+
+def test_a_broker_that_does_not_confirm_is_a_failure_until_it_does(post, new_broker, caplog):
+    """Frozen, the broker confirms nothing: told as failed after a while; thawed, each is written exactly once."""
+    broker = new_broker()
+    broker.create_topic("dead")
+    one = post("dead", broker.bootstrap)
+    one.send(record(0))
+    one.all_confirmed(1)
+    broker.freeze()
+    letters = one.send(record(1), record(2))
+    with caplog.at_level(logging.WARNING, "consumer.dead_letters"):
+        until(lambda: set(one.poll().failed) == set(letters), "they are told as failed")
+    assert "the broker does not confirm it" in causes(caplog)
+    assert one.letters.blocked() == 2
+    assert not one.letters.flush(0.1)
+    broker.thaw()
+    one.all_confirmed(3)
+    assert [headers_offset(message) for message in read(broker, "dead", 3)] == [0, 1, 2]
+    assert one.letters.blocked() == 0
+
+
+def test_what_the_broker_gave_up_is_tried_again(post, new_broker):
+    """The client's own time-out is no end: the letter is tried until it is confirmed."""
+    broker = new_broker()
+    broker.create_topic("dead")
+    one = post("dead", broker.bootstrap, **{"message.timeout.ms": 2000, "socket.timeout.ms": 1000})
+    one.send(record(0))
+    one.all_confirmed(1)
+    broker.stop()
+    (letter,) = one.send(record(1))
+    until(lambda: one.poll().failed.count(letter) >= 2, "it failed, and was tried again")
+    broker.start()
+    one.all_confirmed(2)
+
+
+def test_a_topic_that_is_made_automatically_is_written(post, new_broker):
+    """Where the cluster makes topics by itself the first letter finds one."""
+    broker = new_broker(properties={"auto.create.topics.enable": "true"})
+    one = post("made-by-the-broker", broker.bootstrap)
+    one.send(record())
+    one.all_confirmed(1)
+    assert len(read(broker, "made-by-the-broker", 1)) == 1
+
+
+def test_a_topic_that_was_made_anew_is_written(post, broker, new_topic):
+    """Deleted and created again under a running producer: what follows is written."""
+    topic = new_topic(1)
+    one = post(topic)
+    one.send(record(0))
+    one.all_confirmed(1)
+    broker.admin.delete_topics([topic])[topic].result(20)
+    until(lambda: topic not in broker.admin.list_topics(timeout=10).topics, "it is gone")
+    one.send(record(1))
+    until(lambda: len(one.poll().failed) or len(one.confirmed) > 1, "it is missed")
+    broker.create_topic(topic)
+    one.all_confirmed(2)
+
+
+def test_a_right_that_is_missing_blocks_until_it_is_given(post, new_broker, caplog):
+    """Without the right to write, which ends an idempotent producer for good, a new one goes on once it is given."""
+    broker = new_broker(
+        properties={
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+        }
+    )
+    broker.create_topic("dead")
+    denied = [
+        acl(ResourceType.TOPIC, "*", AclOperation.WRITE),
+        acl(ResourceType.BROKER, "kafka-cluster", AclOperation.IDEMPOTENT_WRITE),
+    ]
+    for done in broker.admin.create_acls(denied).values():
+        done.result(20)
+    one = post("dead", broker.bootstrap)
+    with caplog.at_level(logging.WARNING, "consumer.dead_letters"):
+        letters = one.send(*[record(number) for number in range(20)])
+        until(lambda: set(one.poll().failed) == set(letters), "they are told as failed")
+        until(lambda: one.poll() and one.letters.blocked() == 20, "all of them are blocked")
+    assert any("authorization failed" in cause for cause in causes(caplog))
+    every = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
+    for done in broker.admin.delete_acls([every]).values():
+        done.result(20)
+    one.all_confirmed(20)
+    assert len(read(broker, "dead", 20)) == 20
+
+
+def causes(caplog) -> list[str]:
+    """Why letters were not written, as it was logged."""
+    return [line.cause for line in caplog.records if line.name == "consumer.dead_letters" and hasattr(line, "cause")]
+
+
+def acl(kind: ResourceType, name: str, operation: AclOperation) -> AclBinding:
+    """Nobody may do this."""
+    return AclBinding(
+        kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", operation, AclPermissionType.DENY
+    )
+
+
+def test_what_is_forgotten_is_not_written(post, broker, topic):
+    """Letters of partitions that are gone, and not yet with the producer, are the next owner's."""
+    later = f"{topic}-later"
+    one = post(later)
+    (gone,), (kept,) = one.send(record(0, partition=0)), one.send(record(1, partition=1))
+    until(lambda: len(one.poll().failed) >= 2, "both wait")
+    one.letters.forget([gone.record.assignment])
+    broker.create_topic(later, 2)
+    one.all_confirmed(1)
+    assert one.confirmed == [kept]
+    assert [headers_offset(message) for message in read(broker, later, 1)] == [1]
+
+
+def test_flush_waits_for_the_broker(post, topic):
+    """After a flush what was with the producer is confirmed, without a poll between."""
+    one = post(topic)
+    one.send(record(0))
+    one.all_confirmed(1)
+    one.send(*[record(number) for number in range(1, 500)])
+    assert one.letters.flush(20)
+    assert len(one.poll().confirmed) == 500
