@@ -196,14 +196,15 @@ class Cluster:
 
 
 class Kubelet:
-    """Binds every pod and says that it runs and is ready, or that its one task is done; runs nothing.
+    """Binds every pod, or those of one namespace, and says that it is ready, or its one task done; runs nothing.
 
     `seen` keeps what happened to the pods of the service, in order: ("ready" or "gone", its name).
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, namespace: str = "") -> None:
         self.seen: list[tuple[str, str]] = []
         self._cluster = cluster
+        self._pods = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="kubelet", daemon=True)
 
@@ -217,7 +218,7 @@ class Kubelet:
 
     def _work(self) -> None:
         while not self._stopping.wait(0.05):
-            for pod in self._cluster.call("GET", "/api/v1/pods")["items"]:
+            for pod in self._cluster.call("GET", self._pods)["items"]:
                 try:
                     self._care(pod)
                 except urllib.error.HTTPError as refused:

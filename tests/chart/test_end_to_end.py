@@ -1,0 +1,183 @@
+"""The chart, a real API server and the real service: a process for each pod, a real broker, registry, Mixpanel."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, until
+from processes import ProcessKubelet
+
+from consumer.sandbox.sandbox import Sandbox
+from consumer.sandbox.traffic import TOKEN
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm"
+NAME = "rel-mixpanel-group-consumer"
+PARTITIONS = 12
+pytestmark = [pytest.mark.xdist_group("kubernetes"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    """What the service talks to."""
+    with Sandbox(partitions=PARTITIONS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(tool, tmp_path_factory):
+    """One API server for this module."""
+    made = Cluster(tool, tmp_path_factory.mktemp("cluster"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def namespace(request):
+    """A namespace of the test's own."""
+    return request.node.originalname.replace("_", "-")[:50]
+
+
+@pytest.fixture
+def kubelet(cluster, namespace, tmp_path):
+    """A kubelet of the test's own, whose processes end with it."""
+    with ProcessKubelet(cluster, namespace, tmp_path) as working:
+        yield working
+
+
+def values(sandbox, **more):
+    """The values that point a release at the sandbox."""
+    return {
+        "kafka": {"bootstrapServers": [sandbox.broker.bootstrap], "properties": {"session.timeout.ms": 10000}},
+        "schemaRegistry": {"urls": [sandbox.registry.url]},
+        "mixpanel": {"existingSecret": "mixpanel", "url": sandbox.mixpanel.url},
+        "drainTimeout": "5s",
+        "minReadySeconds": 1,
+        **more,
+    }
+
+
+class Release:
+    """A release in a namespace of its own, which may hold a Secret."""
+
+    def __init__(self, helm, cluster, namespace, token=TOKEN):
+        self._helm, self._cluster, self.namespace = helm, cluster, namespace
+        cluster.namespace(namespace, {"mixpanel": {"token": token}} if token else {})
+
+    def helm(self, command, *more, given=None):
+        """Helm's words, where all is well."""
+        where = ("--namespace", self.namespace, "--kubeconfig", str(self._cluster.kubeconfig))
+        target = ("rel", str(CHART), "--values", "-") if given is not None else ("rel",)
+        done = self._helm.run(command, *target, *where, *more, given=json.dumps(given or {}))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def rolled_out(self, replicas, kind="deployments"):
+        """Wait for so many ready pods of the newest generation, and no others."""
+
+        def there():
+            found = self._cluster.workload(self.namespace, kind)
+            status = found["status"]
+            numbers = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")]
+            newest = status.get("observedGeneration") == found["metadata"]["generation"]
+            return newest and numbers == [replicas] * 3 and len(self._cluster.pods(self.namespace)) == replicas
+
+        until(there, f"{replicas} ready pods of the newest generation", 120)
+
+
+def produce(sandbox, count, seed):
+    """Write generated events."""
+    command = [sys.executable, "-m", "consumer", "produce", "--generate", str(count), "--seed", str(seed)]
+    subprocess.run(
+        command, cwd=ROOT, env=os.environ | sandbox.exports(), check=True, capture_output=True, timeout=120
+    )
+
+
+def requests(sandbox):
+    """What arrived at Mixpanel."""
+    with urllib.request.urlopen(f"{sandbox.mixpanel.url}/requests", timeout=10) as answer:
+        return json.load(answer)
+
+
+def assignments(kubelet):
+    """Every assignment, the oldest first: partition and pod."""
+    found = [
+        (line["time"], partition, running.pod)
+        for running in kubelet.processes.values()
+        for line in running.lines()
+        if line["message"] == "partitions assigned"
+        for partition in line["partitions"]
+    ]
+    return [(partition, pod) for _, partition, pod in sorted(found)]
+
+
+def test_install_upgrade_and_uninstall_move_each_partition_once(helms, cluster, namespace, kubelet, sandbox):
+    """Three pods serve; an upgrade gives each partition to one new pod once; every pod drains and exits 0."""
+    release = Release(helms["helm4"], cluster, namespace)
+    release.helm("install", given=values(sandbox, replicas=3))
+    release.rolled_out(3)
+    produce(sandbox, 500, 1)
+    until(lambda: requests(sandbox), "updates arrive at Mixpanel")
+    before = len(assignments(kubelet))
+    release.helm("upgrade", given=values(sandbox, replicas=3, log={"level": "debug"}))
+    release.rolled_out(3)
+    moves = len(assignments(kubelet)) - before
+    print(f"{moves} moves of {PARTITIONS} partitions")
+    assert moves <= PARTITIONS * 4 / 3
+    arrived = len(requests(sandbox))
+    produce(sandbox, 500, 2)
+    until(lambda: len(requests(sandbox)) > arrived, "the new pods send")
+    release.helm("uninstall")
+    until(lambda: not cluster.pods(namespace), "every pod is gone", 60)
+    assert set(kubelet.statuses.values()) == {0}
+
+
+def test_a_wrong_secret_leaves_the_pod_running_and_not_ready(helms, cluster, namespace, kubelet, sandbox):
+    """Mixpanel answers 401: the pod lives, is not ready, and one log line names the credential."""
+    sandbox.mixpanel.faults.on("status", status=401)
+    try:
+        release = Release(helms["helm4"], cluster, namespace)
+        release.helm("install", given=values(sandbox, replicas=1))
+        release.rolled_out(1)
+        produce(sandbox, 50, 3)
+        (running,) = kubelet.processes.values()
+        until(lambda: not running.probe("/readyz"), "the pod is not ready")
+        assert running.probe("/livez")
+        assert running.process.poll() is None
+        words = [line["message"] for line in running.lines() if line["level"] == "error"]
+        assert [word for word in words if "MIXPANEL_TOKEN" in word]
+    finally:
+        sandbox.mixpanel.faults.clear()
+    until(lambda: running.probe("/readyz"), "it goes on by itself")
+
+
+def test_a_missing_secret_starts_nothing_until_it_is_there(helms, cluster, namespace, kubelet, sandbox):
+    """The pod waits for its Secret, and starts once it is made."""
+    release = Release(helms["helm4"], cluster, namespace, token="")
+    release.helm("install", given=values(sandbox, replicas=1))
+    until(lambda: cluster.pods(namespace) and cluster.pods(namespace)[0]["spec"].get("nodeName"), "the pod is bound")
+    assert not kubelet.processes
+    secret = {"metadata": {"name": "mixpanel"}, "stringData": {"token": TOKEN}}
+    cluster.call("POST", f"/api/v1/namespaces/{namespace}/secrets", secret)
+    release.rolled_out(1)
+
+
+def test_static_members_keep_their_partitions_over_a_restart(helms, cluster, namespace, kubelet, sandbox):
+    """A rolling restart of a StatefulSet moves no partition: each pod gets its own back."""
+    release = Release(helms["helm4"], cluster, namespace)
+    given = values(sandbox, replicas=2, staticMembership={"enabled": True, "sessionTimeoutMs": 30000})
+    given["kafka"] = {"bootstrapServers": [sandbox.broker.bootstrap], "groupId": "static"}
+    release.helm("install", given=given)
+    release.rolled_out(2, "statefulsets")
+    until(lambda: len(dict(assignments(kubelet))) == PARTITIONS, "every partition has a pod")
+    owners = dict(assignments(kubelet))
+    release.helm("upgrade", given={**given, "log": {"level": "debug"}})
+    release.rolled_out(2, "statefulsets")
+    assert dict(assignments(kubelet)) == owners
