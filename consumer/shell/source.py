@@ -87,6 +87,8 @@ class Source:
         messages = self._consumer.consume(limit, timeout)
         self._after_callbacks()
         records = self._records(messages, self._clock()) if messages else []
+        if self._orphans:
+            self._adopt()  # not before: what was just read is none of the new assignment's
         if self._unplaced:
             self._place()
         return records
@@ -266,8 +268,6 @@ class Source:
             self._consumer.resume([TopicPartition(place.topic, place.partition) for place in fresh])
         if self._commits.fenced:
             self._lose()
-        if self._orphans:
-            self._adopt()
 
     def _lose(self) -> None:
         """The group does not know us: what it refused is another's by now."""

@@ -11,6 +11,7 @@ from .instance import Instance
 from .mixpanel import DIALECTS, FAULTS, Mixpanel
 from .oracle import Oracle
 from .parts import LetterTopic, Registries
+from .source import simulated
 from .traffic import UNDELETABLE, Partition, Traffic
 from .world import Violation, World
 
@@ -54,11 +55,12 @@ class History:
         """From the first record to the last commit. Raises Violation."""
         self._plan_records()
         for _ in range(self.random.choice((1, 1, 2, 3))):
-            self.start()
+            self.world.after(0.0, self.start)
         self._plan_faults()
         self.world.at(self.faults_until, self._calm_down)
         self.world.at(self.faults_until + QUIET_WITHIN, self._too_late)
-        self.world.run()
+        with simulated():
+            self.world.run()
 
     def running(self) -> list[Instance]:
         """The instances that are up."""
@@ -209,7 +211,7 @@ class History:
 
     def _fence(self) -> None:
         instance = self._some()
-        partitions = list(instance.source.assignments()) if instance else []
+        partitions = instance.source.partitions() if instance else []
         if instance is not None and partitions:
             instance.source.fence(self.random.choice(partitions))
 

@@ -114,6 +114,11 @@ class Instance:
         if records and self.world.tracing:
             self.note(f"reads {records}")
 
+    def gap(self, partition: Partition, records: int) -> None:
+        """The source says that retention removed records before they were read."""
+        if self.world.tracing:
+            self.note(f"{partition} lost {records} records to retention")
+
     def pausing(self) -> None:
         """The loop says what it pauses."""
         self.oracle.pausing(self)

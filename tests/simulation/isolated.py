@@ -15,7 +15,7 @@ from .history import History
 from .traffic import LATE, Meant, Traffic
 from .world import Violation
 
-LETTERS, REGISTRY, STUCK, FLOOD = "letters", "registry", "stuck", "flood"
+LETTERS, REGISTRY, STUCK, FLOOD, FENCED = "letters", "registry", "stuck", "flood", "fenced"
 FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
 REJECTS = 1_000
 WINDOW = 60.0
@@ -32,7 +32,7 @@ class Isolated(History):
         self.letter_topic.faults = 0.0
         self.letter_topic.slow = 0.1
         self.oversleep = 0.5
-        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0}[kind]
+        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0, FENCED: 60.0}[kind]
         self.faults_until = self.world.now + self.lasts
         self.flood = self.random.choice(FLOODS)
         self.limits = Limits(
@@ -54,6 +54,9 @@ class Isolated(History):
         elif self.kind == STUCK:
             self.mixpanel.stuck = self.random.choice(list(self.groups))
             self.world.at(end, self._check_accepted)
+        elif self.kind == FENCED:
+            for _ in range(4):
+                self.world.after(self.world.between(5.0, self.lasts), self._fence)
         else:
             self.world.at(end, self._check_flood)
 
@@ -61,12 +64,12 @@ class Isolated(History):
         if self.kind == FLOOD:
             self._plan_flood(self.random)
             return
-        unreadable = {LETTERS: 0.8, REGISTRY: 0.05, STUCK: 0.0}[self.kind]
+        unreadable = {LETTERS: 0.8, REGISTRY: 0.05}.get(self.kind, 0.0)
         traffic = Traffic(
             self.random, self.groups, bad=0.05 if self.kind == LETTERS else 0.0, unreadable=0.0, large=0.0
         )
         marked = self.random.sample(list(self.groups), max(1, len(self.groups) // 3))
-        lasts = self.random.choice((0.0, 10.0))
+        lasts = self.lasts if self.kind == FENCED else self.random.choice((0.0, 10.0))
         for _ in range(100):
             meant = traffic.make()
             if self.random.random() < unreadable and meant.group in marked:

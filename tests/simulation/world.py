@@ -7,6 +7,7 @@ involved: whatever waits gives control back to `World.run`, which goes on with t
 import heapq
 from collections.abc import Callable
 from random import Random
+from typing import ClassVar
 
 from greenlet import getcurrent, greenlet
 
@@ -62,7 +63,9 @@ class World:
 
 
 class Process:
-    """One instance's thread of control."""
+    """One instance's thread of control. `running` is the one that has it now."""
+
+    running: ClassVar["Process | None"] = None
 
     def __init__(self, world: World, oversleep: float) -> None:
         self._world = world
@@ -81,6 +84,10 @@ class Process:
         self._greenlet = greenlet(body, parent=self._world.main)
         number = self._number
         self._world.after(0.0, lambda: self._resume(number))
+
+    def now(self) -> float:
+        """The time."""
+        return self._world.now
 
     def wait(self, seconds: float, for_what: str) -> None:
         """Give control away for so long, or until `poke` says that it is there."""
@@ -120,4 +127,6 @@ class Process:
         self._number += 1
         self._waits_for = ""
         assert self._greenlet is not None
+        Process.running = self
         self._greenlet.switch()
+        Process.running = None
