@@ -1,0 +1,242 @@
+"""What people see: a line for each change of state and none for what stays, readiness as the interface words it."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from consumer.core.decode import resolve
+from consumer.core.errors import REJECTED, TASK_PUT
+from consumer.core.model import Answer, Assignment, DeadLetter, Record
+from consumer.core.pipeline import Limits, Pipeline
+from consumer.shell.health import Health
+from consumer.shell.membership import Membership
+from consumer.shell.metrics import Metrics
+from consumer.shell.senders import Delivered as Sent
+from consumer.shell.watch import LETTERS_EVERY, Watch
+from tests.integration.events import SCHEMA, changed
+
+MARK = "marked-payload"
+
+
+class Kafka:
+    """The consumer, as far as the watch asks it."""
+
+    def __init__(self) -> None:
+        self.membership = Membership()
+        self.membership.joined = self.membership.broker = True
+        self.behind: dict[Assignment, int] = {}
+
+    def lag(self) -> dict[Assignment, int]:
+        return self.behind
+
+    def committed(self) -> dict[Assignment, int]:
+        return {}
+
+
+class Letters:
+    """The dead-letter producer, as far as the watch asks it."""
+
+    def blocked(self) -> int:
+        return 0
+
+
+class Scene:
+    """A real pipeline under a watch; time goes when told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pipeline = Pipeline("token", Limits(linger=0.0, max_in_flight=1))
+        self.health = Health(lambda: self.now)
+        self.metrics = Metrics()
+        self.kafka = Kafka()
+        self.watch = Watch(self.pipeline, Letters(), self.metrics, self.health)
+        self.watch.attach(self.kafka)
+        self.places = [Assignment("changes", number) for number in range(2)]
+        self.pipeline.assigned(self.places)
+        self.offset = 0
+
+    def know(self) -> None:
+        """The schema comes."""
+        self.pipeline.schema_known(1, resolve(SCHEMA, SCHEMA), self.now)
+
+    def read(self, value: bytes = changed("g", text=MARK), place: int = 0) -> None:
+        """A record comes."""
+        self.offset += 1
+        record = Record(self.places[place], self.offset, b"k", value, None, 1, self.now)
+        self.watch.read([record])
+        self.pipeline.polled([record], self.now)
+
+    def answer(self, *answers: Answer) -> None:
+        """What is due is sent, and answered so."""
+        for answer in answers:
+            self.now += 120.0
+            (batch,) = self.pipeline.work(self.now).batches
+            delivered = self.pipeline.delivered(batch, answer, self.now, 0.5)
+            self.watch.delivered(batch, Sent(batch, answer), delivered)
+            self.look()
+
+    def look(self) -> None:
+        """A second passes."""
+        self.now += 1.0
+        self.watch.turned(self.now)
+        self.watch.look(self.now, self.pipeline.paused())
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """The scene."""
+    return Scene()
+
+
+@pytest.fixture
+def lines(caplog) -> Callable[[], list[logging.LogRecord]]:
+    """What was logged since the last call, batches aside."""
+    caplog.set_level(logging.INFO, "consumer")
+
+    def since() -> list[logging.LogRecord]:
+        found = list(caplog.records)
+        caplog.clear()
+        return found
+
+    return since
+
+
+GOOD = Answer(200, b'{"error":null,"errors":{},"num_good_events":1,"status":1}')
+
+
+def test_a_healthy_service_is_ready_and_says_nothing(scene, lines):
+    """Good batches are lines at debug alone."""
+    scene.know()
+    scene.read()
+    scene.answer(GOOD)
+    scene.look()
+    assert scene.health.unready == ()
+    assert lines() == []
+
+
+def test_no_assignment_is_no_reason(scene):
+    """A member of the group without a partition is ready."""
+    scene.pipeline.revoked(scene.places)
+    scene.look()
+    assert scene.health.unready == ()
+
+
+@pytest.mark.parametrize(
+    ("broker", "joined", "reason"),
+    [(False, False, "no broker is connected"), (True, False, "not yet joined the consumer group")],
+)
+def test_without_kafka_it_is_not_ready(scene, broker, joined, reason):
+    """No broker, or not yet a member: one reason at a time."""
+    scene.kafka.membership.broker, scene.kafka.membership.joined = broker, joined
+    scene.look()
+    assert scene.health.unready == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "advice"),
+    [
+        (401, b"", "MIXPANEL_TOKEN"),
+        (403, b"", "MIXPANEL_TOKEN"),
+        (404, b"", "MIXPANEL_URL"),
+        (400, b"<html>", "MIXPANEL_URL"),
+        (302, b"", "MIXPANEL_URL"),
+    ],
+)
+def test_a_halt_is_one_line_and_not_ready(scene, lines, status, body, advice):
+    """The line says what to look at; its end is a line, too; the probes between are none."""
+    scene.know()
+    scene.read()
+    halt = Answer(status, body)
+    scene.answer(halt, halt, halt)
+    (line,) = lines()
+    assert line.levelno == logging.ERROR
+    assert advice in line.message
+    assert scene.health.unready == (f"sending is halted: Mixpanel answered {status}",)
+    scene.answer(GOOD)
+    (line,) = lines()
+    assert "sending goes on" in line.message
+    assert scene.health.unready == ()
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 408])
+def test_a_fault_that_passes_leaves_it_ready(scene, lines, status):
+    """A line when it begins and one when it is over, however often it is tried between."""
+    scene.know()
+    scene.read()
+    fault = Answer(status, b"oh")
+    scene.answer(fault, fault, fault)
+    assert scene.health.unready == ()
+    begin = [line.message for line in lines() if line.levelno >= logging.WARNING]
+    assert begin == ["Mixpanel fails: requests are sent again until they succeed"]
+    scene.answer(GOOD)
+    assert "Mixpanel answers again" in [line.message for line in lines()]
+
+
+def test_a_held_partition_is_told_and_all_of_them_make_it_unready(scene, lines):
+    """One held partition is a line; only when every assigned one is held the service is not ready."""
+    scene.read(place=0)
+    scene.look()
+    (line,) = lines()
+    assert (line.cause, line.partitions, line.schemas) == ("schema", ["changes[0]"], ["1"])
+    assert scene.health.unready == ()
+    scene.read(place=1)
+    scene.look()
+    assert scene.health.unready == ("every partition is held: schema",)
+    scene.know()
+    scene.look()
+    assert scene.health.unready == ()
+    assert lines()[-1].message == "no partition paused any more"
+
+
+def test_dead_letters_are_one_line_for_a_while(scene, lines):
+    """A flood is one line in ten seconds, with how many of each reason, and where the last one came from."""
+    scene.look()
+    record = Record(scene.places[0], 7, None, b"v", None, 1, 0.0)
+    for number in range(100):
+        reason = "corrupt" if number else REJECTED
+        scene.watch.dead_lettered(DeadLetter(record, reason, TASK_PUT, "why"))
+        scene.look() if number % 50 == 0 else None
+    scene.now += LETTERS_EVERY
+    scene.look()
+    found = [line for line in lines() if line.message == "dead letters written"]
+    assert len(found) <= 3
+    assert sum(sum(line.reasons.values()) for line in found) == 100
+    assert found[-1].last == "changes[0]@7: why"
+
+
+def test_the_breaker_is_an_error_that_says_what_to_do(scene, lines):
+    """One line, not ready, and the way out."""
+    for _ in range(1100):
+        scene.read(b"garbage")
+    scene.look()
+    scene.look()
+    found = [line for line in lines() if line.levelno == logging.ERROR]
+    assert len(found) == 1
+    assert "DEAD_LETTER_BREAKER=off" in found[0].message
+    assert "the dead-letter breaker is open" in scene.health.unready
+
+
+def test_a_request_that_was_given_up_is_counted_and_told(scene, lines):
+    """What Mixpanel may apply late is seen in a metric and a warning."""
+    scene.watch.drained(scene.places, 2.0, 3, clean=False)
+    assert lines()[-1].levelno == logging.WARNING
+    assert b"group_consumer_given_up_requests_total 3.0" in scene.metrics.exposition()[0]
+
+
+def test_no_line_has_a_payload(scene, caplog):
+    """Not at debug either, whatever becomes of the record."""
+    caplog.set_level(logging.DEBUG)
+    scene.know()
+    scene.read()
+    scene.answer(Answer(500, b"oh"), Answer(401, b""), Answer(429, b"", 1.0), Answer(0, failure="unknown"))
+    scene.answer(Answer(200, b'{"status":0,"error":"bad","errors":{"0":"refused"},"num_good_events":0}'))
+    for letter in scene.pipeline.work(scene.now).dead_letters:
+        scene.watch.dead_lettered(letter)
+        scene.pipeline.dead_lettered(letter)
+    scene.now += LETTERS_EVERY
+    scene.look()
+    assert "dead letters written" in caplog.text
+    assert MARK not in caplog.text
+    assert all(MARK not in repr(vars(line)) for line in caplog.records)
+    assert MARK.encode() not in scene.metrics.exposition()[0]
