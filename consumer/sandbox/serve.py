@@ -15,10 +15,10 @@ from threading import Event, Lock, Thread
 from typing import Any, Final
 
 import click
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
-from consumer.sandbox.audit import headers_of, offsets
+from consumer.sandbox.audit import headers_of, observer, offsets
 from consumer.sandbox.demo import READY, say
 from consumer.sandbox.producing import paced, produce
 from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
@@ -34,6 +34,7 @@ INSTANCES: Final = 4  # as many as there are partitions
 LETTERS: Final = 100
 FREEZE: Final = 10.0
 EVERY: Final = 0.5
+PATIENCE: Final = 3.0
 
 
 def serve(seed: int) -> None:
@@ -179,7 +180,7 @@ class Show:
         with self._lock:
             self._ended["read"] += numbers.total("records_total")
             self._ended.update(
-                {f"reason {name}": value for name, value in numbers.by_label("dead_letters_total").items()}
+                {f"reason {name}": value for name, value in numbers.by_label("dead_letters_total", "reason").items()}
             )
 
     # What goes on beside the page.
@@ -199,11 +200,12 @@ class Show:
 
     def _watch(self) -> None:
         """Keep the page's figures."""
-        while not self._stopping.wait(EVERY):
-            with suppress(KafkaException):
-                self._look()
+        with observer(self._sandbox.broker, GROUP) as group:
+            while not self._stopping.wait(EVERY):
+                with suppress(KafkaException):
+                    self._look(group)
 
-    def _look(self) -> None:
+    def _look(self, group: Consumer) -> None:
         with self._lock:
             instances = list(self._instances)
             ended = self._ended.copy()
@@ -215,47 +217,45 @@ class Show:
         for service in instances:
             numbers = service.scrape()
             read += numbers.total("records_total")
-            dead.update(numbers.by_label("dead_letters_total"))
+            dead.update(numbers.by_label("dead_letters_total", "reason"))
             ready, reasons = service.readiness()
-            assigned = sorted(labels[-1] for labels in numbers.values.get("lag_records", {}))
+            assigned = sorted(numbers.by_label("lag_records", "partition"))
             shown.append({"name": service.name, "ready": ready, "reasons": reasons, "assigned": assigned})
-        self._state = self._state | {"events_read": read, "dead_letters": dict(dead), "instances": shown}
-        committed, end = offsets(self._sandbox.broker, TOPIC, GROUP)
+        self._state = self._state | {"events_read": read, "dead_letters": dict(+dead), "instances": shown}
+        committed, end = offsets(group, TOPIC, PATIENCE)
         self._state = self._state | {"lag": end - committed, "committed": committed, "consumed": max(read, committed)}
 
     def _follow_letters(self) -> None:
         """Keep the newest dead letters."""
-        asked = {"bootstrap.servers": self._sandbox.broker.bootstrap, "group.id": "sandbox-page", "log_level": 0}
-        consumer = Consumer(asked)
-        partitions = range(self._sandbox.partitions)
-        consumer.assign([TopicPartition(DEAD_LETTERS, one, OFFSET_BEGINNING) for one in partitions])
-        try:
+        places = [TopicPartition(DEAD_LETTERS, one, OFFSET_BEGINNING) for one in range(self._sandbox.partitions)]
+        with observer(self._sandbox.broker, "sandbox-page") as consumer:
+            consumer.assign(places)
             while not self._stopping.is_set():
                 record = consumer.poll(0.2)
-                if record is None or record.error():
-                    continue
-                headers = headers_of(record)
-                self._letters.appendleft(
-                    {
-                        "topic": record.topic(),
-                        "partition": record.partition(),
-                        "offset": record.offset(),
-                        "when": time.time(),
-                        "reason": headers.get("mixpanel.reason"),
-                        "detail": headers.get("mixpanel.detail"),
-                        "error": headers.get("mixpanel.error"),
-                        "update": headers.get("mixpanel.update"),
-                    }
-                )
-        finally:
-            consumer.close()
+                if record is not None and not record.error():
+                    self._letters.appendleft(_letter(record))
 
     def _end(self) -> None:
         """End the traffic, then every instance in order."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(5)
+            thread.join()
         with self._lock:
             instances, self._instances = self._instances, []
         for service in instances:
             service.kill()
+
+
+def _letter(record: Message) -> dict[str, Any]:
+    """One dead letter as the page shows it."""
+    headers = headers_of(record)
+    return {
+        "topic": record.topic(),
+        "partition": record.partition(),
+        "offset": record.offset(),
+        "when": time.time(),
+        "reason": headers.get("mixpanel.reason"),
+        "detail": headers.get("mixpanel.detail"),
+        "error": headers.get("mixpanel.error"),
+        "update": headers.get("mixpanel.update"),
+    }

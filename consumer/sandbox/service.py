@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 import consumer
-from consumer.sandbox.broker import tail
+from consumer.sandbox.broker_config import tail
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.leash import Leashed
 from consumer.sandbox.ports import free_port
@@ -38,17 +38,17 @@ TIMEOUT: Final = 5.0
 
 @dataclass
 class Numbers:
-    """The service's metrics at one moment: by name, then by label values; without the prefix."""
+    """The service's metrics at one moment: by name without the prefix, each value with its labels."""
 
-    values: dict[str, dict[tuple[str, ...], float]] = field(default_factory=dict)
+    values: dict[str, list[tuple[dict[str, str], float]]] = field(default_factory=dict)
 
     def total(self, name: str) -> int:
         """The sum over all labels."""
-        return round(sum(self.values.get(name, {}).values()))
+        return round(sum(value for _, value in self.values.get(name, ())))
 
-    def by_label(self, name: str) -> dict[str, int]:
-        """The values of a metric with one label that are not 0."""
-        return {labels[0]: round(value) for labels, value in self.values.get(name, {}).items() if value}
+    def by_label(self, name: str, label: str) -> dict[str, int]:
+        """A metric's values by one of its labels."""
+        return {labels[label]: round(value) for labels, value in self.values.get(name, ())}
 
 
 class Service:
@@ -95,11 +95,10 @@ class Service:
             text = self._session.get(f"http://127.0.0.1:{self.port}/metrics", timeout=TIMEOUT).text
         except requests.RequestException:
             return self.numbers
-        values: dict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
+        values: dict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                labels: dict[str, Any] = sample.labels
-                values[sample.name.removeprefix(PREFIX)][tuple(labels.values())] = sample.value
+                values[sample.name.removeprefix(PREFIX)].append((sample.labels, sample.value))
         self.numbers = Numbers(dict(values))
         return self.numbers
 

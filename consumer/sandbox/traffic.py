@@ -153,10 +153,10 @@ class Traffic:
         self._weights = list(accumulate((n + 1) ** -ZIPF for n in range(groups)))
         shares = bad if isinstance(bad, Mapping) else dict.fromkeys(MAKERS, bad / len(MAKERS))
         unknown = shares.keys() - MAKERS.keys()
-        if unknown or sum(shares.values()) > 1:
+        if unknown or sum(shares.values()) > 1.000_001:
             raise ValueError(f"bad is a share, or shares by reason: {', '.join(MAKERS)}; not {shares}")
         self._reasons = [*shares, None]
-        self._shares = list(accumulate([*shares.values(), 1 - sum(shares.values())]))
+        self._shares = list(accumulate([*shares.values(), max(0.0, 1 - sum(shares.values()))]))
         self._refused: set[int] = set()
 
     def events(self, count: int) -> Iterator[TrafficEvent]:
