@@ -54,6 +54,7 @@ class MixpanelSandbox:
         self.requests = Journal()
         self.faults = Faults(seed)
         self.ledger = Ledger() if ledger else None
+        self._watch: Callable[[list[dict[str, Any]]], None] | None = None
         self._random = None if shuffle is None else random.Random(shuffle)
         self._applying = Lock()
         self._max_body = max_body
@@ -85,6 +86,10 @@ class MixpanelSandbox:
     def action(self, name: str, label: str, act: Callable[[], Any]) -> None:
         """Give the page a button. `act` may return a line to show; an exception's text is shown as a failure."""
         self._control.action(name, label, act)
+
+    def watch(self, seen: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Tell what is applied, in the order in which it is."""
+        self._watch = seen
 
     def __enter__(self) -> Self:
         self.start()
@@ -186,6 +191,8 @@ class MixpanelSandbox:
             self.profiles.change(valid)
             if self.ledger:
                 self.ledger.note(valid)
+            if self._watch:
+                self._watch(valid)
 
 
 def marked(update: dict[str, Any]) -> str | None:

@@ -10,9 +10,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 EVIL = '<img src=x onerror="window.pwned = 1"><script>window.pwned = 2</script>'
 LETTER = {
-    "topic": "group-changes",
+    "topic": "mixpanel-groups.dead-letters",
     "partition": 1,
     "offset": 42,
+    "source": "group-changes[1]@1042",
     "reason": "rejected",
     "detail": EVIL,
     "error": "$reject, refused on purpose",
@@ -21,13 +22,14 @@ LETTER = {
 }
 SERVICE = {
     "instances": [
-        {"name": "one", "ready": True, "reasons": [], "assigned": ["group-changes[0]"]},
+        {"name": "one", "ready": True, "reasons": [], "assigned": ["0", "2"]},
         {"name": "two", "ready": False, "reasons": ["not yet joined"], "assigned": []},
     ],
     "lag": 7,
     "events_read": 12345,
     "updates_accepted": 12000,
     "dead_letters": {"rejected": 1, EVIL: 1},
+    "order": {"steps": 1234, "back": 0},
     "committed": 12338,
     "consumed": 12345,
 }
@@ -157,7 +159,7 @@ def test_by_keyboard_alone(sandbox, page):
             page.press(" ")
         if name.startswith("Answer with an HTTP") and "options" not in name:
             page.press(" ")
-        if "rejected" in name and "group-changes[1]@42" in name:
+        if "rejected" in name and "group-changes[1]@1042" in name:
             page.press("Enter")
         if page.js("document.activeElement === document.body"):
             break
@@ -228,7 +230,9 @@ def test_panels_without_a_service(sandbox, page):
     sandbox.provide("service", lambda: SERVICE)
     page.until(f"!({hidden})")
     assert "not yet joined" in page.js(text("#service"))
+    assert "partitions 0, 2" in page.js(text("#service"))
     assert "12,345" in page.js(text("#figures"))
+    assert "Steps back\n0\nof 1,234" in page.js(text("#figures"))
 
 
 def test_a_service_that_does_not_answer(sandbox, page):

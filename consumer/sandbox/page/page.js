@@ -7,6 +7,8 @@ import { showDeadLetters, showInstances, showProfiles, showRequests } from "./ro
 
 const EVERY = 1000; // milliseconds
 const PATIENCE = 5000;
+const ORDER = "Some groups count up, one step with each event; it is counted when one goes back. " +
+  "Only an instance that was killed makes that happen: what it had not committed is applied again.";
 const byId = (id) => document.getElementById(id);
 
 const throughput = new Plot(byId("plot-throughput"), "Updates applied a second");
@@ -76,9 +78,8 @@ async function turn() {
   setText(byId("profiles").querySelector(".count"), figure(profiles.total));
   version = profiles.version;
   faults.show(switched);
-  showService(service);
+  showService(service, actions);
   showLetters(letters, service);
-  showActions(actions);
   link(silent.length ? `live, but without ${silent.join(" and ")}` : "live", silent.length ? "warn" : "good");
 }
 
@@ -92,12 +93,13 @@ function showFigures(stats, service) {
     ["Profiles", figure(stats.profiles)],
     service && ["Dead letters", figure(sum(service.dead_letters))],
     service && ["Lag", figure(service.lag)],
+    service?.order && ["Steps back", figure(service.order.back), `of ${figure(service.order.steps)}`, ORDER],
     service && ["Committed", figure(service.committed), `of ${figure(service.consumed)} read`],
   ].filter(Boolean);
-  keyed(byId("figures"), figures, ([name]) => name, ([name]) => {
+  keyed(byId("figures"), figures, ([name]) => name, ([name, , , title]) => {
     const [value, rest] = [el("span"), el("small")];
     const update = ([, text, more = ""]) => [setText(value, text), setText(rest, more)];
-    return { element: el("div", {}, el("dt", {}, name), el("dd", {}, value, rest)), update };
+    return { element: el("div", { title }, el("dt", {}, name), el("dd", {}, value, rest)), update };
   });
 }
 
@@ -111,9 +113,12 @@ function showPlots(stats, service) {
   if (service) lag.add(now, service.lag);
 }
 
-function showService(service) {
-  byId("service").hidden = !service;
+function showService(service, actions) {
+  byId("service").hidden = !service && !actions.length;
+  byId("instances").hidden = !service;
+  byId("try").hidden = !actions.length;
   if (service) showInstances(byId("instances"), service.instances);
+  showActions(actions);
 }
 
 function showLetters(letters, service) {

@@ -79,14 +79,14 @@ function letterRow(letter) {
   const summary = [
     el("span", { class: "time" }, clock(letter.when)),
     badge(letter.reason, "bad"),
-    el("span", { class: "place" }, place),
+    el("span", { class: "place" }, letter.source ?? place),
     letter.detail && el("span", { class: "muted" }, letter.detail),
   ];
   return opening(summary, (body) => {
     if (letter.error) body.append(el("h3", {}, "Mixpanel's words"), code(pretty(letter.error)));
     if (letter.update) body.append(el("h3", {}, "The update of this record"), code(pretty(letter.update)));
     if (!letter.error && !letter.update) body.append(el("p", { class: "muted" }, "It never became an update."));
-    body.append(el("p", { class: "muted" }, "group-consumer dlq show has the whole record."));
+    body.append(el("p", { class: "muted" }, `Kept at ${place}; group-consumer dlq show has the whole record.`));
   });
 }
 
@@ -107,12 +107,8 @@ export function showInstances(list, instances) {
   });
 }
 
-// "3 partitions: group-changes 0, 1, 2"
 function partitions(assigned) {
-  if (!assigned.length) return "no partitions";
-  const topics = Map.groupBy(assigned, (one) => one.slice(0, one.lastIndexOf("[")));
-  const numbers = (list) => list.map((one) => Number(one.slice(one.lastIndexOf("[") + 1, -1))).sort((one, other) => one - other);
-  return `${count(assigned.length, "partition")}: ${[...topics].map(([topic, list]) => `${topic} ${numbers(list).join(", ")}`).join("; ")}`;
+  return assigned.length ? `${assigned.length === 1 ? "partition" : "partitions"} ${assigned.join(", ")}` : "no partitions";
 }
 
 function code(text) {
