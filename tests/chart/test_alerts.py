@@ -299,6 +299,28 @@ def test_every_alert_has_its_page(alerts):
             assert part in sections[name], f"{name} lacks {part}"
 
 
+def test_the_log_lines_of_the_runbook_are_written():
+    """Every line that the runbook has somebody grep for is one that the service writes."""
+    code = "".join(path.read_text() for path in (ROOT / "consumer").rglob("*.py"))
+    code = code.replace("partitions %s", "partitions lost")
+    lines = re.findall(r'(?:grep|-e) "([^"]+)"', (ROOT / "docs/runbook.md").read_text())
+    assert len(lines) > 5
+    assert [line for line in lines if line not in code] == []
+
+
+def test_the_panels_of_the_runbook_are_on_the_dashboard():
+    """Every panel that it names is there."""
+    board = json.loads((ROOT / "helm/files/dashboard.json").read_text())
+    titles = {panel["title"] for panel in board["panels"]}
+    named = {
+        panel
+        for line in re.findall(r"Panels? (\*[^.:;`]*\*)", (ROOT / "docs/runbook.md").read_text())
+        for panel in re.findall(r"\*([^*]+)\*", line)
+    }
+    assert len(named) > 5
+    assert named <= titles
+
+
 def test_an_alert_can_be_changed(chart):
     """Off, later, quieter, at another number; the others stay as they are."""
     changes = {

@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import chart_image  # noqa: E402
 
 LIMIT = 150_000_000
+pytestmark = pytest.mark.xdist_group("image")
 
 
 def test_hadolint_finds_nothing(tool):
