@@ -23,6 +23,7 @@ from consumer.sandbox.demo import READY, say
 from consumer.sandbox.producing import paced, produce
 from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
 from consumer.sandbox.service import Service
+from consumer.sandbox.steps import Steps
 from consumer.sandbox.traffic import Traffic
 from consumer.sandbox.traffic_schemas import Writers, register
 
@@ -60,6 +61,7 @@ class Show:
         self._instances: list[Service] = []
         self._ended: Counter[str] = Counter()  # what instances that are gone had counted
         self._numbers = count(1)
+        self._steps = Steps()
         self._rate = RATE
         self._stopping = Event()
         self._letters: deque[dict[str, Any]] = deque(maxlen=LETTERS)
@@ -77,7 +79,8 @@ class Show:
         self._folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="group-consumer-demo-")))
         self._running.callback(self._end)
         mixpanel = self._sandbox.mixpanel
-        mixpanel.provide("service", lambda: self._state)
+        mixpanel.watch(self._steps.see)
+        mixpanel.provide("service", lambda: self._state | {"order": self._steps.as_json()})
         mixpanel.provide("dead-letters", lambda: list(self._letters))
         for name, label, act in self._buttons():
             mixpanel.action(name, label, act)
@@ -189,7 +192,7 @@ class Show:
         """Steady traffic, over whatever is done to the broker."""
         while not self._stopping.is_set():
             traffic = Traffic(self._writers, seed=next(self._seed))
-            events = paced(traffic.events(1_000_000), lambda: self._rate, self._stopping)
+            events = paced(self._steps.among(traffic.events(1_000_000), traffic), lambda: self._rate, self._stopping)
             with suppress(KafkaException, TimeoutError):
                 produce(
                     self._sandbox.broker.bootstrap, TOPIC, events, stopping=self._stopping, config={"linger.ms": 5}
@@ -249,7 +252,9 @@ class Show:
 def _letter(record: Message) -> dict[str, Any]:
     """One dead letter as the page shows it."""
     headers = headers_of(record)
+    place = [headers.get(f"__connect.errors.{name}", "?") for name in ("topic", "partition", "offset")]
     return {
+        "source": "{}[{}]@{}".format(*place),
         "topic": record.topic(),
         "partition": record.partition(),
         "offset": record.offset(),
