@@ -1,0 +1,79 @@
+"""`dlq replay --skip-newer` on a real broker: what has changed since is left as it is."""
+
+from confluent_kafka import Producer
+
+from consumer.sandbox.broker import Broker
+from tests.tools.dlq.conftest import Board, Replays, event, letter
+
+
+def source(broker: Broker, topic: str, records: list[tuple[int, str | None]]) -> None:
+    """Write records with these partitions and groups to a source topic of two partitions."""
+    broker.create_topic(topic, 2)
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for partition, group in records:
+        key = None if group is None else f"company:{group}".encode()
+        producer.produce(topic, event(group or "nobody"), key, partition=partition)
+    assert producer.flush(30) == 0
+
+
+def topic_of(board: Board) -> str:
+    """A source topic that only this test has."""
+    return f"{board.group}-source"
+
+
+def test_a_newer_record_in_the_source_skips_the_group(board: Board, replays: Replays):
+    """A key with a later record than its last selected letter is left out; all others are sent."""
+    topic = topic_of(board)
+    source(board.broker, topic, [(0, "acme"), (0, "beta"), (0, "acme"), (1, "gamma"), (1, "gamma"), (0, "delta")])
+    board.write([letter(0, "acme", topic=topic), letter(1, "beta", topic=topic), letter(3, "delta", topic=topic)])
+    board.write([letter(number, "gamma", topic=topic, partition=1) for number in range(2)])
+    shown = replays.json("--yes", "--skip-newer")
+    assert (shown["plan"]["left_out"]["newer"], shown["plan"]["left_out"]["newer_keys"]) == (1, 1)
+    assert shown["outcome"]["accepted"] == 4  # gamma's last letter is its last record
+    assert [len(replays.applied(group)) for group in ("acme", "beta", "delta", "gamma")] == [0, 1, 1, 1]
+
+
+def test_a_newer_dead_letter_that_is_not_selected_skips_the_group(board: Board, replays: Replays):
+    """Also where the source topic is gone; and a letter that a replay has settled counts as newer, too."""
+    topic = topic_of(board)
+    board.write([letter(0, "acme", topic=topic), letter(5, "acme", "corrupt", topic=topic)])
+    board.write([letter(1, "beta", topic=topic), letter(2, "gamma", topic=topic), letter(3, "gamma", topic=topic)])
+    shown = replays.json("--dry-run", "--skip-newer", "--reason", "rejected")
+    assert shown["plan"]["left_out"]["newer"] == 1
+    assert shown["plan"]["letters"] == 3
+    assert shown["plan"]["missing_source_topics"] == [topic]
+    assert replays.json("--yes", "--source-offsets", "3")["outcome"]["accepted"] == 1
+    shown = replays.json("--yes", "--skip-newer", "--reason", "rejected")
+    assert (shown["plan"]["left_out"]["newer"], shown["outcome"]["accepted"]) == (2, 1)
+    assert replays.applied("gamma") == [{"$set": {"plan": "v3"}}]
+
+
+def test_a_part_of_the_dead_letters_is_compared_with_all(board: Board, replays: Replays):
+    """Selecting by place does not hide the newer letters beyond it."""
+    topic = topic_of(board)
+    board.write([letter(0, "acme", topic=topic), letter(1, "acme", topic=topic)])
+    shown = replays.json("--dry-run", "--skip-newer", "--partition", "0", "--offsets", "0")
+    assert (shown["plan"]["letters"], shown["plan"]["left_out"]["newer"]) == (0, 1)
+
+
+def test_keys_of_other_partitions_and_topics_do_not_count(board: Board, replays: Replays):
+    """The same key in another partition or topic is another stream; null keys are taken for one group."""
+    topic = topic_of(board)
+    source(board.broker, topic, [(0, "acme"), (1, "beta"), (1, "acme"), (0, None), (0, None)])
+    board.write([letter(0, "acme", topic=topic)])
+    record = letter(1, "nobody", topic=topic)
+    record.record.key = None
+    board.write([record])
+    shown = replays.json("--dry-run", "--skip-newer")
+    assert [(row["letters"], row["keys"]) for row in shown["plan"]["rows"]] == [(1, 1)]
+    assert shown["plan"]["left_out"]["newer"] == 1
+
+
+def test_without_the_option_nothing_is_skipped(board: Board, replays: Replays):
+    """It is an offer: the plan names the danger and the option."""
+    topic = topic_of(board)
+    source(board.broker, topic, [(0, "acme"), (0, "acme")])
+    board.write([letter(0, "acme", topic=topic)])
+    said = replays.call("--yes")
+    assert "--skip-newer" in said
+    assert len(replays.applied("acme")) == 1
