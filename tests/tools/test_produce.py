@@ -1,5 +1,6 @@
 """`produce` on a real broker: what is in the topic afterwards, and what is said of what is not."""
 
+import contextlib
 import json
 import os
 import signal
@@ -192,33 +193,48 @@ def test_no_registry(call, place, schemas, topic, read):
     assert read(topic) == []
 
 
-def test_too_large_for_the_topic(call, schemas, broker, new_topic):
-    """A record that the broker refuses is named by its line, nothing after it is read, and the exit status is 1."""
-    topic = new_topic(config={"max.message.bytes": "1000"})
-    place = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "SCHEMA_REGISTRY_URL": schemas.url, "KAFKA_TOPICS": topic}
-    noise = os.urandom(3000).hex()
-    result = call("produce", "-", stdin="\n".join([event(), event(properties={"a": noise})]), **place)
-    assert result.exit_code == 1
-    assert "was not confirmed by the brokers" in result.stderr
-    assert "not confirmed: they may or may not be in the topic" in result.stdout
-
-
-def test_interrupted(place, topic, read):
-    """Ctrl-C waits for what is under way and says what was written; nothing confirmed is missing."""
-    command = [sys.executable, "-m", "consumer", "produce", "-", "--output", "json"]
+@pytest.fixture
+def start(place):
+    """Starts `produce -` as a process, which gets its lines one by one."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env=os.environ | place, text=True, **pipes) as process:
-        try:
-            process.stdin.write("".join(event(properties={"n": number}) + "\n" for number in range(3)))
-            process.stdin.flush()
-            deadline = time.monotonic() + 60
-            while len(read(topic)) < 3:
-                assert time.monotonic() < deadline
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-        finally:
-            process.kill()
+    started = []
+
+    def process(**environ):
+        command = [sys.executable, "-m", "consumer", "produce", "-", "--output", "json"]
+        started.append(subprocess.Popen(command, env=os.environ | place | environ, bufsize=0, **pipes))
+        return started[-1]
+
+    yield process
+    for one in started:
+        with one:
+            one.kill()
+
+
+def test_not_confirmed(start, new_topic):
+    """Where the broker refuses a record, its line is named, and the command reads no more and ends with status 1."""
+    process = start(KAFKA_TOPICS=new_topic(config={"max.message.bytes": "1000"}))
+    process.stdin.write(event(properties={"a": os.urandom(3000).hex()}).encode() + b"\n")
+    deadline = time.monotonic() + 60
+    with contextlib.suppress(BrokenPipeError):
+        while process.poll() is None:
+            assert time.monotonic() < deadline, "it goes on reading"
+            process.stdin.write(event().encode() + b"\n")
+    out, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "stopped" in err
-    assert "Traceback" not in err
+    assert b"line 1: was not confirmed by the brokers" in err
+    assert json.loads(out)["unconfirmed"] >= 1
+
+
+def test_interrupted(start, topic, read):
+    """Ctrl-C waits for what is under way and says what was written; nothing confirmed is missing."""
+    process = start()
+    process.stdin.write("".join(event(properties={"n": number}) + "\n" for number in range(3)).encode())
+    deadline = time.monotonic() + 60
+    while len(read(topic)) < 3:
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert b"stopped" in err
+    assert b"Traceback" not in err
     assert json.loads(out)["written"] == 3
