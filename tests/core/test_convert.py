@@ -68,6 +68,7 @@ def test_updates_are_compact_utf_8():
         (change("ADD", {"a": 1, "b": True}), "property 2 of 2 is a boolean, and ADD needs a number"),
         (change("ADD", {"a": None}), "property 1 of 1 is null, and ADD needs a number"),
         (change("ADD", {"a": "1"}), "property 1 of 1 is a string, and ADD needs a number"),
+        (change("ADD", {"a": [1]}), "property 1 of 1 is an array, and ADD needs a number"),
         (change("ADD", {"a": float("inf")}), "property 1 of 1 is not finite, and ADD needs a number"),
         (change("UNION", {"a": "x"}), "property 1 of 1 is a string, and UNION needs an array of strings or numbers"),
         (change("UNION", {"a": []}), "property 1 of 1 is an empty array, and UNION needs items"),

@@ -638,6 +638,9 @@ def test_the_oldest_open_record_is_told():
     machine = Machine()
     first, second = machine.assign(0), machine.assign(1)
     assert machine.pipeline.oldest_open() == -1.0
+    machine.read(second, BAD)
+    assert machine.pipeline.oldest_open() == 0.0
+    machine.finish()
     machine.now = 5.0
     machine.read(second, ("SET", {"a": 1}, "b"))
     machine.now = 7.0

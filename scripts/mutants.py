@@ -1,0 +1,115 @@
+"""Mutation testing of the core: change it in small ways, one at a time, and see which changes no test notices.
+
+    python scripts/mutants.py [--sample 400] [--seed 1] [--children 1] [--floor 90] [module ...]
+
+Works on a copy in `build/mutants`, with `tests/core` alone: those are exact and quick, the properties would take
+hours. Ends with the survivors as differences and a table; status 1 where the score is below the floor. What the
+survivors mean is in docs/testing-mutation.md. Needs `pip install mutmut==3.8.1`.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WORK = ROOT / "build" / "mutants"
+MODULES = ("breaker", "convert", "delivery", "fold", "lanes", "offsets", "pipeline", "verdict")
+SETUP = """[mutmut]
+source_paths=consumer
+only_mutate=
+    {files}
+also_copy=
+    consumer
+    schemas
+pytest_add_cli_args=
+    -pno:cacheprovider
+    -pno:xdist
+pytest_add_cli_args_test_selection=
+    tests/core
+"""
+# mutmut's exit codes: 0 no test noticed, 5 and 33 no test runs it, else a test failed, crashed or took too long.
+SURVIVED, UNTESTED = (0,), (5, 33)
+
+
+def prepare(modules: list[str]) -> None:
+    """A fresh copy of the package, its schemas and the core's tests."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    for folder in ("consumer", "schemas", "tests/core"):
+        shutil.copytree(ROOT / folder, WORK / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    files = "\n    ".join(f"consumer/core/{module}.py" for module in modules)
+    (WORK / "setup.cfg").write_text(SETUP.format(files=files))
+    (WORK / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib -q\n")
+
+
+def mutmut(*arguments: str) -> str:
+    """Run mutmut in the copy; its output."""
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    done = subprocess.run(command, cwd=WORK, check=False, capture_output=True, text=True)
+    if done.returncode and arguments[0] == "run":
+        sys.exit(f"mutmut failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def outcomes(modules: list[str]) -> dict[str, int | None]:
+    """The exit code of each mutant, None where it was not tried."""
+    found: dict[str, int | None] = {}
+    for module in modules:
+        meta = json.loads((WORK / "mutants/consumer/core" / f"{module}.py.meta").read_text())
+        found |= meta["exit_code_by_key"]
+    return found
+
+
+def report(tried: dict[str, int], modules: list[str]) -> float:
+    """Print the table and the survivors; the share of mutants that a test noticed, in percent."""
+    counts: Counter[tuple[str, str]] = Counter()
+    survivors = []
+    for name, code in tried.items():
+        kind = "survived" if code in SURVIVED else "untested" if code in UNTESTED else "killed"
+        counts[name.split(".")[2], kind] += 1
+        if kind != "killed":
+            survivors.append(name)
+    for name in sorted(survivors):
+        lines = mutmut("show", name).splitlines()
+        print("\n" + name.removeprefix("consumer.core."))
+        print("\n".join("    " + line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")))
+    print(f"\n{'module':10}{'tried':>8}{'killed':>8}{'survived':>10}{'untested':>10}")
+    for module in modules:
+        killed, survived, untested = (counts[module, kind] for kind in ("killed", "survived", "untested"))
+        print(f"{module:10}{killed + survived + untested:8}{killed:8}{survived:10}{untested:10}")
+    score = 100 * (1 - len(survivors) / max(1, len(tried)))
+    print(f"\n{len(tried)} mutants tried, {score:.1f} % of them noticed")
+    return score
+
+
+def main() -> int:
+    """Prepare, sample, run, report."""
+    parser = argparse.ArgumentParser(description="Mutation testing of the core.")
+    parser.add_argument("modules", nargs="*", metavar="module", default=list(MODULES), help=", ".join(MODULES))
+    parser.add_argument("--sample", type=int, default=400, help="how many mutants are tried; 0: all of them")
+    parser.add_argument("--seed", type=int, default=1, help="which ones")
+    parser.add_argument("--children", type=int, default=1, help="at once")
+    parser.add_argument("--floor", type=float, default=90.0, help="the least score in percent")
+    options = parser.parse_args()
+    if find_spec("mutmut") is None:
+        sys.exit("mutmut is not installed: pip install mutmut==3.8.1")
+    prepare(options.modules)
+    children = ("--max-children", str(options.children))
+    mutmut("run", *children, f"consumer.core.{options.modules[0]}.*__init____mutmut_1")  # writes all, tries one
+    names = sorted(outcomes(options.modules))
+    random.Random(options.seed).shuffle(names)
+    chosen = names[: options.sample or len(names)]
+    print(f"{len(names)} mutants, of which {len(chosen)} are tried", flush=True)
+    mutmut("run", *children, *chosen)
+    codes = outcomes(options.modules)
+    tried = {name: code for name in chosen if (code := codes[name]) is not None}
+    return 0 if report(tried, options.modules) >= options.floor else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
