@@ -12,28 +12,33 @@ INTRODUCTION = """\
 <!-- Written by scripts/settings_page.py; change consumer/settings_table.py and run it again. -->
 
 Every setting is an environment variable, and an option of every command that needs it: `KAFKA_TOPICS` is
-`--kafka-topics`. An option goes before the environment. `group-consumer settings` shows what is set, where it came
-from and what it means, `group-consumer check` whether it works.
+`--kafka-topics`. An option goes before the environment. `group-consumer settings` shows what is set, where it
+came from and what it means, `group-consumer check` whether it works.
 
-- A secret has a twin with `_FILE` that names a file: `MIXPANEL_TOKEN_FILE=/run/secrets/token`. The line break at the
-  file's end is not part of the secret. Giving both is an error. Options can be seen by every user of a machine, so give
-  secrets by environment or file. No secret is shown in any output, log or error.
-- Durations take `500ms`, `2s`, `1m`, `1h`; sizes `512KiB`, `2MiB`, `1GiB` and plain bytes as `1500B`; switches `on` and `off`.
-- Where leaving a setting out means a default, an empty value is an error; where it means none, an empty value is none.
-- Everything that is wrong is named at once, before anything starts: exit status 2. That includes what contradicts
-  something else, files that cannot be read, and properties that librdkafka does not know or take.
-- A variable with one of our prefixes that is no setting is a warning with the nearest name. Service links of Kubernetes
-  (`KAFKA_PORT=tcp://...`) are one line for all of them; `enableServiceLinks: false` keeps them away.
+- A secret has a twin with `_FILE` that names a file: `MIXPANEL_TOKEN_FILE=/run/secrets/token`. The line break
+  at the file's end is not part of the secret. Giving both is an error. Options can be seen by every user of a
+  machine, so give secrets by environment or file. No secret is shown in any output, log or error.
+- Durations take `500ms`, `2s`, `1m`, `1h`; sizes `512KiB`, `2MiB`, `1GiB` and plain bytes as `1500B`;
+  switches `on` and `off`.
+- Where leaving a setting out means a default, an empty value is an error; where it means none, an empty value
+  is none.
+- Everything that is wrong is named at once, before anything starts: exit status 2. That includes what
+  contradicts something else, files that cannot be read, and properties that librdkafka does not know or take.
+- A variable with one of our prefixes that is no setting is a warning with the nearest name. Service links of
+  Kubernetes (`KAFKA_PORT=tcp://...`) are one line for all of them; `enableServiceLinks: false` keeps them
+  away.
 """
 
 CONTRADICTIONS = """\
 ## What cannot be meant together
 
 - `KAFKA_DEAD_LETTER_TOPIC` among `KAFKA_TOPICS`: a dead letter would be read again for ever.
-- `DRAIN_TIMEOUT` above `max.poll.interval.ms` less one second: the group would give the member up while it drains.
-- A login or TLS files with a protocol that has no use for them, a SASL protocol without a mechanism, PLAIN or SCRAM
-  without user and password, a certificate without its key.
-- `SCHEMA_REGISTRY_TOKEN` with a user or a password; a user without a password; a CA where no URL is `https://`.
+- `DRAIN_TIMEOUT` above `max.poll.interval.ms` less one second: the group would give the member up while it
+  drains.
+- A login or TLS files with a protocol that has no use for them, a SASL protocol without a mechanism, PLAIN or
+  SCRAM without user and password, a certificate without its key.
+- `SCHEMA_REGISTRY_TOKEN` with a user or a password; a user without a password; a CA where no URL is
+  `https://`.
 - `MIXPANEL_REGION` with the host of another region in `MIXPANEL_URL`.
 - A property in `KAFKA_PROPERTIES_FILE` and its setting.
 """
@@ -41,14 +46,16 @@ CONTRADICTIONS = """\
 PROPERTIES = """\
 ## KAFKA_PROPERTIES_FILE
 
-Lines of `key=value`, comments (`#`, `!`) and blank lines: any
-[property of librdkafka](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md). A value is taken as it stands,
-without quotes and escapes; only in properties that hold a PEM is `\\n` a line break. Each property goes to the client
-that knows it: the consumer, the dead-letter producer, or both. Passwords, keys and client secrets in the file are
-secrets. Java's own properties (`sasl.jaas.config`, key stores) are refused with what to write instead.
+Lines of `key=value`, comments (`#`, `!`) and blank lines: any [property of
+librdkafka](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md). A value is taken as it
+stands, without quotes and escapes; only in properties that hold a PEM is `\\n` a line break. Each property
+goes to the client that knows it: the consumer, the dead-letter producer, or both. Passwords, keys and client
+secrets in the file are secrets. Java's own properties (`sasl.jaas.config`, key stores) are refused with what
+to write instead.
 
-With `group.protocol=consumer` (KIP-848) our own session time-out, heartbeat and assignor are left out, since the broker
-decides them there; {broker_side} in the file are errors then. For static membership set `group.instance.id`, one for each pod.
+With `group.protocol=consumer` (KIP-848) our own session time-out, heartbeat and assignor are left out, since
+the broker decides them there; {broker_side} in the file are errors then. For static membership set
+`group.instance.id`, one for each pod.
 
 Refused by name:
 
@@ -58,7 +65,8 @@ Refused by name:
 
 In the file or as a setting, not both: {settings}.
 
-Defaults of the service's own, which the file may change unless they are refused above; all others are librdkafka's:
+Defaults of the service's own, which the file may change unless they are refused above; all others are
+librdkafka's:
 
 | Client | Property | Value |
 |---|---|---|
