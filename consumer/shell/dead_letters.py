@@ -25,6 +25,8 @@ MOST_HEADERS = 256 * 1024
 SUSPECT_AFTER = 5.0
 RETRY_AFTER = 1.0
 METADATA_TIMEOUT = 5.0
+# Seconds between two producers, where what has ended the first ends the second.
+RENEW_AFTER = 10.0
 TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 # A partition beyond the known ones may be new: ask again, but not for every letter.
 ASK_AGAIN_AFTER = 30.0
@@ -49,7 +51,8 @@ class DeadLetters:
         self._suspected: set[DeadLetter] = set()  # of these, the ones already told as failed
         self._confirmed: list[DeadLetter] = []
         self._failed: list[DeadLetter] = []
-        self._fatal = False
+        self._fatal = ""  # the error that has ended the producer
+        self._renew_at = 0.0
         self._apart = False  # whether a batch was too large for the topic: its letters may not be
         self._partitions = 0  # of the topic; 0 while it is not known to exist
         self._answers: deque[tuple[int, str]] = deque()  # of the metadata thread
@@ -66,8 +69,8 @@ class DeadLetters:
 
     def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
         """The letters confirmed since the last call, and those that could not be written so far."""
-        self._producer.poll(0)
-        if self._fatal:
+        self._hear(self._producer.poll, 0)
+        if self._fatal and self._clock() >= self._renew_at:
             self._renew()
         self._learn()
         if self._waiting:
@@ -96,12 +99,12 @@ class DeadLetters:
     def flush(self, timeout: float) -> bool:
         """Wait for what is with the producer; whether all of it was confirmed or failed."""
         self._hand_over()
-        return bool(self._producer.flush(timeout) == 0)
+        return self._hear(self._producer.flush, timeout) == 0
 
     def close(self) -> None:
         """Give up what is not confirmed: it was not committed, so the next owner writes it."""
         self._producer.purge()
-        self._producer.poll(0)
+        self._hear(self._producer.poll, 0)
 
     # To the producer.
 
@@ -120,7 +123,6 @@ class DeadLetters:
             except KafkaException as failure:
                 error = failure.args[0]
                 self._waiting.popleft()
-                self._fatal = self._fatal or error.code() == KafkaError._FATAL
                 self._again(letter, error)
                 return
             self._waiting.popleft()
@@ -157,7 +159,6 @@ class DeadLetters:
             self._confirmed.append(letter)
             self._well()
             return
-        self._fatal = self._fatal or error.code() == KafkaError._FATAL
         size = sum(len(part or b"") for part in (message.value(), message.key()))
         self._again(letter, error, size)
 
@@ -173,7 +174,7 @@ class DeadLetters:
         if error.code() in TOO_LARGE:
             self._troubled("too large for the topic", letter, size + MOST_HEADERS)
         else:
-            self._troubled(error.str(), letter)
+            self._troubled(self._fatal or error.str(), letter)
 
     def _suspect(self) -> None:
         """Tell of letters that are with the producer for long; the oldest come first."""
@@ -191,14 +192,22 @@ class DeadLetters:
 
     def _renew(self) -> None:
         """A fatal error ends an idempotent producer: what it had comes back, and goes to a new one."""
-        self._fatal = False
+        self._renew_at = self._clock() + RENEW_AFTER
         self._producer.purge()
-        self._producer.poll(0)
+        self._hear(self._producer.poll, 0)
+        self._fatal = ""
         self._producer = self._made()
-        log.warning("dead-letter producer made anew after a fatal error")
 
     def _made(self) -> Producer:
         return Producer({**self._config, "logger": logging.getLogger("consumer.librdkafka")})
+
+    def _hear(self, call: Callable[[float], int], seconds: float) -> int:
+        """Let the client bring its words, by `poll` or `flush`; it raises the fatal error that has ended it."""
+        try:
+            return call(seconds)
+        except KafkaException as failure:
+            self._fatal = failure.args[0].str()
+            return len(self._sent)
 
     # About the topic.
 

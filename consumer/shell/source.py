@@ -84,7 +84,10 @@ class Source:
 
     def poll(self, timeout: float, limit: int = 500) -> list[Record]:
         """Up to `limit` records. Raises `SourceFailed` where there will never be one again."""
-        messages = self._consumer.consume(limit, timeout)
+        try:
+            messages = self._consumer.consume(limit, timeout)
+        except KafkaException as failure:  # raised for a fatal error, sometimes, in the place of a message with it
+            raise SourceFailed(f"the Kafka consumer cannot go on: {failure.args[0].str()}") from failure
         self._after_callbacks()
         records = self._records(messages, self._clock()) if messages else []
         if self._orphans:

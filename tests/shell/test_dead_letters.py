@@ -280,10 +280,11 @@ def test_a_right_that_is_missing_blocks_until_it_is_given(post, new_broker, capl
     )
     broker.create_topic("dead")
     denied = [
-        acl(ResourceType.TOPIC, "*", AclOperation.WRITE),
-        acl(ResourceType.BROKER, "kafka-cluster", AclOperation.IDEMPOTENT_WRITE),
+        acl(ResourceType.TOPIC, "*", AclOperation.WRITE, AclPermissionType.DENY),
+        acl(ResourceType.BROKER, "kafka-cluster", AclOperation.IDEMPOTENT_WRITE, AclPermissionType.DENY),
     ]
-    for done in broker.admin.create_acls(denied).values():
+    the_rest = acl(ResourceType.BROKER, "kafka-cluster", AclOperation.ALL, AclPermissionType.ALLOW)
+    for done in broker.admin.create_acls([the_rest, *denied]).values():
         done.result(20)
     one = post("dead", broker.bootstrap)
     with caplog.at_level(logging.WARNING, "consumer.dead_letters"):
@@ -292,7 +293,7 @@ def test_a_right_that_is_missing_blocks_until_it_is_given(post, new_broker, capl
         until(lambda: one.poll() and one.letters.blocked() == 20, "all of them are blocked")
     assert any("authorization failed" in cause for cause in causes(caplog))
     every = AclBindingFilter(
-        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.DENY
     )
     for done in broker.admin.delete_acls([every]).values():
         done.result(20)
@@ -305,11 +306,9 @@ def causes(caplog) -> list[str]:
     return [line.cause for line in caplog.records if line.name == "consumer.dead_letters" and hasattr(line, "cause")]
 
 
-def acl(kind: ResourceType, name: str, operation: AclOperation) -> AclBinding:
-    """Nobody may do this."""
-    return AclBinding(
-        kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", operation, AclPermissionType.DENY
-    )
+def acl(kind: ResourceType, name: str, operation: AclOperation, permission: AclPermissionType) -> AclBinding:
+    """Nobody may do this, or everybody may."""
+    return AclBinding(kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", operation, permission)
 
 
 def test_what_is_forgotten_is_not_written(post, broker, topic):
