@@ -86,6 +86,19 @@ def test_gaps_between_offsets_are_passed():
     assert machine.commit(partition) == 502
 
 
+def test_an_offset_to_commit_again_is_always_known():
+    """What may be committed, else the first record that is open: a commit that is repeated moves nothing."""
+    machine = Machine(batch_updates=1)
+    partition, idle = machine.assign(0), machine.assign(1)
+    assert machine.pipeline.settled_or_open() == {}
+    machine.pipeline.polled([machine.record(partition, value(("SET", {"a": 1})), 7)], 0.0)
+    assert machine.pipeline.settled_or_open() == {partition: 7}
+    machine.finish()
+    assert machine.pipeline.settled_or_open() == {partition: 8}
+    machine.read(idle, ("SET", {"a": 1}))
+    assert machine.pipeline.settled_or_open() == {partition: 8, idle: 0}
+
+
 def test_a_group_is_in_one_request_in_order():
     """What is read of a group while its request is out waits for the answer, a retry included."""
     machine = Machine()
