@@ -86,7 +86,7 @@ async function turn() {
 function showFigures(stats, service) {
   const figures = [
     service && ["Events read", figure(service.events_read)],
-    ["Updates applied", figure(stats.updates)],
+    ["Updates", figure(stats.updates)],
     ["Requests", figure(stats.requests)],
     stats.requests > 0 && ["Per request", (stats.updates / stats.requests).toFixed(1)],
     ["Refused", figure(stats.refused)],

@@ -69,8 +69,9 @@ function flash(element) {
 }
 
 export function showDeadLetters(list, letters) {
+  const first = !list.known; // what was there before a person looked is no news
   keyed(list, letters.slice(0, 100), (one) => `${one.topic}/${one.partition}/${one.offset}`, (one) => ({
-    element: el("li", {}, letterRow(one)),
+    element: el("li", { class: first ? "" : "flash" }, letterRow(one)),
   }));
 }
 
