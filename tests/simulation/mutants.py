@@ -179,16 +179,20 @@ class Found:
     words: str
 
 
+def text_of(mutant: Mutant) -> str:
+    """The file that the mutant breaks."""
+    return (ROOT / "consumer" / mutant.file).read_text()
+
+
 def hunt(mutant: Mutant, seeds: str, *, first: bool) -> Found:
     """Run the seeds on a copy of the source that is broken so."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "consumer"
         shutil.copytree(ROOT / "consumer", copy, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-        path = copy / mutant.file
-        text = path.read_text()
+        text = text_of(mutant)
         if text.count(mutant.old) != 1:
             raise ValueError(f"mutant {mutant.name}: its line stands {text.count(mutant.old)} times in {mutant.file}")
-        path.write_text(text.replace(mutant.old, mutant.new))
+        (copy / mutant.file).write_text(text.replace(mutant.old, mutant.new))
         names = f"{mutant.kind}{seeds}"
         command = [sys.executable, "-P", "-m", "tests.simulation", "--seeds", names, *(["--first"] if first else [])]
         environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}

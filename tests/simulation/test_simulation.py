@@ -3,9 +3,22 @@
 import pytest
 
 from .isolated import FENCED, FLOOD, LETTERS, REGISTRY, STUCK
+from .mutants import MUTANTS, hunt, text_of
 from .run import names_of, run
 
 CHUNK = 25
+# One of each promise: all of them take longer, and are run by `python -m tests.simulation.mutants`.
+BROKEN = (
+    "commit-highest",
+    "lane-not-held",
+    "unfolded-together",
+    "revoked-goes-again",
+    "no-limit",
+    "retry-at-once",
+    "letter-unconfirmed",
+    "flood-through",
+    "add-resent",
+)
 
 
 def check(seeds: str) -> None:
@@ -31,3 +44,16 @@ def test_a_seed_is_one_history():
     first, second = run("4", tracing=True), run("4", tracing=True)
     assert first.trace == second.trace
     assert len(first.trace) > 20
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_promise_is_seen(name: str):
+    """With one line of the core or the loop broken on purpose some seed says so."""
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == name)
+    assert hunt(mutant, "1..60", first=True).broken
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_has_its_line(mutant):
+    """The line that a mutant breaks stands in the source exactly once."""
+    assert text_of(mutant).count(mutant.old) == 1
