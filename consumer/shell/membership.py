@@ -8,11 +8,17 @@ from confluent_kafka import KafkaError
 log = logging.getLogger("consumer.source")
 
 ADVICE = {
-    KafkaError._ALL_BROKERS_DOWN: "no broker can be reached: check KAFKA_BOOTSTRAP_SERVERS and the network",
+    KafkaError._ALL_BROKERS_DOWN: (
+        "no broker can be reached: check KAFKA_BOOTSTRAP_SERVERS, the network, KAFKA_SECURITY_PROTOCOL, and"
+        " KAFKA_SSL_CERTIFICATE_LOCATION where the broker wants a client certificate"
+    ),
     KafkaError._TRANSPORT: "a connection to a broker failed",
     KafkaError._RESOLVE: "a broker's host has no address: check KAFKA_BOOTSTRAP_SERVERS",
     KafkaError._AUTHENTICATION: "the broker refused the credentials: check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD",
-    KafkaError._SSL: "TLS failed: check KAFKA_SSL_CA_LOCATION, and that the certificate is the broker's",
+    KafkaError._SSL: (
+        "TLS failed: check KAFKA_SSL_CA_LOCATION, that the certificate is the broker's, and"
+        " KAFKA_SSL_CERTIFICATE_LOCATION where the broker wants a client certificate"
+    ),
     KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic of KAFKA_TOPICS does not exist: it is read once it is created",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "no right to read a topic of KAFKA_TOPICS",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "no right to use the group KAFKA_GROUP_ID",
@@ -32,6 +38,7 @@ class Membership:
         self.joined = False
         self.broker = False
         self._trouble: KafkaError | None = None  # what was logged last; None while all is well
+        self._last = ""  # of a single connection
 
     def error(self, error: KafkaError) -> None:
         """The client met an error that it goes on trying to overcome."""
@@ -40,10 +47,12 @@ class Membership:
             self.broker = False
         words = ADVICE.get(code, error.str())
         if code in QUIET:
+            self._last = error.str()
             log.debug("kafka: %s", words, extra={"cause": error.name()})
         elif self._trouble is None or self._trouble.code() != code:
             self._trouble = error
-            log.warning("kafka: %s", words, extra={"cause": error.name()})
+            extra = {"cause": error.name()}
+            log.warning("kafka: %s", words, extra=extra | {"last": self._last} if self._last else extra)
 
     def assigned(self, partitions: int) -> None:
         """The group gave an assignment."""

@@ -1,0 +1,69 @@
+"""What the security tests stand on: a world whose broker, registry and Mixpanel want credentials."""
+
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = str(Path(__file__).resolve().parents[2])
+if ROOT not in sys.path:
+    sys.path.append(ROOT)
+
+from tests.integration.registry import Registry  # noqa: E402
+from tests.integration.service import Service  # noqa: E402
+from tests.integration.world import World  # noqa: E402
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """A registry that wants nothing, for the tests of others."""
+    with Registry() as running:
+        yield running
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts instances of the service; at the end each is ended, and its log is looked at."""
+    instances: list[Service] = []
+
+    def begin(*environments: dict[str, str], **settings: str) -> Service:
+        environ: dict[str, str] = {}
+        for environment in environments:
+            environ |= environment
+        instances.append(Service(tmp_path / f"instance-{len(instances)}", environ | settings))
+        return instances[-1]
+
+    yield begin
+    for instance in instances:
+        instance.kill()
+    for instance in instances:
+        instance.check_log()
+
+
+@pytest.fixture
+def new_world(mixpanel: Any, registry: Registry, start: Any, group_id: str) -> Callable[..., World]:
+    """Makes a world on a broker, with topics of its own: new_world(broker, registry=...)."""
+
+    def make(broker: Any, registry: Registry = registry, name: str = "changes") -> World:
+        found = World(broker, f"{group_id}-{name}", f"{group_id}-{name}-group", registry, mixpanel, start)
+        broker.create_topic(found.topic, 4)
+        broker.create_topic(found.letters_topic, 4)
+        return found
+
+    return make
+
+
+@pytest.fixture
+def serving(new_certificates: Any) -> Callable[..., tuple[ssl.SSLContext, Path]]:
+    """A server's side of TLS on 127.0.0.1, and the file of the authority that signed it."""
+
+    def make() -> tuple[ssl.SSLContext, Path]:
+        found = new_certificates()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(found.server_certificate, found.server_key)
+        return tls, found.ca
+
+    return make

@@ -1,0 +1,136 @@
+"""A bad day with marked secrets and marked payloads: none of the marks is in anything that the service puts out."""
+
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+from consumer.sandbox.security import Security
+from tests.integration.events import change, changed, framed
+from tests.integration.registry import Registry
+from tests.integration.service import CODE
+from tests.integration.watching import until
+
+PAYLOAD = "marked-payload"
+SECRET = "marked-secret"
+USER = "service"
+
+
+def everything(service, seen: list[str]) -> None:
+    """Note what it shows now."""
+    seen.extend(service.get(path)[1] for path in ("/metrics", "/readyz", "/livez", "/nowhere"))
+
+
+def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, serving, mixpanel, tmp_path):
+    """Refusals that repeat values, outages, wrong frames, a restart of the broker, wrong logins: all at debug."""
+    certificates = new_certificates()
+    security = Security(
+        "SASL_SSL",
+        users={USER: f"{SECRET}-kafka"},
+        certificate=certificates.server_certificate,
+        key=certificates.server_key,
+        ca=certificates.ca,
+    )
+    broker = new_broker(security=security)
+    tls, ca = serving()
+    basic = "Basic " + b64encode(f"reader:{SECRET}-registry".encode()).decode()
+    seen: list[str] = []
+    with Registry(tls=tls, authorization=basic) as registry:
+        world = new_world(broker, registry)
+        settings = {
+            "LOG_LEVEL": "debug",
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_MECHANISM": "SCRAM-SHA-256",
+            "KAFKA_SASL_USERNAME": USER,
+            "KAFKA_SASL_PASSWORD": f"{SECRET}-kafka",
+            "KAFKA_SSL_CA_LOCATION": str(certificates.ca),
+            "SCHEMA_REGISTRY_USERNAME": "reader",
+            "SCHEMA_REGISTRY_PASSWORD": f"{SECRET}-registry",
+            "SCHEMA_REGISTRY_CA_LOCATION": str(ca),
+            "MIXPANEL_TOKEN": f"{SECRET}-token",
+            "MIXPANEL_TIMEOUT": "1s",
+        }
+        service = world.run(**settings)
+        bad_records(world)
+        mixpanel.faults.on("refuse", group_id=f"{PAYLOAD}-bad", words=f"{PAYLOAD} and {SECRET}-token are refused")
+        world.settled()
+        everything(service, seen)
+        for fault, options in (
+            ("status", {"status": 500, "body": f"{PAYLOAD} {SECRET}"}),
+            ("status", {"status": 401, "body": f"{PAYLOAD} {SECRET}"}),
+            ("unreadable", {"body": f"{PAYLOAD} {SECRET}"}),
+            ("hang", {}),
+        ):
+            mixpanel.faults.on(fault, name="day", times=1, **options)
+            world.send(changed(f"{PAYLOAD}-good", note=f"{PAYLOAD}-value"), key=f"{PAYLOAD}-key")
+            until(lambda: not any(one["name"] == "day" for one in mixpanel.faults.as_json()), "it has struck")
+            everything(service, seen)
+            world.settled()
+        registry.authorization = "another one"
+        other = registry.register("other", {"type": "record", "name": "Other", "fields": []})
+        world.send(framed(change(f"{PAYLOAD}-good"), number=other), key=f"{PAYLOAD}-key")
+        until(lambda: service.lines("status_401"), "the registry refuses it")
+        everything(service, seen)
+        registry.authorization = basic
+        world.settled()
+        broker.set_password(USER, "another one")
+        broker.restart()
+        until(lambda: service.lines("KAFKA_SASL_PASSWORD"), "the broker refuses it")
+        everything(service, seen)
+        assert service.stop() == 0
+        broker.set_password(USER, f"{SECRET}-kafka")
+
+        proxy = {"HTTP_PROXY": f"http://user:{SECRET}-proxy@127.0.0.1:9"}
+        world.send(changed(f"{PAYLOAD}-good", note=f"{PAYLOAD}-value"), key=f"{PAYLOAD}-key")
+        behind = world.run(**settings, **proxy)
+        until(lambda: behind.metric("retries_total", cause="proxy") >= 1, "the proxy is away")
+        everything(behind, seen)
+        assert behind.stop() == 0
+        seen += [one.log_file.read_text() for one in (service, behind)]
+        seen += commands(tmp_path, world.settings | settings)
+    assert all(len(text) > 100 for text in seen[-5:])
+    for number, text in enumerate(seen):
+        for mark in (PAYLOAD, SECRET, basic.removeprefix("Basic "), PAYLOAD.upper()):
+            assert mark not in text, (number, text[max(0, text.find(mark) - 300) : text.find(mark) + 50])
+
+
+def bad_records(world) -> None:
+    """One of every kind that is rejected, each with marks wherever something of a record could be told."""
+    more = {"key": f"{PAYLOAD}-key", "headers": [(f"{PAYLOAD}-header", f"{PAYLOAD}-header".encode())]}
+    group = f"{PAYLOAD}-group"
+    world.send(
+        f"{PAYLOAD} not framed".encode(),
+        changed(group, note=f"{PAYLOAD}-value") + PAYLOAD.encode(),
+        changed(group, note=f"{PAYLOAD}-value")[:-5],
+        None,
+        changed(group),
+        changed(group, "ADD", **{f"{PAYLOAD}-property": f"{PAYLOAD}-value"}),
+        changed(group, "UNION", **{f"{PAYLOAD}-property": {"a": f"{PAYLOAD}-value"}}),
+        changed(group, "UNSET", property_names=[f"{PAYLOAD}-property"] * 2),
+        changed(group, "REMOVE", **{f"{PAYLOAD}-property": [f"{PAYLOAD}-value"]}),
+        changed(group, project=f"{PAYLOAD}-project", note="x"),
+        changed("", note=f"{PAYLOAD}-value"),
+        changed(group, note=float("nan")),
+        changed(group, **{f"{PAYLOAD}-{number}": number for number in range(300)}),
+        changed(group, note=f"{PAYLOAD}-value" * 40_000),
+        changed(f"{PAYLOAD}-bad", note=f"{PAYLOAD}-value"),
+        changed(f"{PAYLOAD}-good", note=f"{PAYLOAD}-value"),
+        **more,
+    )
+
+
+def commands(folder: Path, settings: dict[str, str]) -> list[str]:
+    """What the tools show of the same settings."""
+    found = []
+    for command in (["settings"], ["settings", "--output", "json"], ["check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "consumer", *command],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": CODE, **settings},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        found.append(done.stdout + done.stderr)
+    return found
