@@ -99,10 +99,12 @@ def _parts(only: str | None, ports: dict[str, int | None]) -> list[str]:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What keeps it from starting is told in a sentence, exit status 1."""
+    """What keeps it from starting or from going on is told in a sentence, exit status 1."""
+    from confluent_kafka import KafkaException
+
     try:
         yield
-    except SandboxError as error:
+    except (SandboxError, KafkaException, TimeoutError) as error:
         raise click.ClickException(str(error)) from error
 
 

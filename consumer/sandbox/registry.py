@@ -18,9 +18,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from consumer.sandbox.answers import Answer
+from consumer.sandbox.registered import Json, RegistryError
 from consumer.sandbox.registry_answers import Asked
 from consumer.sandbox.registry_faults import RegistryFault, RegistryFaults
-from consumer.sandbox.subjects import Json, RegistryError, Subjects
+from consumer.sandbox.subjects import Subjects
 from consumer.sandbox.web import Arrived, Gone, Reply, Reset, Web
 
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from consumer.sandbox.avro_compatibility import LEVELS
-from consumer.sandbox.subjects import KINDS, Json, RegistryError, Subjects
+from consumer.sandbox.registered import KINDS, Json, RegistryError
+from consumer.sandbox.subjects import Subjects
 
 
 class Asked:

@@ -5,23 +5,20 @@ service, lag, dead letters, and the buttons.
 """
 
 import tempfile
-import time
-from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any, Final
+from typing import Final
 
 import click
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from confluent_kafka.cimpl import OFFSET_BEGINNING
+from confluent_kafka import KafkaException
 
-from consumer.sandbox.audit import headers_of, observer, offsets
 from consumer.sandbox.demo import READY, say
+from consumer.sandbox.figures import Figures
 from consumer.sandbox.producing import paced, produce
-from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
+from consumer.sandbox.sandbox import GROUP, TOPIC, Sandbox
 from consumer.sandbox.service import Service
 from consumer.sandbox.steps import Steps
 from consumer.sandbox.traffic import Traffic
@@ -32,10 +29,7 @@ RATES: Final = (5.0, 40.0, 400.0)
 BURST: Final = 5_000
 BAD_BURST: Final = 50
 INSTANCES: Final = 4  # as many as there are partitions
-LETTERS: Final = 100
 FREEZE: Final = 10.0
-EVERY: Final = 0.5
-PATIENCE: Final = 3.0
 
 
 def serve(seed: int) -> None:
@@ -59,20 +53,11 @@ class Show:
         self._writers: Writers = register(sandbox.registry.register, sandbox.registry.guid)
         self._lock = Lock()
         self._instances: list[Service] = []
-        self._ended: Counter[str] = Counter()  # what instances that are gone had counted
         self._numbers = count(1)
         self._steps = Steps()
         self._rate = RATE
         self._stopping = Event()
-        self._letters: deque[dict[str, Any]] = deque(maxlen=LETTERS)
-        self._state: dict[str, Any] = {
-            "events_read": 0,
-            "dead_letters": {},
-            "lag": 0,
-            "committed": 0,
-            "consumed": 0,
-            "instances": [],
-        }
+        self._figures = Figures(sandbox, self._living, self._stopping)
         self._running = ExitStack()
 
     def __enter__(self) -> "Show":
@@ -80,12 +65,12 @@ class Show:
         self._running.callback(self._end)
         mixpanel = self._sandbox.mixpanel
         mixpanel.watch(self._steps.see)
-        mixpanel.provide("service", lambda: self._state | {"order": self._steps.as_json()})
-        mixpanel.provide("dead-letters", lambda: list(self._letters))
+        mixpanel.provide("service", lambda: self._figures.service | {"order": self._steps.as_json()})
+        mixpanel.provide("dead-letters", lambda: list(self._figures.letters))
         for name, label, act in self._buttons():
             mixpanel.action(name, label, act)
         self._threads = [
-            Thread(target=work, daemon=True) for work in (self._traffic, self._watch, self._follow_letters)
+            Thread(target=work, daemon=True) for work in (self._traffic, self._figures.watch, self._figures.follow)
         ]
         for thread in self._threads:
             thread.start()
@@ -96,7 +81,7 @@ class Show:
 
     def wait(self) -> None:
         """Return once every instance is ready. Raises `SandboxError`."""
-        for service in list(self._instances):
+        for service in self._living():
             service.wait_until_ready(READY)
 
     # The buttons.
@@ -169,22 +154,18 @@ class Show:
         self._sandbox.broker.thaw()
         return "Kafka is back: nothing was lost"
 
+    def _living(self) -> list[Service]:
+        with self._lock:
+            return list(self._instances)
+
     def _take(self) -> Service | None:
         """The newest instance, if another one stays."""
         with self._lock:
             if len(self._instances) < 2:
                 return None
             service = self._instances.pop()
-        self._remember(service)
+        self._figures.remember(service)
         return service
-
-    def _remember(self, service: Service) -> None:
-        numbers = service.scrape()
-        with self._lock:
-            self._ended["read"] += numbers.total("records_total")
-            self._ended.update(
-                {f"reason {name}": value for name, value in numbers.by_label("dead_letters_total", "reason").items()}
-            )
 
     # What goes on beside the page.
 
@@ -201,43 +182,6 @@ class Show:
     def _produce(self, traffic: Traffic, events: int) -> None:
         produce(self._sandbox.broker.bootstrap, TOPIC, traffic.events(events), stopping=self._stopping)
 
-    def _watch(self) -> None:
-        """Keep the page's figures."""
-        with observer(self._sandbox.broker, GROUP) as group:
-            while not self._stopping.wait(EVERY):
-                with suppress(KafkaException):
-                    self._look(group)
-
-    def _look(self, group: Consumer) -> None:
-        with self._lock:
-            instances = list(self._instances)
-            ended = self._ended.copy()
-        dead: Counter[str] = Counter()
-        read = ended.pop("read", 0)
-        for name, value in ended.items():
-            dead[name.removeprefix("reason ")] += value
-        shown = []
-        for service in instances:
-            numbers = service.scrape()
-            read += numbers.total("records_total")
-            dead.update(numbers.by_label("dead_letters_total", "reason"))
-            ready, reasons = service.readiness()
-            assigned = sorted(numbers.by_label("lag_records", "partition"))
-            shown.append({"name": service.name, "ready": ready, "reasons": reasons, "assigned": assigned})
-        self._state = self._state | {"events_read": read, "dead_letters": dict(+dead), "instances": shown}
-        committed, end = offsets(group, TOPIC, PATIENCE)
-        self._state = self._state | {"lag": end - committed, "committed": committed, "consumed": max(read, committed)}
-
-    def _follow_letters(self) -> None:
-        """Keep the newest dead letters."""
-        places = [TopicPartition(DEAD_LETTERS, one, OFFSET_BEGINNING) for one in range(self._sandbox.partitions)]
-        with observer(self._sandbox.broker, "sandbox-page") as consumer:
-            consumer.assign(places)
-            while not self._stopping.is_set():
-                record = consumer.poll(0.2)
-                if record is not None and not record.error():
-                    self._letters.appendleft(_letter(record))
-
     def _end(self) -> None:
         """End the traffic, then every instance in order."""
         self._stopping.set()
@@ -247,20 +191,3 @@ class Show:
             instances, self._instances = self._instances, []
         for service in instances:
             service.kill()
-
-
-def _letter(record: Message) -> dict[str, Any]:
-    """One dead letter as the page shows it."""
-    headers = headers_of(record)
-    place = [headers.get(f"__connect.errors.{name}", "?") for name in ("topic", "partition", "offset")]
-    return {
-        "source": "{}[{}]@{}".format(*place),
-        "topic": record.topic(),
-        "partition": record.partition(),
-        "offset": record.offset(),
-        "when": time.time(),
-        "reason": headers.get("mixpanel.reason"),
-        "detail": headers.get("mixpanel.detail"),
-        "error": headers.get("mixpanel.error"),
-        "update": headers.get("mixpanel.update"),
-    }

@@ -4,83 +4,12 @@ One id for one schema, whatever its subjects. A version that was deleted softly 
 that was deleted for good is forgotten. Errors are Confluent's, as `RegistryError`.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
-from uuid import UUID
 
 from consumer.sandbox import avro_compatibility, avro_schema
 from consumer.sandbox.avro_schema import InvalidSchema, Type
-
-Json = dict[str, Any]
-KINDS: Final = ("AVRO", "JSON", "PROTOBUF")
-
-
-class RegistryError(Exception):
-    """An answer other than 200: its HTTP status, Confluent's error code, and a message."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Reference:
-    """That a schema uses what is defined in another one."""
-
-    name: str
-    subject: str
-    version: int
-
-    def as_json(self) -> Json:
-        """The reference as clients send and read it."""
-        return {"name": self.name, "subject": self.subject, "version": self.version}
-
-
-@dataclass(frozen=True)
-class Schema:
-    """One schema. Only those of Avro are looked into; of others the text is kept."""
-
-    id: int
-    text: str
-    kind: str = "AVRO"
-    references: tuple[Reference, ...] = ()
-
-    @property
-    def guid(self) -> str:
-        """Confluent's: the MD5 of text and references. Without references it is the same as a real registry's."""
-        total = hashlib.md5(self.text.encode())  # a name, and no secret
-        for one in self.references:
-            total.update(one.name.encode() + one.subject.encode() + one.version.to_bytes(4, "big"))
-        return str(UUID(bytes=total.digest()))
-
-    def as_json(self) -> Json:
-        """The schema as `/schemas/ids/...` answers it."""
-        shown: Json = {"schema": self.text, "guid": self.guid}
-        if self.kind != "AVRO":
-            shown["schemaType"] = self.kind
-        if self.references:
-            shown["references"] = [one.as_json() for one in self.references]
-        return shown
-
-
-@dataclass
-class Version:
-    """One version of a subject."""
-
-    subject: str
-    number: int
-    schema: Schema
-    deleted: bool = False
-
-    def as_json(self) -> Json:
-        """The version as `/subjects/...` answers it."""
-        shown: Json = {"subject": self.subject, "version": self.number, "id": self.schema.id}
-        if self.deleted:
-            shown["deleted"] = True
-        return shown | self.schema.as_json()
+from consumer.sandbox.registered import KINDS, Json, Reference, RegistryError, Schema, Version, reference
 
 
 @dataclass
@@ -117,7 +46,7 @@ class Subjects:
             raise RegistryError(422, 42201, "Empty schema")
         if kind not in KINDS:
             raise RegistryError(422, 42201, f"Invalid schema type {kind}")
-        references = tuple(_reference(one) for one in asked.get("references") or ())
+        references = tuple(reference(one) for one in asked.get("references") or ())
         if kind == "AVRO":
             try:
                 text = avro_schema.canonical(avro_schema.parse(text, self.texts(references)))
@@ -269,10 +198,3 @@ class Subjects:
             del self.versions[version.subject]
         if not self.users_of(version.schema, deleted=True):
             del self.schemas[version.schema.id]
-
-
-def _reference(asked: Any) -> Reference:
-    try:
-        return Reference(str(asked["name"]), str(asked["subject"]), int(asked["version"]))
-    except (TypeError, KeyError, ValueError):
-        raise RegistryError(422, 42201, "a reference has name, subject and version") from None

@@ -44,6 +44,7 @@ def show(job: Job, found: Audit) -> None:
     letters = sum(found.reasons.values())
     lost = len(found.lost)
     rate = job.events / job.seconds if job.seconds else 0
+    pace = f"{rate:,.0f} events/s, all on one machine; with start and audit {job.all_seconds:.0f} s"
     click.echo()
     rows: list[tuple[str, str, str]] = [
         ("Events in", f"{job.events:,}", "read from Kafka, Avro of three versions"),
@@ -61,7 +62,7 @@ def show(job: Job, found: Audit) -> None:
         ),
         ("Lost", f"{lost:,}", "every event came to what it should" if found.balanced else "see below"),
         ("Left open", f"{found.open:,}", "read, and neither accepted nor a dead letter"),
-        ("Time", f"{job.seconds:.1f} s", f"{rate:,.0f} events/s; with starting and checking {job.all_seconds:.0f} s"),
+        ("Time", f"{job.seconds:.1f} s", pace),
     ]
     show_table(("What", "How many", ""), rows)
     if letters:

@@ -14,8 +14,8 @@ from consumer.core.decode import frame, resolve
 from consumer.core.encode import update_json
 from consumer.core.errors import REASONS, IncompatibleSchema, Reject
 from consumer.sandbox.producing import paced, produce
+from consumer.sandbox.registered import RegistryError
 from consumer.sandbox.registry import RegistrySandbox
-from consumer.sandbox.subjects import RegistryError
 from consumer.sandbox.traffic import NUMBER_HEADER, Expected, Traffic
 from consumer.sandbox.traffic_schemas import register
 from consumer.sandbox.updates import refusal
