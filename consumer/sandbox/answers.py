@@ -4,13 +4,17 @@ Without `strict` the answer says whether anything was valid: `1` or `0`, with `v
 tells refusals in one of these dialects, since nobody has published what Mixpanel does:
 
     by-index      {"errors": {"3": "words"}}                             the sandbox's default
+    lists         {"errors": {"3": ["words"]}}
     by-message    {"errors": {"words": ["group id", ...]}}
-    records       {"failed_records": [{"index": 3, "field": "$set", "message": "words"}]}   as of /import
-    strings       {"failed_records": ["words"]}
+    records       {"failed_records": [{"index": 3, "field": "$set", "message": "words"}]}   as of /import: a request
+                  without a refusal is answered in its words too
+    strings       {"failed_records": ["words"]}                          likewise
     error         {"error": "words", "status": 0}
     plain         0
     out-of-range  by-index, with one index that the request does not have
     duplicate     records, with one index twice
+
+`status` beside them is 0, or on demand 1, as if all were well.
 """
 
 from dataclasses import dataclass
@@ -18,7 +22,18 @@ from typing import Any, Final
 
 import orjson
 
-DIALECTS: Final = ("by-index", "by-message", "records", "strings", "error", "plain", "out-of-range", "duplicate")
+DIALECTS: Final = (
+    "by-index",
+    "lists",
+    "by-message",
+    "records",
+    "strings",
+    "error",
+    "plain",
+    "out-of-range",
+    "duplicate",
+)
+OF_IMPORT: Final = ("records", "strings", "duplicate")
 TAKEN: Final = ("valid", "none")
 
 FAILED: Final = "some data points in the request failed validation"
@@ -43,11 +58,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How refusals are told under strict: the shape, the status, and what is said of how many were taken."""
+    """How refusals are told under strict: the shape, both statuses, and what is said of how many were taken."""
 
     name: str = "by-index"
     http_status: int = 200
     count: str = "honest"
+    status: int = 0
 
 
 def of_json(status: int, body: object) -> Answer:
@@ -64,19 +80,28 @@ def lax(refused: dict[int, str], sent: int, verbose: bool) -> Answer:
     return of_json(200, {"error": words, "status": status})
 
 
-def strict(refused: dict[int, str], updates: list[dict[str, Any]], applied: int, dialect: Dialect) -> Answer:
+def strict(
+    refused: dict[int, str], updates: list[dict[str, Any]], applied: int, dialect: Dialect, verbose: bool = True
+) -> Answer:
     """The answer with strict to a request of which `applied` updates were applied and `refused` refused."""
-    count = applied if dialect.count == "honest" else applied + 1
+    count = None if dialect.count == "absent" else applied if dialect.count == "honest" else applied + 1
     if not refused:
-        body: dict[str, Any] = {"error": None, "errors": {}, "num_good_events": count, "status": 1}
-        if dialect.count == "absent":
-            del body["num_good_events"]
-        return of_json(200, body)
+        return of_json(200, _all_taken(count, dialect, verbose))
     if dialect.name == "plain":
-        return of_json(dialect.http_status, 0)
-    shape = _import_like if dialect.name in ("records", "strings", "duplicate") else _profile_like
-    counted = None if dialect.count == "absent" else count
-    return of_json(dialect.http_status, shape(refused, updates, counted, dialect))
+        return of_json(dialect.http_status, dialect.status)
+    shape = _import_like if dialect.name in OF_IMPORT else _profile_like
+    return of_json(dialect.http_status, shape(refused, updates, count, dialect))
+
+
+def _all_taken(count: int | None, dialect: Dialect, verbose: bool) -> dict[str, Any]:
+    """The strict answer where nothing was refused."""
+    if dialect.name in OF_IMPORT:
+        body: dict[str, Any] = {"code": 200, "error": None, "num_records_imported": count, "status": 1}
+        if not verbose:
+            body = {"code": 200, "num_records_imported": count, "status": "OK"}
+    else:
+        body = {"error": None, "errors": {}, "num_good_events": count, "status": 1}
+    return {name: value for name, value in body.items() if value is not None or name == "error"}
 
 
 def malformed(words: str, told: bool) -> Answer:
@@ -89,19 +114,22 @@ def too_large(words: str) -> Answer:
     return of_json(413, {"code": 413, "error": f"request exceeds max limit of {words}", "status": _PHRASES[413]})
 
 
-def of_status(status: int, body: str, retry_after: str) -> Answer:
+def of_status(status: int, body: str, retry_after: str, strict: bool) -> Answer:
     """The answer with this status; without a body, what is known of Mixpanel's for it."""
     headers = (("Retry-After", retry_after),) if retry_after else ()
     if body:
-        return Answer(status, body.encode(), JSON if body[0] in "{[01" else TEXT, headers)
-    known = _known(status)
+        kind = HTML if body[0] == "<" else JSON if body[0] in "{[01" else TEXT
+        return Answer(status, body.encode(), kind, headers)
+    known = _known(status, strict)
     return Answer(known.status, known.body, known.content_type, headers)
 
 
-def _known(status: int) -> Answer:
+def _known(status: int, strict: bool) -> Answer:
     """A body as seen with this status."""
     if status in (401, 403):
         return of_json(status, {"error": "Unauthorized" if status == 401 else "Forbidden", "status": "error"})
+    if status == 429 and not strict:
+        return of_json(status, {"error": RATE_LIMITED, "status": 0})
     if status == 429:
         return of_json(status, {"code": 429, "error": RATE_LIMITED, "status": _PHRASES[429]})
     if status == 413:
@@ -119,16 +147,18 @@ def _profile_like(
 ) -> dict[str, Any]:
     """The keys of a strict answer of the profile endpoints."""
     if dialect.name == "error":
-        body: dict[str, Any] = {"error": next(iter(refused.values())), "status": 0}
+        body: dict[str, Any] = {"error": next(iter(refused.values())), "status": dialect.status}
     else:
         errors: dict[str, Any] = {str(index): words for index, words in refused.items()}
         if dialect.name == "by-message":
             errors = {}
             for index, words in refused.items():
                 errors.setdefault(words, []).append(updates[index].get("$group_id"))
+        elif dialect.name == "lists":
+            errors = {index: [words] for index, words in errors.items()}
         elif dialect.name == "out-of-range":
             errors[str(len(updates))] = FAILED
-        body = {"error": FAILED, "errors": errors, "status": 0}
+        body = {"error": None if dialect.status else FAILED, "errors": errors, "status": dialect.status}
     return body if count is None else body | {"num_good_events": count}
 
 
@@ -144,6 +174,6 @@ def _import_like(
         ]
     if dialect.name == "duplicate":
         records.append(records[0])
-    status: object = "Bad Request" if dialect.http_status == 400 else 0
+    status: object = "Bad Request" if dialect.http_status == 400 else dialect.status
     body = {"code": dialect.http_status, "error": FAILED, "failed_records": records, "status": status}
     return body if count is None else body | {"num_records_imported": count}

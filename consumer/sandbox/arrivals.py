@@ -35,9 +35,14 @@ class Arrival:
         return self.parameters.get("strict", "").lower() not in _NO
 
     @property
+    def verbose(self) -> bool:
+        """Whether the answer is to be JSON with words."""
+        return self.parameters.get("verbose", "").lower() not in _NO
+
+    @property
     def told(self) -> bool:
         """Whether the answer is JSON with words: strict or verbose."""
-        return self.strict or self.parameters.get("verbose", "").lower() not in _NO
+        return self.strict or self.verbose
 
 
 def read(query: str, content_type: str, body: bytes) -> Arrival:

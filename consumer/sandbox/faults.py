@@ -35,6 +35,7 @@ _APPLIED: Final = Option(False, "whether the updates are applied all the same")
 _DIALECT: Final[dict[str, Option]] = {
     "dialect": Option("by-index", "the shape in which refusals are told under strict", DIALECTS),
     "http_status": Option(200, "the status that goes with it: 200 or 400"),
+    "status_one": Option(False, "whether `status` in the body is 1 beside refusals, as if all were well"),
     "count": Option("honest", "the number of updates taken, as told", ("honest", "absent", "wrong")),
     "taken": Option("valid", "which updates of such a request are applied", TAKEN),
 }

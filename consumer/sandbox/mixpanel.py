@@ -145,10 +145,10 @@ class MixpanelSandbox:
         if _resets(struck, "before-applying"):
             raise Reset
         if instead and not instead.options.get("applied", False):
-            answer = _answer_of(instead)
+            answer = _answer_of(instead, arrival.strict)
         else:
             answer = self._apply(arrived, arrival, entry, struck.get("dialect"))
-            answer = _answer_of(instead) if instead else answer
+            answer = _answer_of(instead, arrival.strict) if instead else answer
         if _resets(struck, "after-applying"):
             raise Reset
         return answer
@@ -172,7 +172,7 @@ class MixpanelSandbox:
         entry.refused = refused
         if not arrival.strict:
             return answers.lax(refused, len(arrival.updates), arrival.told)
-        return answers.strict(refused, arrival.updates, entry.applied, _dialect(told_by))
+        return answers.strict(refused, arrival.updates, entry.applied, _dialect(told_by), arrival.verbose)
 
     def _judge(self, updates: list[Any], size: int) -> tuple[dict[int, str], Fault | None]:
         """Which updates are refused and with what words, and the fault that refused some."""
@@ -232,11 +232,11 @@ def _instead(struck: dict[str, Fault]) -> Fault | None:
     return None
 
 
-def _answer_of(fault: Fault) -> Answer:
+def _answer_of(fault: Fault, strict: bool) -> Answer:
     """What a fault answers."""
     options = fault.options
     if fault.kind == "status":
-        return answers.of_status(options["status"], options["body"], options["retry_after"])
+        return answers.of_status(options["status"], options["body"], options["retry_after"], strict)
     if fault.kind == "too-large":
         return answers.too_large(f"{options['bytes']} bytes")
     if fault.kind == "temporary":
@@ -250,4 +250,5 @@ def _dialect(fault: Fault | None) -> Dialect:
     """How refusals are told: as the fault wants it, else as the sandbox does."""
     if fault is None:
         return Dialect()
-    return Dialect(fault.options["dialect"], fault.options["http_status"], fault.options["count"])
+    options = fault.options
+    return Dialect(options["dialect"], options["http_status"], options["count"], int(options["status_one"]))

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from consumer.sandbox import answers
+
 BAD = "$group_id, starts with reject-: refused on purpose"
 FAILED = "some data points in the request failed validation"
 FAILED_RECORD = {"index": 1, "$insert_id": "", "field": "$group_id", "message": BAD}
@@ -22,6 +24,7 @@ def import_like(code, status, records):
 # (dialect, HTTP status, what it says of two good updates around a bad one)
 DIALECTS = [
     ("by-index", 200, profile_like(errors={"1": BAD})),
+    ("lists", 200, profile_like(errors={"1": [BAD]})),
     ("by-message", 200, profile_like(errors={BAD: ["reject-b"]})),
     ("records", 200, import_like(200, 0, [FAILED_RECORD])),
     ("records", 400, import_like(400, "Bad Request", [FAILED_RECORD])),
@@ -43,6 +46,20 @@ def test_dialects(sandbox, post, update, dialect, status, body):
     assert answer.status_code == status
     assert answer.json() == body
     assert {profile["group_id"] for profile in sandbox.profiles.snapshot()} == {"a", "c"}
+
+
+def test_every_dialect_is_tested():
+    """No dialect is left out above."""
+    assert {name for name, _, _ in DIALECTS} == set(answers.DIALECTS)
+
+
+def test_refusals_under_a_status_that_says_all_is_well(sandbox, post, update):
+    """The body's status can be 1, and its error null, beside refusals."""
+    sandbox.faults.on("dialect", status_one=True)
+
+    body = post(update("a", set={"x": 1}), update("reject-b", set={"x": 1})).json()
+
+    assert body == {"error": None, "errors": {"1": BAD}, "num_good_events": 1, "status": 1}
 
 
 @pytest.mark.parametrize(("count", "told"), [("honest", 1), ("wrong", 2), ("absent", None)])
