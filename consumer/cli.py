@@ -5,7 +5,8 @@ Exit status: 0 done, 1 the work failed or a check found a fault, 2 usage or sett
 
 import difflib
 import importlib
-from typing import Any, Final
+import os
+from typing import Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -88,12 +89,15 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="group-consumer")
-def main(**_: Any) -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Group changes in Kafka become Mixpanel group profiles: in order per group, nothing lost.
 
     Settings are environment variables, and each is an option too: KAFKA_TOPICS is --kafka-topics.
     'group-consumer settings' shows them all, 'group-consumer run --help' all options.
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
 RUN_EXAMPLES: Final = """\b

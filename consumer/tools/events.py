@@ -9,12 +9,13 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any, Final
+from typing import IO, Any, Final
 
+import click
 from fastavro import parse_schema, schemaless_writer
 
 from consumer.core.convert import convert
@@ -68,9 +69,11 @@ class EventReader:
         self._decoder: Decoder = resolve(schema, schema)
         self._symbols: list[str] = next(f for f in schema["fields"] if f["name"] == "operation")["type"]["symbols"]
 
-    def read(self, lines: Iterable[bytes]) -> Iterator[Event | BadLine]:
+    def read(self, file: IO[bytes]) -> Iterator[Event | BadLine]:
         """An event or a bad line for each line that is not blank, in order."""
-        for number, line in enumerate(lines, 1):
+        if file.isatty():
+            click.echo("reading events from the terminal, one JSON object a line; Ctrl-D ends them", err=True)
+        for number, line in enumerate(file, 1):
             if line.strip():
                 yield self.one(line, number)
 

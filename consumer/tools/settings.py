@@ -43,7 +43,7 @@ def show(row: Row, left: int) -> None:
     origin = "" if row.origin == "default" else f"  ({row.origin})"
     head, *more = wrap(printable(row.value + origin) or "-", columns - left - 2)
     click.secho(f"{row.name:<{left}}  ", bold=True, nl=False)
-    click.secho(head, fg="green" if origin else None)
+    click.echo(click.style(head, fg="green") if origin else head)
     for line in more:
         click.echo(" " * (left + 2) + line)
     default = f" [default: {row.default}]" if row.default and origin else ""

@@ -23,7 +23,7 @@ def show(headers: Sequence[str], rows: Sequence[Sequence[object]], colours: Sequ
     click.secho(lines[0][0], bold=True)
     for row, block in enumerate(lines[1:]):
         for line in block:
-            click.secho(line, fg=(colours[row] or None) if colours else None)
+            click.echo(click.style(line, fg=colours[row]) if colours and colours[row] else line)
 
 
 def layout(headers: Sequence[str], rows: Sequence[Sequence[object]], limit: int) -> list[list[str]]:

@@ -7,6 +7,7 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from consumer.cli import COMMANDS, main
 from consumer.settings_table import NAMES, VARIABLES
@@ -135,6 +136,14 @@ def test_warnings(call):
     result = call("settings", "--output", "json", **FINE, MIXPANEL_TOKN="x")
     assert "warning: MIXPANEL_TOKN is not a setting: did you mean MIXPANEL_TOKEN?" in result.stderr
     json.loads(result.stdout)
+
+
+def test_colour():
+    """Colour is for a terminal, and NO_COLOR switches it off there too."""
+    for given, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        result = CliRunner().invoke(main, ["settings"], env=FINE | given, color=True)
+        assert ("\x1b[" in result.stdout) is coloured
+    assert "\x1b[" not in CliRunner().invoke(main, ["settings"], env=FINE).stdout
 
 
 def complete(*words):
