@@ -6,7 +6,6 @@ from queue import SimpleQueue
 from consumer.core.delivery import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 from consumer.shell.lease import Lease
-from consumer.shell.lease import Lease
 from consumer.shell.senders import Delivered, Senders
 
 PATIENCE = 10.0
@@ -113,23 +112,5 @@ def test_nothing_is_posted_once_the_lease_has_run_out():
     lease.renew()
     endpoint.let.release()
     senders.send(batch(1), b"fresh")
-    assert results.get(timeout=PATIENCE).answer.status == 200
-    senders.close(PATIENCE)
-
-
-def test_nothing_is_posted_once_the_lease_has_run_out():
-    """A process that stood still posts nothing until the group was asked: the batch comes back as not sent."""
-    now = [0.0]
-    lease = Lease(lambda: now[0], 3.0)
-    endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 1, results, lease)
-    now[0] = 3.1
-    senders.send(batch(1), b"x")
-    answer = results.get(timeout=PATIENCE).answer
-    assert (answer.status, answer.failure, answer.cause) == (0, NOT_SENT, "lease")
-    assert endpoint.arrived.empty()
-    lease.renew()
-    endpoint.let.release()
-    senders.send(batch(2), b"x")
     assert results.get(timeout=PATIENCE).answer.status == 200
     senders.close(PATIENCE)
