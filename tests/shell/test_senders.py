@@ -9,7 +9,6 @@ from consumer.shell.lease import Lease
 from consumer.shell.senders import Delivered, Senders
 
 PATIENCE = 10.0
-LEASE = Lease(lambda: 0.0, 1.0)
 
 
 class Endpoint:
