@@ -43,10 +43,10 @@ def dlq() -> None:
 
 
 def start_log(settings: Settings) -> None:
-    """Only what is wrong, unless LOG_LEVEL asks for more."""
+    """Only what the output does not say itself, unless LOG_LEVEL asks for more."""
     from consumer.shell import logs
 
-    logs.start(settings.log_level if "LOG_LEVEL" in settings.given else "warning", settings.log_format)
+    logs.start(settings.log_level if "LOG_LEVEL" in settings.given else "error", settings.log_format)
 
 
 @contextmanager
@@ -221,7 +221,8 @@ def replay(
                 click.echo(json.dumps(shown, indent=2))
             return
         if not yes and not click.confirm("\nSend them now?"):
-            raise click.ClickException("nothing was sent")
+            click.echo("Nothing was sent.")
+            raise SystemExit(1)
         outcome = send_again(settings, topic, plan, patience)
     if output == "json":
         click.echo(json.dumps({**shown, "outcome": as_json(outcome)}, indent=2))

@@ -18,7 +18,9 @@ log = logging.getLogger("consumer.dlq")
 SESSION_MS: Final = 10_000
 # Longer than a session, so that a killed replay does not fail the next one.
 PATIENCE: Final = 30.0
-SAY_AFTER: Final = 3.0
+SAY_AFTER: Final = 5.0  # a first member waits for three
+# A replay with the member id of another would take its place instead of waiting.
+STATIC: Final = "group.instance.id"
 # What the group answers to one that it does not know any more.
 STRANGER: Final = frozenset(
     (
@@ -50,7 +52,7 @@ class Lock:
         self.held = False
         self._consumer = Consumer(
             {
-                **config,
+                **{name: value for name, value in config.items() if name != STATIC},
                 **own,
                 "error_cb": self._error,
                 "on_commit": self._committed,

@@ -57,7 +57,7 @@ def print_letter(topic: str, letter: Letter, event: dict[str, Any] | str, mark: 
     click.echo()
     print_event(letter, event)
     if letter.words("mixpanel.update"):
-        click.secho("\nThe update that was refused", bold=True)
+        click.secho("\nIts update", bold=True)
         block(pretty(parsed(letter.words("mixpanel.update"))))
     print_headers("The record's own headers", [(name, text_of(value)) for name, value in letter.headers])
     names = [name for name in APPENDED if name in letter.said and name != "mixpanel.update"]

@@ -38,7 +38,8 @@ OPTIONS: Final = (
         "reasons",
         type=click.Choice([*REASONS, FOREIGN]),
         multiple=True,
-        help="Only of this reason; may be given more than once.",
+        metavar="REASON",
+        help="Only of this reason, such as rejected; may be given more than once.",
     ),
     click.option("--topic", metavar="TOPIC", help="Only from this source topic."),
     click.option(

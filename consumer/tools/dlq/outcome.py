@@ -36,9 +36,8 @@ def print_outcome(outcome: Outcome) -> None:
             click.echo(f"... and {refused - len(outcome.samples):,} more.")
     click.echo()
     if refused:
-        say(
-            f"{refused:,} stay dead letters: see one with `group-consumer dlq show --source {outcome.samples[0][0]}`."
-        )
+        click.echo(f"{refused:,} stay dead letters. One in full:")
+        click.echo(f"  group-consumer dlq show --source {outcome.samples[0][0]}")
     if outcome.trouble:
         say(f"Ended early: {outcome.trouble}. What was accepted is remembered: run the same command again.", "red")
     elif not refused and not outcome.gone:

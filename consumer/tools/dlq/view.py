@@ -1,5 +1,6 @@
 """What people see of a replay: how far it is, what was refused again, and what it waits for."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
@@ -14,8 +15,9 @@ from consumer.shell.senders import Delivered as Sent
 from consumer.tools.dlq.marks import Marks
 from consumer.tools.dlq.notes import Notes
 
-SAMPLES: Final = 20
+SAMPLES: Final = 10
 SAY_AFTER: Final = 5.0  # of a standstill
+CLEAR: Final = "\r\x1b[K"  # the bar is on this line
 
 
 class Result(Protocol):
@@ -83,7 +85,7 @@ class View:
         words = self.waits_for() if waited > min(SAY_AFTER, self._patience) else ""
         if words and words != self._said:
             self._said = words
-            click.echo(f"Waiting: {words}", err=True)
+            click.echo(f"{CLEAR if sys.stderr.isatty() else ''}Waiting: {words}", err=True)
         if waited > self._patience:
             self.stuck = words or "nothing was heard"
 

@@ -4,6 +4,7 @@ import importlib.resources
 import io
 import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -105,7 +106,6 @@ class Board:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap,
             "KAFKA_GROUP_ID": self.group,
-            "LOG_LEVEL": "warning",
         }
 
     def write(self, letters: Iterable[DeadLetter]) -> None:
@@ -137,6 +137,17 @@ class Board:
         result = self.call(*arguments, "--output", "json", **environ)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """A command starts the log of its process: undo that."""
+    root, own = logging.getLogger(), logging.getLogger("consumer")
+    before = root.handlers[:], root.level, own.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    own.setLevel(before[2])
 
 
 @pytest.fixture
@@ -174,14 +185,14 @@ class Replays:
     mixpanel: MixpanelSandbox
     environ: dict[str, str]
 
-    def start(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL, **environ: str) -> "subprocess.Popen[str]":
         """Begin one."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         settings = {"MIXPANEL_TOKEN": TOKEN, "MIXPANEL_URL": self.mixpanel.url, "BATCH_LINGER": "10ms"}
         return subprocess.Popen(
             [sys.executable, "-m", "consumer", "dlq", "replay", *arguments],
             env={**kept, "PYTHONPATH": CODE, **self.board.environ, **self.environ, **settings, **environ},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

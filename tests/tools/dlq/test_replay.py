@@ -1,5 +1,7 @@
 """`dlq replay` on a real broker: each letter once, in order, and remembered."""
 
+import os
+
 import pytest
 
 from tests.tools.dlq.conftest import NOON, Board, Replays, letter
@@ -82,6 +84,22 @@ def test_a_dry_run_changes_nothing(board: Board, replays: Replays):
     assert not replays.applied("acme")
     assert f"{board.topic}.replays" not in board.broker.admin.list_topics(timeout=10).topics
     assert replays.json("--dry-run")["plan"]["refused_for_certain"] == 1
+
+
+@pytest.mark.parametrize(("answer", "status", "sent"), [(b"y\n", 0, 1), (b"n\n", 1, 0), (b"\n", 1, 0)])
+def test_a_person_is_asked(board: Board, replays: Replays, answer: bytes, status: int, sent: int):
+    """On a terminal the plan is shown and only a yes sends it."""
+    board.write([letter(0)])
+    ours, theirs = os.openpty()
+    process = replays.start(stdin=theirs)
+    os.write(ours, answer)
+    out, err = process.communicate(timeout=100)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == status, (out, err)
+    assert out.index("To send again: 1 dead letter") < out.index("Send them now?")
+    assert ("Nothing was sent." in out) == (not sent)
+    assert len(replays.applied("acme")) == sent
 
 
 def test_nobody_to_ask_is_usage(board: Board, replays: Replays):
