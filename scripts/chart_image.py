@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -65,11 +66,20 @@ def build(name: str) -> None:
     print(run(name, "image", "ls", TAG), end="")
 
 
+@cache
+def store() -> tuple[str, ...]:
+    """Where buildah keeps images: on overlays where the kernel has them, else on copies, which take minutes."""
+    for driver in ("overlay", "vfs"):
+        folder = STAND_INS / driver
+        options = ("--storage-driver", driver, "--root", str(folder), "--runroot", str(folder / "run"))
+        if subprocess.run(["buildah", *options, "info"], capture_output=True, check=False).returncode == 0:
+            return options
+    raise Failed("buildah has no file system to keep images on")
+
+
 def buildah(*arguments: str) -> str:
-    """buildah with a store of its own, on file systems that any machine has."""
-    store = STAND_INS / "store"
-    where = ("--storage-driver", "vfs", "--root", str(store), "--runroot", str(store / "run"))
-    return run("buildah", *where, *arguments)
+    """buildah with a store of its own."""
+    return run("buildah", *store(), *arguments)
 
 
 def stand_in(name: str) -> str:
