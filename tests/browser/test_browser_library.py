@@ -25,12 +25,14 @@ const call = (id, name, ...given) => new Promise((done) => mixpanel.get_group("c
 if (way === "batched") {
   for (let n = 0; n < 20; n++) call(String(n), "set", { n }); // the library keeps no order between batches
 } else {
-  await call("acme", "set", { name: "Acme", plan: "free" });
-  await call("acme", "set_once", { plan: "paid", since: 2020 });
-  await call("acme", "union", "tags", ["a", "b"]);
-  await call("acme", "union", "tags", ["b", "c"]);
-  await call("acme", "remove", "tags", "b");
-  await call("acme", "unset", "name");
+  const said = [];
+  said.push(await call("acme", "set", { name: "Acme", plan: "free" }));
+  said.push(await call("acme", "set_once", { plan: "paid", since: 2020 }));
+  said.push(await call("acme", "union", "tags", ["a", "b"]));
+  said.push(await call("acme", "union", "tags", ["b", "c"]));
+  said.push(await call("acme", "remove", "tags", "b"));
+  said.push(await call("acme", "unset", "name"));
+  document.title = JSON.stringify(said);
 }
 """
 
@@ -62,11 +64,13 @@ def site():
 
 
 def test_group_calls(sandbox, page, site):
-    """Every group call of the library changes the profile as it says."""
+    """Every group call of the library changes the profile as it says, and its caller is told."""
     page.open(f"{site}/?url={sandbox.url}&way=single")
 
+    page.until("document.title.startsWith('[')")
+    assert page.js("JSON.parse(document.title)") == [1] * 6
     wanted = {"plan": "free", "since": 2020, "tags": ["a", "c"]}
-    page.wait_for(lambda: sandbox.profiles.get("token", "company", "acme") == wanted)
+    assert sandbox.profiles.get("token", "company", "acme") == wanted
     assert {entry["answer"]["status"] for entry in sandbox.requests.newest()} == {200}
 
 

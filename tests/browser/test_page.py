@@ -1,6 +1,7 @@
 """The sandbox's page in a real browser."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,25 @@ def test_an_action_that_fails(sandbox, page):
 
     page.until(f"{text('#said')} === 'there is no second instance'")
     page.until("document.querySelector('#actions button').ariaDisabled === 'false'")
+
+
+def test_an_action_takes_its_time(sandbox, page):
+    """While an action is done its button cannot be pressed again, and keeps the keyboard's place."""
+    go_on, done = threading.Event(), []
+    sandbox.action("freeze", "Freeze", lambda: (done.append(1), go_on.wait(20), "thawed")[-1])
+    page.open(sandbox.url)
+    page.until("document.querySelector('#actions button')")
+
+    page.js("document.querySelector('#actions button').focus()")
+    page.press(" ")
+    page.wait_for(lambda: done)
+    page.press(" ")
+    assert page.js("document.activeElement.innerText") == "Freeze"
+    go_on.set()
+
+    page.until(f"{text('#said')} === 'thawed'")
+    assert page.js("document.activeElement.innerText") == "Freeze"
+    assert done == [1]
 
 
 def test_the_plot_is_drawn(sandbox, page):
