@@ -87,9 +87,20 @@ class Release:
             status = found["status"]
             numbers = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")]
             newest = status.get("observedGeneration") == found["metadata"]["generation"]
-            return newest and numbers == [replicas] * 3 and len(self._cluster.pods(self.namespace)) == replicas
+            return (
+                newest and numbers == [replicas] * 3 and len(service_pods(self._cluster, self.namespace)) == replicas
+            )
 
         until(there, f"{replicas} ready pods of the newest generation", 120)
+
+
+def service_pods(cluster, namespace):
+    """The pods of the service, those of checks and replays left out."""
+    return [
+        pod
+        for pod in cluster.pods(namespace)
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "consumer"
+    ]
 
 
 def produce(sandbox, count, seed):
@@ -181,3 +192,32 @@ def test_static_members_keep_their_partitions_over_a_restart(helms, cluster, nam
     release.helm("upgrade", given={**given, "log": {"level": "debug"}})
     release.rolled_out(2, "statefulsets")
     assert dict(assignments(kubelet)) == owners
+
+
+def test_helm_test_runs_the_real_check(helms, cluster, namespace, kubelet, sandbox):
+    """`helm test` succeeds where all is well, and fails where the topic is missing."""
+    release = Release(helms["helm4"], cluster, namespace)
+    release.helm("install", given=values(sandbox, replicas=1))
+    release.rolled_out(1)
+    release.helm("test", "--timeout", "120s")
+    broken = values(sandbox, replicas=1)
+    broken["kafka"]["topics"] = ["no-such-topic"]
+    release.helm("upgrade", given=broken)
+    with pytest.raises(AssertionError, match="failed"):
+        release.helm("test", "--timeout", "120s")
+    (check,) = (running for running in kubelet.processes.values() if running.process.poll() == 1)
+    assert "no-such-topic" in check.log.read_text()
+
+
+def test_a_replay_job_runs_the_real_replay(helms, cluster, namespace, kubelet, sandbox):
+    """A Job from the suspended CronJob sends the dead letters again, with the settings of the service."""
+    release = Release(helms["helm4"], cluster, namespace)
+    given = values(sandbox, replicas=1)
+    given["kafka"]["groupId"] = "replay"
+    sandbox.broker.create_topic("replay.dead-letters", 1)
+    release.helm("install", given=given)
+    where = ("--namespace", namespace)
+    done = cluster.apply("create", "job", "again", f"--from=cronjob/{NAME}-replay", *where)
+    assert done.returncode == 0, done.stderr
+    path = f"/apis/batch/v1/namespaces/{namespace}/jobs/again"
+    until(lambda: cluster.get(path)["status"].get("succeeded"), "the job is done", 120)
