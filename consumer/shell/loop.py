@@ -209,8 +209,11 @@ class Loop:
         if self._lease.valid():
             self._lease.renew()
             return False
+        offsets = self.pipeline.settled_or_open()
+        if not offsets:
+            return True  # nothing to ask with, and nothing to send
         log.warning("the loop stood still: the group is asked whether these partitions are still ours")
-        if not self._source.verify(self.pipeline.settled_or_open(), VERIFY_TIMEOUT):
+        if not self._source.verify(offsets, VERIFY_TIMEOUT):
             return True
         self._lease.renew()
         return False

@@ -8,9 +8,10 @@ from consumer.core.pipeline import Limits
 from .broker import Broker
 from .ending import check_ending
 from .instance import Instance
+from .letters import LetterTopic
 from .mixpanel import DIALECTS, FAULTS, Mixpanel
 from .oracle import Oracle
-from .parts import LetterTopic, Registries
+from .parts import Registries
 from .source import simulated
 from .traffic import UNDELETABLE, Partition, Traffic
 from .world import Violation, World
@@ -59,7 +60,7 @@ class History:
         self._plan_faults()
         self.world.at(self.faults_until, self._calm_down)
         self.world.at(self.faults_until + QUIET_WITHIN, self._too_late)
-        with simulated():
+        with simulated(self.world):
             self.world.run()
 
     def running(self) -> list[Instance]:
@@ -197,12 +198,12 @@ class History:
                 self.world.note("world", f"{instance} is thrown out of the group")
             self.broker.leave(instance)
 
-    def _freeze(self) -> None:
+    def _freeze(self, least: float = 0.0) -> None:
         """SIGSTOP; the coordinator notices by the session time-out."""
         instance = self._some()
         if instance is None:
             return
-        seconds = self.world.between(0.0, 20.0)
+        seconds = self.world.between(least, 20.0)
         if self.world.tracing:
             self.world.note("world", f"{instance} is frozen for {seconds:.3f} s")
         instance.process.freeze(seconds)

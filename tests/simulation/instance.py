@@ -10,8 +10,9 @@ from consumer.shell.loop import Loop
 from consumer.shell.registry import SchemaKnown, SchemaRefused
 
 from .ledger import Epoch
+from .letters import DeadLetters
 from .mixpanel import TAKEN, Request, Results, Senders
-from .parts import DeadLetters, Registry, Watch
+from .parts import Registry, Watch
 from .source import Source
 from .traffic import TOKEN, Partition
 from .world import Process, Violation
@@ -88,6 +89,7 @@ class Instance:
             if spins > SPINS:
                 raise Violation(f"liveness: {self} turns {SPINS} times without a fact and without waiting")
         began = self.world.now
+        self.draining(list(self.oracle.live))
         self.loop.stop()
         took = self.world.now - began
         if took > self.drain_timeout + 2.5 + 4 * self.oversleep:
@@ -175,6 +177,11 @@ class Instance:
         if self.world.tracing:
             self.note(f"is assigned {assignment} from {start}")
         self.oracle.assigned(self, assignment, partition, start)
+
+    def draining(self, assignments: list[Assignment]) -> None:
+        """A drain of these begins."""
+        live = [self.oracle.live[assignment] for assignment in assignments if assignment in self.oracle.live]
+        self.oracle.draining([epoch for epoch in live if epoch.instance is self])
 
     def revoked(self, assignments: list[Assignment], took: float) -> None:
         """The revoke callback returned."""

@@ -12,10 +12,11 @@ from random import Random
 from consumer.core.pipeline import Limits
 
 from .history import History
+from .instance import SILENCE
 from .traffic import LATE, Meant, Traffic
 from .world import Violation
 
-LETTERS, REGISTRY, STUCK, FLOOD, FENCED = "letters", "registry", "stuck", "flood", "fenced"
+LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP = "letters", "registry", "stuck", "flood", "fenced", "asleep"
 FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
 REJECTS = 1_000
 WINDOW = 60.0
@@ -32,7 +33,7 @@ class Isolated(History):
         self.letter_topic.faults = 0.0
         self.letter_topic.slow = 0.1
         self.oversleep = 0.5
-        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0, FENCED: 60.0}[kind]
+        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0, FENCED: 60.0, ASLEEP: 90.0}[kind]
         self.faults_until = self.world.now + self.lasts
         self.flood = self.random.choice(FLOODS)
         self.limits = Limits(
@@ -54,6 +55,9 @@ class Isolated(History):
         elif self.kind == STUCK:
             self.mixpanel.stuck = self.random.choice(list(self.groups))
             self.world.at(end, self._check_accepted)
+        elif self.kind == ASLEEP:
+            for _ in range(4):
+                self.world.after(self.world.between(0.0, self.lasts), lambda: self._freeze(SILENCE + 1.0))
         elif self.kind == FENCED:
             for _ in range(4):
                 self.world.after(self.world.between(5.0, self.lasts), self._fence)
@@ -69,7 +73,7 @@ class Isolated(History):
             self.random, self.groups, bad=0.05 if self.kind == LETTERS else 0.0, unreadable=0.0, large=0.0
         )
         marked = self.random.sample(list(self.groups), max(1, len(self.groups) // 3))
-        lasts = self.lasts if self.kind == FENCED else self.random.choice((0.0, 10.0))
+        lasts = self.lasts if self.kind in (FENCED, ASLEEP) else self.random.choice((0.0, 10.0))
         for _ in range(100):
             meant = traffic.make()
             if self.random.random() < unreadable and meant.group in marked:

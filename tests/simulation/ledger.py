@@ -46,6 +46,7 @@ class Epoch:
         self.start = start
         self.live = True
         self.stale = False  # lost in a sleep of the instance, which it could know
+        self.bound: int | None = None  # in a drain: only records up to this offset are still sent
         self.lost = False  # it ended without a drain
         self.items: dict[int, Item] = {}  # by the record's number
         self.groups: dict[str, list[Item]] = {}

@@ -20,7 +20,7 @@ from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Limits
 
 from .ledger import Epoch, Item
-from .mixpanel import AGAIN, CAPACITY, HALT, Request
+from .mixpanel import AGAIN, CAPACITY, HALT, OPAQUE, Request
 from .order import carried, check_commute, check_order
 from .traffic import Meant, Partition
 from .world import Violation, World
@@ -61,6 +61,11 @@ class Oracle:
         epoch = Epoch(len(self.epochs) + 1, instance, assignment, partition, start)
         self.epochs.append(epoch)
         self.live[assignment] = epoch
+
+    def draining(self, epochs: list[Epoch]) -> None:
+        """A drain begins: from now on only gaps below what was sent are closed."""
+        for epoch in epochs:
+            epoch.bound = max([item.meant.offset for item in epoch.order if item.run is not None], default=-1)
 
     def ended(self, assignments: list[Assignment], lost: bool) -> None:
         """These epochs are over: the callback returned."""
@@ -117,10 +122,14 @@ class Oracle:
             for index in indexes:
                 items = carried(self, epoch, group, request.updates[index])
                 request.covers[index] = items
+                if "$add" in request.updates[index]:
+                    self._check_alone(items, request)
                 covered.extend(items)
             check_order(self, request, epoch, group, covered)
             for item in covered:
                 self._check_wait(item, request)
+                if epoch.bound is not None and item.meant.offset > epoch.bound:
+                    raise self.fail(4, f"{item} is sent in a drain, and closes no gap: {epoch.bound} was the highest")
                 item.run = item.run or request
                 item.request = request
 
@@ -159,6 +168,15 @@ class Oracle:
         if self.world.now < last.told_at + 1.0 - SLACK and instance.well_at < last.told_at:
             raise self.fail(6, f"{item} is sent again {self.world.now - last.told_at:.3f} s after a fault")
 
+    def _check_alone(self, items: list[Item], request: Request) -> None:
+        """After an opaque answer an $add that may have been applied goes alone."""
+        for item in items:
+            last = item.request
+            if last is None or last.told != OPAQUE or not last.unknown or len(last.updates) == 1:
+                continue  # alone it was refused for good
+            if len(request.updates) > 1:
+                raise self.fail(9, f"{item} may have been applied, and goes again with others")
+
     def applied(self, request: Request, indexes: list[int]) -> None:
         """Mixpanel applied these updates of the request."""
         for index in indexes:
@@ -182,10 +200,11 @@ class Oracle:
     def _count(self, item: Item, request: Request) -> None:
         number = item.meant.number
         self.applications[number] = self.applications.get(number, 0) + 1
-        if item.meant.verb != "$add" or request.sender.limits.resend_adds:
+        if item.meant.verb != "$add":
             return
         item.epoch.adds[number] = item.epoch.adds.get(number, 0) + 1
-        if item.epoch.adds[number] > 1:
+        allowed = request.sender.limits.resend_adds and item.meant.group in item.epoch.unknown_adds
+        if item.epoch.adds[number] > 1 and not allowed:
             raise self.fail(9, f"{item} was applied {item.epoch.adds[number]} times in one epoch")
 
     def told(self, request: Request) -> None:

@@ -1,21 +1,19 @@
-"""The registry, the dead-letter producer and the watch of one instance, simulated."""
+"""The registry and the watch of one instance, simulated."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from consumer.core.decode import Decoder, resolve
 from consumer.core.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
-from consumer.core.model import Assignment, DeadLetter, SchemaRef
+from consumer.core.model import SchemaRef
 from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
 
 from .mixpanel import Results
 from .traffic import ALSO_KNOWN, GUID, INCOMPATIBLE, KNOWN, LATE, event_schema
-from .world import Process, World
+from .world import World
 
 UNKNOWN_AFTER = 5.0
 RETRY = (1.0, 10.0)
-LETTER_RETRY = 1.0
 DECODERS: dict[str, Decoder] = {}
 
 
@@ -87,112 +85,6 @@ class Registry:
 
     def _conclude(self, fact: SchemaKnown | SchemaRefused) -> None:
         self._results.put(fact)
-
-
-@dataclass
-class LetterTopic:
-    """The dead-letter topic that all instances write to."""
-
-    missing: bool = False
-    faults: float = 0.0
-    slow: float = 0.05
-    written: list[tuple[Any, DeadLetter]] = field(default_factory=list)
-
-
-class DeadLetters:
-    """The dead-letter producer of one instance: tries again until a letter is confirmed."""
-
-    def __init__(
-        self,
-        world: World,
-        topic: LetterTopic,
-        process: Process,
-        produced: Callable[[DeadLetter], None],
-        confirmed: Callable[[list[DeadLetter]], None],
-    ) -> None:
-        self._world = world
-        self._topic = topic
-        self._process = process
-        self._produced = produced
-        self._told = confirmed
-        self._waiting: list[DeadLetter] = []  # the topic would not take them
-        self._sent: set[DeadLetter] = set()
-        self._confirmed: list[DeadLetter] = []
-        self._failed: list[DeadLetter] = []
-        self._failing: set[DeadLetter] = set()
-        self._asking = False
-
-    def produce(self, letter: DeadLetter) -> None:
-        """Take the letter."""
-        self._produced(letter)
-        self._give(letter)
-
-    def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
-        """What was confirmed and what failed since the last call."""
-        confirmed, self._confirmed = self._confirmed, []
-        failed, self._failed = self._failed, []
-        if confirmed:
-            self._told(confirmed)
-        return confirmed, failed
-
-    def pending(self) -> int:
-        """How many letters are on their way, those that are failing aside."""
-        return len(self._sent - self._failing) if self._failing else len(self._sent)
-
-    def failing(self) -> set[DeadLetter]:
-        """What could not be written so far."""
-        return self._failing
-
-    def forget(self, assignments: Sequence[Assignment]) -> None:
-        """What the producer does not have yet is the next owner's to write."""
-        gone = set(assignments)
-        self._waiting = [letter for letter in self._waiting if letter.record.assignment not in gone]
-        self._failing = {letter for letter in self._failing if letter.record.assignment not in gone}
-
-    def flush(self, timeout: float) -> bool:
-        """Wait for what is with the producer."""
-        end = self._world.now + timeout
-        while self._sent and self._world.now < end:
-            self._process.wait(min(0.1, end - self._world.now), "letters")
-        return not self._sent
-
-    def close(self) -> None:
-        """Give up the rest."""
-        self._waiting = []
-
-    def _give(self, letter: DeadLetter) -> None:
-        if self._topic.missing:
-            self._refuse(letter)
-            return
-        self._sent.add(letter)
-        fails = self._world.chance(self._topic.faults)
-        self._world.after(self._world.between(0.0, self._topic.slow), lambda: self._reported(letter, fails))
-
-    def _reported(self, letter: DeadLetter, fails: bool) -> None:
-        if self._process.dead:
-            return
-        self._sent.discard(letter)
-        if fails or self._topic.missing:
-            self._refuse(letter)
-            return
-        self._topic.written.append((self, letter))
-        self._failing.discard(letter)
-        self._confirmed.append(letter)
-        self._process.poke("letters")
-
-    def _refuse(self, letter: DeadLetter) -> None:
-        self._waiting.append(letter)
-        self._failing.add(letter)
-        self._failed.append(letter)
-        if not self._asking:
-            self._asking = True
-            self._world.after(LETTER_RETRY, self._again)
-
-    def _again(self) -> None:
-        self._asking = False
-        waiting, self._waiting = self._waiting, []
-        for letter in waiting:
-            self._give(letter)
 
 
 class Watch:

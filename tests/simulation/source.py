@@ -1,12 +1,13 @@
 """The real `consumer.shell.source` on the simulated client, with the oracle at both of its sides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
 from consumer.core.model import Assignment, Record
-from consumer.shell import commits, source
+from consumer.shell import commits, dead_letters, source
 from consumer.shell.loop import Loop
 
 from .broker import Broker
@@ -21,10 +22,10 @@ CONFIG = {
 }
 
 
-class Thread:
-    """A thread that is over before it is started for good."""
+class Closing:
+    """The thread that closes the client: over before it is started for good."""
 
-    def __init__(self, target: Any, name: str, daemon: bool) -> None:
+    def __init__(self, target: Callable[[], None], **_: Any) -> None:
         self._target = target
 
     def start(self) -> None:
@@ -35,6 +36,16 @@ class Thread:
 
     def is_alive(self) -> bool:
         return False
+
+
+class Asking:
+    """The thread that asks for metadata: an event a while later."""
+
+    def __init__(self, world: World, target: Callable[..., None], args: tuple[Any, ...], **_: Any) -> None:
+        self._start = lambda: world.after(world.between(0.01, 1.0), lambda: target(*args))
+
+    def start(self) -> None:
+        self._start()
 
 
 class Time:
@@ -52,12 +63,15 @@ class Time:
 
 
 @contextmanager
-def simulated() -> Iterator[None]:
-    """Puts the simulated client, clock and threads in the place of the real ones."""
-    threads = mock.Mock(Thread=Thread)
-    made = mock.patch.multiple(source, Consumer=lambda config: config["client"](config), threading=threads)
-    asked = mock.patch.multiple(commits, time=Time, _ask=lambda client, places, timeout: client.ask(places, timeout))
-    with made, asked:
+def simulated(world: World) -> Iterator[None]:
+    """Puts simulated clients, clock and threads in the place of the real ones."""
+    closing = mock.Mock(Thread=Closing)
+    asking = mock.Mock(Thread=partial(Asking, world))
+    with (
+        mock.patch.multiple(source, Consumer=lambda config: config["client"](config), threading=closing),
+        mock.patch.multiple(commits, time=Time, _ask=lambda client, places, timeout: client.ask(places, timeout)),
+        mock.patch.multiple(dead_letters, Producer=lambda config: config["client"](), threading=asking),
+    ):
         yield
 
 
@@ -118,6 +132,7 @@ class Source:
 
     def revoked(self, assignments: list[Assignment]) -> None:
         began = self._world.now
+        self._instance.draining(assignments)
         self._loop.revoked(assignments)
         self._forget(assignments)
         self._instance.revoked(assignments, self._world.now - began)
