@@ -1,8 +1,8 @@
 """Mutation testing of the core: change it in small ways, one at a time, and see which changes no test notices.
 
-    python scripts/mutants.py [--sample 400] [--seed 1] [--children 1] [--floor 90] [module ...]
+    python scripts/mutants.py [--sample 400] [--minutes 30] [--seed 1] [--children 1] [--floor 90] [module ...]
 
-Works on a copy in `build/mutants`, with `tests/core` alone: those are exact and quick, the properties would take
+Works on a copy in `mutants/`, with `tests/core` alone: those are exact and quick, the properties would take
 hours. Ends with the survivors as differences and a table; status 1 where the score is below the floor. What the
 survivors mean is in docs/testing-mutation.md. Needs `pip install mutmut==3.8.1`.
 """
@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-WORK = ROOT / "build" / "mutants"
+WORK = ROOT / "mutants"
 MODULES = ("breaker", "convert", "delivery", "fold", "lanes", "offsets", "pipeline", "verdict")
 SETUP = """[mutmut]
 source_paths=consumer
@@ -47,10 +47,13 @@ def prepare(modules: list[str]) -> None:
     (WORK / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib -q\n")
 
 
-def mutmut(*arguments: str) -> str:
-    """Run mutmut in the copy; its output."""
+def mutmut(*arguments: str, minutes: float = 60.0) -> str:
+    """Run mutmut in the copy, no longer than this; its output. What was tried by then is kept."""
     command = [sys.executable, "-m", "mutmut", *arguments]
-    done = subprocess.run(command, cwd=WORK, check=False, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, cwd=WORK, check=False, capture_output=True, text=True, timeout=60 * minutes)
+    except subprocess.TimeoutExpired:
+        return ""
     if done.returncode and arguments[0] == "run":
         sys.exit(f"mutmut failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     return done.stdout
@@ -92,6 +95,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Mutation testing of the core.")
     parser.add_argument("modules", nargs="*", metavar="module", default=list(MODULES), help=", ".join(MODULES))
     parser.add_argument("--sample", type=int, default=400, help="how many mutants are tried; 0: all of them")
+    parser.add_argument("--minutes", type=float, default=30.0, help="after which no more are tried")
     parser.add_argument("--seed", type=int, default=1, help="which ones")
     parser.add_argument("--children", type=int, default=1, help="at once")
     parser.add_argument("--floor", type=float, default=90.0, help="the least score in percent")
@@ -105,7 +109,7 @@ def main() -> int:
     random.Random(options.seed).shuffle(names)
     chosen = names[: options.sample or len(names)]
     print(f"{len(names)} mutants, of which {len(chosen)} are tried", flush=True)
-    mutmut("run", *children, *chosen)
+    mutmut("run", *children, *chosen, minutes=options.minutes)
     codes = outcomes(options.modules)
     tried = {name: code for name in chosen if (code := codes[name]) is not None}
     return 0 if report(tried, options.modules) >= options.floor else 1

@@ -1,6 +1,6 @@
 """Fuzz what reads bytes from outside, guided by coverage: Avro data, writers' schemas, Mixpanel's answers.
 
-    python tests/fuzz/fuzz.py [--seconds 60] [decoder] [schema] [verdict]
+    python tests/fuzz/fuzz.py [--seconds 300] [decoder] [schema] [verdict]
 
 Whatever comes in, the outcome is a value or the one exception that says why not: never another exception, never a
 hang, never an index or a number that cannot be. Starts from the seeds in `corpus/`; what it finds on the way stays in
@@ -118,7 +118,7 @@ def main() -> int:
     """Each target in a process of its own; 1 where one was broken."""
     parser = argparse.ArgumentParser(description="Fuzz what reads bytes from outside.")
     parser.add_argument("targets", nargs="*", default=list(TARGETS), metavar="target", help=", ".join(TARGETS))
-    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--seconds", type=int, default=300, help="for each target")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = set(options.targets) - set(TARGETS)
