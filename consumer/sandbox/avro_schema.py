@@ -76,9 +76,15 @@ def parse(text: str, references: Iterable[str] = ()) -> Type:
     return _Parser(known).read(_loaded(text), "", 0)
 
 
-def canonical(schema: Type) -> str:
-    """The schema as Avro's Java library writes it, which is what Confluent's registry keeps."""
-    return json.dumps(_Writer().write(schema, ""), ensure_ascii=False, separators=(",", ":"))
+def canonical(schema: Type, references: Iterable[str] = ()) -> str:
+    """The schema as Avro's Java library writes it, which is what Confluent's registry keeps.
+
+    What `references` define is called by its name: who reads the schema reads them first.
+    """
+    known: dict[str, Type] = {}
+    for reference in references:
+        _Parser(known).read(_loaded(reference), "", 0)
+    return json.dumps(_Writer(set(known)).write(schema, ""), ensure_ascii=False, separators=(",", ":"))
 
 
 def _loaded(text: str) -> Any:
@@ -194,8 +200,8 @@ class _Parser:
 class _Writer:
     """Writes a type with its attributes in Avro's order; a named type is written once, then called by its name."""
 
-    def __init__(self) -> None:
-        self._written: set[str] = set()
+    def __init__(self, written: set[str]) -> None:
+        self._written = written
 
     def write(self, schema: Type, space: str) -> Any:
         """The type as JSON, in this namespace."""

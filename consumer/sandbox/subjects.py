@@ -49,7 +49,8 @@ class Subjects:
         references = tuple(reference(one) for one in asked.get("references") or ())
         if kind == "AVRO":
             try:
-                text = avro_schema.canonical(avro_schema.parse(text, self.texts(references)))
+                texts = self.texts(references)
+                text = avro_schema.canonical(avro_schema.parse(text, texts), texts)
             except InvalidSchema as error:
                 raise RegistryError(422, 42201, f"Invalid schema {text}, details: {error}") from None
         for known in self.schemas.values():

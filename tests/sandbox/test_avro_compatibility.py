@@ -175,6 +175,8 @@ def test_references():
     """A schema may use the types of those that it refers to."""
     part = json.dumps(rec(("a", "int"), name="n.Part"))
 
-    assert parse('{"type": "array", "items": "n.Part"}', [part]).inner[0].name == "n.Part"
+    whole = '{"type": "array", "items": "n.Part"}'
+    assert parse(whole, [part]).inner[0].name == "n.Part"
+    assert canonical(parse(whole, [part]), [part]) == '{"type":"array","items":"n.Part"}'
     with pytest.raises(InvalidSchema):
         parse('{"type": "array", "items": "n.Part"}')
