@@ -11,16 +11,8 @@ ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from tests.integration.registry import Registry  # noqa: E402
 from tests.integration.service import Service  # noqa: E402
 from tests.integration.world import World  # noqa: E402
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    """A registry that knows the event schema as id 1, and can be broken."""
-    with Registry() as running:
-        yield running
 
 
 @pytest.fixture
@@ -43,7 +35,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 
 @pytest.fixture
-def world(broker: Any, new_topic: Any, group_id: str, registry: Registry, mixpanel: Any, start: Any) -> World:
+def world(broker: Any, new_topic: Any, group_id: str, registry: Any, mixpanel: Any, start: Any) -> World:
     """A topic with 4 partitions, its dead-letter topic, a Mixpanel, a registry, and no instance yet."""
     found = World(broker, new_topic(4), group_id, registry, mixpanel, start)
     broker.create_topic(found.letters_topic, 4)

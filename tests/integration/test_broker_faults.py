@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from consumer.sandbox.broker import Broker
 from consumer.sandbox.ports import free_port
@@ -106,16 +107,13 @@ def test_a_topic_that_does_not_exist_is_waited_for(world):
 
 def test_records_that_retention_removed_are_told_and_counted(world):
     """Where the committed offset is gone it goes on at the earliest record, and says how many it missed."""
-    from confluent_kafka import TopicPartition
-
     service = world.run()
     world.send(changed("a", n=0))
     world.settled()
     assert service.stop() == 0
     world.send(*[changed("a", n=number) for number in range(1, 10)])
-    world.broker.admin.delete_records([TopicPartition(world.topic, 0, 6)])[TopicPartition(world.topic, 0, 6)].result(
-        10
-    )
+    place = TopicPartition(world.topic, 0, 6)
+    world.broker.admin.delete_records([place])[place].result(10)
     service = world.run()
     world.settled()
     line = service.said("retention removed records before they were read")

@@ -44,8 +44,8 @@ def test_every_reason_is_found_and_told(world):
     service = world.run(AMBIGUOUS_ADD="dead-letter")
     world.send(changed("unsure", "ADD", n=1))
     until(lambda: service.metric("dead_letters_total", reason="ambiguous_add") == 1, "the $add is a dead letter")
-    other = world.registry.register("other", {"type": "record", "name": "Other", "fields": []})
-    protobuf = world.registry.register_protobuf("another")
+    other = world.register("other", {"type": "record", "name": "Other", "fields": []})
+    protobuf = world.registry.register("another", 'syntax = "proto3"; message Other {}', kind="PROTOBUF")
     good = [changed(f"good{number}", plan="x") for number in range(3)]
     world.send(
         good[0],
@@ -201,7 +201,7 @@ def test_an_evolved_writer_is_no_reject(world):
     names = ["operation", "group_id", "group_key", "properties", "event_id"]
     more = [{"name": "source", "type": "string"}, {"name": "occurred_at", "type": "int"}]
     writer = {**SCHEMA, "fields": [*(fields[name] for name in names), *more]}
-    number = world.registry.register("evolved", writer)
+    number = world.register("evolved", writer)
     world.send(framed(change("a", plan="x") | {"source": "crm", "occurred_at": 7}, writer, number))
     world.run()
     world.settled()

@@ -78,7 +78,7 @@ def test_a_killed_instance_is_replaced(world, tmp_path, protocol):
         assert found["count"] >= stream.rounds
 
 
-@pytest.mark.parametrize("protocol", ["cooperative", "range"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_an_instance_that_stood_still_sends_nothing_stale(world, tmp_path, protocol):
     """Stopped with unsent records until another has taken over and gone further, it wakes and sends none of them."""
     world.properties(tmp_path, PROTOCOLS[protocol])

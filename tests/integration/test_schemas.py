@@ -7,8 +7,6 @@ import fastavro
 from tests.integration.events import SCHEMA, bare, change, changed, framed
 from tests.integration.watching import until
 
-GUID = "01234567-89ab-cdef-0123-456789abcdef"
-
 
 def copy(name: str) -> dict:
     """The event schema with one more field, so that it is another schema."""
@@ -26,9 +24,9 @@ def test_a_schema_may_refer_to_others(world):
             for field in SCHEMA["fields"]
         ],
     }
-    world.registry.register("operations", referred)
-    reference = {"name": "mixpanel.groups.Operation", "subject": "operations", "version": 1}
-    number = world.registry.register("with-a-reference", writer, [reference])
+    world.register("operations", referred)
+    reference = ("mixpanel.groups.Operation", "operations", 1)
+    number = world.register("with-a-reference", writer, [reference])
     named: dict = {}
     fastavro.parse_schema(referred, named)
     world.send(framed(change("a", "UNSET", property_names=["plan"]), fastavro.parse_schema(writer, named), number))
@@ -40,8 +38,8 @@ def test_a_schema_may_refer_to_others(world):
 
 def test_a_guid_in_a_header_names_the_schema(world):
     """Frames of the newer kind: the schema's GUID in a header, the value bare Avro; a dead letter names the GUID."""
-    world.registry.register("by-guid", SCHEMA, guid=GUID)
-    header = [("__value_schema_id", b"\x01" + UUID(GUID).bytes)]
+    guid = world.registry.guid(1)
+    header = [("__value_schema_id", b"\x01" + UUID(guid).bytes)]
     world.send(bare(change("a", plan="x")), b"\xff", headers=header)
     world.run()
     world.settled()
@@ -49,7 +47,7 @@ def test_a_guid_in_a_header_names_the_schema(world):
     (letter,) = world.letters(1)
     told = headers_after(letter, 1)
     assert told["mixpanel.reason"] == "corrupt"
-    assert told["mixpanel.schema.guid"] == GUID
+    assert told["mixpanel.schema.guid"] == guid
     assert "mixpanel.schema.id" not in told
 
 
@@ -60,7 +58,7 @@ def headers_after(letter, own: int) -> dict[str, str]:
 
 def test_a_registry_that_is_away_holds_only_what_needs_it(world):
     """A partition with a known schema goes on; one with a new schema waits, and goes on when the registry is back."""
-    number = world.registry.register("newer", copy("more"))
+    number = world.register("newer", copy("more"))
     service = world.run()
     world.send(changed("a", plan="x"))
     world.settled()
@@ -89,10 +87,10 @@ def test_a_registry_that_is_away_at_the_start_is_waited_for(world):
     service = world.run(ready=False)
     until(lambda: any("every partition is held" in reason for reason in service.reasons()), "it is not ready")
     assert service.get("/livez")[0] == 200
-    world.registry.broken = 503
+    world.registry.faults.on("status", status=503)
     world.registry.start()
     until(lambda: service.lines("status_503"), "the log tells the other fault")
-    world.registry.broken = 0
+    world.registry.faults.clear()
     world.settled()
     until(service.ready, "it is ready again")
     assert [world.profile(f"g{partition}") for partition in range(4)] == [{"plan": "x"}] * 4

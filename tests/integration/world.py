@@ -1,6 +1,7 @@
 """What one integration test works with: topics, a group, what the service talks to, and what came of it there."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 
 from consumer.sandbox.broker import Broker
 from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.registry import RegistrySandbox
 from tests.integration.events import changed
-from tests.integration.registry import Registry
 from tests.integration.service import Service
 from tests.integration.watching import until
 
@@ -31,7 +32,7 @@ class World:
         broker: Broker,
         topic: str,
         group: str,
-        registry: Registry,
+        registry: RegistrySandbox,
         mixpanel: MixpanelSandbox,
         start: Callable[..., Service],
     ) -> None:
@@ -70,6 +71,10 @@ class World:
         file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         self.settings["KAFKA_PROPERTIES_FILE"] = str(file)
 
+    def register(self, subject: str, schema: object, references: Sequence[tuple[str, str, int]] = ()) -> int:
+        """A new version of the subject; its id. `references` are (name, subject, version)."""
+        return self.registry.register(subject, json.dumps(schema), references)
+
     # The topic.
 
     @property
@@ -103,9 +108,7 @@ class World:
         client = Consumer({"bootstrap.servers": self.broker.internal_bootstrap, "group.id": "looking"})
         try:
             partitions = client.list_topics(self.topic, timeout=10).topics[self.topic].partitions
-            highs = {
-                number: client.get_watermark_offsets(TopicPartition(self.topic, number))[1] for number in partitions
-            }
+            highs = until(lambda: watermarks(client, self.topic, list(partitions)), "the ends are known")
         finally:
             client.close()
         return {number: high for number, high in highs.items() if high}
@@ -151,6 +154,14 @@ class World:
         """Whether the numbers of `count` arrived in their order."""
         numbers = [update["$set"]["last"] for update in self.applied(group) if "$set" in update]
         return numbers == sorted(numbers)
+
+
+def watermarks(client: Consumer, topic: str, partitions: list[int]) -> dict[int, int]:
+    """The end of each partition; nothing while the client has not heard of a leader."""
+    try:
+        return {number: client.get_watermark_offsets(TopicPartition(topic, number), 10)[1] for number in partitions}
+    except KafkaException:
+        return {}
 
 
 NAMES = ("$token", "$group_key", "$group_id")

@@ -8,20 +8,14 @@ from typing import Any
 
 import pytest
 
+from consumer.sandbox.registry import RegistrySandbox
+
 ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from tests.integration.registry import Registry  # noqa: E402
 from tests.integration.service import Service  # noqa: E402
 from tests.integration.world import World  # noqa: E402
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    """A registry that wants nothing, for the tests of others."""
-    with Registry() as running:
-        yield running
 
 
 @pytest.fixture
@@ -44,10 +38,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 
 @pytest.fixture
-def new_world(mixpanel: Any, registry: Registry, start: Any, group_id: str) -> Callable[..., World]:
+def new_world(mixpanel: Any, registry: RegistrySandbox, start: Any, group_id: str) -> Callable[..., World]:
     """Makes a world on a broker, with topics of its own: new_world(broker, registry=...)."""
 
-    def make(broker: Any, registry: Registry = registry, name: str = "changes") -> World:
+    def make(broker: Any, registry: RegistrySandbox = registry, name: str = "changes") -> World:
         found = World(broker, f"{group_id}-{name}", f"{group_id}-{name}-group", registry, mixpanel, start)
         broker.create_topic(found.topic, 4)
         broker.create_topic(found.letters_topic, 4)

@@ -1,14 +1,15 @@
 """A bad day with marked secrets and marked payloads: none of the marks is in anything that the service puts out."""
 
+import json
 import os
 import subprocess
 import sys
 from base64 import b64encode
 from pathlib import Path
 
+from consumer.sandbox.registry import RegistrySandbox
 from consumer.sandbox.security import Security
-from tests.integration.events import change, changed, framed
-from tests.integration.registry import Registry
+from tests.integration.events import SCHEMA, change, changed, framed
 from tests.integration.service import CODE
 from tests.integration.watching import until
 
@@ -36,7 +37,8 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
     tls, ca = serving()
     basic = "Basic " + b64encode(f"reader:{SECRET}-registry".encode()).decode()
     seen: list[str] = []
-    with Registry(tls=tls, authorization=basic) as registry:
+    with RegistrySandbox(tls=tls, users={"reader": f"{SECRET}-registry"}) as registry:
+        registry.register("group-changes-value", json.dumps(SCHEMA))
         world = new_world(broker, registry)
         settings = {
             "LOG_LEVEL": "debug",
@@ -67,12 +69,12 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
             until(lambda: not any(one["name"] == "day" for one in mixpanel.faults.as_json()), "it has struck")
             everything(service, seen)
             world.settled()
-        registry.authorization = "another one"
-        other = registry.register("other", {"type": "record", "name": "Other", "fields": []})
+        registry.users = {"reader": "another"}
+        other = world.register("other", {"type": "record", "name": "Other", "fields": []})
         world.send(framed(change(f"{PAYLOAD}-good"), number=other), key=f"{PAYLOAD}-key")
         until(lambda: service.lines("status_401"), "the registry refuses it")
         everything(service, seen)
-        registry.authorization = basic
+        registry.users = {"reader": f"{SECRET}-registry"}
         world.settled()
         broker.set_password(USER, "another one")
         broker.restart()

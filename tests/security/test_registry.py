@@ -1,17 +1,25 @@
 """The registry wants a password or a token, over TLS."""
 
-from base64 import b64encode
+import json
+from typing import Any
 
 import pytest
 
-from tests.integration.events import changed
-from tests.integration.registry import Registry
+from consumer.sandbox.registry import RegistrySandbox
+from tests.integration.events import SCHEMA, changed
 from tests.integration.watching import until
 
-BASIC = "Basic " + b64encode(b"reader:right-password").decode()
-BEARER = "Bearer right-token"
 USER = {"SCHEMA_REGISTRY_USERNAME": "reader", "SCHEMA_REGISTRY_PASSWORD": "right-password"}
 TOKEN = {"SCHEMA_REGISTRY_TOKEN": "right-token"}
+USERS: dict[str, Any] = {"users": {"reader": "right-password"}}
+TOKENS: dict[str, Any] = {"tokens": ["right-token"]}
+
+
+def guarded(**more: Any) -> RegistrySandbox:
+    """A registry that wants credentials."""
+    registry = RegistrySandbox(**more)
+    registry.register("group-changes-value", json.dumps(SCHEMA))
+    return registry
 
 
 @pytest.fixture
@@ -37,25 +45,25 @@ def held(world, service, setting: str) -> None:
     assert world.committed() == {}
 
 
-@pytest.mark.parametrize(("authorization", "settings"), [(BASIC, USER), (BEARER, TOKEN)], ids=["basic", "token"])
-def test_the_right_credentials_let_in(world, serving, authorization, settings):
+@pytest.mark.parametrize(("wants", "settings"), [(USERS, USER), (TOKENS, TOKEN)], ids=["basic", "token"])
+def test_the_right_credentials_let_in(world, serving, wants, settings):
     """Over TLS with a private authority, by password and by token."""
     tls, ca = serving()
-    with Registry(tls=tls, authorization=authorization) as registry:
+    with guarded(tls=tls, **wants) as registry:
         here = world(registry)
         here.run(SCHEMA_REGISTRY_CA_LOCATION=str(ca), **settings)
         works(here)
 
 
-@pytest.mark.parametrize(("authorization", "settings"), [(BASIC, USER), (BEARER, TOKEN)], ids=["basic", "token"])
-def test_refused_credentials_hold_and_recover(world, serving, authorization, settings):
+@pytest.mark.parametrize(("wants", "settings"), [(USERS, USER), (TOKENS, TOKEN)], ids=["basic", "token"])
+def test_refused_credentials_hold_and_recover(world, serving, wants, settings):
     """A wrong or rotated secret is an outage and no reject: told, not ready, and over once the registry takes it."""
     tls, ca = serving()
-    with Registry(tls=tls, authorization="another one") as registry:
+    with guarded(tls=tls, users={"reader": "another"}, tokens=["another"]) as registry:
         here = world(registry)
         service = here.run(SCHEMA_REGISTRY_CA_LOCATION=str(ca), **settings)
         held(here, service, "SCHEMA_REGISTRY_PASSWORD")
-        registry.authorization = authorization
+        registry.users, registry.tokens = wants.get("users", {}), wants.get("tokens", [])
         here.settled()
         until(service.ready, "it is ready")
         assert service.metric("dead_letters_total") == 0
@@ -65,18 +73,18 @@ def test_refused_credentials_hold_and_recover(world, serving, authorization, set
 def test_a_registry_of_an_unknown_authority_is_refused(world, serving):
     """The password goes to nobody whose certificate is not trusted."""
     (tls, _), (_, other) = serving(), serving()
-    with Registry(tls=tls, authorization=BASIC) as registry:
+    with guarded(tls=tls, **USERS) as registry:
         here = world(registry)
         service = here.run(SCHEMA_REGISTRY_CA_LOCATION=str(other), **USER)
         held(here, service, "SCHEMA_REGISTRY_CA_LOCATION")
-        assert registry.asked == []
+        assert list(registry.asked) == []
 
 
 def test_a_secret_in_a_file_is_read(world, serving, tmp_path):
     """The `_FILE` twin of a secret does the same."""
     tls, ca = serving()
     (tmp_path / "token").write_text("right-token\n")
-    with Registry(tls=tls, authorization=BEARER) as registry:
+    with guarded(tls=tls, **TOKENS) as registry:
         here = world(registry)
         here.run(SCHEMA_REGISTRY_CA_LOCATION=str(ca), SCHEMA_REGISTRY_TOKEN_FILE=str(tmp_path / "token"))
         works(here)
