@@ -15,7 +15,7 @@ from consumer.sandbox.mixpanel import MixpanelSandbox
 
 ROOT = Path(__file__).parents[2]
 WORKSHOPS = ROOT / ".tools" / "clients"
-BUILD_TIMEOUT = 280
+BUILD_TIMEOUT = 500  # what is fetched may come slowly
 RUN_TIMEOUT = 60
 
 NPM = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error")

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 from consumer.core.convert import convert
 from consumer.core.decode import frame, resolve
 
-pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("clients")]
+pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("clients"), pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "group_change.avsc").read_text())
