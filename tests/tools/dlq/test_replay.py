@@ -1,6 +1,7 @@
 """`dlq replay` on a real broker: each letter once, in order, and remembered."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -186,3 +187,13 @@ def test_a_registry_that_is_away_ends_the_patience(board: Board, replays: Replay
     shown = replays.json("--yes", "--patience", "2s", status=1, SCHEMA_CACHE_DIR="")
     assert "schema registry cannot be asked" in shown["outcome"]["trouble"]
     assert not replays.applied("acme")
+
+
+def test_the_new_group_protocol(board: Board, replays: Replays, tmp_path: Path):
+    """With group.protocol=consumer in the properties file the lock works as well, and is free for the next replay."""
+    properties = tmp_path / "kafka.properties"
+    properties.write_text("group.protocol=consumer\n")
+    board.write([letter(0), letter(1, "beta")])
+    for offset in ("0", "1"):
+        shown = replays.json("--yes", "--source-offsets", offset, KAFKA_PROPERTIES_FILE=str(properties))
+        assert shown["outcome"]["accepted"] == 1
