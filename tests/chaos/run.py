@@ -1,6 +1,7 @@
 """One chaos run: real Kafka, real instances, all that can go wrong from one seed, and a ledger that must balance."""
 
 import contextlib
+import json
 import random
 import threading
 import time
@@ -13,12 +14,13 @@ from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from consumer.sandbox.broker import Broker
 from consumer.sandbox.mixpanel import MixpanelSandbox
 from consumer.sandbox.ports import free_port
+from consumer.sandbox.registry import RegistrySandbox
 from tests.chaos.faults import Faults, Mend
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Balance, Place, Requests, balance
 from tests.chaos.observers import Commits, Letters
 from tests.chaos.story import Event, Story
-from tests.integration.registry import Registry
+from tests.integration.events import SCHEMA
 from tests.integration.service import Service
 from tests.integration.world import PROTOCOLS, World
 
@@ -153,7 +155,7 @@ def built(folder: Path, seed: int, protocol: str, *, fold: bool) -> Iterator[tup
     requests = mixpanel.ledger = Requests()
     instances: list[Service] = []
     properties = {"group.consumer.session.timeout.ms": "6000", "group.consumer.heartbeat.interval.ms": "500"}
-    with Broker(folder / "broker", properties=properties) as broker, mixpanel, Registry() as registry:
+    with Broker(folder / "broker", properties=properties) as broker, mixpanel, RegistrySandbox() as registry:
 
         def start(*environments: dict[str, str]) -> Service:
             environ: dict[str, str] = {}
@@ -162,6 +164,7 @@ def built(folder: Path, seed: int, protocol: str, *, fold: bool) -> Iterator[tup
             instances.append(Service(folder / f"instance-{len(instances)}", environ))
             return instances[-1]
 
+        registry.register("chaos-value", json.dumps(SCHEMA))
         world = World(broker, "chaos", "chaos-group", registry, mixpanel, start)
         broker.create_topic(world.topic, PARTITIONS)
         broker.create_topic(world.letters_topic, PARTITIONS)
