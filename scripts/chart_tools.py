@@ -182,7 +182,7 @@ def go_build(module: str, packages: list[str], replaced: list[str] | None = None
         imports = "\n".join(f'import _ "{package}"' for package in packages)
         (here / "tools.go").write_text(f"//go:build tools\n\npackage tools\n\n{imports}\n")
         run("go", "mod", "tidy", cwd=here, env=env)
-        run("nice", "go", "build", "-p", "1", "-ldflags", flags, "-o", f"{here}/bin/", *packages, cwd=here, env=env)
+        run("nice", "go", "build", "-ldflags", flags, "-o", f"{here}/bin/", *packages, cwd=here, env=env)
         for program in (here / "bin").iterdir():
             put(program.name, program.read_bytes())
 

@@ -1,0 +1,218 @@
+"""When each alert must fire and what it says, and when it must stay silent; samples are a minute apart."""
+
+from dataclasses import dataclass, field
+
+OURS = 'namespace="here",app_kubernetes_io_instance="rel"'
+
+
+def series(name: str, values: str, labels: str = "", pod: str = "a", ours: str = OURS) -> dict[str, str]:
+    """One series, a sample each minute."""
+    labels = f",{labels}" if labels else ""
+    return {"series": f'group_consumer_{name}{{{ours},pod="{pod}"{labels}}}', "values": values}
+
+
+@dataclass(frozen=True)
+class Case:
+    """At this time the alert fires with these labels and these words; or is silent, with None."""
+
+    name: str
+    alert: str
+    at: str
+    given: list[dict[str, str]]
+    says: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+TOPIC = 'topic="t",partition="0"'
+ACCEPTED = 'outcome="accepted"'
+BUSY = series("lag_records", "1000+100x60", TOPIC)
+STUCK = series("committed_offset", "5x60", TOPIC)
+MOVES = series("committed_offset", "5+5x60", TOPIC)
+SLOW = [series("lag_records", "100000+6000x60", TOPIC), series("records_total", "0+6000x60", 'topic="t"')]
+NO_PROGRESS = "1 partitions of t have lag, and have committed nothing for ten minutes."
+
+CASES = [
+    Case(
+        "halted for two minutes",
+        "GroupConsumerHalted",
+        "5m",
+        [series("halted", "0 0 1x10", 'cause="401"'), series("halted", "0x12", 'cause="403"')],
+        "Nothing is sent (401). Records wait in Kafka, and lag grows until it is mended.",
+        {"cause": "401"},
+    ),
+    Case("halted for a moment", "GroupConsumerHalted", "5m", [series("halted", "0 0 1 0x10", 'cause="401"')]),
+    Case(
+        "another release is halted",
+        "GroupConsumerHalted",
+        "9m",
+        [series("halted", "1x10", 'cause="401"', ours='namespace="here",app_kubernetes_io_instance="other"')],
+    ),
+    Case(
+        "one pod's breaker",
+        "GroupConsumerBreakerOpen",
+        "3m",
+        [series("breaker_open", "0 0 1x10"), series("breaker_open", "0x10", pod="b")],
+        "At least half of the records were refused. Look at the dead letters before anything is restarted.",
+    ),
+    Case("no breaker", "GroupConsumerBreakerOpen", "3m", [series("breaker_open", "0x10")]),
+    Case(
+        "a dead letter waits",
+        "GroupConsumerDeadLetterTopicUnwritable",
+        "5m",
+        [series("dead_letters_blocked", "0 3x10")],
+        "3 dead letters wait, and their partitions with them. The topic is missing, or refuses the service.",
+    ),
+    Case(
+        "it waited a moment",
+        "GroupConsumerDeadLetterTopicUnwritable",
+        "5m",
+        [series("dead_letters_blocked", "0 3 0x9")],
+    ),
+    Case(
+        "a schema is needed",
+        "GroupConsumerRegistryFailing",
+        "10m",
+        [series("paused", "0 2x20", 'cause="schema"'), series("paused", "1x20", 'cause="schema"', pod="b")],
+        "3 partitions wait for a schema.",
+    ),
+    Case("paused for memory", "GroupConsumerRegistryFailing", "20m", [series("paused", "9x30", 'cause="limit"')]),
+    Case(
+        "only retries",
+        "GroupConsumerRetriesWithoutSuccess",
+        "20m",
+        [series("retries_total", "0+2x60", 'cause="503"'), series("requests_total", "7x60", ACCEPTED)],
+        "Requests fail, and are tried again. Nothing is lost; lag grows.",
+    ),
+    Case(
+        "nothing was ever accepted",
+        "GroupConsumerRetriesWithoutSuccess",
+        "20m",
+        [series("retries_total", "0+2x60", 'cause="timeout"')],
+        "Requests fail, and are tried again. Nothing is lost; lag grows.",
+    ),
+    Case(
+        "retries beside success",
+        "GroupConsumerRetriesWithoutSuccess",
+        "20m",
+        [series("retries_total", "0+2x60", 'cause="503"'), series("requests_total", "0+1x60", ACCEPTED)],
+    ),
+    Case("no traffic", "GroupConsumerRetriesWithoutSuccess", "20m", [series("requests_total", "7x60", ACCEPTED)]),
+    Case("lag and no commit", "GroupConsumerNoProgress", "20m", [BUSY, STUCK], NO_PROGRESS, {"topic": "t"}),
+    Case("lag and never a commit", "GroupConsumerNoProgress", "20m", [BUSY], NO_PROGRESS, {"topic": "t"}),
+    Case("lag and commits", "GroupConsumerNoProgress", "20m", [BUSY, MOVES]),
+    Case("no lag and no commit", "GroupConsumerNoProgress", "20m", [series("lag_records", "0x60", TOPIC), STUCK]),
+    Case(
+        "one partition of two",
+        "GroupConsumerNoProgress",
+        "20m",
+        [
+            *(BUSY, STUCK),
+            series("lag_records", "1000x60", 'topic="t",partition="1"'),
+            series("committed_offset", "5+5x60", 'topic="t",partition="1"'),
+        ],
+        NO_PROGRESS,
+        {"topic": "t"},
+    ),
+    Case(
+        "a partition that moved to another pod",
+        "GroupConsumerNoProgress",
+        "12m",
+        [
+            series("lag_records", "1000x5 stale", TOPIC),
+            series("committed_offset", "5+5x5 stale", TOPIC),
+            series("lag_records", "_x6 1000x20", TOPIC, pod="b"),
+            series("committed_offset", "_x6 35x20", TOPIC, pod="b"),
+        ],
+    ),
+    Case(
+        "the cause has its own alert", "GroupConsumerNoProgress", "20m", [BUSY, STUCK, series("breaker_open", "1x60")]
+    ),
+    Case(
+        "more comes in than goes out",
+        "GroupConsumerLagGrows",
+        "40m",
+        SLOW,
+        "It would take 56m 40s to read what waits, and more comes in than goes out.",
+    ),
+    Case(
+        "a backlog that shrinks",
+        "GroupConsumerLagGrows",
+        "20m",
+        [series("lag_records", "1000000-6000x60", TOPIC), series("records_total", "0+6000x60", 'topic="t"')],
+    ),
+    Case(
+        "a little lag that grows",
+        "GroupConsumerLagGrows",
+        "40m",
+        [series("lag_records", "0+10x60", TOPIC), series("records_total", "0+6000x60", 'topic="t"')],
+    ),
+    Case("halted meanwhile", "GroupConsumerLagGrows", "40m", [*SLOW, series("halted", "1x60", 'cause="401"')]),
+    Case(
+        "retention was faster",
+        "GroupConsumerRetentionGap",
+        "20m",
+        [series("retention_gap_records_total", "0x10 500x20")],
+        "About 500 records are gone: retention is shorter than the lag was.",
+    ),
+    Case(
+        "retention was faster than a new pod",
+        "GroupConsumerRetentionGap",
+        "20m",
+        [series("retention_gap_records_total", "0x30"), series("retention_gap_records_total", "_x9 500x20", pod="b")],
+        "About 500 records are gone: retention is shorter than the lag was.",
+    ),
+    Case("an old gap", "GroupConsumerRetentionGap", "30m", [series("retention_gap_records_total", "500x60")]),
+    Case(
+        "no pod",
+        "GroupConsumerAbsent",
+        "20m",
+        [series("build_info", "1x5 stale", 'version="1"')],
+        "No pod runs, or its metrics are not scraped.",
+        {"namespace": "here", "app_kubernetes_io_instance": "rel"},
+    ),
+    Case("one pod", "GroupConsumerAbsent", "20m", [series("build_info", "1x60", 'version="1"')]),
+    Case(
+        "rejects of one kind",
+        "GroupConsumerDeadLetters",
+        "20m",
+        [
+            series("dead_letters_total", "0x15 14x20", 'reason="rejected"'),
+            series("dead_letters_total", "0x60", 'reason="corrupt"'),
+        ],
+        "About 14 dead letters in a quarter of an hour: rejected.",
+        {"reason": "rejected"},
+    ),
+    Case(
+        "rejects before the first scrape of a new pod",
+        "GroupConsumerDeadLetters",
+        "20m",
+        [
+            series("dead_letters_total", "9x30", 'reason="corrupt"'),
+            series("dead_letters_total", "_x9 3x20", 'reason="corrupt"', pod="b"),
+        ],
+        "About 3 dead letters in a quarter of an hour: corrupt.",
+        {"reason": "corrupt"},
+    ),
+    Case(
+        "rejects of yesterday",
+        "GroupConsumerDeadLetters",
+        "40m",
+        [series("dead_letters_total", "9x60", 'reason="corrupt"')],
+    ),
+    Case(
+        "partitions are lost again and again",
+        "GroupConsumerLosesPartitions",
+        "40m",
+        [series("rebalances_total", "0x10 1x5 2x5 4x30", 'kind="lost"')],
+        "4 times in half an hour the group took partitions away from a pod that it could not hear.",
+    ),
+    Case(
+        "rebalances that are none's fault",
+        "GroupConsumerLosesPartitions",
+        "40m",
+        [
+            series("rebalances_total", "0+1x60", 'kind="revoked"'),
+            series("rebalances_total", "0x20 1x40", 'kind="lost"'),
+        ],
+    ),
+]
