@@ -45,7 +45,8 @@ async function main(servers, host, topic) {
   const registry = new SchemaRegistry({ host });
   const kafka = new Kafka({ brokers: servers.split(","), logLevel: logLevel.WARN });
   const producer = kafka.producer({
-    idempotent: true, // acks of all replicas, and no reordering by a retry
+    idempotent: true, // acks of all replicas, nothing written twice
+    maxInFlightRequests: 1, // and with this no reordering by a retry
     createPartitioner: Partitioners.DefaultPartitioner, // as Java's: one group, one partition, whoever produces
   });
   await producer.connect();
