@@ -220,9 +220,8 @@ class Source:
         fields = {"partition": repr(one.assignment), "wanted": wanted, "earliest": low, "latest": high}
         if wanted < low:
             self._gap(one.assignment.topic, one.assignment.partition, low - wanted)
-            log.error(
-                "retention removed records before they were read: reading goes on at the earliest", extra=fields
-            )
+            words = "retention removed records before they were read: reading goes on at the earliest"
+            log.error(words, extra=fields | {"gap": low - wanted})
             return low
         log.error(
             "the topic ends before the committed offset: it was made anew, and is read from its start", extra=fields
@@ -273,11 +272,11 @@ class Source:
             self._lose()
 
     def _lose(self) -> None:
-        """The group does not know us: what it refused is another's by now."""
+        """The group does not know us: whatever is ours is another's by now, not only what it refused."""
         fenced, self._commits.fenced = self._commits.fenced, []
-        still = {one.assignment: one for one in fenced if self._owned.of(one.assignment) is one}
-        if not still:
+        if not any(self._owned.of(one.assignment) is one for one in fenced):
             return
+        still = {one.assignment: one for one in self._owned.all()}
         self._listener.lost(list(still))
         self._forget([_of(one) for one in still.values()])
         for assignment in still:

@@ -267,8 +267,8 @@ def test_a_topic_that_is_made_later_is_read(join, write, broker, topic, caplog, 
     poll_until(lambda: member.values(1) == [7], "it is read", member)
 
 
-def test_a_refused_commit_loses_its_partition_at_once(join, write, committed):
-    """A commit refused as a stranger's means that the partition is another's; where it never was, it is adopted."""
+def test_a_refused_commit_loses_every_partition_at_once(join, write, committed):
+    """A commit refused as a stranger's means that all is another's; where it never was, it is adopted."""
     write(0, *range(5))
     write(1, *range(5))
     member = join()
@@ -280,16 +280,17 @@ def test_a_refused_commit_loses_its_partition_at_once(join, write, committed):
     refusal = KafkaError(KafkaError.UNKNOWN_MEMBER_ID)
     member.source._commits.confirmed_or_not(refusal, [TopicPartition(old.topic, 0, 4)])
     member.poll()
-    assert member.told[-1] == ("lost", [0])
+    assert member.told[-1] == ("lost", [0, 1, 2, 3])
     write(0, 5)
     write(1, 5)
-    poll_until(lambda: len(member.values(1)) == 6, "the other goes on", member)
-    assert len(member.values(0)) == 5
+    member.poll()
+    assert len(member.read) == 10
     member.ahead = ADOPT_AFTER + 1
-    poll_until(lambda: 0 in member.mine, "it is adopted", member)
+    poll_until(lambda: len(member.mine) == 4, "they are adopted", member)
     assert member.mine[0] is not old
     start = committed()[0]
     poll_until(lambda: member.values(0)[5:] == list(range(start, 6)), "it goes on at the committed offset", member)
+    poll_until(lambda: member.values(1)[5:] == [5], "so does the other", member)
 
 
 def test_a_commit_during_a_rebalance_may_be_refused_once(join, write):
@@ -303,7 +304,7 @@ def test_a_commit_during_a_rebalance_may_be_refused_once(join, write):
         member.source._commits._mine({mine: 1})[0][0].asked = 1
         member.source._commits.confirmed_or_not(refusal, [TopicPartition(mine.topic, 0, 1)])
         member.source._after_callbacks()
-        assert (member.told[-1] == ("lost", [0])) is lost
+        assert (member.told[-1] == ("lost", [0, 1, 2, 3])) is lost
 
 
 def test_a_member_that_did_not_poll_hears_that_its_partitions_are_lost(join, write):

@@ -123,7 +123,9 @@ class Broker:
         self._settle()
 
     def commit(self, instance: Any, partition: Partition, offset: int) -> str:
-        """`done`, `failed` (try again), or `fenced` (the partition is another's)."""
+        """`done`, `failed` (try again), `fenced` (the partition is another's), `unknown` (no such member)."""
+        if instance not in self._members:
+            return "unknown"
         if self.owners.get(partition) is not instance:
             return "fenced"
         if self._world.chance(self.commit_faults):

@@ -15,7 +15,11 @@ from .world import World
 
 COMMIT_TAKES = 0.01
 HEARTBEAT = 3.0
-SAID = {"failed": KafkaError.COORDINATOR_LOAD_IN_PROGRESS, "fenced": KafkaError.UNKNOWN_MEMBER_ID}
+SAID = {
+    "failed": KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    "fenced": KafkaError.ILLEGAL_GENERATION,
+    "unknown": KafkaError.UNKNOWN_MEMBER_ID,
+}
 
 
 class At:

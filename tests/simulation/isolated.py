@@ -56,8 +56,8 @@ class Isolated(History):
             self.mixpanel.stuck = self.random.choice(list(self.groups))
             self.world.at(end, self._check_accepted)
         elif self.kind == ASLEEP:
-            for _ in range(4):
-                self.world.after(self.world.between(0.0, self.lasts), lambda: self._freeze(SILENCE + 1.0))
+            for began in (2.0, 2.0, 40.0):  # before there was a record, so that nothing was ever committed; and later
+                self.world.after(began, lambda: self._freeze(SILENCE + 1.0))
         elif self.kind == FENCED:
             for _ in range(4):
                 self.world.after(self.world.between(5.0, self.lasts), self._fence)
@@ -73,12 +73,14 @@ class Isolated(History):
             self.random, self.groups, bad=0.05 if self.kind == LETTERS else 0.0, unreadable=0.0, large=0.0
         )
         marked = self.random.sample(list(self.groups), max(1, len(self.groups) // 3))
-        lasts = self.lasts if self.kind in (FENCED, ASLEEP) else self.random.choice((0.0, 10.0))
+        first, last = {ASLEEP: (10.0, 90.0), FENCED: (0.0, 60.0)}.get(
+            self.kind, (0.0, self.random.choice((0.0, 10.0)))
+        )
         for _ in range(100):
             meant = traffic.make()
             if self.random.random() < unreadable and meant.group in marked:
                 meant = traffic.rejected(meant.group, "late" if self.kind == REGISTRY else "tombstone")
-            when = self.world.between(self.world.now, self.world.now + lasts)
+            when = self.world.now + self.world.between(first, last)
             self.world.at(when, lambda meant=meant: self._append(meant))
 
     def _plan_flood(self, random: Random) -> None:
