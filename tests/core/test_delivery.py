@@ -312,6 +312,21 @@ def test_capacity_halves_the_slots_and_success_gives_them_back_one_by_one():
     assert not sending.delivery.slowed(sending.now)
 
 
+def test_the_service_is_slowed_while_it_waits_and_while_it_has_fewer_slots():
+    """Either is told: the wait after a 429, and the slots that are not yet given back."""
+    sending = Sending(slots=1)
+    sending.push("a")
+    batch = sending.batch()
+    sending.answer(batch, Answer(429, retry_after=5.0))
+    assert sending.delivery.slowed(4.9)
+    assert not sending.delivery.slowed(5.0)
+    sending = Sending(slots=4)
+    sending.push("a")
+    batch = sending.batch()
+    sending.answer(batch, Answer(429, retry_after=5.0))
+    assert sending.delivery.slowed(5.0)
+
+
 def test_a_success_does_not_hurry_what_waits_for_capacity():
     """Only transient waits end early; Retry-After is kept to the end."""
     sending = Sending(max_updates=1, slots=4)

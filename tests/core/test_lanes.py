@@ -145,8 +145,10 @@ def test_a_batch_stays_within_its_bytes():
     assert 300 < len(body) <= 400
     assert queue.lanes.ready == 1
     queue.push("d")
+    queue.push("c", q=1)
     second, body = queue.lanes.take(10)
     assert groups(second) == ["c"]
+    assert [len(update.run.entries) for update in second] == [2]
     assert len(body) > 10
     assert groups(queue.take()) == ["d"]
 
@@ -289,6 +291,20 @@ def test_stripping_keeps_a_live_replay_in_its_place():
     assert step.run is run
     queue.lanes.strip({B: -1})
     assert queue.lanes.ready == 0
+
+
+def test_stripping_keeps_the_order_of_a_replay():
+    """The last step of a replay is as old as its record: older than what was read after it, younger than before it."""
+    queue = Queue()
+    queue.push("older")
+    under_way = queue.take()
+    queue.push("older")
+    run = replayed(queue)
+    queue.push("younger")
+    run.replay.popleft()
+    decide(under_way, queue.lanes)
+    queue.lanes.strip({B: -1})
+    assert groups(queue.take()) == ["older", "a", "younger"]
 
 
 def test_the_oldest_of_a_replay_is_its_next_record():
