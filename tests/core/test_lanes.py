@@ -294,7 +294,7 @@ def test_stripping_keeps_a_live_replay_in_its_place():
 
 
 def test_stripping_keeps_the_order_of_a_replay():
-    """The last step of a replay is as old as its record: older than what was read after it, younger than before it."""
+    """The last step of a replay is as old as its record: between what was read before it and after it."""
     queue = Queue()
     queue.push("older")
     under_way = queue.take()
