@@ -113,9 +113,11 @@ class Service:
     # As a reader of its log.
 
     def log(self) -> list[dict[str, Any]]:
-        """Every whole line."""
+        """Every whole line; each has to be an object, or the service has crashed."""
         text = self.log_file.read_text("utf-8")
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        assert all(line.startswith("{") for line in lines), text[-3000:]
+        return [json.loads(line) for line in lines]
 
     def lines(self, words: str) -> list[dict[str, Any]]:
         """The lines with these words in them, in the message or in a field."""
