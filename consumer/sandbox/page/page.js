@@ -7,8 +7,6 @@ import { showDeadLetters, showInstances, showProfiles, showRequests } from "./ro
 
 const EVERY = 1000; // milliseconds
 const PATIENCE = 5000;
-const ORDER = "Some groups count up, one step with each event; it is counted when one goes back. " +
-  "Only an instance that was killed makes that happen: what it had not committed is applied again.";
 const byId = (id) => document.getElementById(id);
 
 const throughput = new Plot(byId("plot-throughput"), "Updates applied a second");
@@ -93,13 +91,13 @@ function showFigures(stats, service) {
     ["Profiles", figure(stats.profiles)],
     service && ["Dead letters", figure(sum(service.dead_letters))],
     service && ["Lag", figure(service.lag)],
-    service?.order && ["Steps back", figure(service.order.back), `of ${figure(service.order.steps)}`, ORDER],
+    service?.order && ["Steps back", figure(service.order.back), `of ${figure(service.order.steps)}`],
     service && ["Committed", figure(service.committed), `of ${figure(service.consumed)} read`],
   ].filter(Boolean);
-  keyed(byId("figures"), figures, ([name]) => name, ([name, , , title]) => {
+  keyed(byId("figures"), figures, ([name]) => name, ([name]) => {
     const [value, rest] = [el("span"), el("small")];
     const update = ([, text, more = ""]) => [setText(value, text), setText(rest, more)];
-    return { element: el("div", { title }, el("dt", {}, name), el("dd", {}, value, rest)), update };
+    return { element: el("div", {}, el("dt", {}, name), el("dd", {}, value, rest)), update };
   });
 }
 
