@@ -171,6 +171,17 @@ def test_without_java(start, folder, monkeypatch):
     assert "pip install 'mixpanel-group-consumer[sandbox]'" in told.decode()
 
 
+def test_ends_in_the_same_process():
+    """Where it is used as a library its servers are gone at the end of the block, also where that fails."""
+    with pytest.raises(ZeroDivisionError), Sandbox(("registry", "mixpanel")) as sandbox:
+        assert requests.get(f"{sandbox.registry.url}/subjects", timeout=10).json() == ["group-changes-value"]
+        raise ZeroDivisionError
+
+    for server in (sandbox.registry, sandbox.mixpanel):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port), 5)
+
+
 def test_parts_that_are_not_there():
     """A sandbox without a broker says so when it is asked for it."""
     with Sandbox(("mixpanel",)) as sandbox, pytest.raises(SandboxError, match="no broker"):
