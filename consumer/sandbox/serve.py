@@ -4,7 +4,10 @@ The page is the sandbox's Mixpanel; it shows profiles and requests by itself. Wh
 service, lag, dead letters, and the buttons.
 """
 
+import os
+import sys
 import tempfile
+import webbrowser
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from itertools import count
@@ -41,7 +44,15 @@ def serve(seed: int) -> None:
         click.echo(f"\nOpen {sandbox.mixpanel.url}/ in a browser. Ctrl-C ends it all.")
         click.echo("For other commands in another terminal, such as group-consumer dlq list:")
         click.echo("  export " + " ".join(f"{name}={value}" for name, value in sandbox.exports().items()))
+        if _has_screen():
+            webbrowser.open(f"{sandbox.mixpanel.url}/")
         Event().wait()
+
+
+def _has_screen() -> bool:
+    """Whether somebody sits at this terminal who can see a browser's window."""
+    screen = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    return screen and sys.stdout.isatty()
 
 
 class Show:

@@ -131,9 +131,9 @@ class Page:
             raise RuntimeError(str(answer["exceptionDetails"]))
         return answer["result"].get("value")
 
-    def until(self, expression: str) -> None:
+    def until(self, expression: str, seconds: float = DEADLINE) -> None:
         """Wait until an expression is true. Raises AssertionError when that takes too long."""
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with suppress(RuntimeError):  # the page is between two documents
                 if self.js(f"Boolean({expression})"):  # an element comes back as {}, which is false in Python
