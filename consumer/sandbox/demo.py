@@ -120,9 +120,8 @@ def _watch(service: Service, events: int, produced: _Produced) -> None:
             now = service.scrape()
             read, letters = now.total("records_total"), now.total("dead_letters_total")
             committed, updates = now.total("committed_offset"), now.total("updates_total")
-            live.show(
-                f"committed {committed:,} of {events:,}   read {read:,}   updates {updates:,}   dead letters {letters:,}"
-            )
+            counts = f"read {read:,}   updates {updates:,}   dead letters {letters:,}"
+            live.show(f"committed {committed:,} of {events:,}   {counts}")
             if produced.error is not None:
                 raise SandboxError(f"the traffic could not be written: {produced.error}")
             if produced.done.is_set() and committed >= events:
