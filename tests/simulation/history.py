@@ -7,9 +7,10 @@ from consumer.core.pipeline import Limits
 
 from .broker import Broker
 from .ending import check_ending
+from .faults import Faults
 from .instance import Instance
 from .letters import LetterTopic
-from .mixpanel import DIALECTS, FAULTS, Mixpanel
+from .mixpanel import DIALECTS, Mixpanel
 from .oracle import Oracle
 from .parts import Registries
 from .source import simulated
@@ -18,8 +19,6 @@ from .world import Violation, World
 
 # Faults have stopped: so many seconds later everything is settled and committed.
 QUIET_WITHIN = 300.0
-# The coordinator throws a silent member out after so many seconds.
-SESSION = 6.0
 
 
 class History:
@@ -43,13 +42,14 @@ class History:
         self.letter_topic = LetterTopic(faults=random.choice((0.0, 0.0, 0.3)), slow=random.choice((0.02, 0.1, 8.0)))
         self.oracle = Oracle(self.world, self)
         self.mixpanel.on_applied = self.oracle.applied
-        self.faults_until = self.world.now + random.choice((10.0, 25.0, 60.0))
+        self.faults_until = self.world.now + random.choice((10.0, 20.0, 45.0))
         self.instances: list[Instance] = []
         self.names = 0
         self.limits = self._limits()
         self.drain_timeout = random.choice((2.0, 5.0, 20.0))
         self.oversleep = random.choice((0.0, 0.2, 0.5, 0.5, 1.0, 1.0))
         self.calm = False
+        self.faults = Faults(self)
         self.ending = False  # all is done, and the instances are told to stop
 
     def run(self) -> None:
@@ -57,7 +57,7 @@ class History:
         self._plan_records()
         for _ in range(self.random.choice((1, 1, 2, 3))):
             self.world.after(0.0, self.start)
-        self._plan_faults()
+        self.plan_faults()
         self.world.at(self.faults_until, self._calm_down)
         self.world.at(self.faults_until + QUIET_WITHIN, self._too_late)
         with simulated(self.world):
@@ -73,7 +73,7 @@ class History:
         name = f"instance-{self.names}"
         self.instances.append(Instance(self, name, self.limits, self.drain_timeout, self.oversleep))
 
-    def _start_again(self) -> None:
+    def start_again(self) -> None:
         if not self.ending:
             self.start()
 
@@ -103,7 +103,7 @@ class History:
             unreadable=random.choice((0.0, 0.05, 0.2)),
             large=random.choice((0.0, 0.0, 0.1)),
         )
-        count = random.choice((10, 40, 100, 200))
+        count = random.choice((10, 40, 80, 160))
         early = random.choice((0.0, 0.5, 1.0))
         for number in range(count):
             meant = traffic.make()
@@ -116,110 +116,9 @@ class History:
         self.broker.append(meant)
         self.oracle.meant.setdefault(meant.partition, {})[meant.number] = meant
 
-    def _plan_faults(self) -> None:
-        random, world = self.random, self.world
-        length = self.faults_until - world.now
-        for _ in range(random.choice((0, 1, 3))):
-            self._window(length, "mixpanel")
-        for what in ("registry", "letters", "commits", "stuck"):
-            if random.random() < 0.25:
-                self._window(length, what)
-        moves = random.choice((0, 0, 2, 6))
-        for _ in range(moves):
-            what = random.choice(
-                (self._move, self._crash, self._stop, self._evict, self._freeze, self._fence, self._join)
-            )
-            world.after(world.between(0.0, length), what)
-        if random.random() < 0.1:
-            world.after(world.between(0.0, length), self._trim)
-
-    def _window(self, length: float, what: str) -> None:
-        """A fault that begins and ends."""
-        world = self.world
-        began = world.between(0.0, length)
-        weather = self.random.choice(FAULTS) if what == "mixpanel" else what
-        world.after(began, lambda: self._switch(weather, True))
-        world.after(began + world.between(1.0, length), lambda: self._switch(weather, False))
-
-    def _switch(self, what: str, on: bool) -> None:
-        if self.calm:
-            return
-        if self.world.tracing:
-            self.world.note("world", f"{what} {'begins' if on else 'ends'}")
-        if what == "registry":
-            self.registries.down = on
-        elif what == "letters":
-            self.letter_topic.missing = on
-        elif what == "commits":
-            self.broker.commit_faults = 0.5 if on else 0.0
-        elif what == "stuck":
-            self.mixpanel.stuck = self.random.choice(list(self.groups)) if on else ""
-        else:
-            self.mixpanel.weather = what if on else ""
-
-    # What happens to instances.
-
-    def _some(self) -> Instance | None:
-        up = [instance for instance in self.running() if not instance.stopping]
-        return self.random.choice(up) if up and not self.calm else None
-
-    def _move(self) -> None:
-        if not self.calm:
-            self.broker.rebalance()
-
-    def _join(self) -> None:
-        if len(self.running()) < 3 and not self.calm:
-            self.start()
-
-    def _crash(self) -> None:
-        instance = self._some()
-        if instance is None:
-            return
-        if self.world.tracing:
-            self.world.note("world", f"{instance} is killed")
-        instance.process.kill()
-        self.world.after(self.world.between(0.0, 10.0), lambda: self.broker.leave(instance))
-        self.world.after(self.world.between(0.0, 15.0), self._start_again)
-
-    def _stop(self) -> None:
-        instance = self._some()
-        if instance is None:
-            return
-        if self.world.tracing:
-            self.world.note("world", f"{instance} is told to stop")
-        instance.stopping = True
-        self.world.after(self.world.between(0.0, 15.0), self._start_again)
-
-    def _evict(self) -> None:
-        """The coordinator has not heard of the instance for too long."""
-        instance = self._some()
-        if instance is not None:
-            if self.world.tracing:
-                self.world.note("world", f"{instance} is thrown out of the group")
-            self.broker.leave(instance)
-
-    def _freeze(self, least: float = 0.0) -> None:
-        """SIGSTOP; the coordinator notices by the session time-out."""
-        instance = self._some()
-        if instance is None:
-            return
-        seconds = self.world.between(least, 20.0)
-        if self.world.tracing:
-            self.world.note("world", f"{instance} is frozen for {seconds:.3f} s")
-        instance.process.freeze(seconds)
-        if seconds > SESSION:
-            self.world.after(SESSION, lambda: self.broker.leave(instance))
-
-    def _fence(self) -> None:
-        instance = self._some()
-        partitions = instance.source.partitions() if instance else []
-        if instance is not None and partitions:
-            instance.source.fence(self.random.choice(partitions))
-
-    def _trim(self) -> None:
-        partition: Partition = self.random.choice(list(self.broker.logs))
-        log = self.broker.logs[partition]
-        self.broker.trim(partition, self.random.randint(log.start, log.end))
+    def plan_faults(self) -> None:
+        """What goes wrong until faults stop."""
+        self.faults.plan()
 
     # The end.
 

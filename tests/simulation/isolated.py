@@ -44,7 +44,7 @@ class Isolated(History):
             breaker=self.flood != "breaker off",
         )
 
-    def _plan_faults(self) -> None:
+    def plan_faults(self) -> None:
         end = self.faults_until - 0.01
         if self.kind == LETTERS:
             self.letter_topic.missing = True
@@ -57,10 +57,10 @@ class Isolated(History):
             self.world.at(end, self._check_accepted)
         elif self.kind == ASLEEP:
             for began in (2.0, 2.0, 40.0):  # before there was a record, so that nothing was ever committed; and later
-                self.world.after(began, lambda: self._freeze(SILENCE + 1.0))
+                self.world.after(began, lambda: self.faults.freeze(SILENCE + 1.0))
         elif self.kind == FENCED:
             for _ in range(4):
-                self.world.after(self.world.between(5.0, self.lasts), self._fence)
+                self.world.after(self.world.between(5.0, self.lasts), self.faults.fence)
         else:
             self.world.at(end, self._check_flood)
 

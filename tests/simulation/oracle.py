@@ -5,10 +5,10 @@
     3 no array order        sending (`order.py`); requests are applied in random order
     4 revoked partitions    sending
     5 bounded memory        read
-    6 classes of fault      sending (halt, slow down, wait), lettering
+    6 classes of fault      sending (`pace.py`), lettering
     7 dead letters block    committing
-    8 flood                 `flood.py`
-    9 ambiguity             applied, lettering
+    8 flood                 `isolated.py`
+    9 ambiguity             applied, sending (`pace.py`), lettering
 
 What the end state must be is in `ending.py`.
 """
@@ -20,12 +20,11 @@ from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Limits
 
 from .ledger import Epoch, Item
-from .mixpanel import AGAIN, CAPACITY, HALT, OPAQUE, Request
+from .mixpanel import AGAIN, CAPACITY, HALT, Request
 from .order import carried, check_commute, check_order
+from .pace import check_alone, check_pace, check_wait
 from .traffic import Meant, Partition
 from .world import Violation, World
-
-SLACK = 1e-6
 
 
 class Oracle:
@@ -105,7 +104,7 @@ class Oracle:
         self.requests += 1
         if len(instance.flying) > instance.limits.max_in_flight:
             raise self.fail(6, f"{instance} has more than {instance.limits.max_in_flight} requests in flight")
-        self._check_pace(request)
+        check_pace(self, request)
         by_group: dict[str, list[int]] = {}
         for index, update in enumerate(request.updates):
             by_group.setdefault(update["$group_id"], []).append(index)
@@ -123,11 +122,11 @@ class Oracle:
                 items = carried(self, epoch, group, request.updates[index])
                 request.covers[index] = items
                 if "$add" in request.updates[index]:
-                    self._check_alone(items, request)
+                    check_alone(self, items, request)
                 covered.extend(items)
             check_order(self, request, epoch, group, covered)
             for item in covered:
-                self._check_wait(item, request)
+                check_wait(self, item, request)
                 if epoch.bound is not None and item.meant.offset > epoch.bound:
                     raise self.fail(4, f"{item} is sent in a drain, and closes no gap: {epoch.bound} was the highest")
                 item.run = item.run or request
@@ -143,39 +142,6 @@ class Oracle:
                     )
                 return epoch
         raise self.fail(4, f"request {request.number} with {group} starts, and {partition} is not {instance}'s")
-
-    def _check_pace(self, request: Request) -> None:
-        """Halted: one probe at a time, 5 s apart. Slowed down: nothing before the time."""
-        instance, now = request.sender, self.world.now
-        if now < instance.slow_until - SLACK:
-            raise self.fail(6, f"{instance} was told to wait for {instance.slow_until - now:.2f} s more, and sends")
-        if not instance.halted:
-            return
-        if instance.probe is not None and instance.probe in instance.flying:
-            raise self.fail(6, f"{instance} is halted, and sends while a probe is under way")
-        if now < instance.probe_after - SLACK:
-            raise self.fail(6, f"{instance} is halted, and probes {instance.probe_after - now:.2f} s too early")
-        instance.probe = request
-
-    def _check_wait(self, item: Item, request: Request) -> None:
-        """What failed waits for a second, unless something else went well since."""
-        last = item.request
-        if last is None or last.told != AGAIN or last.sender is not request.sender:
-            return
-        if len(request.updates) < len(last.updates):
-            return  # split, after the same error again and again
-        instance = request.sender
-        if self.world.now < last.told_at + 1.0 - SLACK and instance.well_at < last.told_at:
-            raise self.fail(6, f"{item} is sent again {self.world.now - last.told_at:.3f} s after a fault")
-
-    def _check_alone(self, items: list[Item], request: Request) -> None:
-        """After an opaque answer an $add that may have been applied goes alone."""
-        for item in items:
-            last = item.request
-            if last is None or last.told != OPAQUE or not last.unknown or len(last.updates) == 1:
-                continue  # alone it was refused for good
-            if len(request.updates) > 1:
-                raise self.fail(9, f"{item} may have been applied, and goes again with others")
 
     def applied(self, request: Request, indexes: list[int]) -> None:
         """Mixpanel applied these updates of the request."""
