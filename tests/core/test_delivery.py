@@ -397,6 +397,16 @@ def test_a_probe_that_fails_otherwise_is_followed_by_another(answer: Answer):
     assert sending.delivery.halted == ""
 
 
+def test_the_next_probe_is_as_far_away_after_any_failure():
+    """5 to 10 s, also where the probe met a server error instead of the answer that halted."""
+    sending = Sending()
+    sending.push("a")
+    batch = sending.batch()
+    sending.answer(batch, Answer(401))
+    sending.answer(sending.batch(after=5.0), Answer(500), jitter=0.5)
+    assert sending.wait() == 7.5
+
+
 def test_a_halted_service_without_work_sleeps():
     """Once its batches were revoked there is nothing to ask with: no time is named, and new records are the probe."""
     sending = Sending(linger=1.0)
@@ -489,6 +499,16 @@ def test_halves_are_cut_between_groups():
     sending.push("c")
     sending.answer(sending.batch(), opaque())
     assert split(sending) in ([["a"], ["b", "b", "c"]], [["a", "b", "b"], ["c"]])
+
+
+def test_a_run_of_many_updates_is_not_cut_while_there_is_another_place():
+    """However far from the middle it is."""
+    sending = Sending()
+    sending.push("a", "b")
+    sending.push("b", verb=UNSET)
+    sending.push("b", verb=ADD)
+    sending.answer(sending.batch(), opaque(0))
+    assert split(sending) == [["a"], ["b", "b", "b"]]
 
 
 def test_halves_go_before_new_batches():
@@ -657,6 +677,16 @@ def test_after_an_opaque_answer_an_add_that_may_not_repeat_is_ambiguous():
         assert [group for group, kind in kinds(report) if kind == AMBIGUOUS] == expected
         left = ["a", "b", "m"] if not expected else ["a", "b"]
         assert sorted(group for request in split(sending) for group in request) == left
+
+
+def test_one_update_beside_an_ambiguous_add_goes_again_as_it_is():
+    """There is nothing left to halve."""
+    for resend, expected in ((True, [["m"], ["a"]]), (False, [["a"]])):
+        sending = Sending(resend=resend)
+        sending.push("a")
+        sending.push("m", verb=ADD)
+        sending.answer(sending.batch(), opaque())
+        assert split(sending) == expected
 
 
 def test_an_opaque_batch_of_adds_that_none_was_applied_of_is_halved():

@@ -175,6 +175,15 @@ def test_every_folded_update_stays_below_a_megabyte(letter: str, verb: str):
         assert count > 2000 or letter == "\0"
 
 
+def test_the_most_wasteful_json_stays_below_a_megabyte():
+    """Control characters take six bytes of JSON each: what is not measured is estimated by that."""
+    folded = Fold(2000)
+    taken = [folded.add(operation("SET", {f"p{number}": "\0" * 16_665}), 16_675) for number in range(10)]
+    assert taken == [True] * 9 + [False]
+    [update] = folded.updates("company", "acme")
+    assert len(update_json(update, "t" * 32)) < MAX_BYTES
+
+
 def test_the_number_of_updates_stays_below_the_limit():
     """`BATCH_MAX_UPDATES` bounds the updates of one run too: one more verb, or one more $remove, is a barrier."""
     verbs = [("SET", {"a": 1}), ("ADD", {"b": 1}), ("UNION", {"c": [1]}), ("REMOVE", {"d": 1}), ("REMOVE", {"d": 2})]

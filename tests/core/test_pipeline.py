@@ -148,6 +148,7 @@ def test_a_refused_update_of_one_record_is_its_dead_letter():
     [letter] = machine.letters
     assert (letter.record, letter.reason, letter.stage) == (record, "rejected", TASK_PUT)
     assert (letter.status, letter.error, letter.schema) == (400, "too odd", 1)
+    assert letter.detail == "Mixpanel refused this record's update"
     assert letter.update == own(record)
     assert machine.commit(partition) == -1
     assert machine.confirm() == [(0, "rejected")]
@@ -344,6 +345,7 @@ def test_an_ambiguous_add_is_a_dead_letter_and_its_group_goes_on():
     assert machine.work() == []
     [letter] = machine.letters
     assert (letter.record.offset, letter.reason, letter.stage, letter.status) == (0, "ambiguous_add", TASK_PUT, 0)
+    assert letter.detail == "the outcome of the request is unknown, and an $add cannot be repeated safely"
     assert letter.update == own(letter.record)
     again = machine.one(after=1.0)
     assert sent(again) == [("acme", "$set", {"a": 1}), ("other", "$set", {"a": 1})]
