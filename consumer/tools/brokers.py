@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -93,8 +93,12 @@ class Brokers:
         self._timeout = timeout
         self._told: dict[int, str] = {}
         self._heard = Heard()
-        config: dict[str, Any] = {**admin_config(settings), "error_cb": self._hear, "logger": self._heard.logger}
-        self._admin = AdminClient(config)
+        self._config: dict[str, Any] = {
+            **admin_config(settings),
+            "error_cb": self._hear,
+            "logger": self._heard.logger,
+        }
+        self._admin = AdminClient(self._config)
 
     def cluster(self) -> int:
         """How many brokers there are. Raises `BrokerError` where none answers."""
@@ -134,10 +138,7 @@ class Brokers:
     def offsets(self, group: str, topic: Topic) -> list[Place]:
         """What the group has committed of each partition, and what the partition holds."""
         places = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, places)], request_timeout=self._timeout
-        )
-        committed = {one.partition: one.offset for one in self._wait(asked[group]).topic_partitions}
+        committed = self._committed(group, places)
         ends = []
         for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
             answers = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=self._timeout)
@@ -147,6 +148,20 @@ class Brokers:
             Place(partition, committed.get(partition, -1), earliest[partition], latest[partition])
             for partition in range(topic.partitions)
         ]
+
+    def _committed(self, group: str, places: list[TopicPartition]) -> dict[int, int]:
+        """The committed offset of each partition, asked by a consumer that never joins.
+
+        The admin client's own question crashes librdkafka 2.16 where a coordinator moves or loads.
+        """
+        consumer = Consumer({**self._config, "group.id": group})
+        try:
+            found = consumer.committed(places, timeout=self._timeout)
+        except KafkaException as failure:
+            raise self._error(failure.args[0]) from None
+        finally:
+            consumer.close()
+        return {one.partition: one.offset for one in found if one.offset >= 0}
 
     def close(self) -> None:
         """Let go of the connection."""
