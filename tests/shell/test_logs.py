@@ -79,13 +79,13 @@ def test_text_is_for_people(lines):
 
 
 def test_the_level_is_of_our_lines(lines):
-    """LOG_LEVEL holds for the service; libraries are heard from warning on."""
+    """LOG_LEVEL holds for the service and, at debug, for the client of Kafka; libraries are heard from warning on."""
     logs.start("warning", "json")
     logging.getLogger("consumer.loop").info("quiet")
     logging.getLogger("urllib3").info("quiet")
     logging.getLogger("consumer.loop").warning("heard")
     logs.start("debug", "json")
     logging.getLogger("urllib3").debug("quiet")
-    logging.getLogger("consumer.librdkafka").info("quiet")
+    logging.getLogger("consumer.librdkafka").info("heard")
     logging.getLogger("consumer").debug("heard")
-    assert [json.loads(line)["message"] for line in lines()] == ["heard", "heard"]
+    assert [json.loads(line)["message"] for line in lines()] == ["heard"] * 3
