@@ -9,8 +9,10 @@ survivors mean is in docs/testing-mutation.md. Needs `pip install mutmut==3.8.1`
 
 import argparse
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -50,13 +52,16 @@ def prepare(modules: list[str]) -> None:
 def mutmut(*arguments: str, minutes: float = 60.0) -> str:
     """Run mutmut in the copy, no longer than this; its output. What was tried by then is kept."""
     command = [sys.executable, "-m", "mutmut", *arguments]
+    pipe = subprocess.PIPE
+    running = subprocess.Popen(command, cwd=WORK, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     try:
-        done = subprocess.run(command, cwd=WORK, check=False, capture_output=True, text=True, timeout=60 * minutes)
+        output, errors = running.communicate(timeout=60 * minutes)
     except subprocess.TimeoutExpired:
-        return ""
-    if done.returncode and arguments[0] == "run":
-        sys.exit(f"mutmut failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    return done.stdout
+        os.killpg(running.pid, signal.SIGKILL)  # its own children too
+        return running.communicate()[0]
+    if running.returncode and arguments[0] == "run":
+        sys.exit(f"mutmut failed:\n{output[-2000:]}\n{errors[-2000:]}")
+    return output
 
 
 def outcomes(modules: list[str]) -> dict[str, int | None]:

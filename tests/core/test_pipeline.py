@@ -270,12 +270,13 @@ def test_a_profile_is_made_though_what_made_it_was_absorbed():
     """SET{bad}, SET{a}, UNSET[a] with SET{bad} refused: the profile exists without a property, as in order."""
     machine = Machine()
     partition = machine.assign()
-    machine.read(partition, ("SET", {"bad": 1}), ("SET", {"a": 1}), ("UNSET", ["a"]))
+    machine.read(partition, ("SET", {"bad": 1}), ("SET", {"a": 1}), ("UNSET", ["a"]), ("REMOVE", {"l": "x"}))
     batch = machine.one()
-    assert sent(batch) == [("acme", "$set", {"bad": 1}), ("acme", "$unset", ["a"])]
+    removed = ("acme", "$remove", {"l": "x"})
+    assert sent(batch) == [("acme", "$set", {"bad": 1}), ("acme", "$unset", ["a"]), removed]
     machine.answer(batch, refuse(0))
     assert machine.finish() == [[("acme", "$set", {"a": 1})], [("acme", "$unset", ["a"])]]
-    assert machine.commit(partition) == 3
+    assert machine.commit(partition) == 4
 
 
 def test_a_bad_value_that_was_overwritten_is_never_judged():
@@ -346,6 +347,7 @@ def test_an_ambiguous_add_is_a_dead_letter_and_its_group_goes_on():
     [letter] = machine.letters
     assert (letter.record.offset, letter.reason, letter.stage, letter.status) == (0, "ambiguous_add", TASK_PUT, 0)
     assert letter.detail == "the outcome of the request is unknown, and an $add cannot be repeated safely"
+    assert letter.error == ""
     assert letter.update == own(letter.record)
     again = machine.one(after=1.0)
     assert sent(again) == [("acme", "$set", {"a": 1}), ("other", "$set", {"a": 1})]

@@ -85,6 +85,7 @@ SEEN = [
     (400, '{"error":"bad","status":"error"}', "opaque"),
     (400, '{"code":400,"error":"bad"}', "opaque"),
     (400, "0", "opaque"),
+    (200, '{"num_good_events":0}', "opaque, none applied"),
     (400, '{"error":null,"status":1}', "opaque"),
     # A fault that passes, inside a 200.
     (200, '{"status":0,"error":"a temporary failure occurred"}', "again, unknown"),
@@ -133,6 +134,8 @@ SEEN = [
     (400, "1", "halt 400"),
     (400, "[]", "halt 400"),
     (400, '{"message":"bad gateway configuration"}', "halt 400"),
+    (400, '{"error":"bad"}', "halt 400"),
+    (400, '{"code":400,"message":"bad"}', "halt 400"),
     (400, '{"error":{"code":400,"message":"Google\'s, not Mixpanel\'s"}}', "halt 400"),
     (100, "", "halt 100"),
     (301, "", "halt 301"),
