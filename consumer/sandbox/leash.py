@@ -58,10 +58,14 @@ class Leashed:
         """Send a signal and wait until it has ended; what does not end in time is killed. Says its exit status."""
         self.send(number)
         try:
-            status = self._process.wait(patience)
+            return self.wait(patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            status = self._process.wait()
+            return self.wait(patience)
+
+    def wait(self, patience: float) -> int:
+        """Wait until it has ended by itself; its exit status. Raises `subprocess.TimeoutExpired`."""
+        status = self._process.wait(patience)
         self._dismiss()
         return status
 

@@ -57,5 +57,5 @@ class Fleet:
         for instance in [instance for instance in self.running if not instance.running]:
             self.running.remove(instance)
             self.ended.append(instance)
-            status = instance.process.returncode
+            status = instance.process.status or 0
             self.exits[status] = self.exits.get(status, 0) + 1

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -13,7 +12,8 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 import consumer
-from tests.integration.watching import until
+from consumer.sandbox.leash import Leashed
+from tests.integration.watching import PATIENCE, until
 
 # The service runs the very code that these tests see, installed or in the tree.
 CODE = str(Path(consumer.__file__).parents[1])
@@ -28,22 +28,15 @@ class Service:
         self.log_file = folder / "log"
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         settings = {"HTTP_PORT": "0", "LOG_FORMAT": "json", "PYTHONPATH": CODE, "PYTHONDONTWRITEBYTECODE": "1"}
-        with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "consumer", "run"],
-                env={**kept, **settings, **environ},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        command = [sys.executable, "-P", "-m", "consumer", "run"]
+        self.process = Leashed(command, self.log_file, {**kept, **settings, **environ})
         self._port = 0
 
     # As a supervisor.
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
-        self.process.send_signal(number)
+        self.process.send(number)
 
     def stop(self, patience: float = 40.0) -> int:
         """Stop it in order; its exit status."""
@@ -56,13 +49,12 @@ class Service:
 
     def kill(self) -> None:
         """End it as a crash does; nothing where it has ended."""
-        self.process.kill()
-        self.process.wait()
+        self.process.end(signal.SIGKILL, PATIENCE)
 
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
-        return self.process.poll() is None
+        return self.process.running
 
     # As a probe and a scraper.
 
@@ -123,9 +115,9 @@ class Service:
         """The lines with these words in them, in the message or in a field."""
         return [line for line in self.log() if words in json.dumps(line, ensure_ascii=False)]
 
-    def said(self, words: str) -> dict[str, Any]:
+    def said(self, words: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The first line with these words, once there is one."""
-        return until(lambda: self.lines(words), f"the log says {words!r}")[0]
+        return until(lambda: self.lines(words), f"the log says {words!r}", seconds)[0]
 
     def check_log(self) -> None:
         """Every line is an object that a machine can read, and none tells of a mistake in the program."""
