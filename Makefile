@@ -9,7 +9,10 @@ SEED ?= 1
 SECONDS ?= 180
 # The installed, compiled service, with the tests and benchmarks of this folder: see checkout.pth below.
 RUN := $(BIN)/python -P
-COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml
+COMPILE_ANY := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11
+COMPILE := $(COMPILE_ANY) pyproject.toml
+# The chart's real API server is built from source, which takes minutes: CHART_TOOLS= goes without.
+CHART_TOOLS ?= --api-server
 SOURCES := $(shell find consumer schemas -name '*.py' -o -name '*.avsc' -o -path '*/page/*' -type f) setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -70,15 +73,18 @@ browser: install ## Look at the sandbox's page in a real Chromium
 clients: install ## Run the producers' examples and Mixpanel's SDKs against the sandbox, where Go, Node and Java are
 	$(BIN)/pytest -q -m clients tests/clients
 
-chart: install ## Check the Helm chart: two versions of Helm, many of Kubernetes, alerts, a real API server
-	$(BIN)/pytest -q -m chart tests/chart
+chart: install ## Check the Helm chart, its alerts, dashboard and image; fetches Helm, promtool and others into .tools
+	$(BIN)/python scripts/chart_tools.py $(CHART_TOOLS)
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m chart tests/chart
 
-image: ## Build the container image
-	docker build --tag mixpanel-group-consumer .
+image: ## Build the container image with docker or podman
+	$(PYTHON) scripts/chart_image.py
 
 lock: $(VENV)/.requirements ## Write the requirements anew from pyproject.toml
 	$(COMPILE) -o requirements/runtime.txt
 	$(COMPILE) --extra sandbox --group dev -o requirements/dev.txt
+	$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires']))" \
+		| $(COMPILE_ANY) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
 	$(COMPILE) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 
