@@ -115,9 +115,9 @@ or by file: options can be seen by every user of the machine.
 @settings_options(shown=True, warn=False)
 def run(settings: Settings) -> None:
     """Run the service, until SIGTERM or SIGINT; then it drains and exits 0."""
-    from consumer.shell.stopping import Stopping
+    from consumer.shell.stopping import Stopping, end
 
     stopping = Stopping()  # before anything that takes time is imported
     from consumer.app import run as run_service
 
-    raise SystemExit(run_service(settings, stopping.asked))
+    end(run_service(settings, stopping.asked))

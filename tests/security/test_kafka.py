@@ -21,7 +21,9 @@ def works(world) -> None:
 def not_ready(service, *words: str) -> None:
     """It lives, says what is wrong, and is not ready."""
     for word in words:
-        line = service.said(word)
+        line = service.said(
+            word, 90
+        )  # an idle client may notice that its broker is gone only by its session time-out
         assert line["level"] in ("warning", "error"), line
     until(lambda: service.reasons() == ["no broker is connected"], "it is not ready")
     assert service.get("/livez")[0] == 200

@@ -78,7 +78,7 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
         world.settled()
         broker.set_password(USER, "another one")
         broker.restart()
-        until(lambda: service.lines("KAFKA_SASL_PASSWORD"), "the broker refuses it")
+        service.said("KAFKA_SASL_PASSWORD", 90)
         everything(service, seen)
         assert service.stop() == 0
         broker.set_password(USER, f"{SECRET}-kafka")
