@@ -22,6 +22,8 @@ LONGEST_CAPACITY_WAIT: Final = 60.0
 LONGEST_RETRY_AFTER: Final = 3600.0
 PROBE_AFTER: Final = 5.0
 SAME_ERRORS: Final = 8
+# The half of a batch that was split for it, once others have succeeded: it is this batch, and not Mixpanel.
+SAME_ERRORS_OF_SUSPECTS: Final = 2
 SMALLEST_CAP: Final = 65_536
 NEVER: Final = 1e18
 
@@ -40,7 +42,7 @@ AMBIGUOUS: Final = 2
 class Batch:
     """The updates of one request, with the body as sent. `number` tells it from others in logs."""
 
-    __slots__ = ("attempt", "body", "due", "number", "released", "same", "status", "updates", "waits_for")
+    __slots__ = ("attempt", "body", "due", "number", "released", "same", "status", "suspect", "updates", "waits_for")
 
     def __init__(self, number: int, updates: list[Update], body: bytes) -> None:
         self.number = number
@@ -52,6 +54,7 @@ class Batch:
         self.released = False  # its wait was ended once by another's success
         self.status = 0  # of the last server error, and how often it came in a row
         self.same = 0
+        self.suspect = -1  # of a half that failed as a whole: how many requests had succeeded by then
 
 
 @final
@@ -97,6 +100,7 @@ class Delivery:
         "_resend_adds",
         "_resume_at",
         "_split",
+        "_successes",
         "_token",
         "_waiting",
         "deadline",
@@ -127,6 +131,7 @@ class Delivery:
         self._split: deque[Batch] = deque()
         self._latencies: deque[float] = deque(maxlen=16)
         self._number = 0
+        self._successes = 0
         self._probe: Batch | None = None
         self._probe_at = 0.0
         self._resume_at = 0.0
@@ -331,7 +336,7 @@ class Delivery:
             if update.operation.verb != ADD or verdict.none_applied:
                 rest.append(update)
             elif self._resend_adds:
-                self._requeue([update], 0)
+                self._requeue([update], 0, -1)
             else:
                 self._decide(report, update, AMBIGUOUS)
         self._halve(batch, rest)
@@ -355,8 +360,10 @@ class Delivery:
             return report
         batch.same = batch.same + 1 if answer.status == batch.status else 1
         batch.status = answer.status
-        if batch.same >= SAME_ERRORS and answer.status >= 500 and len(updates) > 1:
+        if batch.same >= self._patience(batch) and answer.status >= 500 and len(updates) > 1:
             report.outcome = "split"
+            batch.attempt = 0
+            batch.suspect = self._successes
             self._halve(batch, updates)
             return report
         longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(batch.attempt - 1, 10))
@@ -365,6 +372,10 @@ class Delivery:
         if self.halted:
             self._probe_at = now + PROBE_AFTER * (1.0 + jitter)
         return report
+
+    def _patience(self, batch: Batch) -> int:
+        """How often the same error may come: less for a suspect beside which others succeed."""
+        return SAME_ERRORS_OF_SUSPECTS if 0 <= batch.suspect < self._successes else SAME_ERRORS
 
     def _capacity_wait(self, attempt: int, asked: float | None, jitter: float) -> float:
         """What Retry-After says; else 2 s doubling to 60 s, and 1 to 5 s on top (DOC: Mixpanel's 429 page)."""
@@ -386,6 +397,7 @@ class Delivery:
         A batch whose wait was ended so and that failed again keeps to its own times: it is what fails.
         """
         self.halted = ""
+        self._successes += 1
         if self._allowed < self._max_in_flight:
             self._allowed += 1
         for batch in self._waiting:
@@ -425,17 +437,18 @@ class Delivery:
         if not updates:
             return
         if len(updates) == 1:
-            self._requeue(updates, batch.attempt)
+            self._requeue(updates, batch.attempt, batch.suspect)
             return
         middle = cut(updates)
-        self._requeue(updates[:middle], batch.attempt)
-        self._requeue(updates[middle:], batch.attempt)
+        self._requeue(updates[:middle], batch.attempt, batch.suspect)
+        self._requeue(updates[middle:], batch.attempt, batch.suspect)
 
-    def _requeue(self, updates: list[Update], attempt: int) -> None:
+    def _requeue(self, updates: list[Update], attempt: int, suspect: int) -> None:
         living = self._living(updates)
         if living:
             batch = self._batch(living, self._encode(living))
             batch.attempt = attempt
+            batch.suspect = suspect
             self._split.append(batch)
 
     def _encode(self, updates: list[Update]) -> bytes:
@@ -450,7 +463,7 @@ class Delivery:
         split = self._split
         self._split = deque()
         for batch in split:
-            self._requeue(batch.updates, batch.attempt)
+            self._requeue(batch.updates, batch.attempt, batch.suspect)
 
 
 def cut(updates: list[Update]) -> int:

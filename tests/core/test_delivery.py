@@ -532,11 +532,52 @@ def test_the_same_server_error_eight_times_splits_the_batch():
     first, second = sending.all()
     assert (groups(first), groups(second)) == (["good"], ["poison"])
     sending.answer(first)
+    waits = []
     for _ in range(30):
         report = sending.answer(second, Answer(500))
         assert (report.outcome, report.decisions) == ("retry", [])
-        assert report.wait == 15.0
+        waits.append(report.wait)
         assert sending.batch(after=sending.wait()) is second
+    assert waits == [1.0, 2.0, 4.0, 8.0] + [15.0] * 26
+
+
+def test_a_poisonous_update_is_found_quickly_once_others_succeed():
+    """The half that goes on failing beside one that succeeds is halved after two errors, not after eight."""
+    sending = Sending()
+    sending.push(*"abcdefgh")
+    batch = sending.batch()
+    for _ in range(7):
+        sending.answer(batch, Answer(500))
+        batch = sending.batch(after=sending.wait())
+    sending.answer(batch, Answer(500))
+    failures = 0
+    while True:
+        flying = sending.all()
+        if [groups(one) for one in flying] == [["a"]]:
+            break
+        for one in sorted(flying, key=lambda one: "a" in groups(one)):
+            failures += "a" in groups(one)
+            sending.answer(one, Answer(500) if "a" in groups(one) else OK)
+        sending.now += 2.0
+    assert failures <= 2 * 3
+
+
+def test_an_outage_does_not_split_faster_and_faster():
+    """Where nothing succeeds a half is as patient as its whole was."""
+    sending = Sending()
+    sending.push(*"abcd")
+    batch = sending.batch()
+    for _ in range(8):
+        outcome = sending.answer(batch, Answer(500)).outcome
+        if outcome == "retry":
+            batch = sending.batch(after=sending.wait())
+    assert outcome == "split"
+    first, second = sending.all()
+    for _ in range(7):
+        assert sending.answer(first, Answer(500)).outcome == "retry"
+        assert sending.answer(second, Answer(500)).outcome == "retry"
+        sending.now += 60.0
+        first, second = sending.all()
 
 
 @pytest.mark.parametrize("other", [Answer(502), TIMEOUT, Answer(200), Answer(408)])
