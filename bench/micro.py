@@ -16,9 +16,10 @@ from consumer.core import pipeline as pipelines
 from consumer.core.convert import convert
 from consumer.core.decode import resolve
 from consumer.core.encode import update_json
+from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, Record
 from consumer.core.offsets import Ledger
-from consumer.core.pipeline import Limits, Pipeline
+from consumer.core.pipeline import Pipeline
 
 ACCEPTED = b'{"error":null,"errors":{},"status":1}'
 TOKEN = "0" * 32

@@ -8,20 +8,21 @@ change the state; `work` says what is to be done now; `paused` and `committable`
 owns the clock: `now` is in seconds and never goes back. One thread calls, so there are no locks.
 """
 
-from collections import deque
 from typing import Final, final
 
+from consumer.core.batch import ACCEPTED, AMBIGUOUS, NEVER, Batch, Decision, Report
 from consumer.core.breaker import ACCEPTED as SETTLED
 from consumer.core.breaker import ADMITTED, REFUSED, UNREADABLE, Breaker
 from consumer.core.convert import convert
 from consumer.core.decode import Decoder, frame
-from consumer.core.delivery import ACCEPTED, AMBIGUOUS, NEVER, Batch, Decision, Delivery, Report
+from consumer.core.delivery import Delivery
 from consumer.core.encode import update_json
 from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
 from consumer.core.fold import creates
 from consumer.core.lanes import Entry, Lanes, Run
+from consumer.core.limits import Limits
 from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Record, SchemaRef
-from consumer.core.offsets import Ledger
+from consumer.core.partition import Partition
 
 # How long an id that the registry does not know is remembered as unknown, in seconds.
 UNKNOWN_FOR: Final = 60.0
@@ -33,45 +34,6 @@ LIMIT: Final = "limit"
 SCHEMA: Final = "schema"
 DEAD_LETTER: Final = "dead_letter"
 BREAKER: Final = "breaker"
-
-
-@final
-class Limits:
-    """The settings that the core needs; sizes in bytes, times in seconds."""
-
-    __slots__ = (
-        "batch_bytes",
-        "batch_updates",
-        "breaker",
-        "fold",
-        "linger",
-        "max_in_flight",
-        "open_bytes",
-        "open_records",
-        "resend_adds",
-    )
-
-    def __init__(
-        self,
-        batch_updates: int = 2000,
-        batch_bytes: int = 2 * 1024 * 1024,
-        linger: float = 1.0,
-        max_in_flight: int = 8,
-        open_records: int = 50_000,
-        open_bytes: int = 64 * 1024 * 1024,
-        fold: bool = True,
-        resend_adds: bool = True,
-        breaker: bool = True,
-    ) -> None:
-        self.batch_updates = batch_updates
-        self.batch_bytes = batch_bytes
-        self.linger = linger
-        self.max_in_flight = max_in_flight
-        self.open_records = open_records
-        self.open_bytes = open_bytes
-        self.fold = fold
-        self.resend_adds = resend_adds
-        self.breaker = breaker
 
 
 @final
@@ -101,36 +63,6 @@ class Delivered:
         self.settled = 0
         self.records: list[Record] = []
         self.ambiguous = 0
-
-
-@final
-class Partition:
-    """What the pipeline keeps of one assignment."""
-
-    __slots__ = (
-        "assignment",
-        "blocked",
-        "blocked_bytes",
-        "bytes",
-        "draining",
-        "held",
-        "ledger",
-        "needs",
-        "open",
-        "reached",
-    )
-
-    def __init__(self, assignment: Assignment) -> None:
-        self.assignment = assignment
-        self.ledger = Ledger()
-        self.open = 0  # records in lanes, in runs, or awaiting their dead letter
-        self.bytes = 0
-        self.reached = -1  # the highest offset that was ever part of a run
-        self.held: deque[Record] = deque()  # the head needs a schema that is not yet known
-        self.needs: SchemaRef | None = None
-        self.blocked = 0  # dead letters that could not be written so far
-        self.blocked_bytes = 0
-        self.draining = False
 
 
 @final

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from consumer.core.delivery import Batch
+from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record, SchemaRef
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.shell.lease import Lease

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
 
-from consumer.core.delivery import Batch
+from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 from consumer.shell.lease import Lease
 

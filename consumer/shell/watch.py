@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from consumer.core.delivery import NEVER, Batch
+from consumer.core.batch import NEVER, Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import BREAKER, DEAD_LETTER, LIMIT, SCHEMA, Delivered, Pipeline
 from consumer.shell.health import Health

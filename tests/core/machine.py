@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 
 import fastavro
 
+from consumer.core.batch import Batch
 from consumer.core.decode import resolve
-from consumer.core.delivery import Batch
+from consumer.core.limits import Limits
 from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Headers, Record
-from consumer.core.pipeline import Delivered, Limits, Pipeline
+from consumer.core.pipeline import Delivered, Pipeline
 
 TOKEN = "token"
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())

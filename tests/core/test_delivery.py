@@ -6,7 +6,8 @@ import pytest
 from machine import ACCEPTED as OK
 from machine import opaque, refuse
 
-from consumer.core.delivery import ACCEPTED, AMBIGUOUS, NEVER, REFUSED, Batch, Delivery, Report
+from consumer.core.batch import ACCEPTED, AMBIGUOUS, NEVER, REFUSED, Batch, Report
+from consumer.core.delivery import Delivery
 from consumer.core.lanes import Entry, Lanes
 from consumer.core.model import ADD, NOT_SENT, SET, UNKNOWN, UNSET, Answer, Assignment, Operation, Record
 

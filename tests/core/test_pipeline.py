@@ -5,8 +5,8 @@ import json
 import pytest
 from machine import DECODER, TOKEN, Machine, opaque, refuse, sent, value
 
+from consumer.core.batch import NEVER
 from consumer.core.convert import convert
-from consumer.core.delivery import NEVER
 from consumer.core.encode import update_json
 from consumer.core.errors import INCOMPATIBLE_SCHEMA, TASK_PUT, TRANSFORMATION, UNKNOWN_SCHEMA, VALUE_CONVERTER
 from consumer.core.model import UNKNOWN, Answer, Assignment, Record

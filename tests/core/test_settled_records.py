@@ -3,8 +3,9 @@
 import json
 
 from consumer.core.decode import resolve
+from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, Record
-from consumer.core.pipeline import Limits, Pipeline
+from consumer.core.pipeline import Pipeline
 
 WRITER = json.dumps(
     {

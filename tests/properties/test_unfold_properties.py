@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine import ACCEPTED, TOKEN, Event, Machine, opaque, refuse
 
-from consumer.core.delivery import Batch
+from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 from consumer.sandbox.profiles import Profiles, identity
 from consumer.sandbox.updates import verb_of

@@ -3,7 +3,7 @@
 import threading
 from queue import SimpleQueue
 
-from consumer.core.delivery import Batch
+from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 from consumer.shell.lease import Lease
 from consumer.shell.senders import Delivered, Senders

@@ -7,8 +7,9 @@ import pytest
 
 from consumer.core.decode import resolve
 from consumer.core.errors import REJECTED, TASK_PUT
+from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
-from consumer.core.pipeline import Limits, Pipeline
+from consumer.core.pipeline import Pipeline
 from consumer.shell.health import Health
 from consumer.shell.membership import Membership
 from consumer.shell.metrics import Metrics

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from consumer.core.pipeline import Limits
+from consumer.core.limits import Limits
 
 from .broker import Broker
 from .ending import check_ending

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.pipeline import Limits, Pipeline
+from consumer.core.pipeline import Pipeline
 from consumer.shell.lease import Lease
 from consumer.shell.loop import Loop
 from consumer.shell.registry import SchemaKnown, SchemaRefused

@@ -9,7 +9,7 @@ flood      rejects without end: the breaker opens, or has no reason to (promise 
 from collections.abc import Callable
 from random import Random
 
-from consumer.core.pipeline import Limits
+from consumer.core.limits import Limits
 
 from .history import History
 from .instance import SILENCE

@@ -16,8 +16,8 @@ What the end state must be is in `ending.py`.
 from collections.abc import Mapping
 from typing import Any
 
+from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.pipeline import Limits
 
 from .ledger import Epoch, Item
 from .mixpanel import AGAIN, CAPACITY, HALT, Request

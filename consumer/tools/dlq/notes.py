@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from consumer.core.delivery import Batch
+from consumer.core.batch import Batch
 from consumer.core.errors import AMBIGUOUS_ADD
 from consumer.core.model import ADD, Assignment, DeadLetter, Record
 from consumer.tools.dlq.marks import REFUSED, SENDING, SETTLED, Mark, Marks

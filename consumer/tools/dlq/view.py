@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import click
 
-from consumer.core.delivery import Batch
+from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused

@@ -1,0 +1,72 @@
+"""One request's worth of updates, and what an answer decided on them."""
+
+from typing import Final, final
+
+from consumer.core.lanes import Update
+
+# Later than any clock: there is nothing to wait for.
+NEVER: Final = 1e18
+
+# Why a batch waits.
+TRANSIENT: Final = 0
+CAPACITY: Final = 1
+HALTED: Final = 2
+
+# What was decided on an update.
+ACCEPTED: Final = 0
+REFUSED: Final = 1
+AMBIGUOUS: Final = 2
+
+
+@final
+class Batch:
+    """The updates of one request, with the body as sent. `number` tells it from others in logs."""
+
+    __slots__ = ("attempt", "body", "due", "number", "released", "same", "status", "suspect", "updates", "waits_for")
+
+    def __init__(self, number: int, updates: list[Update], body: bytes) -> None:
+        self.number = number
+        self.updates = updates
+        self.body = body
+        self.attempt = 0
+        self.due = 0.0
+        self.waits_for = TRANSIENT
+        self.released = False  # its wait was ended once by another's success
+        self.status = 0  # of the last server error, and how often it came in a row
+        self.same = 0
+        self.suspect = -1  # of a half that failed as a whole: how many requests had succeeded by then
+
+
+@final
+class Decision:
+    """What one answer decided on one update. `reason` for a refused one: `rejected` or `too_large`."""
+
+    __slots__ = ("kind", "reason", "update")
+
+    def __init__(self, update: Update, kind: int, reason: str = "") -> None:
+        self.update = update
+        self.kind = kind
+        self.reason = reason
+
+
+@final
+class Report:
+    """What an answer meant: `outcome` as in the metric, `cause` of a retry or halt, and the decisions."""
+
+    __slots__ = ("cause", "decisions", "outcome", "wait")
+
+    def __init__(self, outcome: str, cause: str = "", wait: float = 0.0) -> None:
+        self.outcome = outcome
+        self.cause = cause
+        self.wait = wait
+        self.decisions: list[Decision] = []
+
+
+def cut(updates: list[Update]) -> int:
+    """Where to halve: near the middle, between two runs where there are two."""
+    middle = len(updates) // 2
+    for step in range(middle):
+        for place in (middle + step, middle - step):
+            if 0 < place < len(updates) and updates[place].run is not updates[place - 1].run:
+                return place
+    return middle
