@@ -66,7 +66,6 @@ class Source:
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
         self._unplaced: dict[Place, int] = {}  # without a valid offset to read from, and the invalid one
         self._inside = False  # a callback that may commit
-        self._in_rebalance = False
         self.membership = Membership()
         self._consumer = Consumer(
             {

@@ -160,7 +160,7 @@ MUTANTS = (
     ),
     Mutant(
         "add-dropped", 9, "with AMBIGUOUS_ADD=resend an $add is not sent again after an opaque answer", "core/delivery.py",
-        "                self._requeue([update], 0)\n", "                self._decide(report, update, ACCEPTED)\n",
+        "                self._requeue([update], 0, -1)\n", "                self._decide(report, update, ACCEPTED)\n",
     ),
     Mutant(
         "late-answer-counts", 4, "an answer of an old epoch is counted", "core/delivery.py",
