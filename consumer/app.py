@@ -10,8 +10,8 @@ from importlib.resources import files
 from queue import SimpleQueue
 
 import consumer
-from consumer.core.limits import Limits
 from consumer.core import decode
+from consumer.core.limits import Limits
 from consumer.core.pipeline import Pipeline
 from consumer.settings import Settings
 from consumer.shell import logs
