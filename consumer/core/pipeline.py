@@ -342,8 +342,8 @@ class Pipeline:
 
     # One record.
 
-    def _admit(self, partition: Partition, record: Record, now: float) -> None:
-        """Decode, convert and queue one record; or hold its partition; or make a dead letter of it."""
+    def _admit(self, partition: Partition, record: Record, now: float) -> bool:
+        """Decode, convert and queue one record, or make a dead letter of it; False where its partition is held."""
         schema: SchemaRef | None = None
         try:
             schema, start = frame(record.value, record.headers)
@@ -351,7 +351,7 @@ class Pipeline:
             if decoder is None:
                 if not self._refused(schema, now):
                     self._hold(partition, record, schema)
-                    return
+                    return False
                 reason, detail, _ = self._refused_schemas[schema]
                 raise Reject(reason, VALUE_CONVERTER, detail)
             assert record.value is not None
@@ -360,11 +360,12 @@ class Pipeline:
             self._open(partition, record)
             self._letters.append(DeadLetter(record, reject.reason, reject.stage, reject.detail, schema))
             self._breaker.count(UNREADABLE, 1, now)
-            return
+            return True
         self._open(partition, record)
         self._breaker.count(ADMITTED, 1, now)
         self._order += 1
         self._lanes.push(Entry(record, operation, self._order))
+        return True
 
     def _open(self, partition: Partition, record: Record) -> None:
         partition.open += 1
@@ -398,8 +399,7 @@ class Pipeline:
                 continue
             partition.needs = None
             while partition.held and not self._breaker.open:
-                self._admit(partition, partition.held.popleft(), now)
-                if partition.needs is not None:
+                if not self._admit(partition, partition.held.popleft(), now):
                     break
         self._note_full()
 
