@@ -4,6 +4,7 @@ SEED is a number, or one behind a kind of isolated fault: letters/1, registry/1,
 """
 
 import argparse
+import logging
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seeds", help="run these, as 1..20000 or stuck/1..50")
     parser.add_argument("--first", action="store_true", help="end at the first broken promise")
     given = parser.parse_args()
+    logging.getLogger("consumer").setLevel(logging.CRITICAL)  # a history has many bad days, and its own trace
     if given.seeds is None:
         outcome = run(given.seed or "1", tracing=True)
         print("\n".join(outcome.trace))

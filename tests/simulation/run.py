@@ -1,13 +1,9 @@
 """Runs seeds: one history each; a broken promise comes with the command that shows it again."""
 
-import logging
 from dataclasses import dataclass
 
 from .history import History
 from .isolated import Isolated
-
-logging.getLogger("consumer").addHandler(logging.NullHandler())
-logging.getLogger("consumer").propagate = False
 
 
 @dataclass(frozen=True)
