@@ -5,7 +5,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +113,14 @@ class Producing:
         self._producer.produce(self._topic, event.value, key=f"company:{event.group}", on_delivery=placed)
 
 
-def run(folder: Path, seed: int, seconds: float, protocol: str, say: Callable[[str], None]) -> Outcome:
+def run(
+    folder: Path,
+    seed: int,
+    seconds: float,
+    protocol: str,
+    say: Callable[[str], None],
+    without: Sequence[str] = (),
+) -> Outcome:
     """Let things go wrong for so many seconds, mend all, wait until all is settled, and balance the ledger."""
     rng = random.Random(seed)
     with built(folder, seed, protocol, fold=rng.random() < 0.8) as (world, requests, fleet):
@@ -122,6 +129,7 @@ def run(folder: Path, seed: int, seconds: float, protocol: str, say: Callable[[s
         places = [TopicPartition(world.topic, number) for number in range(PARTITIONS)]
         commits = Commits(world.broker.internal_bootstrap, world.group, places, producing.placed, requests, letters)
         faults = Faults(world, fleet, seed, producing.poison)
+        faults.keep(lambda name: name not in without)
         fleet.fill()
         producing.start()
         commits.start()
