@@ -21,7 +21,7 @@ SOURCES := $(shell find consumer schemas -name '*.py' -o -name '*.avsc' -o -path
 .PHONY: help install demo test lint bench image chart simulate chaos chaos-bounded fuzz soak mutants browser clients lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/.requirements: requirements/dev.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
