@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import confluent_kafka
 import pytest
@@ -201,7 +202,11 @@ def start(place):
 
     def process(**environ):
         command = [sys.executable, "-m", "consumer", "produce", "-", "--output", "json"]
-        started.append(subprocess.Popen(command, env=os.environ | place | environ, bufsize=0, **pipes))
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        started.append(
+            subprocess.Popen(command, env=os.environ | place | environ, bufsize=0, preexec_fn=heard, **pipes)
+        )
         return started[-1]
 
     yield process
