@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import micro, rig
 from bench.rig import Result, Rig
+from consumer.app import compiled
 
 BASELINE = Path(__file__).with_name("baseline.json")
 
@@ -23,7 +24,7 @@ def main() -> int:
     asked = parser.parse_args()
     scale = 10 if asked.quick else 1
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()},", end=" ")
-    print(f"{len(rig.PROCESSORS)} processors, core {'compiled' if micro.compiled() else 'NOT compiled'}", flush=True)
+    print(f"{len(rig.PROCESSORS)} processors, core {'compiled' if compiled() else 'NOT compiled'}", flush=True)
     figures: dict[str, Any] = {}
     if asked.what in ("micro", "all"):
         figures["micro"] = micro.run(40_000 // scale)

@@ -12,7 +12,6 @@ import fastavro
 
 from bench import workload as workloads
 from consumer.app import GC_THRESHOLDS
-from consumer.core import pipeline as pipelines
 from consumer.core.convert import convert
 from consumer.core.decode import resolve
 from consumer.core.encode import update_json
@@ -24,11 +23,6 @@ from consumer.core.pipeline import Pipeline
 ACCEPTED = b'{"error":null,"errors":{},"status":1}'
 TOKEN = "0" * 32
 PASSES = 7
-
-
-def compiled() -> bool:
-    """Whether the core is the compiled one."""
-    return not pipelines.__file__.endswith(".py")
 
 
 def best(step: Callable[[], Any], count: int) -> float:

@@ -2,7 +2,7 @@
 
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,8 @@ ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from tests.integration.service import Service  # noqa: E402
+from tests.integration.starting import instances_of_the_service  # noqa: E402, F401  # the fixture `start`
 from tests.integration.world import World  # noqa: E402
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Starts instances of the service; at the end each is ended, and its log is looked at."""
-    instances: list[Service] = []
-
-    def begin(*environments: dict[str, str], **settings: str) -> Service:
-        environ: dict[str, str] = {}
-        for environment in environments:
-            environ |= environment
-        instances.append(Service(tmp_path / f"instance-{len(instances)}", environ | settings))
-        return instances[-1]
-
-    yield begin
-    for instance in instances:
-        instance.kill()
-    for instance in instances:
-        instance.check_log()
 
 
 @pytest.fixture
