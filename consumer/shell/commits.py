@@ -3,6 +3,7 @@
 send(committable)              without waiting; the broker's word comes to `confirmed_or_not`, inside a poll
 send_and_wait(committable)     for the end of a drain
 send_and_look(committable)     the same from inside a callback of the client
+verify(offsets)                whether the group still knows us
 fenced                         partitions whose commit the group refused as that of a stranger
 """
 
@@ -22,12 +23,19 @@ log = logging.getLogger("consumer.source")
 FENCED = frozenset(
     (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError._FENCED)
 )
-# Said of a commit that was under way during a rebalance, too: believed when it is said twice in a row.
-DOUBTFUL = frozenset((KafkaError.ILLEGAL_GENERATION,))
+# Said to a member while the group rebalances: a commit waits behind the join, and is of an older generation after it.
+OF_A_REBALANCE = frozenset(
+    (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH)
+)
 
+# How long a refused commit rests before it is sent again, in seconds.
+SEND_EVERY = 0.05
 # Inside a callback a refusal is not heard, so it is not waited for longer than this, in seconds.
 LOOK_FOR = 3.0
 LOOK_EVERY = 0.02
+SEND_AGAIN_EVERY = 0.5
+
+NOT_CONFIRMED = "commit not confirmed in time: the next owner repeats what it covered"
 
 Due = list[tuple[Owned, int]]
 
@@ -53,13 +61,69 @@ class Commits:
             self._refused([one for one, _ in due], failure.args[0])
 
     def send_and_wait(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
-        """Commit and wait for the broker's word, no longer than `timeout` seconds; whether all is committed."""
+        """Commit until the broker confirms it, no longer than `timeout` seconds; whether all is committed.
+
+        During a rebalance a commit waits behind the join, and is refused as one of the older generation: only another
+        one, with the generation that came of the join, is taken.
+        """
+        end = time.monotonic() + timeout
+        due = self._uncommitted(offsets)
+        while due:
+            self._ask(consumer, due, end - time.monotonic())
+            due = self._uncommitted(offsets)
+            if due and (self.fenced or time.monotonic() + SEND_EVERY > end):
+                log.warning(NOT_CONFIRMED)
+                return False
+            if due:
+                time.sleep(SEND_EVERY)
+        return True
+
+    def send_and_look(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
+        """Commit from inside a rebalance callback, and see what the group has then; whether all is committed.
+
+        There the client brings no word on a commit: what waits for one on another thread waits until the callback
+        is over, and what waits on this thread cannot be given up. So it is sent again while the group has another.
+        """
+        now = time.monotonic()
+        end, send_at = now + min(timeout, LOOK_FOR), now
+        due = self._uncommitted(offsets)
+        while due:
+            now = time.monotonic()
+            if now >= send_at:
+                send_at = now + SEND_AGAIN_EVERY
+                for one, _ in due:
+                    one.asked = one.committed
+                self.send(consumer, offsets)
+            self._look(consumer, due, max(0.1, end - now))
+            due = self._uncommitted(offsets)
+            if due and time.monotonic() > end:
+                log.warning(NOT_CONFIRMED)
+                return False
+            if due:
+                time.sleep(LOOK_EVERY)
+        return True
+
+    def verify(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
+        """Ask the group, by one commit, whether it still knows us; `fenced` has what it calls a stranger's."""
         due = self._mine(offsets)
-        if not due:
-            return True
+        return not due or self._ask(consumer, due, timeout)
+
+    def confirmed_or_not(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """The broker's word on a commit that was sent; called inside a poll."""
+        for place in partitions:
+            one = self._owned.get(place)
+            failed = place.error or error
+            if one is None or one.asked != place.offset:
+                continue  # of an assignment that is over, or followed by a later commit
+            if failed is None:
+                self._confirmed(one, place.offset)
+            else:
+                self._refused([one], failed)
+
+    def _ask(self, consumer: Consumer, due: Due, timeout: float) -> bool:
+        """One commit, and the broker's word on it; whether it took all of it."""
         answer = _ask(consumer, _places(due), timeout)
         if answer is None:
-            log.warning("commit not confirmed in time: the next owner repeats what it covered")
             return False
         if isinstance(answer, KafkaError):
             self._refused([one for one, _ in due], answer)
@@ -74,45 +138,16 @@ class Commits:
                 self._refused([one], error)
         return not errors
 
-    def send_and_look(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
-        """Commit from inside a rebalance callback, and see what the group has then; whether all is committed.
-
-        There the client brings no word on a commit: what waits for one on another thread waits until the callback
-        is over, and what waits on this thread cannot be given up.
-        """
-        self.send(consumer, offsets)
-        end = time.monotonic() + min(timeout, LOOK_FOR)
-        due = self._uncommitted(offsets)
-        while due:
-            try:
-                found = consumer.committed(_places(due), timeout=max(0.1, end - time.monotonic()))
-            except KafkaException:
-                found = []
-            has = {(place.topic, place.partition): place.offset for place in found}
-            for one, offset in due:
-                if has.get((one.assignment.topic, one.assignment.partition)) == offset:
-                    self._confirmed(one, offset)
-            due = self._uncommitted(offsets)
-            if due and time.monotonic() > end:
-                log.warning("commit not confirmed in time: the next owner repeats what it covered")
-                return False
-            if due:
-                time.sleep(LOOK_EVERY)
-        return True
-
-    def confirmed_or_not(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        """The broker's word on a commit that was sent; called inside a poll."""
-        for place in partitions:
-            one = self._owned.get(place)
-            failed = place.error or error
-            if one is None or one.asked != place.offset:  # of an assignment that is over
-                if failed is not None:
-                    log.warning("last commit of a partition failed: its next owner repeats what it covered")
-                continue
-            if failed is None:
-                self._confirmed(one, place.offset)
-            else:
-                self._refused([one], failed)
+    def _look(self, consumer: Consumer, due: Due, timeout: float) -> None:
+        """See which of these the group has."""
+        try:
+            found = consumer.committed(_places(due), timeout=timeout)
+        except KafkaException:
+            return
+        has = {(place.topic, place.partition): place.offset for place in found}
+        for one, offset in due:
+            if has.get((one.assignment.topic, one.assignment.partition)) == offset:
+                self._confirmed(one, offset)
 
     def _mine(self, offsets: Mapping[Assignment, int]) -> Due:
         found = [(self._owned.of(assignment), offset) for assignment, offset in offsets.items()]
@@ -123,7 +158,6 @@ class Commits:
 
     def _confirmed(self, one: Owned, offset: int) -> None:
         one.committed = offset
-        one.doubts = 0
         if self._failing:
             self._failing = False
             log.info("commits are confirmed again")
@@ -133,10 +167,11 @@ class Commits:
         code = error.code()
         for one in owned:
             one.asked = one.committed
-            one.doubts = one.doubts + 1 if code in DOUBTFUL else 0
-            if code in FENCED or one.doubts > 1:
+            if code in FENCED:
                 self.fenced.append(one)
-        if not self._failing:
+        if code in OF_A_REBALANCE:
+            log.debug("commit waits for the end of a rebalance", extra={"cause": error.name()})
+        elif not self._failing:
             self._failing = True
             log.warning("commit failed: it is tried again", extra={"cause": error.name()})
 

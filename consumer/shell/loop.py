@@ -115,6 +115,7 @@ class Loop:
         self._lease = lease
         self._commit_at = 0.0
         self._watch_at = 0.0
+        self._doubt = False  # it stood still, and has said so
         self._more = False  # the last read was full: there is more at once
         self._paused: dict[Assignment, str] = {}
 
@@ -153,6 +154,8 @@ class Loop:
         """Wait where the next fact will come from, then read what Kafka has."""
         now = self._clock()
         wait = 0.0 if self._more else max(0.0, self.pipeline.wake_at(now) - now)
+        if self._doubt:
+            wait = WAIT_FOR_RECORDS  # nothing that is due is done
         busy = self.pipeline.in_flight() > 0 or self._dead_letters.pending() > 0
         if busy:
             self._collect(min(wait, WAIT_FOR_ANSWERS))
@@ -209,12 +212,13 @@ class Loop:
         if self._lease.valid():
             self._lease.renew()
             return False
-        offsets = self.pipeline.settled_or_open()
-        if not offsets:
-            return True  # nothing to ask with, and nothing to send
-        log.warning("the loop stood still: the group is asked whether these partitions are still ours")
-        if not self._source.verify(offsets, VERIFY_TIMEOUT):
+        if not self._doubt:
+            self._doubt = True
+            log.warning("the loop stood still: the group is asked whether the partitions are still ours")
+        offsets = self.pipeline.settled_or_open()  # nothing to ask with is nothing to send
+        if not offsets or not self._source.verify(offsets, VERIFY_TIMEOUT):
             return True
+        self._doubt = False
         self._lease.renew()
         return False
 

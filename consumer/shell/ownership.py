@@ -20,14 +20,13 @@ class Named(Protocol):
 class Owned:
     """One partition of ours. Offsets are -1 where there is none yet."""
 
-    __slots__ = ("asked", "assignment", "committed", "doubts", "next")
+    __slots__ = ("asked", "assignment", "committed", "next")
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
         self.next = -1  # to be read
         self.asked = -1  # of the last commit that is under way or confirmed
         self.committed = -1  # confirmed by the broker
-        self.doubts = 0  # commits refused in a row, in a way that may be of a rebalance
 
 
 class Ownership:

@@ -119,7 +119,7 @@ class Source:
 
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Whether the group said, to a commit, if it still knows us; what is not ours any more was told as lost."""
-        known = self.commit_now(offsets, timeout)
+        known = self._commits.verify(self._consumer, offsets, timeout)
         fenced = bool(self._commits.fenced)
         self._after_callbacks()
         return known or fenced

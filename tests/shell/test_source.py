@@ -293,20 +293,6 @@ def test_a_refused_commit_loses_every_partition_at_once(join, write, committed):
     poll_until(lambda: member.values(1)[5:] == [5], "so does the other", member)
 
 
-def test_a_commit_during_a_rebalance_may_be_refused_once(join, write):
-    """An illegal generation is said of a commit that was under way, too: believed when it is said twice in a row."""
-    write(0, 1)
-    member = join()
-    poll_until(lambda: len(member.read) == 1, "it is read", member)
-    mine = member.mine[0]
-    refusal = KafkaError(KafkaError.ILLEGAL_GENERATION)
-    for lost in (False, True):
-        member.source._commits._mine({mine: 1})[0][0].asked = 1
-        member.source._commits.confirmed_or_not(refusal, [TopicPartition(mine.topic, 0, 1)])
-        member.source._after_callbacks()
-        assert (member.told[-1] == ("lost", [0, 1, 2, 3])) is lost
-
-
 def test_a_member_that_did_not_poll_hears_that_its_partitions_are_lost(join, write):
     """After max.poll.interval.ms they are another's: lost, not revoked, and a new epoch when they come back."""
     write(0, *range(3))

@@ -36,6 +36,7 @@ class Member:
     instance: Any
     inbox: list[tuple[str, list[Partition]]] = field(default_factory=list)
     revoking: set[Partition] = field(default_factory=set)
+    behind: int = 0  # so many of its next commits waited behind the join, and are of the older generation
 
 
 class Broker:
@@ -97,6 +98,7 @@ class Broker:
             self._world.note("broker", f"rebalance: {self._target}")
         self._preparing = self.protocol == "eager"
         for member in self._members.values():
+            member.behind = 0 if self.protocol == "consumer" else self._world.random.choice((0, 1, 2))
             owned = [p for p, owner in self.owners.items() if owner is member.instance and p not in member.revoking]
             moving = [p for p in owned if self.protocol == "eager" or self._target[p] is not member.instance]
             if moving:
@@ -123,9 +125,12 @@ class Broker:
         self._settle()
 
     def commit(self, instance: Any, partition: Partition, offset: int) -> str:
-        """`done`, `failed` (try again), `fenced` (the partition is another's), `unknown` (no such member)."""
+        """`done`, `failed` and `behind` (try again), `fenced` (it is another's), `unknown` (no such member)."""
         if instance not in self._members:
             return "unknown"
+        if self._members[instance].behind:
+            self._members[instance].behind -= 1
+            return "behind"
         if self.owners.get(partition) is not instance:
             return "fenced"
         if self._world.chance(self.commit_faults):

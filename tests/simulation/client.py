@@ -16,8 +16,10 @@ from .world import World
 COMMIT_TAKES = 0.01
 HEARTBEAT = 3.0
 SAID = {
+    "done": None,
     "failed": KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    "fenced": KafkaError.ILLEGAL_GENERATION,
+    "behind": KafkaError.ILLEGAL_GENERATION,
+    "fenced": KafkaError.UNKNOWN_MEMBER_ID,
     "unknown": KafkaError.UNKNOWN_MEMBER_ID,
 }
 
@@ -85,6 +87,7 @@ class Client:
         self._committed: list[tuple[KafkaError | None, list[At]]] = []  # to be told
         self._member = False
         self._out_at = -1.0  # when the client hears that it was thrown out
+        self.stranger = False  # the broker called us one, and the loop has not lost what it had
         self.fenced: set[Partition] = set()  # the next commit of these is refused as a stranger's
 
     def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None:
@@ -189,11 +192,10 @@ class Client:
     def _one(self, partition: Partition, offset: int) -> At:
         if partition in self.fenced:
             self.fenced.discard(partition)
+            self.stranger = True
             return At(partition, offset, KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
-        said = self._broker.commit(self._instance, partition, offset)
-        code = {"done": None, "failed": KafkaError.COORDINATOR_LOAD_IN_PROGRESS}.get(
-            said, KafkaError.UNKNOWN_MEMBER_ID
-        )
+        code = SAID[self._broker.commit(self._instance, partition, offset)]
+        self.stranger |= code == KafkaError.UNKNOWN_MEMBER_ID
         return At(partition, offset, None if code is None else KafkaError(code))
 
     # Callbacks.
@@ -226,6 +228,7 @@ class Client:
     def _thrown_out(self) -> None:
         """The coordinator does not know this member: what it had is lost, and it joins again."""
         if self._member and self._positions:
+            self.stranger = True
             self._on_lost(self, [At(partition) for partition in self._positions])
             self._positions = {}
         self._member = True

@@ -47,6 +47,14 @@ MUTANTS = (
         "        self._source.commit(self.pipeline.committable())\n", "        pass\n",
     ),
     Mutant(
+        "one-last-commit", 1, "the last commit of a drain is not sent again when a rebalance refused it", "shell/commits.py",
+        "            if due and (self.fenced or time.monotonic() + SEND_EVERY > end):\n", "            if due:\n",
+    ),
+    Mutant(
+        "rebalance-is-loss", 1, "a commit refused during a rebalance counts as that of a stranger", "shell/commits.py",
+        "            if code in FENCED:\n", "            if code in FENCED or code in OF_A_REBALANCE:\n",
+    ),
+    Mutant(
         "lane-not-held", 2, "a group goes on while a request of it is under way", "core/lanes.py",
         "        if not lane.queued and lane.run is None:\n", "        if not lane.queued:\n",
     ),

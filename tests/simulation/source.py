@@ -13,8 +13,10 @@ from consumer.shell.loop import Loop
 from .broker import Broker
 from .client import Client
 from .traffic import Partition
-from .world import Process, World
+from .world import Process, Violation, World
 
+# A commit with that many seconds can be made again after a refusal.
+PATIENCE = 1.8
 CONFIG = {
     "eager": {"partition.assignment.strategy": "range"},
     "cooperative": {"partition.assignment.strategy": "cooperative-sticky"},
@@ -111,7 +113,11 @@ class Source:
 
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         self._instance.committing(offsets)
-        return self._source.commit_now(offsets, timeout)
+        willing = self._willing()
+        done = self._source.commit_now(offsets, timeout)
+        if not done and willing and self._willing() and self._enough(timeout):
+            raise Violation(f"commit: {self._instance} gave up a commit that the group would have taken")
+        return done
 
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         self._instance.committing(offsets)
@@ -138,9 +144,22 @@ class Source:
         self._instance.revoked(assignments, self._world.now - began)
 
     def lost(self, assignments: list[Assignment]) -> None:
+        if assignments and not self.client.stranger:
+            raise Violation(f"lost: {self._instance} gave up {assignments}, and nobody took them away")
+        self.client.stranger = False
         self._loop.lost(assignments)
         self._forget(assignments)
         self._instance.lost(assignments)
+
+    def _enough(self, timeout: float) -> bool:
+        """Whether a commit could be made again after refusals; inside a callback it is given up sooner."""
+        given = timeout if self._instance.stopping else min(timeout, commits.LOOK_FOR)
+        return given - 3 * self._instance.oversleep >= PATIENCE
+
+    def _willing(self) -> bool:
+        """Whether the group takes commits of this instance, be it at the second attempt."""
+        frozen = self._instance.process.was_frozen
+        return not (self.client.stranger or self.client.fenced or self._broker.commit_faults or frozen)
 
     def _forget(self, assignments: list[Assignment]) -> None:
         for assignment in assignments:

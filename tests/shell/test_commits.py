@@ -1,0 +1,121 @@
+"""Commits: what the group refuses during a rebalance is sent again; what it says of a stranger is told."""
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from consumer.core.model import Assignment
+from consumer.shell import commits
+from consumer.shell.commits import Commits
+from consumer.shell.ownership import Owned, Ownership
+
+PLACE = TopicPartition("changes", 0)
+REBALANCES = (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH)
+STRANGERS = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError.FENCED_MEMBER_EPOCH)
+
+
+class Group:
+    """A consumer whose group refuses the first commits with these codes, and takes the next ones."""
+
+    def __init__(self, *refusals: int) -> None:
+        self.refusals = list(refusals)
+        self.has = -1
+        self.asked = 0
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition] | None:
+        self.asked += 1
+        if self.refusals:
+            refusal = self.refusals.pop(0)
+            if asynchronous:
+                return None  # the word on it comes inside a poll, and there is none
+            raise KafkaException(KafkaError(refusal))
+        self.has = offsets[0].offset
+        return None if asynchronous else offsets
+
+    def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        return [TopicPartition(place.topic, place.partition, self.has) for place in places]
+
+
+@pytest.fixture
+def mine() -> tuple[Commits, Owned]:
+    """The commits of a consumer with one partition."""
+    owned = Ownership()
+    return Commits(owned), owned.add(PLACE)
+
+
+def offsets(one: Owned, offset: int) -> dict[Assignment, int]:
+    return {one.assignment: offset}
+
+
+@pytest.mark.parametrize("code", REBALANCES)
+def test_the_last_commit_is_sent_until_a_rebalance_is_over(mine, code):
+    """It waits behind the join and is of the older generation then: the next one is taken, however many it took."""
+    all_of_them, one = mine
+    group = Group(code, code, code)
+    assert all_of_them.send_and_wait(group, offsets(one, 7), 30)
+    assert (group.has, one.committed, group.asked) == (7, 7, 4)
+    assert all_of_them.fenced == []
+
+
+def test_the_last_commit_is_given_up_in_time(mine):
+    """A rebalance that does not end leaves the records to the next owner."""
+    all_of_them, one = mine
+    group = Group(*[KafkaError.REBALANCE_IN_PROGRESS] * 1000)
+    assert not all_of_them.send_and_wait(group, offsets(one, 7), 0.2)
+    assert one.committed == -1
+
+
+@pytest.mark.parametrize("code", STRANGERS)
+def test_a_stranger_does_not_ask_again(mine, code):
+    """The partitions are another's: one word is enough."""
+    all_of_them, one = mine
+    group = Group(code)
+    assert not all_of_them.send_and_wait(group, offsets(one, 7), 30)
+    assert group.asked == 1
+    assert all_of_them.fenced == [one]
+
+
+@pytest.mark.parametrize("code", REBALANCES)
+def test_a_rebalance_is_no_loss(mine, code):
+    """Several commits can wait behind one join; all of them are refused, and the partitions are still ours."""
+    all_of_them, one = mine
+    group = Group()
+    for offset in range(3):
+        all_of_them.send(group, offsets(one, offset))
+        all_of_them.confirmed_or_not(KafkaError(code), [TopicPartition("changes", 0, offset)])
+    assert all_of_them.fenced == []
+    all_of_them.send(group, offsets(one, 2))
+    assert group.asked == 4
+
+
+def test_inside_a_callback_a_commit_is_sent_again_until_the_group_has_it(mine, monkeypatch):
+    """No word on it comes there: what was under way when the callback began may have been refused."""
+    monkeypatch.setattr(commits, "SEND_AGAIN_EVERY", 0.0)
+    all_of_them, one = mine
+    group = Group(KafkaError.ILLEGAL_GENERATION, KafkaError.ILLEGAL_GENERATION)
+    all_of_them.send(group, offsets(one, 7))
+    assert all_of_them.send_and_look(group, offsets(one, 7), 30)
+    assert (group.has, one.committed) == (7, 7)
+
+
+def test_what_is_committed_is_not_sent_again(mine):
+    """Neither by the loop's regular call nor at the end."""
+    all_of_them, one = mine
+    group = Group()
+    assert all_of_them.send_and_wait(group, offsets(one, 7), 30)
+    all_of_them.send(group, offsets(one, 7))
+    assert all_of_them.send_and_wait(group, offsets(one, 7), 30)
+    assert all_of_them.send_and_look(group, offsets(one, 7), 30)
+    assert group.asked == 1
+
+
+def test_verify_asks_even_when_nothing_is_new(mine):
+    """The question is whether the group knows us, and not whether it has the offset."""
+    all_of_them, one = mine
+    group = Group()
+    assert all_of_them.send_and_wait(group, offsets(one, 7), 30)
+    assert all_of_them.verify(group, offsets(one, 7), 30)
+    group.refusals = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.UNKNOWN_MEMBER_ID]
+    assert not all_of_them.verify(group, offsets(one, 7), 30)
+    assert all_of_them.fenced == []
+    assert not all_of_them.verify(group, offsets(one, 7), 30)
+    assert all_of_them.fenced == [one]
