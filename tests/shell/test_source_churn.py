@@ -1,4 +1,4 @@
-"""Members that stop while others join, on a real broker: what a stopping member has read is committed, not repeated."""
+"""Members that stop while others join, on a real broker: what a stopping member has read is committed."""
 
 import threading
 from collections import Counter
