@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from consumer.core.lanes import Update
+from consumer.core.runs import Update
 
 # Later than any clock: there is nothing to wait for.
 NEVER: Final = 1e18
@@ -12,10 +12,9 @@ TRANSIENT: Final = 0
 CAPACITY: Final = 1
 HALTED: Final = 2
 
-# What was decided on an update.
-ACCEPTED: Final = 0
-REFUSED: Final = 1
-AMBIGUOUS: Final = 2
+# What was decided on an update that was not accepted.
+REFUSED: Final = 0
+AMBIGUOUS: Final = 1
 
 
 @final
@@ -39,7 +38,7 @@ class Batch:
 
 @final
 class Decision:
-    """What one answer decided on one update. `reason` for a refused one: `rejected` or `too_large`."""
+    """What one answer decided on an update that is not accepted. `reason` of a refusal: `rejected`, `too_large`."""
 
     __slots__ = ("kind", "reason", "update")
 
@@ -51,14 +50,15 @@ class Decision:
 
 @final
 class Report:
-    """What an answer meant: `outcome` as in the metric, `cause` of a retry or halt, and the decisions."""
+    """What an answer meant: `outcome` as in the metric, `cause` of a retry or halt, and what it decided."""
 
-    __slots__ = ("cause", "decisions", "outcome", "wait")
+    __slots__ = ("accepted", "cause", "decisions", "outcome", "wait")
 
     def __init__(self, outcome: str, cause: str = "", wait: float = 0.0) -> None:
         self.outcome = outcome
         self.cause = cause
         self.wait = wait
+        self.accepted: list[Update] = []
         self.decisions: list[Decision] = []
 
 

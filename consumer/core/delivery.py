@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Final, final
 
 from consumer.core.batch import (
-    ACCEPTED,
     AMBIGUOUS,
     CAPACITY,
     HALTED,
@@ -23,8 +22,9 @@ from consumer.core.batch import (
 )
 from consumer.core.encode import update_json
 from consumer.core.errors import REJECTED, TOO_LARGE
-from consumer.core.lanes import Lanes, Update
+from consumer.core.lanes import Lanes
 from consumer.core.model import ADD, Answer
+from consumer.core.runs import Update
 from consumer.core.verdict import Accepted, Again, Halt, Opaque, Refused, TooLarge, read
 
 # Waits in seconds: equal jitter, so the first is 1 to 2 s, and none is above 30 s.
@@ -239,8 +239,7 @@ class Delivery:
         self._recovered(now)
         if isinstance(verdict, Accepted):
             report = Report("accepted")
-            for update in batch.updates:
-                self._decide(report, update, ACCEPTED)
+            report.accepted = self._living(batch.updates)
             return report
         if isinstance(verdict, Refused):
             return self._refused(batch, verdict, answer.status)
@@ -249,14 +248,8 @@ class Delivery:
         return self._opaque(batch, verdict, answer.status)
 
     def _decide(self, report: Report, update: Update, kind: int, reason: str = "") -> None:
-        """The one place where old epochs are ignored: what was revoked only frees its lane."""
-        run = update.run
-        if run.live:
+        if self._living([update]):
             report.decisions.append(Decision(update, kind, reason))
-            return
-        run.undecided -= 1
-        if run.undecided == 0:
-            self._lanes.release(run)
 
     def _refuse(self, report: Report, update: Update, status: int, words: str, reason: str) -> None:
         update.status = status
@@ -265,12 +258,14 @@ class Delivery:
 
     def _refused(self, batch: Batch, verdict: Refused, status: int) -> Report:
         report = Report("partial")
+        accepted: list[Update] = []
         for index, update in enumerate(batch.updates):
             words = verdict.words.get(index)
             if words is None:
-                self._decide(report, update, ACCEPTED)
+                accepted.append(update)
             else:
                 self._refuse(report, update, status, words, REJECTED)
+        report.accepted = self._living(accepted)
         return report
 
     def _too_large(self, batch: Batch, verdict: TooLarge, status: int) -> Report:
@@ -378,7 +373,7 @@ class Delivery:
         self._waiting.append(batch)
 
     def _living(self, updates: list[Update]) -> list[Update]:
-        """The updates of live assignments; the lanes of the others are free."""
+        """The one place where old epochs are ignored: what was revoked only frees its lane."""
         living: list[Update] = []
         for update in updates:
             run = update.run

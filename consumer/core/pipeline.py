@@ -10,19 +10,19 @@ owns the clock: `now` is in seconds and never goes back. One thread calls, so th
 
 from typing import Final, final
 
-from consumer.core.batch import ACCEPTED, AMBIGUOUS, NEVER, Batch, Decision, Report
-from consumer.core.breaker import ACCEPTED as SETTLED
-from consumer.core.breaker import ADMITTED, REFUSED, UNREADABLE, Breaker
+from consumer.core.batch import AMBIGUOUS, NEVER, Batch, Decision, Report
+from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Breaker
 from consumer.core.convert import convert
 from consumer.core.decode import Decoder, frame
 from consumer.core.delivery import Delivery
 from consumer.core.encode import update_json
 from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
 from consumer.core.fold import creates
-from consumer.core.lanes import Entry, Lanes, Run
+from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Record, SchemaRef
 from consumer.core.partition import Partition
+from consumer.core.runs import Entry, Run, Update
 
 # How long an id that the registry does not know is remembered as unknown, in seconds.
 UNKNOWN_FOR: Final = 60.0
@@ -52,7 +52,7 @@ class Work:
 class Delivered:
     """What one answer came to: the records that it settled, and updates accepted by operation."""
 
-    __slots__ = ("accepted", "ambiguous", "cause", "outcome", "records", "settled", "updates", "wait")
+    __slots__ = ("accepted", "ambiguous", "cause", "counts", "outcome", "records", "settled", "updates", "wait")
 
     def __init__(self, report: Report) -> None:
         self.outcome = report.outcome
@@ -63,6 +63,14 @@ class Delivered:
         self.settled = 0
         self.records: list[Record] = []
         self.ambiguous = 0
+        self.counts = [0] * len(VERB_NAMES)  # accepted updates by verb
+
+    def sum_up(self) -> None:
+        """Every verdict is counted: `accepted` and `updates` can be read."""
+        for verb, count in enumerate(self.counts):
+            if count:
+                self.accepted[VERB_NAMES[verb]] = count
+                self.updates += count
 
 
 @final
@@ -81,7 +89,6 @@ class Pipeline:
         "_order",
         "_partitions",
         "_refused_schemas",
-        "_runs",
         "_schemas",
         "_token",
     )
@@ -101,7 +108,6 @@ class Pipeline:
         )
         self._breaker = Breaker(limits.breaker)
         self._partitions: dict[Assignment, Partition] = {}
-        self._runs: set[Run] = set()
         self._decoders: dict[SchemaRef, Decoder] = {}
         self._refused_schemas: dict[SchemaRef, tuple[str, str, float]] = {}
         self._schemas: list[SchemaRef] = []  # to fetch
@@ -166,9 +172,9 @@ class Pipeline:
         for assignment in assignments:
             if self._partitions.pop(assignment, None) is not None:
                 gone[assignment] = -1
-        for run in [run for run in self._runs if run.assignment in gone]:
-            run.live = False
-            self._runs.discard(run)
+        for run in self._lanes.runs():
+            if run.assignment in gone:
+                run.live = False
         self._letters = [letter for letter in self._letters if letter.record.assignment not in gone]
         self._failed = {letter for letter in self._failed if letter.record.assignment not in gone}
         self._delivery.strip()
@@ -198,9 +204,12 @@ class Pipeline:
         """The request came back with this answer. `jitter` is a random number in [0, 1)."""
         report = self._delivery.answered(batch, answer, now, jitter)
         delivered = Delivered(report)
+        for update in report.accepted:
+            self._accept(update, delivered)
         for decision in report.decisions:
-            self._decided(decision, delivered, now)
-        self._breaker.count(SETTLED, delivered.settled, now)
+            self._refuse(decision, delivered, now)
+        delivered.sum_up()
+        self._breaker.count(ACCEPTED, delivered.settled, now)
         self._note_full()
         return delivered
 
@@ -409,25 +418,25 @@ class Pipeline:
         """Note how far each partition was sent: a drain closes the gaps below."""
         for update in batch.updates:
             run = update.run
-            if run in self._runs:
-                continue
-            self._runs.add(run)
             partition = self._partitions[run.assignment]
-            partition.reached = max(partition.reached, run.entries[-1].record.offset)
+            offset = run.entries[-1].record.offset
+            if offset > partition.reached:
+                partition.reached = offset
 
-    def _decided(self, decision: Decision, delivered: Delivered, now: float) -> None:
-        """One update has its verdict; when it is the last of its run, the run settles or is replayed."""
+    def _accept(self, update: Update, delivered: Delivered) -> None:
+        """One update is accepted."""
+        verb = update.operation.verb
+        delivered.counts[verb] += 1
+        run = update.run
+        if creates(verb):
+            run.created = True
+        self._decided(run, delivered)
+
+    def _refuse(self, decision: Decision, delivered: Delivered, now: float) -> None:
+        """One update is refused or ambiguous: blame its record, or find out which of several it is."""
         update = decision.update
         run = update.run
-        run.undecided -= 1
-        if run.replay:
-            run.replay.popleft()
-        if decision.kind == ACCEPTED:
-            name = VERB_NAMES[update.operation.verb]
-            delivered.accepted[name] = delivered.accepted.get(name, 0) + 1
-            delivered.updates += 1
-            run.created = run.created or creates(update.operation.verb)
-        elif decision.kind == AMBIGUOUS:
+        if decision.kind == AMBIGUOUS:
             for entry in run.adders(update):
                 delivered.ambiguous += 1
                 detail = "the outcome of the request is unknown, and an $add cannot be repeated safely"
@@ -439,14 +448,18 @@ class Pipeline:
                 self._dead_letter(run, blamed[0], decision.reason, detail, update.status, update.error)
                 self._breaker.count(REFUSED, 1, now)
             else:
-                run.refused.append(update)
+                run.refused().updates.append(update)
+        self._decided(run, delivered)
+
+    def _decided(self, run: Run, delivered: Delivered) -> None:
+        """An update has its verdict; when it is the last of its run, the run settles or is replayed."""
+        run.undecided -= 1
+        refusals = run.refusals
+        if refusals is not None and refusals.replay:
+            refusals.replay.popleft()
         if run.undecided:
             return
-        if run.refused:
-            run.plan_replay()
-        if not run.replay:
-            run.plan_creation()
-        if run.replay:
+        if run.plan():
             self._lanes.replay(run)
         else:
             self._settle(run, delivered)
@@ -454,9 +467,10 @@ class Pipeline:
     def _dead_letter(self, run: Run, entry: Entry, reason: str, detail: str, status: int, error: str) -> None:
         """One record of the run becomes a dead letter, once; it stays open while the breaker is open."""
         record = entry.record
-        if record.offset in run.rejected:
+        rejected = run.refused().rejected
+        if record.offset in rejected:
             return
-        run.rejected.add(record.offset)
+        rejected.add(record.offset)
         if self._breaker.open:
             return
         schema, _ = frame(record.value, record.headers)
@@ -465,15 +479,18 @@ class Pipeline:
 
     def _settle(self, run: Run, delivered: Delivered) -> None:
         """The run is over: what was not dead-lettered is settled, and the group goes on."""
-        self._runs.discard(run)
         partition = self._partitions[run.assignment]
         ledger = partition.ledger
+        refusals = run.refusals
         for entry in run.entries:
-            if entry.record.offset not in run.rejected:
-                self._close(partition, entry.record)
-                ledger.settle(entry.record.offset)
-                delivered.settled += 1
-                delivered.records.append(entry.record)
+            record = entry.record
+            if refusals is not None and record.offset in refusals.rejected:
+                continue
+            partition.open -= 1
+            partition.bytes -= record.size
+            ledger.settle(record.offset)
+            delivered.settled += 1
+            delivered.records.append(record)
         self._lanes.release(run)
 
     # The limits.

@@ -8,8 +8,9 @@ from typing import IO, Final
 
 import click
 
-from consumer.core.lanes import Entry, Lanes
+from consumer.core.lanes import Lanes
 from consumer.core.model import Assignment, Record
+from consumer.core.runs import Entry
 from consumer.settings import Settings
 from consumer.tools.events import BadLine, Event, EventReader
 from consumer.tools.options import output_option, settings_options

@@ -163,7 +163,7 @@ class Machine:
             "fresh": lanes._fresh,
             "returned": lanes._returned,
             "ready": lanes.ready,
-            "runs": pipeline._runs,
+            "runs": lanes.runs(),
             "letters": pipeline._letters,
             "failed": pipeline._failed,
             "schemas": pipeline._schemas,

@@ -6,10 +6,11 @@ import pytest
 from machine import ACCEPTED as OK
 from machine import opaque, refuse
 
-from consumer.core.batch import ACCEPTED, AMBIGUOUS, NEVER, REFUSED, Batch, Report
+from consumer.core.batch import AMBIGUOUS, NEVER, REFUSED, Batch, Report
 from consumer.core.delivery import Delivery
-from consumer.core.lanes import Entry, Lanes
+from consumer.core.lanes import Lanes
 from consumer.core.model import ADD, NOT_SENT, SET, UNKNOWN, UNSET, Answer, Assignment, Operation, Record
+from consumer.core.runs import Entry
 
 A = Assignment("changes", 0)
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")
@@ -68,8 +69,8 @@ class Sending:
     def answer(self, batch: Batch, answer: Answer = OK, jitter: float = 0.0) -> Report:
         """The batch came back; what was decided is over."""
         report = self.delivery.answered(batch, answer, self.now, jitter)
-        for decision in report.decisions:
-            run = decision.update.run
+        for update in [*report.accepted, *[decision.update for decision in report.decisions]]:
+            run = update.run
             run.undecided -= 1
             if run.undecided == 0:
                 self.lanes.release(run)
@@ -81,6 +82,9 @@ class Sending:
         return at if at >= NEVER else at - self.now
 
 
+ACCEPTED = -1
+
+
 def groups(batch: Batch) -> list[str]:
     """The group of each update, as the body says."""
     found = [update["$group_id"] for update in json.loads(batch.body)]
@@ -89,8 +93,9 @@ def groups(batch: Batch) -> list[str]:
 
 
 def kinds(report: Report) -> list[tuple[str, int]]:
-    """What was decided on which group."""
-    return [(decision.update.operation.group_id, decision.kind) for decision in report.decisions]
+    """What was decided on which group: those that are accepted first."""
+    accepted = [(update.operation.group_id, ACCEPTED) for update in report.accepted]
+    return accepted + [(decision.update.operation.group_id, decision.kind) for decision in report.decisions]
 
 
 # When a batch goes.
@@ -188,8 +193,8 @@ def test_a_partial_answer_decides_each_by_its_index():
     sending = Sending()
     sending.push("a", "b", "c")
     report = sending.answer(sending.batch(), refuse(1, status=400, reason="no"))
-    assert (report.outcome, kinds(report)) == ("partial", [("a", ACCEPTED), ("b", REFUSED), ("c", ACCEPTED)])
-    refused = report.decisions[1]
+    assert (report.outcome, kinds(report)) == ("partial", [("a", ACCEPTED), ("c", ACCEPTED), ("b", REFUSED)])
+    [refused] = report.decisions
     assert (refused.reason, refused.update.status, refused.update.error) == ("rejected", 400, "no")
 
 

@@ -2,8 +2,9 @@
 
 import json
 
-from consumer.core.lanes import Entry, Lanes, Run, Update
+from consumer.core.lanes import Lanes
 from consumer.core.model import ADD, SET, UNSET, Assignment, Operation, Record
+from consumer.core.runs import Entry, Run, Update
 
 A = Assignment("changes", 0)
 B = Assignment("changes", 1)
@@ -201,8 +202,8 @@ def replayed(queue: Queue) -> Run:
     [update] = queue.take()
     run = update.run
     run.undecided = 0
-    run.refused.append(update)
-    run.plan_replay()
+    run.refused().updates.append(update)
+    assert run.plan()
     queue.lanes.replay(run)
     return run
 
@@ -217,7 +218,7 @@ def test_a_replay_sends_one_record_at_a_time_in_order():
     assert (first.entry, first.operation.values) == (run.entries[0], {"p": 1})
     assert other.operation.group_id == "b"
     run.undecided = 0
-    run.replay.popleft()
+    run.refused().replay.popleft()
     queue.lanes.replay(run)
     [second] = queue.take()
     assert (second.entry, second.operation.values) == (run.entries[1], {"q": 1})
@@ -233,7 +234,7 @@ def test_a_replay_put_back_is_the_same_step_again():
     run = replayed(queue)
     decide(under_way, queue.lanes)
     assert groups(queue.take(max_bytes=1)) == ["z"]
-    assert (queue.lanes.ready, run.undecided, len(run.replay)) == (1, 0, 2)
+    assert (queue.lanes.ready, run.undecided, len(run.refused().replay)) == (1, 0, 2)
     [step] = queue.take()
     assert step.entry is run.entries[0]
 
@@ -301,7 +302,7 @@ def test_stripping_keeps_the_order_of_a_replay():
     queue.push("older")
     run = replayed(queue)
     queue.push("younger")
-    run.replay.popleft()
+    run.refused().replay.popleft()
     decide(under_way, queue.lanes)
     queue.lanes.strip({B: -1})
     assert groups(queue.take()) == ["older", "a", "younger"]

@@ -63,14 +63,14 @@ MUTANTS = (
         "            if update.run.flying:\n                return False\n", "            pass\n",
     ),
     Mutant(
-        "replay-last-first", 2, "a refused run is replayed from its end", "core/lanes.py",
-        "        for entry in self.entries:\n            if entry.record.offset in self.rejected:\n                continue\n"
+        "replay-last-first", 2, "a refused run is replayed from its end", "core/runs.py",
+        "        for entry in self.entries:\n            if entry.record.offset in refusals.rejected:\n                continue\n"
         "            part = restricted(entry.operation, owned)\n",
-        "        for entry in reversed(self.entries):\n            if entry.record.offset in self.rejected:\n"
+        "        for entry in reversed(self.entries):\n            if entry.record.offset in refusals.rejected:\n"
         "                continue\n            part = restricted(entry.operation, owned)\n",
     ),
     Mutant(
-        "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/lanes.py",
+        "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/runs.py",
         "            part = restricted(entry.operation, owned)\n", "            part = restricted(entry.operation, None)\n",
     ),
     Mutant(
@@ -82,11 +82,11 @@ MUTANTS = (
     ),
     Mutant(
         "unfolded-together", 3, "without folding all changes of a group go in one request", "core/lanes.py",
-        "        run = Run(lane, assignment, waiting[:count])\n",
+        "        if len(waiting) == 1 or not self._fold:\n",
         "        if not self._fold:\n            count = len([e for e in waiting if e.record.assignment is assignment])\n"
-        "            run = Run(lane, assignment, waiting[:count])\n            lane.run = run\n            del waiting[:count]\n"
-        "            return [Update(run, e.operation, e) for e in run.entries]\n"
-        "        run = Run(lane, assignment, waiting[:count])\n",
+        "            run = lane.run = Run(lane, assignment, self._front(lane, count))\n"
+        "            updates.extend([Update(run, e.operation, e) for e in run.entries])\n            return run\n"
+        "        if len(waiting) == 1:\n",
     ),
     Mutant(
         "set-keeps-first", 3, "$set folded on $set keeps the earlier value", "core/fold.py",
@@ -139,7 +139,7 @@ MUTANTS = (
     ),
     Mutant(
         "letter-dropped", 7, "a refused record is settled without a dead letter", "core/pipeline.py",
-        "            if entry.record.offset not in run.rejected:\n", "            if True:\n",
+        "            if refusals is not None and record.offset in refusals.rejected:\n", "            if False:\n",
     ),
     Mutant(
         "flood-any", 8, "the breaker opens at a thousand rejects, however many pass", "core/breaker.py",
@@ -172,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         "late-answer-counts", 4, "an answer of an old epoch is counted", "core/delivery.py",
-        "        if run.live:\n            report.decisions.append", "        if True:\n            report.decisions.append",
+        "            if run.live:\n                living.append", "            if True:\n                living.append",
     ),
 )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The gate before the senders of a replay: nothing goes before what came before it is noted."""
 
 from consumer.core.batch import Batch
-from consumer.core.lanes import Entry, Lane, Run, Update
 from consumer.core.model import ADD, SET, Assignment, Operation, Record
+from consumer.core.runs import Entry, Lane, Run, Update
 from consumer.tools.dlq.notes import Gate
 
 

@@ -1,0 +1,174 @@
+"""What is under way of one group: a run of its records, the updates made of it, and what a refusal brings.
+
+Most runs are accepted as a whole, and carry nothing for the other case: `Refusals` comes with the first refusal.
+"""
+
+from collections import deque
+from typing import final
+
+from consumer.core.fold import creates, restricted
+from consumer.core.model import ADD, DELETE, UNSET, Assignment, Operation, Record
+
+
+@final
+class Entry:
+    """One record that waits in its lane, or is part of a run. `order` rises with every record admitted."""
+
+    __slots__ = ("operation", "order", "record")
+
+    def __init__(self, record: Record, operation: Operation, order: int) -> None:
+        self.record = record
+        self.operation = operation
+        self.order = order
+
+
+@final
+class Lane:
+    """The queue of one group. `run` is what is under way; `queued` whether a batch may take from it."""
+
+    __slots__ = ("group", "queued", "run", "waiting")
+
+    def __init__(self, group: tuple[str, str]) -> None:
+        self.group = group
+        self.waiting: list[Entry] = []
+        self.run: Run | None = None
+        self.queued = False
+
+
+@final
+class Run:
+    """The front of a lane, of one assignment, folded into updates that go out together.
+
+    `undecided` counts the updates without a verdict, `flying` those in a request right now.
+    """
+
+    __slots__ = (
+        "assignment",
+        "created",
+        "entries",
+        "flying",
+        "lane",
+        "live",
+        "refusals",
+        "undecided",
+    )
+
+    def __init__(self, lane: Lane, assignment: Assignment, entries: list[Entry]) -> None:
+        self.lane = lane
+        self.assignment = assignment
+        self.entries = entries
+        self.undecided = 0
+        self.flying = 0
+        self.created = False  # an update that creates a missing profile was accepted
+        self.live = True
+        self.refusals: Refusals | None = None
+
+    def refused(self) -> "Refusals":
+        """What refusals brought so far; an empty one from the first time on."""
+        if self.refusals is None:
+            self.refusals = Refusals()
+        return self.refusals
+
+    def next_step(self) -> "tuple[Entry, Operation] | None":
+        """What its replay sends next; None where nothing is replayed."""
+        if self.refusals is None or not self.refusals.replay:
+            return None
+        return self.refusals.replay[0]
+
+    def contributors(self, update: "Update") -> list[Entry]:
+        """The records whose operations the update may stem from."""
+        if update.entry is not None:
+            return [update.entry]
+        if update.operation.verb == DELETE:
+            return self.entries
+        owned = update.operation.values
+        found: list[Entry] = []
+        for entry in self.entries:
+            values = entry.operation.values
+            for name in owned:
+                if name in values:
+                    found.append(entry)
+                    break
+        return found
+
+    def adders(self, update: "Update") -> list[Entry]:
+        """The records whose `$add`s the update carries."""
+        return [entry for entry in self.contributors(update) if entry.operation.verb == ADD]
+
+    def plan(self) -> bool:
+        """Plan what is sent again now that every update has its verdict; whether there is anything."""
+        refusals = self.refusals
+        if refusals is None:
+            return False
+        if refusals.updates:
+            self._plan_replay(refusals)
+        if not refusals.replay:
+            self._plan_creation(refusals)
+        return bool(refusals.replay)
+
+    def _plan_replay(self, refusals: "Refusals") -> None:
+        """Queue what the refused updates owned, record by record, in order; nothing else is sent again."""
+        owned: set[str] | None = set()
+        for update in refusals.updates:
+            if update.operation.verb == DELETE:
+                owned = None
+                break
+            assert owned is not None
+            owned.update(update.operation.values)
+        for entry in self.entries:
+            if entry.record.offset in refusals.rejected:
+                continue
+            part = restricted(entry.operation, owned)
+            if part is not None:
+                refusals.replay.append((entry, part))
+        refusals.updates = []
+
+    def _plan_creation(self, refusals: "Refusals") -> None:
+        """Queue what an `$unset` absorbed, where it alone is left to create the profile; at most once.
+
+        After SET{bad}, SET{a}, UNSET[a] the profile exists without a property, though SET{bad} was refused.
+        """
+        if self.created or not refusals.rejected:
+            return
+        self.created = True
+        absorbed: set[str] = set()
+        for entry in self.entries:
+            if entry.operation.verb == UNSET:
+                absorbed.update(entry.operation.values)
+        for entry in self.entries:
+            if entry.record.offset in refusals.rejected:
+                continue
+            part = restricted(entry.operation, absorbed)
+            if part is not None and (refusals.replay or creates(part.verb)):
+                refusals.replay.append((entry, part))
+
+
+@final
+class Refusals:
+    """What refused updates brought to their run.
+
+    An update that one record made is that record's dead letter. One that several made is `updates` until all of the
+    run has its verdict; then the run is replayed: its operations go again one at a time, restricted to what the
+    refused updates owned.
+    """
+
+    __slots__ = ("rejected", "replay", "updates")
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+        self.rejected: set[int] = set()  # offsets that are dead letters already
+        self.replay: deque[tuple[Entry, Operation]] = deque()
+
+
+@final
+class Update:
+    """One JSON object for Mixpanel. `entry` is the record that it is alone the making of, else None."""
+
+    __slots__ = ("entry", "error", "operation", "run", "status")
+
+    def __init__(self, run: Run, operation: Operation, entry: Entry | None) -> None:
+        self.run = run
+        self.operation = operation
+        self.entry = entry
+        self.status = 0  # of the answer that refused it
+        self.error = ""  # Mixpanel's words
