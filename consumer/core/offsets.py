@@ -1,12 +1,32 @@
 """The offset ledger of one assignment: which records were seen, which are settled, what may be committed.
 
-Only offsets that were really seen are tracked: compaction and transaction markers leave gaps, and a
-synthetic range would wait for ever for records that do not exist. Every step costs the same however much
-is open.
+Only offsets that were really seen are waited for: compaction and transaction markers leave gaps, and a record that
+does not exist never settles. A step costs the same however much is open, and a tracked offset takes one byte.
 """
 
 from collections import deque
-from typing import final
+from typing import Final, final
+
+# One byte for each offset of a stretch.
+OPEN: Final = 0
+SETTLED: Final = 1
+ABSENT: Final = 2
+FIRST_OPEN: Final = b"\0"
+IS_SETTLED: Final = b"\1"
+# A gap wider than this begins a new stretch.
+WIDEST_GAP: Final = 1024
+
+
+@final
+class Stretch:
+    """Offsets from `start` on without a wide gap. `done` counts those at its front that are passed."""
+
+    __slots__ = ("done", "start", "states")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.states = bytearray()
+        self.done = 0
 
 
 @final
@@ -17,51 +37,97 @@ class Ledger:
     everything is settled; -1 until there is one.
     """
 
-    __slots__ = ("_open", "_polled", "_settled", "committable")
+    __slots__ = ("_ahead", "_polls", "_stretches", "_tracked", "committable")
 
     def __init__(self) -> None:
         self.committable = -1
-        self._open: deque[int] = deque()
-        self._polled: deque[float] = deque()
-        self._settled: set[int] = set()
+        self._stretches: deque[Stretch] = deque()
+        self._polls: deque[tuple[int, float]] = deque()  # the first offset of each poll, and its time
+        self._tracked = 0
+        self._ahead = 0
 
     def __len__(self) -> int:
         """How many offsets are tracked: open ones, and settled ones that wait behind an open one."""
-        return len(self._open)
+        return self._tracked
 
     def seen(self, offset: int, polled_at: float) -> None:
         """Track the record at `offset`; offsets come in rising order."""
-        self._open.append(offset)
-        self._polled.append(polled_at)
+        if not self._polls or self._polls[-1][1] != polled_at:
+            self._polls.append((offset, polled_at))
+        stretch = self._last(offset)
+        states = stretch.states
+        gap = offset - stretch.start - len(states)
+        if gap:
+            states.extend(b"\2" * gap)
+        states.append(OPEN)
+        self._tracked += 1
 
     def settle(self, offset: int) -> None:
         """The record at `offset` is accepted, or its dead letter confirmed. Once for each offset seen."""
-        first = self._open
-        settled = self._settled
-        if first[0] != offset:
-            settled.add(offset)
+        first = self._stretches[0]
+        place = offset - first.start
+        if place == first.done:
+            first.states[place] = SETTLED
+            self._ahead += 1
+            self._pass()
             return
-        first.popleft()
-        self._polled.popleft()
-        self.committable = offset + 1
-        while first and first[0] in settled:
-            offset = first.popleft()
-            self._polled.popleft()
-            settled.discard(offset)
-            self.committable = offset + 1
+        for stretch in self._stretches:
+            place = offset - stretch.start
+            if place < len(stretch.states):
+                stretch.states[place] = SETTLED
+                self._ahead += 1
+                return
 
     def settled_ahead(self) -> int:
         """How many settled records wait behind an open one: what a crash now would repeat."""
-        return len(self._settled)
+        return self._ahead
 
     def oldest(self) -> float:
         """When the oldest open record was polled; -1 where nothing is open."""
-        if not self._polled:
+        if not self._polls:
             return -1.0
-        return self._polled[0]
+        return self._polls[0][1]
 
     def first_open(self) -> int:
         """The offset that pins the commit; -1 where nothing is open."""
-        if not self._open:
+        if not self._stretches:
             return -1
-        return self._open[0]
+        first = self._stretches[0]
+        return first.start + first.done
+
+    def _last(self, offset: int) -> Stretch:
+        """The stretch that the offset belongs to."""
+        if self._stretches:
+            last = self._stretches[-1]
+            if offset - last.start - len(last.states) <= WIDEST_GAP:
+                return last
+        fresh = Stretch(offset)
+        self._stretches.append(fresh)
+        return fresh
+
+    def _pass(self) -> None:
+        """Go past what is settled now, up to the first open record, and forget it."""
+        while self._stretches:
+            first = self._stretches[0]
+            found = first.states.find(FIRST_OPEN, first.done)
+            end = found if found >= 0 else len(first.states)
+            passed = first.states.count(IS_SETTLED, first.done, end)
+            if passed:
+                self._tracked -= passed
+                self._ahead -= passed
+                self.committable = first.start + first.states.rfind(IS_SETTLED, first.done, end) + 1
+            if found >= 0:
+                first.done = end
+                self._forget(first)
+                return
+            self._stretches.popleft()
+        self._polls.clear()
+
+    def _forget(self, first: Stretch) -> None:
+        """Give back the memory of what is passed, once it is much, and the times of polls that are."""
+        if first.done > WIDEST_GAP and first.done * 2 > len(first.states):
+            del first.states[: first.done]
+            first.start += first.done
+            first.done = 0
+        while len(self._polls) > 1 and self._polls[1][0] <= first.start + first.done:
+            self._polls.popleft()

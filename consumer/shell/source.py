@@ -158,7 +158,8 @@ class Source:
             if error is not None:
                 self._on_error(message, error)
                 continue
-            one = by_topic.get(message.topic(), {}).get(message.partition())  # type: ignore[arg-type]  # not an error
+            mine = by_topic.get(message.topic())  # type: ignore[arg-type]  # not an error, so it has one
+            one = mine.get(message.partition()) if mine is not None else None  # type: ignore[arg-type]
             offset: int = message.offset()  # type: ignore[assignment]
             if one is None or offset < one.next:
                 continue

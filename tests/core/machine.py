@@ -180,6 +180,6 @@ class Machine:
                 f"{assignment} blocked": partition.blocked,
                 f"{assignment} blocked bytes": partition.blocked_bytes,
                 f"{assignment} held": partition.held,
-                f"{assignment} ledger": (*ledger._open, *ledger._polled, *ledger._settled),
+                f"{assignment} ledger": (*ledger._stretches, *ledger._polls),
             }
         return [name for name, left in kept.items() if left]

@@ -34,8 +34,8 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "commit-highest", 1, "the highest settled offset is committed, not the contiguous one", "core/offsets.py",
-        "            settled.add(offset)\n            return\n",
-        "            settled.add(offset)\n            self.committable = max(self.committable, offset + 1)\n            return\n",
+        "                stretch.states[place] = SETTLED\n",
+        "                stretch.states[place] = SETTLED\n                self.committable = max(self.committable, offset + 1)\n",
     ),
     Mutant(
         "commit-polled", 1, "what was read is committed at once", "core/pipeline.py",

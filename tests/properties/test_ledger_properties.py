@@ -1,0 +1,46 @@
+"""The ledger against the plainest one: a list of what was seen, and a set of what is settled."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.core.offsets import WIDEST_GAP, Ledger
+
+GAPS = st.sampled_from([1, 1, 1, 1, 2, 7, WIDEST_GAP, WIDEST_GAP + 1, WIDEST_GAP + 2, 10**12])
+
+
+@given(st.data(), st.lists(st.tuples(GAPS, st.booleans()), max_size=60), st.integers(0, 2**40))
+def test_the_ledger_is_the_plain_one(data, steps, start):
+    """Whatever is seen and settled in whatever order, it says the same of commit, open records and ages."""
+    ledger = Ledger()
+    seen: list[tuple[int, float]] = []
+    settled: set[int] = set()
+    committable, offset, now = -1, start, 0.0
+    for gap, another_poll in steps:
+        offset += gap
+        now += another_poll
+        ledger.seen(offset, now)
+        seen.append((offset, now))
+        for _ in range(data.draw(st.integers(0, 2))):
+            left = [one for one, _ in seen if one not in settled]
+            if left:
+                one = data.draw(st.sampled_from(left))
+                settled.add(one)
+                ledger.settle(one)
+        while seen and seen[0][0] in settled:
+            committable = seen.pop(0)[0] + 1
+        ahead = sum(one in settled for one, _ in seen)
+        first, oldest = seen[0] if seen else (-1, -1.0)
+        assert (ledger.committable, len(ledger), ledger.settled_ahead()) == (committable, len(seen), ahead)
+        assert (ledger.first_open(), ledger.oldest()) == (first, oldest)
+
+
+def test_memory_follows_what_is_open():
+    """A byte an offset at the most, and none for what is passed."""
+    ledger = Ledger()
+    for offset in range(100_000):
+        ledger.seen(offset, float(offset // 500))
+        if offset >= 1_000:
+            ledger.settle(offset - 1_000)
+    assert len(ledger) == 1_000
+    assert sum(len(stretch.states) for stretch in ledger._stretches) <= 2_100 + 2 * WIDEST_GAP
+    assert len(ledger._polls) == 2
