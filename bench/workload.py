@@ -1,7 +1,8 @@
 """The events that are measured: realistic, seeded, encoded before anything is timed.
 
 name      what it is
-mixed     70 % SET with 3 to 8 properties, the rest the other six; 200,000 groups, Zipf, the busiest 1 %
+mixed     70 % SET with 3 to 8 properties, the rest the other six; 200,000 groups, Zipf, the busiest 1 %;
+          most events have 150 to 350 bytes
 new       as mixed, and every event is of a group of its own: nothing folds, updates equal events
 hot       as mixed, and one group takes 20 %
 large     as new, with 2 KB an event
@@ -10,6 +11,7 @@ large     as new, with 2 KB an event
 import io
 import json
 import random
+import uuid
 from collections.abc import Iterator
 from importlib.resources import files
 from itertools import accumulate
@@ -19,12 +21,33 @@ import fastavro
 
 WORKLOADS = ("mixed", "new", "hot", "large")
 GROUPS = 200_000
+SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd, so that every group has an id of its own
 ZIPF = 0.72  # of 200,000 groups the busiest has one event in a hundred
 SCHEMA_TEXT = files("consumer.schemas").joinpath("group_change.avsc").read_text("utf-8")
 SCHEMA = fastavro.parse_schema(json.loads(SCHEMA_TEXT))
 WEIGHTS = {"SET": 70, "SET_ONCE": 7, "ADD": 8, "UNION": 6, "REMOVE": 3, "UNSET": 5, "DELETE": 1}
-NAMES = ("plan", "seats", "mrr", "country", "industry", "owner", "created", "health", "renewal", "source")
-WORDS = ("enterprise", "north", "berlin", "2026-03-01T00:00:00", "sales@example.com", "partner", "logistics")
+NAMES = (
+    "plan_name",
+    "seats_purchased",
+    "monthly_revenue",
+    "billing_country",
+    "industry",
+    "account_owner",
+    "created_at",
+    "health_score",
+    "renewal_date",
+    "lead_source",
+)
+LISTS = ("features", "integrations", "regions", "segments")
+WORDS = (
+    "enterprise-annual",
+    "north-america",
+    "Berlin",
+    "2026-03-01T00:00:00",
+    "success@customer.example.com",
+    "partner referral",
+    "logistics and supply",
+)
 
 
 def events(
@@ -44,7 +67,7 @@ def events(
             group = rng.choices(numbers, cum_weights=weights)[0]
         written = io.BytesIO()
         written.write(header)
-        name = f"account-{group:08d}"
+        name = f"account-{uuid.UUID(int=group * SPREAD % 2**128)}"
         fastavro.schemaless_writer(written, SCHEMA, change(rng, number, name, workload == "large"))
         yield f"company:{name}", written.getvalue()
 
@@ -58,20 +81,20 @@ def change(rng: random.Random, number: int, group: str, large: bool = False) -> 
         if large:
             properties["notes"] = "x" * 1_900
     elif operation == "ADD":
-        properties = {"logins": rng.randrange(9), "spent": rng.randrange(10_000) / 4}
+        properties = {"logins_total": rng.randrange(9), "amount_spent": rng.randrange(10_000) / 4}
     elif operation == "UNION":
-        properties = {"tags": rng.sample(WORDS, 2)}
+        properties = {rng.choice(LISTS): rng.sample(WORDS, 3)}
     elif operation == "REMOVE":
-        properties = {"tags": rng.choice(WORDS)}
+        properties = {rng.choice(LISTS): rng.choice(WORDS)}
     return {
-        "event_id": f"{rng.getrandbits(64):016x}-{number:08x}",
+        "event_id": str(uuid.UUID(int=rng.getrandbits(128))),
         "occurred_at": 1_767_225_600_000 + number,
         "project": None,
         "group_key": "company",
         "group_id": group,
         "operation": operation,
         "properties": properties,
-        "property_names": ["trial_ends", "trial_source"] if operation == "UNSET" else [],
+        "property_names": ["trial_ends_at", "trial_source", "trial_owner"] if operation == "UNSET" else [],
     }
 
 
