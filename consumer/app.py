@@ -59,6 +59,9 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> int:
     except SourceFailed as failure:
         log.error("%s", failure)
         return 1
+    except Exception:
+        log.critical("the service ends by a fault of its own: nothing is lost, and a restart goes on", exc_info=True)
+        return 1
     finally:
         server.close()
     log.info("stopped")
