@@ -111,11 +111,12 @@ def evolved(draw: st.DrawFn, writer: object, names: Names) -> object:
         if any(isinstance(branch, list) for branch in branches):
             return writer
         if draw(st.booleans()):
-            branches = sorted(draw(st.permutations(branches)), key=width)
+            branches = draw(st.permutations(branches))
         elif len(branches) > 1 and draw(st.booleans()):
             branches = branches[1:]
         elif len(branches) == 1 and draw(st.booleans()):
             return branches[0]
+        branches = sorted(branches, key=width)
         return branches if len({shape(branch) for branch in branches}) == len(branches) else writer
     if change == "wrap" and writer != "null":
         return ["null", writer]

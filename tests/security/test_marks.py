@@ -12,6 +12,7 @@ from consumer.sandbox.security import Security
 from tests.integration.events import SCHEMA, change, changed, framed
 from tests.integration.service import CODE
 from tests.integration.watching import until
+from tests.integration.world import QUICK_GROUP
 
 PAYLOAD = "marked-payload"
 SECRET = "marked-secret"
@@ -40,6 +41,9 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
     with RegistrySandbox(tls=tls, users={"reader": f"{SECRET}-registry"}) as registry:
         registry.register("group-changes-value", json.dumps(SCHEMA))
         world = new_world(broker, registry)
+        world.properties(
+            tmp_path, QUICK_GROUP
+        )  # a member that cannot leave, its password being wrong, is soon missed
         settings = {
             "LOG_LEVEL": "debug",
             "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",

@@ -152,7 +152,7 @@ def test_a_lock_that_is_held_is_given_up(board: Board, monkeypatch):
 def test_a_replay_that_was_frozen_sends_nothing_more(board: Board, replays: Replays):
     """One that stood still past its session loses the lock, and stops before it sends what another has taken over."""
     write_adds(board)
-    replays.mixpanel.faults.on("slow", milliseconds=50)
+    replays.mixpanel.faults.on("slow", milliseconds=1000)
     process = replays.start("--yes", **BATCH)
     until(lambda: applied(replays) >= COUNT // 4, process)
     process.send_signal(signal.SIGSTOP)
