@@ -40,7 +40,11 @@ TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Failed(Exception):
-    """A step failed, or what it needs is not there."""
+    """A step failed."""
+
+
+class Unavailable(Failed):
+    """What a proof needs cannot be had here; it says nothing of the image."""
 
 
 def run(*command: str) -> str:
@@ -89,7 +93,11 @@ def stand_in(name: str) -> str:
     if not tarball.exists():
         STAND_INS.mkdir(parents=True, exist_ok=True)
         made = STAND_INS / f".{name}.tar"
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES[name])}", SUITE, str(made))
+        try:
+            packages = f"--include={','.join(PACKAGES[name])}"
+            run("mmdebstrap", "--quiet", "--variant=minbase", packages, SUITE, str(made))
+        except Failed as failure:
+            raise Unavailable(f"Debian's packages for a stand-in cannot be had: {str(failure)[-300:]}") from failure
         made.rename(tarball)
     if tag not in buildah("images", "--format", "{{.Name}}:{{.Tag}}").split():
         folder = STAND_INS / f"context-{name}"
@@ -111,7 +119,7 @@ def proof() -> Iterator[tuple[Path, Config]]:
     """Build on stand-ins; gives the image's root file system and its configuration."""
     missing = [name for name in NEEDED if not shutil.which(name)]
     if missing or os.geteuid() != 0:
-        raise Failed(f"a proof needs root and {', '.join(NEEDED)}; missing: {', '.join(missing) or 'root'}")
+        raise Unavailable(f"a proof needs root and {', '.join(NEEDED)}; missing: {', '.join(missing) or 'root'}")
     bases = [f"--build-arg={name.upper()}={stand_in(name)}" for name in PACKAGES]
     here = ("--isolation", "chroot", "--network", "host", "--pull-never", "--layers=false")
     buildah("bud", *here, *bases, "--build-arg", "REVISION=proof", "--tag", TAG, ".")
