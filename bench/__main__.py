@@ -77,19 +77,20 @@ def whole(built: Rig, events: int) -> dict[str, Any]:
 
 
 def growth(built: Rig, events: int) -> dict[str, Any]:
-    """CPU for each event while partitions, groups and backlog grow."""
-    found: dict[str, float] = {}
+    """CPU for each event while partitions, groups and backlog grow: the better of two runs, taken in turns."""
     print("\nCPU seconds a million events, as it grows", flush=True)
-    for label, load in (
+    loads = (
         ("1 partition", built.load("mixed", events, 1)),
         ("4 partitions", built.load("mixed", events, 4)),
         ("64 partitions", built.load("mixed", events, 64)),
         ("10^3 groups", built.load("mixed", events, 4, 1_000)),
         ("10^6 groups", built.load("mixed", events, 4, 1_000_000)),
         ("5 times the backlog", built.load("mixed", 5 * events, 4)),
-    ):
-        found[label] = built.drain("service", load, 0.08).cpu_a_million
-        print(f"  {label:<24}{found[label]:8.1f}", flush=True)
+    )
+    rounds = [{label: built.drain("service", load, 0.08).cpu_a_million for label, load in loads} for _ in range(2)]
+    found = {label: min(costs[label] for costs in rounds) for label, _ in loads}
+    for label, cost in found.items():
+        print(f"  {label:<24}{cost:8.1f}", flush=True)
     return found
 
 
@@ -103,7 +104,7 @@ def show(label: str, result: Result) -> None:
         f"{label:<36}{result.rate:>10,.0f}{result.rate_of_most:>9,.0f}{result.cpu_a_million:>9.1f}"
         f"{result.peak_mib:>10.0f}"
         f"{result.mib_sent / result.events * 1e6:>12.0f}{result.updates / max(1, result.requests):>13,.0f}"
-        f"{result.first_request:>13.2f}",
+        f"{result.first_request or '':>13.4}",
         flush=True,
     )
 

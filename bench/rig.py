@@ -133,7 +133,9 @@ class Rig:
             load.events += total
             committed = self._committed(load)
             until(lambda: committed() >= load.events)
-            return self._result("service", load, process, stub, started, cpu_before, began, 0)
+            result = self._result("service", load, process, stub, started, cpu_before, began, 0)
+            result.first_request = 0.0  # it waited for the first event
+            return result
 
     def _result(
         self,

@@ -13,8 +13,10 @@ SETTLED: Final = 1
 ABSENT: Final = 2
 FIRST_OPEN: Final = b"\0"
 IS_SETTLED: Final = b"\1"
-# A gap wider than this begins a new stretch.
-WIDEST_GAP: Final = 1024
+# A wider gap begins a new stretch, which costs about as much as so many bytes.
+WIDEST_GAP: Final = 128
+# So much that is passed is kept before its memory is given back.
+KEPT: Final = 1024
 
 
 @final
@@ -37,11 +39,12 @@ class Ledger:
     everything is settled; -1 until there is one.
     """
 
-    __slots__ = ("_ahead", "_polls", "_stretches", "_tracked", "committable")
+    __slots__ = ("_ahead", "_first", "_polls", "_stretches", "_tracked", "committable")
 
     def __init__(self) -> None:
         self.committable = -1
-        self._stretches: deque[Stretch] = deque()
+        self._stretches: list[Stretch] = []
+        self._first = 0  # the index of the first stretch that is not passed
         self._polls: deque[tuple[int, float]] = deque()  # the first offset of each poll, and its time
         self._tracked = 0
         self._ahead = 0
@@ -64,19 +67,12 @@ class Ledger:
 
     def settle(self, offset: int) -> None:
         """The record at `offset` is accepted, or its dead letter confirmed. Once for each offset seen."""
-        first = self._stretches[0]
-        place = offset - first.start
-        if place == first.done:
-            first.states[place] = SETTLED
-            self._ahead += 1
+        stretch = self._of(offset)
+        place = offset - stretch.start
+        stretch.states[place] = SETTLED
+        self._ahead += 1
+        if place == stretch.done and stretch is self._stretches[self._first]:
             self._pass()
-            return
-        for stretch in self._stretches:
-            place = offset - stretch.start
-            if place < len(stretch.states):
-                stretch.states[place] = SETTLED
-                self._ahead += 1
-                return
 
     def settled_ahead(self) -> int:
         """How many settled records wait behind an open one: what a crash now would repeat."""
@@ -90,14 +86,14 @@ class Ledger:
 
     def first_open(self) -> int:
         """The offset that pins the commit; -1 where nothing is open."""
-        if not self._stretches:
+        if not self._tracked:
             return -1
-        first = self._stretches[0]
+        first = self._stretches[self._first]
         return first.start + first.done
 
     def _last(self, offset: int) -> Stretch:
         """The stretch that the offset belongs to."""
-        if self._stretches:
+        if self._tracked:
             last = self._stretches[-1]
             if offset - last.start - len(last.states) <= WIDEST_GAP:
                 return last
@@ -105,10 +101,23 @@ class Ledger:
         self._stretches.append(fresh)
         return fresh
 
+    def _of(self, offset: int) -> Stretch:
+        """The stretch that has the offset, which was seen."""
+        stretches = self._stretches
+        low = self._first
+        high = len(stretches)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if stretches[middle].start <= offset:
+                low = middle
+            else:
+                high = middle
+        return stretches[low]
+
     def _pass(self) -> None:
         """Go past what is settled now, up to the first open record, and forget it."""
-        while self._stretches:
-            first = self._stretches[0]
+        while self._first < len(self._stretches):
+            first = self._stretches[self._first]
             found = first.states.find(FIRST_OPEN, first.done)
             end = found if found >= 0 else len(first.states)
             passed = first.states.count(IS_SETTLED, first.done, end)
@@ -120,14 +129,19 @@ class Ledger:
                 first.done = end
                 self._forget(first)
                 return
-            self._stretches.popleft()
+            self._first += 1
+        self._stretches.clear()
+        self._first = 0
         self._polls.clear()
 
     def _forget(self, first: Stretch) -> None:
         """Give back the memory of what is passed, once it is much, and the times of polls that are."""
-        if first.done > WIDEST_GAP and first.done * 2 > len(first.states):
+        if first.done > KEPT and first.done * 2 > len(first.states):
             del first.states[: first.done]
             first.start += first.done
             first.done = 0
+        if self._first > KEPT and self._first * 2 > len(self._stretches):
+            del self._stretches[: self._first]
+            self._first = 0
         while len(self._polls) > 1 and self._polls[1][0] <= first.start + first.done:
             self._polls.popleft()

@@ -1,9 +1,10 @@
 """The ledger against the plainest one: a list of what was seen, and a set of what is settled."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.offsets import WIDEST_GAP, Ledger
+from consumer.core.offsets import KEPT, WIDEST_GAP, Ledger
 
 GAPS = st.sampled_from([1, 1, 1, 1, 2, 7, WIDEST_GAP, WIDEST_GAP + 1, WIDEST_GAP + 2, 10**12])
 
@@ -34,13 +35,15 @@ def test_the_ledger_is_the_plain_one(data, steps, start):
         assert (ledger.first_open(), ledger.oldest()) == (first, oldest)
 
 
-def test_memory_follows_what_is_open():
-    """A byte an offset at the most, and none for what is passed."""
+@pytest.mark.parametrize("gap", [1, WIDEST_GAP, WIDEST_GAP + 1, 10**6])
+def test_memory_follows_what_is_open(gap):
+    """However wide the gaps that compaction left; and none for what is passed."""
     ledger = Ledger()
-    for offset in range(100_000):
-        ledger.seen(offset, float(offset // 500))
-        if offset >= 1_000:
-            ledger.settle(offset - 1_000)
+    for number in range(20_000):
+        ledger.seen(number * gap, float(number // 500))
+        if number >= 1_000:
+            ledger.settle((number - 1_000) * gap)
     assert len(ledger) == 1_000
-    assert sum(len(stretch.states) for stretch in ledger._stretches) <= 2_100 + 2 * WIDEST_GAP
+    assert len(ledger._stretches) <= 2 * (1_000 + KEPT)
+    assert sum(len(stretch.states) for stretch in ledger._stretches) <= 2 * (1_000 + KEPT) * WIDEST_GAP
     assert len(ledger._polls) == 2
