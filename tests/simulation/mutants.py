@@ -34,8 +34,8 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "commit-highest", 1, "the highest settled offset is committed, not the contiguous one", "core/offsets.py",
-        "                stretch.states[place] = SETTLED\n",
-        "                stretch.states[place] = SETTLED\n                self.committable = max(self.committable, offset + 1)\n",
+        "        stretch.states[place] = SETTLED\n",
+        "        stretch.states[place] = SETTLED\n        self.committable = max(self.committable, offset + 1)\n",
     ),
     Mutant(
         "commit-polled", 1, "what was read is committed at once", "core/pipeline.py",
