@@ -1,15 +1,62 @@
 {{/*
-What a schema cannot say: values that are missing, or that contradict each other. All of it at once, each with
-the value's name. The schema has refused unknown names and wrong types before this runs.
+What a schema cannot say, or not so that a person can read it: values that are missing, ill written, or contradict
+each other. All of it at once, each with the value's name. The schema has refused unknown names and wrong types before.
 */}}
 {{- define "gc.validate" -}}
 {{- $problems := list -}}
-{{- range list "gc.wrongKafka" "gc.wrongCredentials" "gc.wrongScaling" "gc.wrongPod" "gc.wrongEnv" -}}
+{{- range list "gc.wrongForms" "gc.wrongKafka" "gc.wrongCredentials" "gc.wrongScaling" "gc.wrongPod" "gc.wrongEnv" -}}
 {{- $problems = concat $problems (include . $ | fromYamlArray) -}}
 {{- end -}}
 {{- if $problems -}}
 {{- fail (printf "\n\nThe values cannot work:\n  - %s\n" (join "\n  - " $problems)) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Texts of a form: the schema would answer with a regular expression. A URL with a user in it is not repeated. */}}
+{{- define "gc.wrongForms" -}}
+{{- $v := .Values -}}
+{{- $forms := dict
+  "broker" (list `^(\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):[0-9]{1,5}$` "host:port, such as kafka-1:9092")
+  "topic" (list `^[a-zA-Z0-9._-]{1,249}$` "a name of letters, digits, dots, dashes and underscores, at most 249")
+  "url" (list `^https?://[^\s,?#/@]+(/[^\s,?#]*)?$` "a URL that begins with http:// or https:// and has no user in it, such as https://registry:8081")
+  "time" (list `^[0-9]+(\.[0-9]+)?(ms|s|m|h)$` "a time with its unit, such as 500ms, 20s or 1m")
+  "span" (list `^([0-9]+(ms|s|m|h|d))+$` "a time as Prometheus has it, such as 30s, 5m or 1h30m")
+  "size" (list `^[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)$` "a size with its unit, such as 512KiB or 2MiB") -}}
+{{- $given := list
+  (list "mixpanel.timeout" "time" $v.mixpanel.timeout)
+  (list "batch.linger" "time" $v.batch.linger)
+  (list "drainTimeout" "time" $v.drainTimeout)
+  (list "batch.maxBytes" "size" $v.batch.maxBytes)
+  (list "limits.openBytes" "size" $v.limits.openBytes)
+  (list "monitoring.podMonitor.interval" "span" $v.monitoring.podMonitor.interval)
+  (list "monitoring.serviceMonitor.interval" "span" $v.monitoring.serviceMonitor.interval) -}}
+{{- range $number, $one := $v.kafka.bootstrapServers -}}
+{{- $given = append $given (list (printf "kafka.bootstrapServers[%d]" $number) "broker" $one) -}}
+{{- end -}}
+{{- range $number, $one := $v.kafka.topics -}}
+{{- $given = append $given (list (printf "kafka.topics[%d]" $number) "topic" $one) -}}
+{{- end -}}
+{{- with $v.kafka.deadLetterTopic -}}
+{{- $given = append $given (list "kafka.deadLetterTopic" "topic" .) -}}
+{{- end -}}
+{{- range $number, $one := $v.schemaRegistry.urls -}}
+{{- $given = append $given (list (printf "schemaRegistry.urls[%d]" $number) "url" $one) -}}
+{{- end -}}
+{{- with $v.mixpanel.url -}}
+{{- $given = append $given (list "mixpanel.url" "url" .) -}}
+{{- end -}}
+{{- range $name, $alert := $v.monitoring.rules.alerts -}}
+{{- with ($alert | default dict).for -}}
+{{- $given = append $given (list (printf "monitoring.rules.alerts.%s.for" $name) "span" .) -}}
+{{- end -}}
+{{- end -}}
+{{- range $given -}}
+{{- $value := index . 2 -}}
+{{- $form := get $forms (index . 1) -}}
+{{- if not (regexMatch (index $form 0) $value) }}
+- {{ printf "%s%s must be %s" (index . 0) (ternary "" (printf " is %q, and" $value) (contains "@" $value)) (index $form 1) | quote }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "gc.wrongKafka" -}}
