@@ -199,10 +199,13 @@ ROWS: dict[str, list[Json]] = {
             "Cores, by pod",
             "none",
             (f"rate(process_cpu_seconds_total{{{OURS}}}[$__rate_interval])", "{{pod}}"),
-            width=12,
         ),
+        graph("Memory", "Resident, by pod", "bytes", (f"process_resident_memory_bytes{{{OURS}}}", "{{pod}}")),
         graph(
-            "Memory", "Resident, by pod", "bytes", (f"process_resident_memory_bytes{{{OURS}}}", "{{pod}}"), width=12
+            "Partitions",
+            "That each pod reads; a pod without is one too many, all without is GroupConsumerReadsNothing",
+            "none",
+            (f"count by (pod) ({metric('lag_records')})", "{{pod}}"),
         ),
     ],
 }

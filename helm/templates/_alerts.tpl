@@ -79,6 +79,14 @@ GroupConsumerAbsent:
   expr: absent(group_consumer_build_info{ {{- $s -}} })
   summary: No pod of the service can be seen
   description: No pod runs, or its metrics are not scraped.
+GroupConsumerReadsNothing:
+  for: 5m
+  severity: critical
+  expr: >-
+    count(group_consumer_build_info{ {{- $s -}} }) > 0
+    unless on () (count(group_consumer_lag_records{ {{- $s -}} }) > 0)
+  summary: Pods run, and none of them reads a partition
+  description: "{{`{{ $value }}`}} pods run, and none reads: Kafka is away, refuses the credentials or the rights, or a topic is missing."
 GroupConsumerDeadLetters:
   for: 0m
   severity: warning

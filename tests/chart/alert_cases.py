@@ -172,6 +172,35 @@ CASES = [
     ),
     Case("one pod", "GroupConsumerAbsent", "20m", [series("build_info", "1x60", 'version="1"')]),
     Case(
+        "both pods wait for Kafka",
+        "GroupConsumerReadsNothing",
+        "8m",
+        [series("build_info", "1x20", 'version="1"'), series("build_info", "1x20", 'version="1"', pod="b")],
+        "2 pods run, and none reads: Kafka is away, refuses the credentials or the rights, or a topic is missing.",
+    ),
+    Case(
+        "a start that takes a while",
+        "GroupConsumerReadsNothing",
+        "8m",
+        [series("build_info", "1x20", 'version="1"'), series("lag_records", "_x4 0x20", TOPIC)],
+    ),
+    Case(
+        "a pod more than there are partitions",
+        "GroupConsumerReadsNothing",
+        "20m",
+        [
+            series("build_info", "1x20", 'version="1"'),
+            series("build_info", "1x20", 'version="1"', pod="b"),
+            series("lag_records", "0x20", TOPIC),
+        ],
+    ),
+    Case(
+        "scaled to none",
+        "GroupConsumerReadsNothing",
+        "20m",
+        [series("build_info", "1x5 stale", 'version="1"'), series("lag_records", "0x5 stale", TOPIC)],
+    ),
+    Case(
         "rejects of one kind",
         "GroupConsumerDeadLetters",
         "20m",

@@ -85,6 +85,14 @@ def test_every_alert_has_its_page(alerts):
             assert part in sections[name], f"{name} lacks {part}"
 
 
+def test_without_a_url_an_alert_names_its_page(chart):
+    """Whoever is woken finds the section, even where nobody said where the runbook can be read."""
+    rules = chart.one("PrometheusRule", monitoring={"rules": {"enabled": True}})
+    for rule in rules["spec"]["groups"][0]["rules"]:
+        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
+        assert "runbook_url" not in rule["annotations"]
+
+
 def test_the_log_lines_of_the_runbook_are_written():
     """Every line that the runbook has somebody grep for is one that the service writes."""
     code = "".join(path.read_text() for path in (ROOT / "consumer").rglob("*.py"))
