@@ -78,7 +78,7 @@ def store() -> tuple[str, ...]:
         options = ("--storage-driver", driver, "--root", str(folder), "--runroot", str(folder / "run"))
         if subprocess.run(["buildah", *options, "info"], capture_output=True, check=False).returncode == 0:
             return options
-    raise Failed("buildah has no file system to keep images on")
+    raise Unavailable("buildah has no file system to keep images on")
 
 
 def buildah(*arguments: str) -> str:

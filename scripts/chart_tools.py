@@ -125,8 +125,8 @@ def helm_4() -> None:
 
 def schemas() -> None:
     """The schemas of many versions of Kubernetes, and what their reader imports beyond the tests' own packages."""
-    for package in (SCHEMAS, RESOURCES):
-        wheel(package).extractall(TOOLS / "kubernetes-validate")
+    for files in [wheel(package) for package in (SCHEMAS, RESOURCES)]:
+        files.extractall(TOOLS / "kubernetes-validate")
 
 
 def hadolint() -> None:
@@ -149,11 +149,11 @@ def promtool() -> None:
 
 def custom_resources() -> None:
     """The definitions of the custom resources that the chart renders, out of their projects' Go modules."""
-    into = TOOLS / "crds"
-    into.mkdir(parents=True, exist_ok=True)
     keda = module_folder(f"github.com/kedacore/keda/v2@{KEDA}") / "config/crd/bases"
     operator = module_folder(f"github.com/prometheus-operator/prometheus-operator@{OPERATOR}")
     operator /= "example/prometheus-operator-crd"
+    into = TOOLS / "crds"
+    into.mkdir(parents=True, exist_ok=True)
     for name in ("keda.sh_scaledobjects", "keda.sh_triggerauthentications"):
         shutil.copyfile(keda / f"{name}.yaml", into / f"{name}.yaml")
     for kind in ("podmonitors", "servicemonitors", "prometheusrules"):
