@@ -4,7 +4,8 @@ Mixpanel does not say in which order it applies the updates of one request, so a
 same profile either way round: folding leaves each property to one verb. What cannot be folded is a barrier:
 it waits, with all that follows it, until the updates before it are decided.
 
-`Fold.add` takes the operations in order, each as a whole or not at all. `Fold.updates` says what to send.
+`Fold.add` takes the operations in order, each as a whole or not at all. `Fold.updates` says what to send. A
+`$delete` never comes here: it replaces all before it, which is known without folding (`Lanes`).
 `restricted` gives the part of an operation that touches given properties: what is sent again, record by
 record, when a folded update was refused.
 """
@@ -27,38 +28,16 @@ ENVELOPE: Final = 4096
 
 
 @final
-class Slot:
-    """What one property becomes: a verb and its value; `items` by identity where several were joined."""
-
-    __slots__ = ("items", "value", "verb")
-
-    def __init__(self, verb: int, value: object) -> None:
-        self.verb = verb
-        self.value = value
-        self.items: dict[object, object] | None = None
-
-    def gathered(self) -> dict[object, object]:
-        """The items of a $union or $remove so far, the first occurrence in its place."""
-        if self.items is None:
-            values = self.value if isinstance(self.value, list) else [self.value]
-            self.items = {}
-            gather(self.items, values)
-        return self.items
-
-
-@final
 class Fold:
-    """The operations of a run so far, property by property."""
+    """The operations of a run so far, none of them a `$delete`: for each verb, the properties that are its own."""
 
-    __slots__ = ("_creating", "_deleted", "_depth", "_exact", "_limit", "_loose", "_slots", "_verbs")
+    __slots__ = ("_depth", "_exact", "_limit", "_loose", "_parts")
 
     def __init__(self, max_updates: int) -> None:
         self._limit = max_updates
-        self._slots: dict[str, Slot] = {}
-        self._deleted = False
-        self._verbs = 0  # a bit for each verb other than $remove that was ever used
+        # By verb, the value of each property; of $union and $remove a dict of items by identity.
+        self._parts: dict[int, dict[str, object]] = {}
         self._depth = 0  # the most scalars that one property is to lose: as many updates
-        self._creating = 0  # properties whose verb creates a missing profile
         self._exact = 0  # the size of the fold when it was last measured
         self._loose = 0  # bytes of Avro added since
 
@@ -67,144 +46,132 @@ class Fold:
 
         `size` is the length of the record's Avro value, in bytes.
         """
-        if self._deleted:
-            return False
         verb = operation.verb
-        if verb == DELETE:
-            self._slots.clear()
-            self._verbs = 0
-            self._depth = 0
-            self._deleted = True
-            return True
-        if not self._fits(operation, size):
+        values = operation.values
+        if not self._fits(verb, values, size):
             return False
         if verb == SET:
-            self._set(operation)
-            return True
-        if verb == UNSET:
-            return self._unset(operation)
-        return self._merge(operation)
+            self._drop(values, SET)
+        elif verb == UNSET:
+            if self._only_creates(values):
+                return False
+            self._drop(values, UNSET)
+        elif self._taken(values, verb):
+            return False
+        return self._join(verb, values)
 
     def updates(self, group_key: str, group_id: str) -> list[Operation]:
         """The updates to send: no two of them touch one property, but for several `$remove`s of it."""
-        if self._deleted:
-            return [Operation(group_key, group_id, DELETE, {})]
-        by_verb: dict[int, dict[str, object]] = {}
+        found: list[Operation] = []
         removes: list[dict[str, object]] = []
-        for name, slot in self._slots.items():
-            verb = slot.verb
+        for verb, part in self._parts.items():
             if verb == REMOVE:
-                for position, item in enumerate(slot.gathered().values()):
-                    if position == len(removes):
-                        removes.append({})
-                    removes[position][name] = item
-                continue
-            values = by_verb.get(verb)
-            if values is None:
-                values = by_verb[verb] = {}
-            values[name] = slot.value if slot.items is None else list(slot.items.values())
-        found = [Operation(group_key, group_id, verb, values) for verb, values in by_verb.items()]
-        found.extend([Operation(group_key, group_id, REMOVE, values) for values in removes])
+                removes = one_by_one(part)
+            elif part:
+                found.append(Operation(group_key, group_id, verb, all_listed(part) if verb == UNION else part))
+        for values in removes:
+            found.append(Operation(group_key, group_id, REMOVE, values))  # noqa: PERF401  # compiled, the fastest
         return found
 
-    def _set(self, operation: Operation) -> None:
-        """The later value replaces whatever came before on that property."""
-        slots = self._slots
-        for name, value in operation.values.items():
-            before = slots.get(name)
-            if before is None or not creates(before.verb):
-                self._creating += 1
-            slots[name] = Slot(SET, value)
-
-    def _unset(self, operation: Operation) -> bool:
-        """Replaces what came before, unless nothing would be left that creates the profile."""
-        slots = self._slots
-        absorbed = 0
-        for name in operation.values:
-            before = slots.get(name)
-            if before is not None and creates(before.verb):
-                absorbed += 1
-        if absorbed and absorbed == self._creating:
-            return False
-        self._creating -= absorbed
-        for name in operation.values:
-            slots[name] = Slot(UNSET, None)
-        return True
-
-    def _merge(self, operation: Operation) -> bool:
-        """$set_once, $add, $union and $remove: each joins its own kind, or is a barrier."""
-        verb = operation.verb
-        slots = self._slots
-        totals: dict[str, object] = {}
-        depth = self._depth
-        for name, value in operation.values.items():
-            before = slots.get(name)
-            if before is None:
-                if verb == REMOVE:
-                    depth = max(depth, 1)
-            elif before.verb != verb and not (verb == SET_ONCE and before.verb == SET):
+    def _join(self, verb: int, values: dict[str, object]) -> bool:
+        """Let the operation join its own kind; False, and nothing is changed, where the two do not make one."""
+        part = self._parts.get(verb)
+        if part is None:
+            part = {}
+        if verb == SET or verb == UNSET:
+            part.update(values)
+        elif verb == SET_ONCE:
+            sets = self._parts.get(SET)
+            for name, value in values.items():
+                if sets is None or name not in sets:
+                    part.setdefault(name, value)
+        elif verb == ADD:
+            totals = sums(part, values)
+            if totals is None:
                 return False
-            elif verb == ADD:
-                total = add(before.value, value)
-                if total is None:
-                    return False
-                totals[name] = total
-            elif verb == REMOVE and identity(value) not in before.gathered():
-                depth = max(depth, len(before.gathered()) + 1)
-        if depth + verbs_in(self._verbs) > self._limit:
-            return False
-        self._depth = depth
-        for name, value in operation.values.items():
-            before = slots.get(name)
-            if before is None:
-                slots[name] = Slot(verb, value)
-                if verb != REMOVE:
-                    self._creating += 1
-            elif verb == ADD:
-                before.value = totals[name]
-            elif verb == UNION:
-                gather(before.gathered(), value)
-            elif verb == REMOVE:
-                before.gathered().setdefault(identity(value), value)
+            part.update(totals)
+        elif verb == UNION:
+            for name, value in values.items():
+                gather(part, name, value)
+        else:
+            depth = max(self._depth, deepest(part, values))
+            if depth + self._others(REMOVE) > self._limit:
+                return False
+            self._depth = depth
+            for name, value in values.items():
+                gather(part, name, [value])
+        self._parts[verb] = part
         return True
 
-    def _fits(self, operation: Operation, size: int) -> bool:
+    def _drop(self, values: dict[str, object], verb: int) -> None:
+        """Forget what other verbs were to do with these properties: the later word replaces it."""
+        for other, part in self._parts.items():
+            if other != verb and part:
+                for name in values:
+                    part.pop(name, None)
+
+    def _taken(self, values: dict[str, object], verb: int) -> bool:
+        """Whether one of these properties is another verb's. A $set_once after a $set is none: it does nothing."""
+        for other, part in self._parts.items():
+            if other == verb or (verb == SET_ONCE and other == SET):
+                continue
+            for name in values:
+                if name in part:
+                    return True
+        return False
+
+    def _only_creates(self, values: dict[str, object]) -> bool:
+        """Whether an $unset of these would leave nothing, of what there is, that creates a missing profile."""
+        creating = 0
+        absorbed = 0
+        for verb, part in self._parts.items():
+            if creates(verb):
+                creating += len(part)
+                for name in values:
+                    if name in part:
+                        absorbed += 1
+        return absorbed > 0 and absorbed == creating
+
+    def _fits(self, verb: int, values: dict[str, object], size: int) -> bool:
         """Whether the fold with this operation surely stays below Mixpanel's limits."""
-        if not self._slots:
+        if not self._parts:
             self._loose = size
-            self._note(operation.verb)
             return True
-        if len(self._slots) + len(operation.values) > MAX_PROPERTIES:
-            fresh = 0
-            for name in operation.values:
-                if name not in self._slots:
-                    fresh += 1
-            if len(self._slots) + fresh > MAX_PROPERTIES:
+        properties = len(values)
+        for part in self._parts.values():
+            properties += len(part)
+        if properties > MAX_PROPERTIES:
+            for part in self._parts.values():
+                for name in values:
+                    if name in part:
+                        properties -= 1
+            if properties > MAX_PROPERTIES:
                 return False
         if self._exact + (self._loose + size) * GROWTH + ENVELOPE > MAX_BYTES:
             self._exact = self._measure()
             self._loose = 0
             if self._exact + size * GROWTH + ENVELOPE > MAX_BYTES:
                 return False
-        if verbs_in(self._verbs | bit(operation.verb)) + self._depth > self._limit:
+        if verb != REMOVE and self._others(verb) + 1 + self._depth > self._limit:
             return False
         self._loose += size
-        self._note(operation.verb)
         return True
 
-    def _note(self, verb: int) -> None:
-        self._verbs |= bit(verb)
+    def _others(self, verb: int) -> int:
+        """How many verbs other than this one, and than $remove, there are: each is an update."""
+        count = 0
+        for other in self._parts:
+            if other != verb and other != REMOVE:
+                count += 1
+        return count
 
     def _measure(self) -> int:
         """The size of everything in the fold as JSON, in bytes."""
-        return len(
-            orjson.dumps(
-                [
-                    [name, slot.value if slot.items is None else list(slot.items.values())]
-                    for name, slot in self._slots.items()
-                ]
-            )
-        )
+        size = 0
+        for verb, part in self._parts.items():
+            joined = verb == UNION or verb == REMOVE
+            size += len(orjson.dumps(all_listed(part) if joined else part))
+        return size
 
 
 def creates(verb: int) -> bool:
@@ -212,25 +179,60 @@ def creates(verb: int) -> bool:
     return verb == SET or verb == SET_ONCE or verb == ADD or verb == UNION
 
 
-def bit(verb: int) -> int:
-    """The verb as one bit; none for $remove, whose updates are counted by depth."""
-    return 0 if verb == REMOVE else 1 << verb
+def sums(part: dict[str, object], values: dict[str, object]) -> dict[str, object] | None:
+    """What each of these properties is to be raised by in all; None where a sum has no exact value."""
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        total = add(part[name], value) if name in part else value
+        if total is None:
+            return None
+        found[name] = total
+    return found
 
 
-def verbs_in(bits: int) -> int:
-    """How many bits are set."""
-    count = 0
-    while bits:
-        count += bits & 1
-        bits >>= 1
-    return count
-
-
-def gather(items: dict[object, object], values: object) -> None:
-    """Add the values that are not there yet."""
+def gather(part: dict[str, object], name: str, values: object) -> None:
+    """Add the items that the property does not have yet; the first occurrence keeps its place."""
+    items = part.get(name)
+    if items is None:
+        items = part[name] = {}
+    assert isinstance(items, dict)
     assert isinstance(values, list)
     for item in values:
         items.setdefault(identity(item), item)
+
+
+def listed(items: object) -> list[object]:
+    """What was gathered, in order."""
+    assert isinstance(items, dict)
+    return list(items.values())
+
+
+def all_listed(part: dict[str, object]) -> dict[str, object]:
+    """What was gathered, of each property."""
+    return {name: listed(items) for name, items in part.items()}
+
+
+def deepest(part: dict[str, object], values: dict[str, object]) -> int:
+    """The most scalars that one of these properties is to lose, once these values are among them."""
+    depth = 1
+    for name, value in values.items():
+        items = part.get(name)
+        if items is not None:
+            assert isinstance(items, dict)
+            if identity(value) not in items:
+                depth = max(depth, len(items) + 1)
+    return depth
+
+
+def one_by_one(part: dict[str, object]) -> list[dict[str, object]]:
+    """$remove takes one scalar of a property: the first of every property, then the second, and so on."""
+    found: list[dict[str, object]] = []
+    for name, items in part.items():
+        for position, item in enumerate(listed(items)):
+            if position == len(found):
+                found.append({})
+            found[position][name] = item
+    return found
 
 
 def identity(value: object) -> object:

@@ -11,7 +11,7 @@ from typing import final
 
 from consumer.core.encode import update_json
 from consumer.core.fold import Fold
-from consumer.core.model import Assignment
+from consumer.core.model import DELETE, Assignment, Operation
 from consumer.core.runs import Entry, Lane, Run, Update
 
 
@@ -42,6 +42,8 @@ class Lanes:
         if lane is None:
             lane = self._lanes[group] = Lane(group)
         lane.waiting.append(entry)
+        if operation.verb == DELETE:
+            lane.deleted = entry.order
         if not lane.queued and lane.run is None:
             lane.queued = True
             self._fresh.append(lane)
@@ -181,21 +183,40 @@ class Lanes:
             run = lane.run = Run(lane, assignment, self._front(lane, 1))
             updates.append(Update(run, first.operation, first))
             return run
-        folded = Fold(self._max_updates)
-        folded.add(first.operation, first.record.size)
-        count = 1
-        while count < len(waiting):
-            entry = waiting[count]
-            if entry.record.assignment is not assignment or not folded.add(entry.operation, entry.record.size):
-                break
-            count += 1
+        count, folded = self._folded(lane, assignment)
         run = lane.run = Run(lane, assignment, self._front(lane, count))
         if count == 1:
             updates.append(Update(run, first.operation, first))
             return run
-        for operation in folded.updates(lane.group[0], lane.group[1]):
+        for operation in folded:
             updates.append(Update(run, operation, None))  # noqa: PERF401  # compiled, the loop is the fastest
         return run
+
+    def _folded(self, lane: Lane, assignment: Assignment) -> tuple[int, list[Operation]]:
+        """How many of the waiting entries make one run, and what they fold to."""
+        waiting = lane.waiting
+        count = self._deleted(lane, assignment)
+        if count:
+            return count, [waiting[count - 1].operation]
+        folded = Fold(self._max_updates)
+        for entry in waiting:
+            if entry.record.assignment is not assignment or not folded.add(entry.operation, entry.record.size):
+                break
+            count += 1
+        return count, folded.updates(lane.group[0], lane.group[1])
+
+    def _deleted(self, lane: Lane, assignment: Assignment) -> int:
+        """How many of the waiting entries the last `$delete` among them replaces, itself included; 0 without one.
+
+        What a barrier would part is one run all the same, where the group is deleted after it.
+        """
+        count = 0
+        for place, entry in enumerate(lane.waiting):
+            if entry.order > lane.deleted or entry.record.assignment is not assignment:
+                break
+            if entry.operation.verb == DELETE:
+                count = place + 1
+        return count
 
     def _front(self, lane: Lane, count: int) -> list[Entry]:
         """Take the first entries out of the lane."""

@@ -24,15 +24,19 @@ class Entry:
 
 @final
 class Lane:
-    """The queue of one group. `run` is what is under way; `queued` whether a batch may take from it."""
+    """The queue of one group.
 
-    __slots__ = ("group", "queued", "run", "waiting")
+    `run` is what is under way; `queued` whether a batch may take from it; `deleted` the order of its last `$delete`.
+    """
+
+    __slots__ = ("deleted", "group", "queued", "run", "waiting")
 
     def __init__(self, group: tuple[str, str]) -> None:
         self.group = group
         self.waiting: list[Entry] = []
         self.run: Run | None = None
         self.queued = False
+        self.deleted = -1
 
 
 @final

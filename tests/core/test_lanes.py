@@ -3,7 +3,7 @@
 import json
 
 from consumer.core.lanes import Lanes
-from consumer.core.model import ADD, SET, UNSET, Assignment, Operation, Record
+from consumer.core.model import ADD, DELETE, REMOVE, SET, UNION, UNSET, Assignment, Operation, Record
 from consumer.core.runs import Entry, Run, Update
 
 A = Assignment("changes", 0)
@@ -109,6 +109,63 @@ def test_what_does_not_fold_waits_for_the_run_before_it():
     decide(first, queue.lanes)
     [second] = queue.take()
     assert second.entry is barrier
+
+
+def test_all_before_a_delete_is_one_run_with_it():
+    """The last `$delete` that waits replaces all before it, barriers and other deletes too; what follows waits."""
+    queue = Queue()
+    entries = [
+        queue.push("a", UNION, l=["x"]),
+        queue.push("a", REMOVE, l="x"),
+        queue.push("a", DELETE),
+        queue.push("a", ADD, p=1),
+        queue.push("a", UNSET, p=None),
+        queue.push("a", DELETE),
+    ]
+    after = queue.push("a", p=1)
+    [first] = queue.take()
+    assert (first.operation.verb, first.entry, first.run.entries) == (DELETE, None, entries)
+    decide([first], queue.lanes)
+    [second] = queue.take()
+    assert second.entry is after
+
+
+def test_a_delete_that_is_first_is_a_run_of_its_own():
+    """Nothing before it is folded into it, so it alone is to blame for its update."""
+    queue = Queue()
+    delete = queue.push("a", DELETE)
+    queue.push("a")
+    [update] = queue.take()
+    assert (update.entry, update.run.entries) == (delete, [delete])
+
+
+def test_a_delete_does_not_reach_into_another_partition():
+    """It replaces what is before it in its own partition; without folding it replaces nothing."""
+    queue = Queue()
+    queue.push("a", p=1)
+    queue.push("a", ADD, p=1)
+    theirs = [queue.push("a", assignment=B), queue.push("a", DELETE, assignment=B)]
+    taken = []
+    for _ in range(3):
+        updates = queue.take()
+        taken.append([(update.operation.verb, len(update.run.entries)) for update in updates])
+        decide(updates, queue.lanes)
+    assert taken == [[(SET, 1)], [(ADD, 1)], [(DELETE, 2)]]
+    assert updates[0].run.entries == theirs
+    apart = Queue(fold=False)
+    apart.push("a")
+    apart.push("a", DELETE)
+    assert [update.operation.verb for update in apart.take()] == [SET]
+
+
+def test_a_delete_that_was_stripped_replaces_nothing():
+    """What a revoke took out of the lane is not looked for."""
+    queue = Queue()
+    queue.push("a", p=1)
+    queue.push("a", ADD, p=1)
+    gone = queue.push("a", DELETE)
+    queue.lanes.strip({A: gone.record.offset})
+    assert [update.operation.verb for update in queue.take()] == [SET]
 
 
 def test_without_folding_every_record_is_an_update_of_its_own():

@@ -11,8 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.encode import update_json
-from consumer.core.fold import EXACT, Fold
-from consumer.core.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
+from consumer.core.fold import EXACT
+from consumer.core.lanes import Lanes
+from consumer.core.model import (
+    ADD,
+    DELETE,
+    REMOVE,
+    SET,
+    SET_ONCE,
+    UNION,
+    UNSET,
+    Assignment,
+    Operation,
+    Record,
+)
+from consumer.core.runs import Entry
 from consumer.sandbox.profiles import Profiles, identity
 
 TOKEN = "t"
@@ -70,19 +83,25 @@ def state(model: Profiles) -> object:
 
 
 def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation]]:
-    """The run as requests: it is folded, with a new request at every barrier and at the places whose bit is set."""
+    """The run as requests: one may begin after each change whose bit is set, and what is left goes at the end."""
+    lanes = Lanes(TOKEN, limit, fold=True)
+    partition = Assignment("changes", 0)
     found: list[list[Operation]] = []
-    folded = Fold(limit)
-    empty = True
     for place, operation in enumerate(run):
-        if not empty and (cuts >> place & 1 or not folded.add(operation, 100)):
-            found.append(folded.updates("company", "acme"))
-            folded = Fold(limit)
-            empty = True
-        if empty:
-            assert folded.add(operation, 100)
-            empty = False
-    return found if empty else [*found, folded.updates("company", "acme")]
+        lanes.push(Entry(Record(partition, place, None, b"x" * 100, None, -1, 0.0), operation, place))
+        if cuts >> place & 1:
+            found.append(request(lanes))
+    while lanes.ready:
+        found.append(request(lanes))
+    assert len(lanes) == 0
+    return found
+
+
+def request(lanes: Lanes) -> list[Operation]:
+    """The updates of one request, which is accepted."""
+    updates, _ = lanes.take(10**9)
+    lanes.release(updates[0].run)
+    return [update.operation for update in updates]
 
 
 @settings(deadline=None, max_examples=800)

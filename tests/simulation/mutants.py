@@ -75,10 +75,9 @@ MUTANTS = (
     ),
     Mutant(
         "no-barrier", 3, "$union joins a $remove of the same property instead of waiting", "core/fold.py",
-        "            elif before.verb != verb and not (verb == SET_ONCE and before.verb == SET):\n                return False\n",
-        "            elif verb == UNION and before.verb == REMOVE:\n                before.verb = UNION\n"
-        "                before.value = value\n                before.items = None\n"
-        "            elif before.verb != verb and not (verb == SET_ONCE and before.verb == SET):\n                return False\n",
+        "        elif self._taken(values, verb):\n",
+        "        elif verb == UNION and REMOVE in self._parts:\n            self._drop(values, UNION)\n"
+        "        elif self._taken(values, verb):\n",
     ),
     Mutant(
         "unfolded-together", 3, "without folding all changes of a group go in one request", "core/lanes.py",
@@ -90,8 +89,15 @@ MUTANTS = (
     ),
     Mutant(
         "set-keeps-first", 3, "$set folded on $set keeps the earlier value", "core/fold.py",
-        "            slots[name] = Slot(SET, value)\n",
-        "            slots[name] = before if before is not None and before.verb == SET else Slot(SET, value)\n",
+        "        if verb == SET or verb == UNSET:\n            part.update(values)\n",
+        "        if verb == SET or verb == UNSET:\n            part.update({**values, **part})\n",
+    ),
+    Mutant(
+        "delete-takes-all", 3, "a run that a $delete ends takes what follows it, too", "core/lanes.py",
+        "            if entry.order > lane.deleted or entry.record.assignment is not assignment:\n"
+        "                break\n            if entry.operation.verb == DELETE:\n                count = place + 1\n",
+        "            if lane.deleted < 0 or entry.record.assignment is not assignment:\n"
+        "                break\n            count = place + 1\n",
     ),
     Mutant(
         "revoked-goes-again", 4, "a batch that waits keeps what was revoked", "core/delivery.py",

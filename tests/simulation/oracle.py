@@ -119,7 +119,7 @@ class Oracle:
             request.assignments[group] = epoch.assignment
             covered: list[Item] = []
             for index in indexes:
-                items = carried(self, epoch, group, request.updates[index])
+                items = carried(self, epoch, group, request, index)
                 request.covers[index] = items
                 if "$add" in request.updates[index]:
                     check_alone(self, items, request)

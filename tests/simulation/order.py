@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from consumer.core.runs import Update
+
 from .ledger import Epoch, Item
 from .mixpanel import Request
 
@@ -9,10 +11,11 @@ if TYPE_CHECKING:
     from .oracle import Oracle
 
 
-def carried(oracle: "Oracle", epoch: Epoch, group: str, update: dict[str, Any]) -> list[Item]:
-    """The records that the update carries: by their marks; for a $delete all up to the next DELETE."""
+def carried(oracle: "Oracle", epoch: Epoch, group: str, request: Request, index: int) -> list[Item]:
+    """The records that an update carries: by their marks; for a $delete, which has none, all up to a DELETE."""
+    update = request.updates[index]
     if "$delete" in update:
-        return deleted(oracle, epoch, group)
+        return deleted(oracle, epoch, group, request.batch.updates[index])
     found = []
     for name in said(update):
         if name[0] == "#":
@@ -34,14 +37,12 @@ def said(update: dict[str, Any]) -> list[str]:
     return []
 
 
-def deleted(oracle: "Oracle", epoch: Epoch, group: str) -> list[Item]:
-    """What a $delete absorbs: everything open before the next DELETE, and that itself."""
-    found = []
-    for item in epoch.undecided(group):
-        found.append(item)
-        if item.meant.verb == "$delete":
-            return found
-    raise oracle.fail(2, f"{group} is deleted, and {epoch} has no open DELETE of it")
+def deleted(oracle: "Oracle", epoch: Epoch, group: str, update: Update) -> list[Item]:
+    """What a $delete absorbs: everything open up to the DELETE that its sender names as the last."""
+    last = epoch.items[(update.entry or update.run.entries[-1]).record.timestamp]
+    if last.meant.verb != "$delete" or last.meant.group != group or last.decided:
+        raise oracle.fail(2, f"{group} is deleted for {last}, which is no open DELETE of it")
+    return [item for item in epoch.undecided(group) if item.index <= last.index]
 
 
 def check_commute(oracle: "Oracle", request: Request, updates: list[dict[str, Any]]) -> None:
