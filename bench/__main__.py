@@ -1,4 +1,4 @@
-"""`python -m bench [micro|whole|growth|all] [--quick] [--output FILE]`: measures, and prints tables of one run."""
+"""`python -m bench [micro|whole|latency|growth|all] [--quick] [--output FILE]`: measures, and prints tables."""
 
 import argparse
 import json
@@ -12,12 +12,14 @@ from bench.rig import Result, Rig
 from consumer.app import compiled
 
 BASELINE = Path(__file__).with_name("baseline.json")
+ROUNDS = 3  # of what is held against each other: the best one counts, since a neighbour can only slow down
+SATURATION = 0.9  # of the rate at which a backlog was drained: what can still be kept up with
 
 
 def main() -> int:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("micro", "whole", "growth", "all"), default="all")
+    parser.add_argument("what", nargs="?", choices=("micro", "whole", "latency", "growth", "all"), default="all")
     parser.add_argument("--quick", action="store_true", help="a tenth of the events: to see that it works")
     parser.add_argument("--output", type=Path, help="write every figure to this file as JSON")
     parser.add_argument("--keep-baseline", action="store_true", help="make this run's ratios the baseline")
@@ -29,12 +31,10 @@ def main() -> int:
     if asked.what in ("micro", "all"):
         figures["micro"] = micro.run(40_000 // scale)
         show_micro(figures["micro"])
-    if asked.what in ("whole", "growth", "all"):
-        with rig.built() as built:
-            if asked.what in ("whole", "all"):
-                figures["whole"] = whole(built, 400_000 // scale)
-            if asked.what in ("growth", "all"):
-                figures["growth"] = growth(built, 200_000 // scale)
+    for what, step, events in (("whole", whole, 400_000), ("latency", latency, 200_000), ("growth", growth, 200_000)):
+        if asked.what in (what, "all"):
+            with rig.built() as built:
+                figures[what] = step(built, events // scale)
     figures["ratios"] = ratios(figures)
     compare(figures["ratios"])
     if asked.keep_baseline:
@@ -45,52 +45,65 @@ def main() -> int:
 
 
 def whole(built: Rig, events: int) -> dict[str, Any]:
-    """The service and the loops that teams write, on the same events; then latencies and second workloads."""
-    runs: list[tuple[str, Result]] = []
+    """The service and the loops that teams write, on the same events; then second workloads."""
+    runs: dict[str, Result] = {}
 
     def note(label: str, result: Result) -> None:
-        runs.append((label, result))
         show(label, result)
+        if label not in runs or result.cpu_a_million < runs[label].cpu_a_million:
+            runs[label] = result
 
     print(HEAD)
+    new, fewer = built.load("new", events), built.load("new", events // 4)
+    for _ in range(ROUNDS):
+        note("service, every group new, 80 ms", built.drain("service", new, 0.08))
+        for loop in ("tuned loop", "popular loop"):
+            note(f"{loop}, every group new, 80 ms", built.drain(loop, fewer, 0.08))
     mixed = built.load("mixed", events)
-    new = built.load("new", events)
     for latency in (0.08, 0.02, 0.3):
         note(f"service, mixed, {latency * 1000:.0f} ms", built.drain("service", mixed, latency))
-    note("service, every group new, 80 ms", built.drain("service", new, 0.08))
-    fewer = built.load("new", events // 4)
-    for loop in ("tuned loop", "popular loop"):
-        note(f"{loop}, every group new, 80 ms", built.drain(loop, fewer, 0.08))
     note("service, 64 partitions, 80 ms", built.drain("service", built.load("mixed", events // 2, 64), 0.08))
     note("service, 2 KB events, 80 ms", built.drain("service", built.load("large", events // 4), 0.08))
-    hot = built.load("hot", events // 8)
-    note("service, a group with 20 %, 80 ms", built.drain("service", hot, 0.08))
+    note("service, a group with 20 %, 80 ms", built.drain("service", built.load("hot", events // 2), 0.08))
     few = built.load("mixed", events // 20)
     note("service, mixed, FOLD=off, 80 ms", built.drain("service", few, 0.08, {"FOLD": "off"}))
-    for rate, seconds in ((1_000, 20.0), (20_000, 10.0)):
-        steady = built.steady(built.load("mixed", 0), rate, seconds, 0.08)
-        note(f"service, {rate:,} events/s, 80 ms", steady)
-        waits = steady.waits
-        p50, p99 = at(waits, 0.5), at(waits, 0.99)
-        print(f"  from produce to accepted at {rate:,}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms", flush=True)
-    return {label: {**vars(result), "waits": percentiles(result)} for label, result in runs}
+    return {label: vars(result) for label, result in runs.items()}
+
+
+def latency(built: Rig, events: int) -> dict[str, Any]:
+    """From produce to accepted, at some rates and at what can just be kept up with; a drain warms Kafka up."""
+    drained = built.drain("service", built.load("mixed", events), 0.08)
+    print(f"\n{'from produce to accepted':<24}{'p50, ms':>10}{'p99, ms':>10}{'CPU s/M':>10}", flush=True)
+    found: dict[str, Any] = {}
+    for rate in (1_000, 5_000, 20_000, int(SATURATION * drained.rate)):
+        steady = built.steady(built.load("mixed", 0), rate, 20.0 if rate == 1_000 else 10.0, 0.08)
+        row = {"p50": at(steady.waits, 0.5), "p99": at(steady.waits, 0.99), "cpu": steady.cpu_a_million}
+        found[f"{rate:,} events/s"] = row
+        print(f"{rate:>15,} events/s{row['p50']:>10.0f}{row['p99']:>10.0f}{row['cpu']:>10.1f}", flush=True)
+    return found
 
 
 def growth(built: Rig, events: int) -> dict[str, Any]:
-    """CPU for each event while partitions, groups and backlog grow: the better of two runs, taken in turns."""
-    print("\nCPU seconds a million events, as it grows", flush=True)
-    loads = (
-        ("1 partition", built.load("mixed", events, 1)),
-        ("4 partitions", built.load("mixed", events, 4)),
-        ("64 partitions", built.load("mixed", events, 64)),
-        ("10^3 groups", built.load("mixed", events, 4, 1_000)),
-        ("10^6 groups", built.load("mixed", events, 4, 1_000_000)),
-        ("5 times the backlog", built.load("mixed", 5 * events, 4)),
-    )
-    rounds = [{label: built.drain("service", load, 0.08).cpu_a_million for label, load in loads} for _ in range(2)]
-    found = {label: min(costs[label] for costs in rounds) for label, _ in loads}
-    for label, cost in found.items():
-        print(f"  {label:<24}{cost:8.1f}", flush=True)
+    """What an event costs while partitions, groups and backlog grow: the best of some rounds, taken in turns."""
+    loads = {
+        "1 partition": built.load("mixed", events, 1),
+        "4 partitions": built.load("mixed", events, 4),
+        "16 partitions": built.load("mixed", events, 16),
+        "64 partitions": built.load("mixed", events, 64),
+        "10^3 groups": built.load("mixed", events, 4, 1_000),
+        "10^4 groups": built.load("mixed", events, 4, 10_000),
+        "10^6 groups": built.load("mixed", events, 4, 1_000_000),
+        "5 times the backlog": built.load("mixed", 5 * events, 4),
+    }
+    found: dict[str, dict[str, float]] = {}
+    for _ in range(ROUNDS):
+        for label, load in loads.items():
+            result = built.drain("service", load, 0.08)
+            if label not in found or result.cpu_a_million < found[label]["cpu"]:
+                found[label] = {"cpu": result.cpu_a_million, "updates": result.updates / load.events * 1000}
+    print(f"\n{'as it grows':<24}{'CPU s/M':>10}{'updates/1,000 events':>22}")
+    for label, row in found.items():
+        print(f"{label:<24}{row['cpu']:>10.1f}{row['updates']:>22.0f}", flush=True)
     return found
 
 
@@ -121,11 +134,6 @@ def at(values: list[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] * 1000 if values else 0.0
 
 
-def percentiles(result: Result) -> dict[str, float]:
-    """Milliseconds from produce to accepted, where events were timed."""
-    return {"p50": at(result.waits, 0.5), "p99": at(result.waits, 0.99)} if result.waits else {}
-
-
 def ratios(figures: dict[str, Any]) -> dict[str, float]:
     """Figures of one run over each other: what stays the same on another machine."""
     found: dict[str, float] = {}
@@ -139,6 +147,14 @@ def ratios(figures: dict[str, Any]) -> dict[str, float]:
         service = cpu["service, every group new, 80 ms"]
         for loop in ("popular loop", "tuned loop"):
             found[f"CPU, service / {loop}"] = service / cpu[f"{loop}, every group new, 80 ms"]
+    if "growth" in figures:
+        cost = {label: row["cpu"] for label, row in figures["growth"].items()}
+        for most, least in (
+            ("64 partitions", "1 partition"),
+            ("10^6 groups", "4 partitions"),
+            ("5 times the backlog", "4 partitions"),
+        ):
+            found[f"CPU, {most} / {least}"] = cost[most] / cost[least]
     return {name: round(value, 3) for name, value in found.items()}
 
 
@@ -152,7 +168,7 @@ def compare(found: dict[str, float]) -> None:
         before = stored.get(name)
         if before:
             worse = "  WORSE by a quarter or more" if value > before * 1.25 else ""
-            print(f"  {name:<32}{value:8.3f}{before:8.3f}{worse}")
+            print(f"  {name:<44}{value:8.3f}{before:8.3f}{worse}")
 
 
 if __name__ == "__main__":

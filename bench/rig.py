@@ -99,12 +99,12 @@ class Rig:
         assert producer.flush(120) == 0
         return load
 
-    def producer(self) -> Producer:
+    def producer(self, linger_ms: int = 20) -> Producer:
         """A fast one."""
         return Producer(
             {
                 "bootstrap.servers": self.broker.bootstrap,
-                "linger.ms": 20,
+                "linger.ms": linger_ms,
                 "batch.size": 1_000_000,
                 "batch.num.messages": 20_000,
                 "queue.buffering.max.messages": 5_000_000,
@@ -125,15 +125,19 @@ class Rig:
 
     def steady(self, load: Load, rate: int, seconds: float, latency: float) -> Result:
         """Produce at a rate, with one event in a hundred timed from there to Mixpanel's answer."""
+        source = list(workloads.events("mixed", int(rate * seconds), self.schema_id, seed=2))
         with self._started("service", load, latency, None) as (process, stub, began):
-            producer = self.producer()
-            started, cpu_before = time.time(), cpu_of(process.pid)
-            total = produce_steadily(producer, load.name, rate, seconds, self.schema_id)
+            producer = self.producer(linger_ms=10)
+            producer.produce(load.name, source[0][1])
             producer.flush(60)
-            load.events += total
+            until(lambda: counts(stub)["requests"] > 0)  # it has joined and knows the schema
+            started, cpu_before = time.time(), cpu_of(process.pid)
+            produce_steadily(producer, load.name, rate, source, self.schema_id)
+            producer.flush(60)
+            load.events += 1 + len(source)
             committed = self._committed(load)
             until(lambda: committed() >= load.events)
-            result = self._result("service", load, process, stub, started, cpu_before, began, 0)
+            result = self._result("service", load, process, stub, started, cpu_before, began, 1)
             result.first_request = 0.0  # it waited for the first event
             return result
 
@@ -216,19 +220,18 @@ def built() -> Iterator[Rig]:
             yield Rig(folder, broker, registry)
 
 
-def produce_steadily(producer: Producer, topic: str, rate: int, seconds: float, schema_id: int) -> int:
-    """So many events a second, in slices of 10 ms; how many it were."""
-    source = list(workloads.events("mixed", int(rate * seconds), schema_id, seed=2))
-    began, written = time.time(), 0
-    for key, value in source:
+def produce_steadily(
+    producer: Producer, topic: str, rate: int, source: list[tuple[str, bytes]], schema_id: int
+) -> None:
+    """So many events a second, in slices of 10 ms; one in a hundred says when it was made."""
+    began = time.time()
+    for written, (key, value) in enumerate(source):
         if written % 100 == 0:
             key, value = timed(schema_id, written)
         producer.produce(topic, value, key=key)
-        written += 1
         ahead = written / rate - (time.time() - began)
         if ahead > 0.01:
             producer.poll(ahead)
-    return written
 
 
 def timed(schema_id: int, number: int) -> tuple[str, bytes]:
