@@ -17,7 +17,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
     drawn = [f'<text x="0" y="18" class="title">{title}</text>']
     for place, (label, value, words, ours) in enumerate(rows):
         top = 40 + place * (BAR + GAP)
-        length = (WIDTH - LEFT - 110) * value / most
+        length = (WIDTH - LEFT - 190) * value / most
         middle = top + BAR * 0.7
         drawn += [
             f'<text x="{LEFT - 10}" y="{middle}" text-anchor="end">{label}</text>',
