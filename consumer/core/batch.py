@@ -2,6 +2,7 @@
 
 from typing import Final, final
 
+from consumer.core.encode import request_json
 from consumer.core.runs import Update
 
 # Later than any clock: there is nothing to wait for.
@@ -23,10 +24,9 @@ class Batch:
 
     __slots__ = ("attempt", "body", "due", "number", "released", "same", "status", "suspect", "updates", "waits_for")
 
-    def __init__(self, number: int, updates: list[Update], body: bytes) -> None:
+    def __init__(self, number: int, updates: list[Update]) -> None:
         self.number = number
-        self.updates = updates
-        self.body = body
+        self.hold(updates)
         self.attempt = 0
         self.due = 0.0
         self.waits_for = TRANSIENT
@@ -34,6 +34,11 @@ class Batch:
         self.status = 0  # of the last server error, and how often it came in a row
         self.same = 0
         self.suspect = -1  # of a half that failed as a whole: how many requests had succeeded by then
+
+    def hold(self, updates: list[Update]) -> None:
+        """These are the updates to send."""
+        self.updates = updates
+        self.body = request_json([update.json for update in updates])
 
 
 @final

@@ -20,7 +20,6 @@ from consumer.core.batch import (
     Report,
     cut,
 )
-from consumer.core.encode import update_json
 from consumer.core.errors import REJECTED, TOO_LARGE
 from consumer.core.lanes import Lanes
 from consumer.core.model import ADD, Answer
@@ -59,7 +58,6 @@ class Delivery:
         "_resume_at",
         "_split",
         "_successes",
-        "_token",
         "_waiting",
         "deadline",
         "draining",
@@ -70,7 +68,6 @@ class Delivery:
     def __init__(
         self,
         lanes: Lanes,
-        token: str,
         max_updates: int,
         max_bytes: int,
         linger: float,
@@ -78,7 +75,6 @@ class Delivery:
         resend_adds: bool,
     ) -> None:
         self._lanes = lanes
-        self._token = token
         self._max_updates = max_updates
         self._max_bytes = max_bytes
         self._linger = linger
@@ -179,8 +175,7 @@ class Delivery:
         """A new batch, if it is time for one."""
         if now < self._fresh_at(now):
             return None
-        updates, body = self._lanes.take(self._max_bytes)
-        return self._batch(updates, body)
+        return self._batch(self._lanes.take(self._max_bytes))
 
     def _fresh_at(self, now: float) -> float:
         """When there is a new batch: it is full, its oldest record has waited for the linger, or it is a drain."""
@@ -216,9 +211,9 @@ class Delivery:
             self.flying.add(batch)
         return batch
 
-    def _batch(self, updates: list[Update], body: bytes) -> Batch:
+    def _batch(self, updates: list[Update]) -> Batch:
         self._number += 1
-        return Batch(self._number, updates, body)
+        return Batch(self._number, updates)
 
     # What an answer decides.
 
@@ -286,7 +281,7 @@ class Delivery:
             return report
         rest: list[Update] = []
         for update in batch.updates:
-            if update.operation.verb != ADD or verdict.none_applied:
+            if update.verb != ADD or verdict.none_applied:
                 rest.append(update)
             elif self._resend_adds:
                 self._requeue([update], 0, -1)
@@ -301,9 +296,9 @@ class Delivery:
         updates = batch.updates
         if verdict.unknown and not self._resend_adds:
             for update in updates:
-                if update.operation.verb == ADD:
+                if update.verb == ADD:
                     self._decide(report, update, AMBIGUOUS)
-            updates = [update for update in updates if update.operation.verb != ADD]
+            updates = [update for update in updates if update.verb != ADD]
         batch.attempt += 1
         if verdict.capacity:
             report.wait = self._capacity_wait(batch.attempt, verdict.wait, jitter)
@@ -366,8 +361,7 @@ class Delivery:
         if not living:
             return
         if len(living) != len(batch.updates):
-            batch.updates = living
-            batch.body = self._encode(living)
+            batch.hold(living)
         batch.waits_for = waits_for
         batch.due = due
         self._waiting.append(batch)
@@ -399,13 +393,10 @@ class Delivery:
     def _requeue(self, updates: list[Update], attempt: int, suspect: int) -> None:
         living = self._living(updates)
         if living:
-            batch = self._batch(living, self._encode(living))
+            batch = self._batch(living)
             batch.attempt = attempt
             batch.suspect = suspect
             self._split.append(batch)
-
-    def _encode(self, updates: list[Update]) -> bytes:
-        return b"[" + b",".join([update_json(update.operation, self._token) for update in updates]) + b"]"
 
     def strip(self) -> None:
         """Take what was revoked out of every batch that is not in flight."""

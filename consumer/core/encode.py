@@ -1,8 +1,17 @@
-"""From an operation to the JSON that Mixpanel reads."""
+"""From an operation to the JSON that Mixpanel reads, and back.
+
+An open record is kept as this JSON, a tenth of the memory of the values that it says. It loses nothing: integers
+have 64 bits at most, doubles are written so that they are read as the same double, and names keep their order.
+"""
+
+from collections.abc import Sequence
+from typing import Final, cast
 
 import orjson
 
 from consumer.core.model import DELETE, UNSET, VERB_NAMES, Operation
+
+VERB_OF: Final = {name: verb for verb, name in enumerate(VERB_NAMES)}
 
 
 def update_json(operation: Operation, token: str) -> bytes:
@@ -15,11 +24,27 @@ def update_json(operation: Operation, token: str) -> bytes:
         values = list(operation.values)
     else:
         values = operation.values
-    return orjson.dumps(
-        {
-            "$token": token,
-            "$group_key": operation.group_key,
-            "$group_id": operation.group_id,
-            VERB_NAMES[verb]: values,
-        }
+    rest = orjson.dumps(
+        {"$group_key": operation.group_key, "$group_id": operation.group_id, VERB_NAMES[verb]: values}
     )
+    # Put together it has the size of its text: what orjson returns keeps the room that it was written in.
+    return b'{"$token":' + orjson.dumps(token) + b"," + rest[1:]
+
+
+def operation_of(update: bytes) -> Operation:
+    """The operation that `update_json` wrote."""
+    found: dict[str, object] = orjson.loads(update)
+    name, values = found.popitem()  # the verb, which comes last
+    verb = VERB_OF[name]
+    if verb == DELETE:
+        values = {}
+    elif verb == UNSET:
+        values = dict.fromkeys(cast("list[str]", values))
+    return Operation(
+        cast(str, found["$group_key"]), cast(str, found["$group_id"]), verb, cast("dict[str, object]", values)
+    )
+
+
+def request_json(updates: Sequence[bytes]) -> bytes:
+    """The body of a request with these updates."""
+    return b"[" + b",".join(updates) + b"]"

@@ -11,7 +11,7 @@ from typing import final
 
 from consumer.core.encode import update_json
 from consumer.core.fold import Fold
-from consumer.core.model import DELETE, Assignment, Operation
+from consumer.core.model import DELETE, Assignment, Operation, Record
 from consumer.core.runs import Entry, Lane, Run, Update
 
 
@@ -34,20 +34,21 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def push(self, entry: Entry) -> None:
-        """Let the record wait behind its group's others."""
-        operation = entry.operation
+    def push(self, record: Record, operation: Operation, order: int) -> Entry:
+        """Let the record wait behind its group's others. `order` is above that of any record before."""
+        entry = Entry(record, operation.verb, update_json(operation, self._token), order)
         group = (operation.group_key, operation.group_id)
         lane = self._lanes.get(group)
         if lane is None:
             lane = self._lanes[group] = Lane(group)
         lane.waiting.append(entry)
         if operation.verb == DELETE:
-            lane.deleted = entry.order
+            lane.deleted = order
         if not lane.queued and lane.run is None:
             lane.queued = True
             self._fresh.append(lane)
             self.ready += 1
+        return entry
 
     def oldest(self) -> float:
         """When the oldest record that a batch may take was polled; -1 where there is none."""
@@ -56,29 +57,25 @@ class Lanes:
             return -1.0
         return self._first(lane).record.polled_at
 
-    def take(self, max_bytes: int) -> tuple[list[Update], bytes]:
-        """Drain idle lanes into one batch, oldest head first: its updates, and the body to send.
+    def take(self, max_bytes: int) -> list[Update]:
+        """Drain idle lanes into one batch, oldest head first.
 
         At most `max_updates` updates, and `max_bytes` bytes unless a single run is larger.
         """
         updates: list[Update] = []
-        parts: list[bytes] = []
         size = 1
         while self.ready and len(updates) < self._max_updates:
             lane = self._pop()
             taken = len(updates)
             run = self._begin(lane, updates)
             for place in range(taken, len(updates)):
-                part = update_json(updates[place].operation, self._token)
-                parts.append(part)
-                size += len(part) + 1
+                size += len(updates[place].json) + 1
             if taken and (size > max_bytes or len(updates) > self._max_updates):
                 del updates[taken:]
-                del parts[taken:]
                 self._put_back(lane)
                 break
             run.undecided += len(updates) - taken
-        return updates, b"[" + b",".join(parts) + b"]"
+        return updates
 
     def replay(self, run: Run) -> None:
         """Send the next step of the run's replay with one of the next batches."""
@@ -174,23 +171,26 @@ class Lanes:
         if run is not None:
             step = run.next_step()
             assert step is not None
-            updates.append(Update(run, step[1], step[0]))
+            updates.append(self._update(run, step[1], step[0]))
             return run
         waiting = lane.waiting
         first = waiting[0]
         assignment = first.record.assignment
         if len(waiting) == 1 or not self._fold:
             run = lane.run = Run(lane, assignment, self._front(lane, 1))
-            updates.append(Update(run, first.operation, first))
+            updates.append(Update(run, first.verb, first.json, first))
             return run
         count, folded = self._folded(lane, assignment)
         run = lane.run = Run(lane, assignment, self._front(lane, count))
         if count == 1:
-            updates.append(Update(run, first.operation, first))
+            updates.append(Update(run, first.verb, first.json, first))
             return run
         for operation in folded:
-            updates.append(Update(run, operation, None))  # noqa: PERF401  # compiled, the loop is the fastest
+            updates.append(self._update(run, operation, None))  # noqa: PERF401  # compiled, the loop is the fastest
         return run
+
+    def _update(self, run: Run, operation: Operation, entry: Entry | None) -> Update:
+        return Update(run, operation.verb, update_json(operation, self._token), entry)
 
     def _folded(self, lane: Lane, assignment: Assignment) -> tuple[int, list[Operation]]:
         """How many of the waiting entries make one run, and what they fold to."""
@@ -214,7 +214,7 @@ class Lanes:
         for place, entry in enumerate(lane.waiting):
             if entry.order > lane.deleted or entry.record.assignment is not assignment:
                 break
-            if entry.operation.verb == DELETE:
+            if entry.verb == DELETE:
                 count = place + 1
         return count
 

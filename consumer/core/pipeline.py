@@ -15,7 +15,6 @@ from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Break
 from consumer.core.convert import convert
 from consumer.core.decode import Decoder, frame
 from consumer.core.delivery import Delivery
-from consumer.core.encode import update_json
 from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
 from consumer.core.fold import creates
 from consumer.core.lanes import Lanes
@@ -99,7 +98,6 @@ class Pipeline:
         self._lanes = Lanes(token, limits.batch_updates, limits.fold)
         self._delivery = Delivery(
             self._lanes,
-            token,
             limits.batch_updates,
             limits.batch_bytes,
             limits.linger,
@@ -373,7 +371,7 @@ class Pipeline:
         self._open(partition, record)
         self._breaker.count(ADMITTED, 1, now)
         self._order += 1
-        self._lanes.push(Entry(record, operation, self._order))
+        self._lanes.push(record, operation, self._order)
         return True
 
     def _open(self, partition: Partition, record: Record) -> None:
@@ -425,7 +423,7 @@ class Pipeline:
 
     def _accept(self, update: Update, delivered: Delivered) -> None:
         """One update is accepted."""
-        verb = update.operation.verb
+        verb = update.verb
         delivered.counts[verb] += 1
         run = update.run
         if creates(verb):
@@ -474,8 +472,7 @@ class Pipeline:
         if self._breaker.open:
             return
         schema, _ = frame(record.value, record.headers)
-        own = update_json(entry.operation, self._token)
-        self._letters.append(DeadLetter(record, reason, TASK_PUT, detail, schema, status, error, own))
+        self._letters.append(DeadLetter(record, reason, TASK_PUT, detail, schema, status, error, entry.json))
 
     def _settle(self, run: Run, delivered: Delivered) -> None:
         """The run is over: what was not dead-lettered is settled, and the group goes on."""

@@ -6,20 +6,30 @@ Most runs are accepted as a whole, and carry nothing for the other case: `Refusa
 from collections import deque
 from typing import final
 
+from consumer.core.encode import operation_of
 from consumer.core.fold import creates, restricted
 from consumer.core.model import ADD, DELETE, UNSET, Assignment, Operation, Record
 
 
 @final
 class Entry:
-    """One record that waits in its lane, or is part of a run. `order` rises with every record admitted."""
+    """One record that waits in its lane, or is part of a run, with its own update as `json`.
 
-    __slots__ = ("operation", "order", "record")
+    `order` rises with every record admitted.
+    """
 
-    def __init__(self, record: Record, operation: Operation, order: int) -> None:
+    __slots__ = ("json", "order", "record", "verb")
+
+    def __init__(self, record: Record, verb: int, json: bytes, order: int) -> None:
         self.record = record
-        self.operation = operation
+        self.verb = verb
+        self.json = json
         self.order = order
+
+    @property
+    def operation(self) -> Operation:
+        """What the record asks for, read anew each time."""
+        return operation_of(self.json)
 
 
 @final
@@ -83,7 +93,7 @@ class Run:
         """The records whose operations the update may stem from."""
         if update.entry is not None:
             return [update.entry]
-        if update.operation.verb == DELETE:
+        if update.verb == DELETE:
             return self.entries
         owned = update.operation.values
         found: list[Entry] = []
@@ -97,7 +107,7 @@ class Run:
 
     def adders(self, update: "Update") -> list[Entry]:
         """The records whose `$add`s the update carries."""
-        return [entry for entry in self.contributors(update) if entry.operation.verb == ADD]
+        return [entry for entry in self.contributors(update) if entry.verb == ADD]
 
     def plan(self) -> bool:
         """Plan what is sent again now that every update has its verdict; whether there is anything."""
@@ -114,7 +124,7 @@ class Run:
         """Queue what the refused updates owned, record by record, in order; nothing else is sent again."""
         owned: set[str] | None = set()
         for update in refusals.updates:
-            if update.operation.verb == DELETE:
+            if update.verb == DELETE:
                 owned = None
                 break
             assert owned is not None
@@ -137,7 +147,7 @@ class Run:
         self.created = True
         absorbed: set[str] = set()
         for entry in self.entries:
-            if entry.operation.verb == UNSET:
+            if entry.verb == UNSET:
                 absorbed.update(entry.operation.values)
         for entry in self.entries:
             if entry.record.offset in refusals.rejected:
@@ -168,11 +178,17 @@ class Refusals:
 class Update:
     """One JSON object for Mixpanel. `entry` is the record that it is alone the making of, else None."""
 
-    __slots__ = ("entry", "error", "operation", "run", "status")
+    __slots__ = ("entry", "error", "json", "run", "status", "verb")
 
-    def __init__(self, run: Run, operation: Operation, entry: Entry | None) -> None:
+    def __init__(self, run: Run, verb: int, json: bytes, entry: Entry | None) -> None:
         self.run = run
-        self.operation = operation
+        self.verb = verb
+        self.json = json
         self.entry = entry
         self.status = 0  # of the answer that refused it
         self.error = ""  # Mixpanel's words
+
+    @property
+    def operation(self) -> Operation:
+        """What it asks for, read anew each time."""
+        return operation_of(self.json)

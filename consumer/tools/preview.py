@@ -10,7 +10,6 @@ import click
 
 from consumer.core.lanes import Lanes
 from consumer.core.model import Assignment, Record
-from consumer.core.runs import Entry
 from consumer.settings import Settings
 from consumer.tools.events import BadLine, Event, EventReader
 from consumer.tools.options import output_option, settings_options
@@ -96,14 +95,14 @@ def requests_for(events: list[Event], settings: Settings, before: int) -> Iterat
     place = Assignment("preview", 0)
     for event in events:
         record = Record(place, event.line, event.key.encode(), event.value, None, -1, 0.0)
-        lanes.push(Entry(record, event.operation, event.line))
+        lanes.push(record, event.operation, event.line)
     request = before
     while lanes.ready:
         request += 1
-        updates, body = lanes.take(settings.batch_max_bytes)
-        for update, content in zip(updates, json.loads(body), strict=True):
+        updates = lanes.take(settings.batch_max_bytes)
+        for update in updates:
             lines = [entry.record.offset for entry in update.run.contributors(update)]
-            yield Shown(request, lines, json.dumps(content, ensure_ascii=False))
+            yield Shown(request, lines, json.dumps(json.loads(update.json), ensure_ascii=False))
         for run in dict.fromkeys(update.run for update in updates):
             lanes.release(run)
 

@@ -10,7 +10,6 @@ from consumer.core.batch import AMBIGUOUS, NEVER, REFUSED, Batch, Report
 from consumer.core.delivery import Delivery
 from consumer.core.lanes import Lanes
 from consumer.core.model import ADD, NOT_SENT, SET, UNKNOWN, UNSET, Answer, Assignment, Operation, Record
-from consumer.core.runs import Entry
 
 A = Assignment("changes", 0)
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")
@@ -31,7 +30,7 @@ class Sending:
         fold: bool = True,
     ) -> None:
         self.lanes = Lanes("t", max_updates, fold)
-        self.delivery = Delivery(self.lanes, "t", max_updates, max_bytes, linger, slots, resend)
+        self.delivery = Delivery(self.lanes, max_updates, max_bytes, linger, slots, resend)
         self.now = 0.0
         self.order = 0
 
@@ -41,7 +40,7 @@ class Sending:
             self.order += 1
             record = Record(A, self.order, None, b"x", None, -1, self.now)
             item: object = 1 if verb == ADD else "x" * size
-            self.lanes.push(Entry(record, Operation("company", group, verb, {f"p{verb}": item}), self.order))
+            self.lanes.push(record, Operation("company", group, verb, {f"p{verb}": item}), self.order)
 
     def start(self, after: float = 0.0) -> Batch | None:
         """What goes now; and `wake_at` knew whether there would be anything."""

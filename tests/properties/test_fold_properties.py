@@ -25,7 +25,6 @@ from consumer.core.model import (
     Operation,
     Record,
 )
-from consumer.core.runs import Entry
 from consumer.sandbox.profiles import Profiles, identity
 
 TOKEN = "t"
@@ -88,7 +87,7 @@ def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation
     partition = Assignment("changes", 0)
     found: list[list[Operation]] = []
     for place, operation in enumerate(run):
-        lanes.push(Entry(Record(partition, place, None, b"x" * 100, None, -1, 0.0), operation, place))
+        lanes.push(Record(partition, place, None, b"x" * 100, None, -1, 0.0), operation, place)
         if cuts >> place & 1:
             found.append(request(lanes))
     while lanes.ready:
@@ -99,7 +98,7 @@ def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation
 
 def request(lanes: Lanes) -> list[Operation]:
     """The updates of one request, which is accepted."""
-    updates, _ = lanes.take(10**9)
+    updates = lanes.take(10**9)
     lanes.release(updates[0].run)
     return [update.operation for update in updates]
 

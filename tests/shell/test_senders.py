@@ -37,7 +37,7 @@ LEASE = Lease(lambda: 0.0, 1.0)
 
 def batch(number: int) -> Batch:
     """A batch; what is in it is nothing to the pool."""
-    return Batch(number, [], b"")
+    return Batch(number, [])
 
 
 def test_each_batch_comes_back_with_its_answer():

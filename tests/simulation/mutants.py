@@ -84,7 +84,7 @@ MUTANTS = (
         "        if len(waiting) == 1 or not self._fold:\n",
         "        if not self._fold:\n            count = len([e for e in waiting if e.record.assignment is assignment])\n"
         "            run = lane.run = Run(lane, assignment, self._front(lane, count))\n"
-        "            updates.extend([Update(run, e.operation, e) for e in run.entries])\n            return run\n"
+        "            updates.extend([Update(run, e.verb, e.json, e) for e in run.entries])\n            return run\n"
         "        if len(waiting) == 1:\n",
     ),
     Mutant(
@@ -95,7 +95,7 @@ MUTANTS = (
     Mutant(
         "delete-takes-all", 3, "a run that a $delete ends takes what follows it, too", "core/lanes.py",
         "            if entry.order > lane.deleted or entry.record.assignment is not assignment:\n"
-        "                break\n            if entry.operation.verb == DELETE:\n                count = place + 1\n",
+        "                break\n            if entry.verb == DELETE:\n                count = place + 1\n",
         "            if lane.deleted < 0 or entry.record.assignment is not assignment:\n"
         "                break\n            count = place + 1\n",
     ),

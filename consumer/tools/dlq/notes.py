@@ -76,7 +76,7 @@ class Gate:
         """The records whose `$add` is in the batch."""
         found: list[str] = []
         for update in batch.updates:
-            if update.operation.verb == ADD:
+            if update.verb == ADD:
                 adders = [entry.record for entry in update.run.adders(update)]
                 found.extend(self._identities[record] for record in adders if record in self._identities)
         return found

@@ -1,6 +1,7 @@
 """The gate before the senders of a replay: nothing goes before what came before it is noted."""
 
 from consumer.core.batch import Batch
+from consumer.core.encode import update_json
 from consumer.core.model import ADD, SET, Assignment, Operation, Record
 from consumer.core.runs import Entry, Lane, Run, Update
 from consumer.tools.dlq.notes import Gate
@@ -51,9 +52,10 @@ class Fixture:
         record = Record(assignment, 0, None, b"", None, 0, 0.0)
         self.identities[record] = name
         operation = Operation("k", name, verb, {"a": 1})
-        entry = Entry(record, operation, 0)
+        json = update_json(operation, "t")
+        entry = Entry(record, verb, json, 0)
         run = Run(Lane(("k", name)), assignment, [entry])
-        return Batch(1, [Update(run, operation, entry)], b"[]")
+        return Batch(1, [Update(run, verb, json, entry)])
 
 
 def test_a_request_waits_for_the_marks_before_it():

@@ -1,0 +1,71 @@
+"""An update as JSON, and the operation read back from it: nothing is lost on the way."""
+
+import json
+import math
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumer.core.encode import operation_of, request_json, update_json
+from consumer.core.model import DELETE, UNSET, VERB_NAMES, Operation
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    TEXT,
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXT, inner, max_size=4))
+)
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> Operation:
+    """Any operation that a change can ask for, and more."""
+    verb = draw(st.integers(0, len(VERB_NAMES) - 1))
+    values: dict[str, object] = draw(st.dictionaries(TEXT, VALUES, max_size=6))
+    if verb == DELETE:
+        values = {}
+    elif verb == UNSET:
+        values = dict.fromkeys(values)
+    return Operation(draw(TEXT), draw(TEXT), verb, values)
+
+
+def exactly(value: object) -> object:
+    """What tells two values apart: kinds, the sign of zero, the order of names."""
+    if isinstance(value, dict):
+        return [(name, exactly(item)) for name, item in value.items()]
+    if isinstance(value, list):
+        return [exactly(item) for item in value]
+    return type(value), value, math.copysign(1, value) if isinstance(value, float) else 0
+
+
+@settings(deadline=None, max_examples=800)
+@given(operation=operations(), token=TEXT)
+def test_what_is_written_is_read_back(operation, token):
+    """Kinds, order and every digit of the values are the same, and so are verb and group."""
+    again = operation_of(update_json(operation, token))
+    assert (again.group_key, again.group_id, again.verb) == (operation.group_key, operation.group_id, operation.verb)
+    assert exactly(again.values) == exactly(operation.values)
+
+
+@settings(deadline=None, max_examples=300)
+@given(operation=operations(), token=TEXT)
+def test_it_is_one_compact_object_for_any_reader(operation, token):
+    """Put together of parts, it is what a JSON library would have written in one go."""
+    written = update_json(operation, token)
+    said = json.loads(written)
+    assert list(said) == ["$token", "$group_key", "$group_id", VERB_NAMES[operation.verb]]
+    assert said["$token"] == token
+    assert orjson.dumps(said) == written
+
+
+@given(made=st.lists(operations(), max_size=4))
+def test_a_request_is_the_array_of_its_updates(made):
+    """The body is valid JSON, for any number of them."""
+    parts = [update_json(operation, "t") for operation in made]
+    assert json.loads(request_json(parts)) == [json.loads(part) for part in parts]
