@@ -1,4 +1,4 @@
-"""Compiles `consumer/core` with mypyc where a C compiler is at hand; without one the same source runs as it is."""
+"""Compiles the core, and the loop that feeds it, with mypyc where there is a C compiler; without, both run as is."""
 
 import os
 import sys
@@ -8,9 +8,10 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 PURE = os.environ.get("GROUP_CONSUMER_PURE") == "1"
-COMPILED = sorted(
-    str(path) for path in Path("consumer/core").glob("*.py") if path.name not in {"__init__.py", "errors.py"}
-)
+CORE = [path for path in Path("consumer/core").glob("*.py") if path.name not in {"__init__.py", "errors.py"}]
+# Every record passes through these on its way into the core.
+INTAKE = [Path("consumer/shell/ownership.py"), Path("consumer/shell/records.py")]
+COMPILED = sorted(map(str, CORE + INTAKE))
 
 
 class OptionalBuild(build_ext):

@@ -16,6 +16,16 @@ VERB_OF: Final = {name: verb for verb, name in enumerate(VERB_NAMES)}
 
 def update_json(operation: Operation, token: str) -> bytes:
     """One update as it is sent: UTF-8, compact, integers exact."""
+    return update_after(opening_of(token), operation)
+
+
+def opening_of(token: str) -> bytes:
+    """What all updates of a project begin with."""
+    return b'{"$token":' + orjson.dumps(token) + b","
+
+
+def update_after(opening: bytes, operation: Operation) -> bytes:
+    """One update of the project that the opening names."""
     verb = operation.verb
     values: object
     if verb == DELETE:
@@ -28,7 +38,7 @@ def update_json(operation: Operation, token: str) -> bytes:
         {"$group_key": operation.group_key, "$group_id": operation.group_id, VERB_NAMES[verb]: values}
     )
     # Put together it has the size of its text: what orjson returns keeps the room that it was written in.
-    return b'{"$token":' + orjson.dumps(token) + b"," + rest[1:]
+    return opening + rest[1:]
 
 
 def operation_of(update: bytes) -> Operation:

@@ -9,7 +9,7 @@ import heapq
 from collections import deque
 from typing import final
 
-from consumer.core.encode import update_json
+from consumer.core.encode import opening_of, update_after
 from consumer.core.fold import Fold
 from consumer.core.model import DELETE, Assignment, Operation, Record
 from consumer.core.runs import Entry, Lane, Run, Update
@@ -19,10 +19,10 @@ from consumer.core.runs import Entry, Lane, Run, Update
 class Lanes:
     """All groups with something open. `ready` counts the lanes that a batch may take from."""
 
-    __slots__ = ("_fold", "_fresh", "_lanes", "_max_updates", "_returned", "_token", "ready")
+    __slots__ = ("_fold", "_fresh", "_lanes", "_max_updates", "_opening", "_returned", "ready")
 
     def __init__(self, token: str, max_updates: int, fold: bool) -> None:
-        self._token = token
+        self._opening = opening_of(token)
         self._max_updates = max_updates
         self._fold = fold
         self._lanes: dict[tuple[str, str], Lane] = {}
@@ -36,7 +36,7 @@ class Lanes:
 
     def push(self, record: Record, operation: Operation, order: int) -> Entry:
         """Let the record wait behind its group's others. `order` is above that of any record before."""
-        entry = Entry(record, operation.verb, update_json(operation, self._token), order)
+        entry = Entry(record, operation.verb, update_after(self._opening, operation), order)
         group = (operation.group_key, operation.group_id)
         lane = self._lanes.get(group)
         if lane is None:
@@ -190,7 +190,7 @@ class Lanes:
         return run
 
     def _update(self, run: Run, operation: Operation, entry: Entry | None) -> Update:
-        return Update(run, operation.verb, update_json(operation, self._token), entry)
+        return Update(run, operation.verb, update_after(self._opening, operation), entry)
 
     def _folded(self, lane: Lane, assignment: Assignment) -> tuple[int, list[Operation]]:
         """How many of the waiting entries make one run, and what they fold to."""

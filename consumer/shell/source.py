@@ -10,7 +10,6 @@ once. Where the group never takes them away after all, they are adopted anew at 
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from operator import methodcaller
 from typing import Protocol
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -19,11 +18,9 @@ from consumer.core.model import Assignment, Record
 from consumer.shell.commits import Commits
 from consumer.shell.membership import Membership
 from consumer.shell.ownership import Owned, Ownership, Place
+from consumer.shell.records import records_of
 
 log = logging.getLogger("consumer.source")
-
-# Called so, since a call that the interpreter has specialized does not see the client's error, and the next one does.
-read_headers = methodcaller("headers")
 
 ADOPT_AFTER = 10.0
 OFFSETS_TIMEOUT = 5.0
@@ -88,7 +85,7 @@ class Source:
         except KafkaException as failure:  # raised for a fatal error, sometimes, in the place of a message with it
             raise SourceFailed(f"the Kafka consumer cannot go on: {failure.args[0].str()}") from failure
         self._after_callbacks()
-        records = self._records(messages, self._clock()) if messages else []
+        records = self._taken(messages) if messages else []
         if self._orphans:
             self._adopt()  # not before: what was just read is none of the new assignment's
         if self._unplaced:
@@ -150,38 +147,10 @@ class Source:
 
     # What was polled.
 
-    def _records(self, messages: list[Message], now: float) -> list[Record]:
-        records: list[Record] = []
-        by_topic = self._owned.by_topic
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._on_error(message, error)
-                continue
-            mine = by_topic.get(message.topic())  # type: ignore[arg-type]  # not an error, so it has one
-            one = mine.get(message.partition()) if mine is not None else None  # type: ignore[arg-type]
-            offset: int = message.offset()  # type: ignore[assignment]
-            if one is None or offset < one.next:
-                continue
-            one.next = offset + 1
-            try:
-                headers = read_headers(message)
-            except SystemError:
-                headers = None
-                words = "headers not read: the name of one is not UTF-8; a dead letter of the record will lack them"
-                log.warning(words, extra={"record": f"{one.assignment}@{offset}"})
-            kind, timestamp = message.timestamp()
-            records.append(
-                Record(
-                    one.assignment,
-                    offset,
-                    message.key(),
-                    message.value(),
-                    headers,
-                    timestamp if kind else -1,
-                    now,
-                )
-            )
+    def _taken(self, messages: list[Message]) -> list[Record]:
+        records, errors = records_of(messages, self._owned, self._clock())
+        for message in errors:
+            self._on_error(message, message.error())
         return records
 
     def _on_error(self, message: Message, error: KafkaError) -> None:

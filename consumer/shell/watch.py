@@ -13,6 +13,7 @@ from consumer.core.pipeline import BREAKER, DEAD_LETTER, LIMIT, SCHEMA, Delivere
 from consumer.shell.health import Health
 from consumer.shell.membership import Membership
 from consumer.shell.metrics import Gauges, Metrics
+from consumer.shell.records import by_topic
 from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
 from consumer.shell.senders import Delivered as Sent
 
@@ -69,11 +70,7 @@ class Watch:
 
     def read(self, records: list[Record]) -> None:
         """These records were polled."""
-        counts: dict[str, int] = {}
-        for record in records:
-            topic = record.assignment.topic
-            counts[topic] = counts.get(topic, 0) + 1
-        for topic, count in counts.items():
+        for topic, count in by_topic(records).items():
             self._metrics.records.labels(topic).inc(count)
 
     def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
