@@ -103,6 +103,6 @@ def _core(values: list[bytes], decoder: Any) -> None:
         while len(flying) > 4 or (flying and not chunk):
             pipeline.delivered(flying.pop(0), Answer(200, ACCEPTED, seconds=0.08), now, 0.5)
             flying.extend(pipeline.work(now).batches)
-        pipeline.committable()
+        pipeline.partitions.committable()
         pipeline.paused()
-    assert pipeline.open_records() == 0
+    assert pipeline.partitions.open_records() == 0

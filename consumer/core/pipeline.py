@@ -4,35 +4,25 @@
                    \\-> dead letter -> dead_lettered -> settle
 
 Methods named after facts (`assigned`, `polled`, `schema_known`, `delivered`, `dead_lettered`, `revoked`, ...)
-change the state; `work` says what is to be done now; `paused` and `committable` say what holds. The caller
+change the state; `work` says what is to be done now; `paused` and `partitions` say what holds. The caller
 owns the clock: `now` is in seconds and never goes back. One thread calls, so there are no locks.
 """
 
-from typing import Final, final
+from typing import final
 
 from consumer.core.batch import AMBIGUOUS, NEVER, Batch, Decision, Report
 from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Breaker
 from consumer.core.convert import convert
 from consumer.core.decode import Decoder, frame
 from consumer.core.delivery import Delivery
-from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
+from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, Reject
 from consumer.core.fold import creates
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Record, SchemaRef
-from consumer.core.partition import Partition
+from consumer.core.partitions import BREAKER, Partition, Partitions
 from consumer.core.runs import Entry, Run, Update
-
-# How long an id that the registry does not know is remembered as unknown, in seconds.
-UNKNOWN_FOR: Final = 60.0
-# Settled offsets that wait behind an open one are tracked up to this multiple of the open limit, in all.
-TRACKED: Final = 4
-
-# Why a partition is paused.
-LIMIT: Final = "limit"
-SCHEMA: Final = "schema"
-DEAD_LETTER: Final = "dead_letter"
-BREAKER: Final = "breaker"
+from consumer.core.schemas import Schemas
 
 
 @final
@@ -78,23 +68,18 @@ class Pipeline:
 
     __slots__ = (
         "_breaker",
-        "_decoders",
         "_delivery",
         "_failed",
-        "_full",
         "_lanes",
         "_letters",
-        "_limits",
         "_order",
-        "_partitions",
-        "_refused_schemas",
         "_schemas",
-        "_token",
+        "_token_size",
+        "partitions",
     )
 
     def __init__(self, token: str, limits: Limits) -> None:
-        self._token = token
-        self._limits = limits
+        self._token_size = len(token)
         self._lanes = Lanes(token, limits.batch_updates, limits.fold)
         self._delivery = Delivery(
             self._lanes,
@@ -105,26 +90,24 @@ class Pipeline:
             limits.resend_adds,
         )
         self._breaker = Breaker(limits.breaker)
-        self._partitions: dict[Assignment, Partition] = {}
-        self._decoders: dict[SchemaRef, Decoder] = {}
-        self._refused_schemas: dict[SchemaRef, tuple[str, str, float]] = {}
-        self._schemas: list[SchemaRef] = []  # to fetch
+        self.partitions = Partitions(limits)
+        self._schemas = Schemas()
         self._letters: list[DeadLetter] = []  # to produce
         self._failed: set[DeadLetter] = set()  # could not be written so far
         self._order = 0
-        self._full = False
 
     # Facts of the broker.
 
     def assigned(self, assignments: list[Assignment]) -> None:
         """These partitions are ours from now on."""
         for assignment in assignments:
-            self._partitions[assignment] = Partition(assignment)
+            self.partitions.by_assignment[assignment] = Partition(assignment)
 
     def polled(self, records: list[Record], now: float) -> None:
         """These records were read, in the order of each partition."""
+        partitions = self.partitions.by_assignment
         for record in records:
-            partition = self._partitions.get(record.assignment)
+            partition = partitions.get(record.assignment)
             if partition is None or partition.draining:
                 continue
             partition.ledger.seen(record.offset, now)
@@ -132,7 +115,7 @@ class Pipeline:
                 partition.held.append(record)
             else:
                 self._admit(partition, record, now)
-        self._note_full()
+        self.partitions.changed()
 
     def drain(self, assignments: list[Assignment], deadline: float) -> None:
         """These partitions are about to go: take no new records of them, send only what closes gaps.
@@ -142,21 +125,19 @@ class Pipeline:
         """
         bounds: dict[Assignment, int] = {}
         for assignment in assignments:
-            partition = self._partitions.get(assignment)
+            partition = self.partitions.by_assignment.get(assignment)
             if partition is not None:
-                partition.draining = True
-                partition.held.clear()
-                partition.needs = None
+                partition.drain()
                 bounds[assignment] = partition.reached + 1
         for entry in self._lanes.strip(bounds):
-            self._close(self._partitions[entry.record.assignment], entry.record)
+            self.partitions.by_assignment[entry.record.assignment].end(entry.record)
         self._delivery.draining = True
         self._delivery.deadline = deadline
 
     def drained(self, assignments: list[Assignment]) -> bool:
         """Whether nothing of these partitions is on its way any more."""
         for assignment in assignments:
-            partition = self._partitions.get(assignment)
+            partition = self.partitions.by_assignment.get(assignment)
             if partition is not None and partition.open:
                 return False
         return True
@@ -168,7 +149,7 @@ class Pipeline:
         """
         gone: dict[Assignment, int] = {}
         for assignment in assignments:
-            if self._partitions.pop(assignment, None) is not None:
+            if self.partitions.by_assignment.pop(assignment, None) is not None:
                 gone[assignment] = -1
         for run in self._lanes.runs():
             if run.assignment in gone:
@@ -179,21 +160,19 @@ class Pipeline:
         self._lanes.strip(gone)
         self._delivery.draining = False
         self._delivery.deadline = NEVER
-        self._note_full()
+        self.partitions.changed()
         return sum(any(u.run.assignment in gone for u in batch.updates) for batch in self._delivery.flying)
 
     # Facts of the registry.
 
     def schema_known(self, ref: SchemaRef, decoder: Decoder, now: float) -> None:
         """Records of this schema can be decoded."""
-        self._decoders[ref] = decoder
-        self._refused_schemas.pop(ref, None)
+        self._schemas.known(ref, decoder)
         self._release_held(ref, now)
 
     def schema_refused(self, ref: SchemaRef, reason: str, detail: str, now: float) -> None:
         """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
-        until = now + UNKNOWN_FOR if reason == UNKNOWN_SCHEMA else NEVER
-        self._refused_schemas[ref] = (reason, detail, until)
+        self._schemas.refused(ref, reason, detail, now)
         self._release_held(ref, now)
 
     # Facts of Mixpanel.
@@ -208,7 +187,7 @@ class Pipeline:
             self._refuse(decision, delivered, now)
         delivered.sum_up()
         self._breaker.count(ACCEPTED, delivered.settled, now)
-        self._note_full()
+        self.partitions.changed()
         return delivered
 
     # Facts of the dead-letter topic.
@@ -217,24 +196,22 @@ class Pipeline:
         """The broker confirmed the dead letter: its record is settled."""
         failed_before = letter in self._failed
         self._failed.discard(letter)
-        partition = self._partitions.get(letter.record.assignment)
+        partition = self.partitions.by_assignment.get(letter.record.assignment)
         if partition is None:
             return
         if failed_before:
-            partition.blocked -= 1
-            partition.blocked_bytes -= letter.record.size
-        self._close(partition, letter.record)
+            partition.unblock(letter.record)
+        partition.end(letter.record)
         partition.ledger.settle(letter.record.offset)
-        self._note_full()
+        self.partitions.changed()
 
     def dead_letter_failed(self, letter: DeadLetter) -> None:
         """The dead letter could not be written yet: its partition takes no new records until it is."""
-        partition = self._partitions.get(letter.record.assignment)
+        partition = self.partitions.by_assignment.get(letter.record.assignment)
         if partition is not None and letter not in self._failed:
             self._failed.add(letter)
-            partition.blocked += 1
-            partition.blocked_bytes += letter.record.size
-            self._note_full()
+            partition.block(letter.record)
+            self.partitions.changed()
 
     # Work.
 
@@ -248,48 +225,19 @@ class Pipeline:
                 batches.append(batch)
                 batch = self._delivery.start(now)
         letters, self._letters = self._letters, []
-        schemas, self._schemas = self._schemas, []
-        return Work(batches, letters, schemas)
+        return Work(batches, letters, self._schemas.take_wanted())
 
     def wake_at(self, now: float) -> float:
         """When `work` may have something without a new fact."""
-        if self._letters or self._schemas:
+        if self._letters or self._schemas.wanted:
             return now
         return NEVER if self._breaker.open else self._delivery.wake_at(now)
 
     def paused(self) -> dict[Assignment, str]:
         """The partitions to read nothing from now, each with the cause."""
-        found: dict[Assignment, str] = {}
-        share = self._tracked_share()
-        for assignment, partition in self._partitions.items():
-            if self._breaker.open:
-                found[assignment] = BREAKER
-            elif partition.held:
-                found[assignment] = SCHEMA
-            elif partition.blocked:
-                found[assignment] = DEAD_LETTER
-            elif self._full or len(partition.ledger) > share:
-                found[assignment] = LIMIT
-        return found
-
-    def committable(self) -> dict[Assignment, int]:
-        """For each partition the next offset to read, where one may be committed: the one place that says so."""
-        return {
-            assignment: partition.ledger.committable
-            for assignment, partition in self._partitions.items()
-            if partition.ledger.committable >= 0
-        }
-
-    def settled_or_open(self) -> dict[Assignment, int]:
-        """For each partition an offset that may be committed again and again: the committable, or the first open."""
-        found: dict[Assignment, int] = {}
-        for assignment, partition in self._partitions.items():
-            offset = partition.ledger.committable
-            if offset < 0:
-                offset = partition.ledger.first_open()
-            if offset >= 0:
-                found[assignment] = offset
-        return found
+        if self._breaker.open:
+            return dict.fromkeys(self.partitions.by_assignment, BREAKER)
+        return self.partitions.paused()
 
     # What holds now, for readiness, metrics and logs.
 
@@ -311,42 +259,6 @@ class Pipeline:
         """Requests under way."""
         return len(self._delivery.flying)
 
-    def open_records(self) -> int:
-        """Records read and not settled."""
-        return sum(partition.open + len(partition.held) for partition in self._partitions.values())
-
-    def room(self) -> int:
-        """How many more records may be read before the limit of open records is reached."""
-        return max(0, self._limits.open_records - self._counted())
-
-    def open_bytes(self) -> int:
-        """Their bytes."""
-        return sum(
-            partition.bytes + sum([record.size for record in partition.held])
-            for partition in self._partitions.values()
-        )
-
-    def oldest_open(self) -> float:
-        """When the oldest open record was polled; -1 where nothing is open."""
-        times = [partition.ledger.oldest() for partition in self._partitions.values()]
-        return min([time for time in times if time >= 0], default=-1.0)
-
-    def held_schemas(self) -> dict[Assignment, SchemaRef]:
-        """The partitions whose head needs a schema, with the schema."""
-        return {
-            partition.assignment: partition.needs
-            for partition in self._partitions.values()
-            if partition.held and partition.needs is not None
-        }
-
-    def assignments(self) -> list[Assignment]:
-        """The partitions that are ours."""
-        return list(self._partitions)
-
-    def first_open(self, assignment: Assignment) -> int:
-        """The offset that pins this partition's commit; -1 where nothing is open."""
-        return self._partitions[assignment].ledger.first_open()
-
     # One record.
 
     def _admit(self, partition: Partition, record: Record, now: float) -> bool:
@@ -354,69 +266,48 @@ class Pipeline:
         schema: SchemaRef | None = None
         try:
             schema, start = frame(record.value, record.headers)
-            decoder = self._decoders.get(schema)
+            decoder = self._schemas.decoder(schema, now)
             if decoder is None:
-                if not self._refused(schema, now):
-                    self._hold(partition, record, schema)
-                    return False
-                reason, detail, _ = self._refused_schemas[schema]
-                raise Reject(reason, VALUE_CONVERTER, detail)
+                self._hold(partition, record, schema)
+                return False
             assert record.value is not None
-            operation = convert(decoder.decode(record.value, start), len(record.value), len(self._token))
+            operation = convert(decoder.decode(record.value, start), len(record.value), self._token_size)
         except Reject as reject:
-            self._open(partition, record)
+            partition.begin(record)
             self._letters.append(DeadLetter(record, reject.reason, reject.stage, reject.detail, schema))
             self._breaker.count(UNREADABLE, 1, now)
             return True
-        self._open(partition, record)
+        partition.begin(record)
         self._breaker.count(ADMITTED, 1, now)
         self._order += 1
         self._lanes.push(record, operation, self._order)
         return True
 
-    def _open(self, partition: Partition, record: Record) -> None:
-        partition.open += 1
-        partition.bytes += record.size
-
-    def _close(self, partition: Partition, record: Record) -> None:
-        partition.open -= 1
-        partition.bytes -= record.size
-
-    def _refused(self, schema: SchemaRef, now: float) -> bool:
-        """Whether the schema is known to be of no use; an unknown one is asked for again after a minute."""
-        refusal = self._refused_schemas.get(schema)
-        if refusal is None:
-            return False
-        if now < refusal[2]:
-            return True
-        del self._refused_schemas[schema]
-        return False
-
     def _hold(self, partition: Partition, record: Record, schema: SchemaRef) -> None:
         """The partition waits for the schema: its next records may be of any group."""
         partition.held.appendleft(record)
         partition.needs = schema
-        if schema not in self._schemas:
-            self._schemas.append(schema)
+        self._schemas.want(schema)
 
     def _release_held(self, ref: SchemaRef, now: float) -> None:
         """Admit what waited for this schema, up to the next that is not known."""
-        for partition in self._partitions.values():
+        for partition in self.partitions.by_assignment.values():
             if partition.needs != ref:
                 continue
             partition.needs = None
             while partition.held and not self._breaker.open:
                 if not self._admit(partition, partition.held.popleft(), now):
                     break
-        self._note_full()
+        self.partitions.changed()
 
     # One batch.
 
     def _began(self, batch: Batch) -> None:
         """Note how far each partition was sent: a drain closes the gaps below."""
+        partitions = self.partitions.by_assignment
         for update in batch.updates:
             run = update.run
-            partition = self._partitions[run.assignment]
+            partition = partitions[run.assignment]
             offset = run.entries[-1].record.offset
             if offset > partition.reached:
                 partition.reached = offset
@@ -476,39 +367,15 @@ class Pipeline:
 
     def _settle(self, run: Run, delivered: Delivered) -> None:
         """The run is over: what was not dead-lettered is settled, and the group goes on."""
-        partition = self._partitions[run.assignment]
+        partition = self.partitions.by_assignment[run.assignment]
         ledger = partition.ledger
         refusals = run.refusals
         for entry in run.entries:
             record = entry.record
             if refusals is not None and record.offset in refusals.rejected:
                 continue
-            partition.open -= 1
-            partition.bytes -= record.size
+            partition.end(record)
             ledger.settle(record.offset)
             delivered.settled += 1
             delivered.records.append(record)
         self._lanes.release(run)
-
-    # The limits.
-
-    def _note_full(self) -> None:
-        """At a limit reading stops, at half of it it goes on: pausing throws away what was prefetched.
-
-        Records that wait for a schema or for the dead-letter topic do not count: their partition stopped at
-        once, and the others go on.
-        """
-        records = self._counted()
-        size = sum([partition.bytes - partition.blocked_bytes for partition in self._partitions.values()])
-        share = 2 if self._full else 1
-        self._full = records * share >= self._limits.open_records or size * share >= self._limits.open_bytes
-
-    def _counted(self) -> int:
-        """The open records that count against the limit."""
-        return sum([partition.open - partition.blocked for partition in self._partitions.values()])
-
-    def _tracked_share(self) -> int:
-        """How many offsets a partition may track: its fair share, once all of them together are too many."""
-        tracked = sum(len(partition.ledger) for partition in self._partitions.values())
-        limit = self._limits.open_records * TRACKED
-        return limit // len(self._partitions) if tracked > limit else tracked

@@ -142,7 +142,7 @@ class Loop:
 
     def stop(self) -> None:
         """Drain every partition, commit, and close what was opened; never longer than the drain may take."""
-        self._drain(self.pipeline.assignments(), "stop")
+        self._drain(self.pipeline.partitions.assignments(), "stop")
         self._source.close(RESERVED)
         self._senders.close(0.0)
         self._registry.close()
@@ -160,7 +160,7 @@ class Loop:
         if busy:
             self._collect(min(wait, WAIT_FOR_ANSWERS))
             wait = 0.0
-        limit = max(1, min(READ_AT_ONCE, self.pipeline.room()))
+        limit = max(1, min(READ_AT_ONCE, self.pipeline.partitions.room()))
         records = self._source.poll(min(wait, WAIT_FOR_RECORDS), limit)
         self._more = len(records) == limit
         if records:
@@ -215,7 +215,7 @@ class Loop:
         if not self._doubt:
             self._doubt = True
             log.warning("the loop stood still: the group is asked whether the partitions are still ours")
-        offsets = self.pipeline.settled_or_open()  # nothing to ask with is nothing to send
+        offsets = self.pipeline.partitions.settled_or_open()  # nothing to ask with is nothing to send
         if not offsets or not self._source.verify(offsets, VERIFY_TIMEOUT):
             return True
         self._doubt = False
@@ -232,7 +232,7 @@ class Loop:
         if now < self._commit_at:
             return
         self._commit_at = now + COMMIT_EVERY
-        self._source.commit(self.pipeline.committable())
+        self._source.commit(self.pipeline.partitions.committable())
 
     def _look(self) -> None:
         now = self._clock()
@@ -250,7 +250,7 @@ class Loop:
 
     def revoked(self, assignments: list[Assignment]) -> None:
         """These partitions go to another: drain, commit, forget. When this returns nothing of them is sent."""
-        mine = set(self.pipeline.assignments())
+        mine = set(self.pipeline.partitions.assignments())
         going = [assignment for assignment in assignments if assignment in mine]  # none of them after a stop
         if going:
             self._watch.rebalanced("revoked", going)
@@ -275,7 +275,7 @@ class Loop:
         clean = self._finish(assignments, deadline)
         self._dead_letters.flush(max(0.0, end - self._clock()) / 2)
         self._collect(0.0)
-        offsets = self.pipeline.committable()
+        offsets = self.pipeline.partitions.committable()
         mine = {assignment: offsets[assignment] for assignment in assignments if assignment in offsets}
         if mine:
             self._source.commit_now(mine, max(0.1, end - self._clock()))

@@ -16,7 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 import consumer
 from consumer.core.errors import REASONS
 from consumer.core.model import VERB_NAMES, Assignment
-from consumer.core.pipeline import BREAKER, DEAD_LETTER, LIMIT, SCHEMA
+from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, SCHEMA
 
 PREFIX = "group_consumer_"
 OUTCOMES = ("accepted", "partial", "opaque", "too_large", "retry", "split", "halt")

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from consumer.core.batch import NEVER, Batch
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.pipeline import BREAKER, DEAD_LETTER, LIMIT, SCHEMA, Delivered, Pipeline
+from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, SCHEMA
+from consumer.core.pipeline import Delivered, Pipeline
 from consumer.shell.health import Health
 from consumer.shell.membership import Membership
 from consumer.shell.metrics import Gauges, Metrics
@@ -151,10 +152,10 @@ class Watch:
         counts: dict[str, int] = {}
         for cause in paused.values():
             counts[cause] = counts.get(cause, 0) + 1
-        oldest = pipeline.oldest_open()
+        oldest = pipeline.partitions.oldest_open()
         self._metrics.gauges = Gauges(
-            open_records=pipeline.open_records(),
-            open_bytes=pipeline.open_bytes(),
+            open_records=pipeline.partitions.open_records(),
+            open_bytes=pipeline.partitions.open_bytes(),
             in_flight=pipeline.in_flight(),
             oldest_open_seconds=now - oldest if oldest >= 0 else 0.0,
             halted=pipeline.halted,
@@ -178,7 +179,7 @@ class Watch:
         if self._pipeline.breaker_open:
             reasons.append("the dead-letter breaker is open")
         held = [cause for cause in paused.values() if cause in (SCHEMA, DEAD_LETTER)]
-        if held and len(held) == len(self._pipeline.assignments()):
+        if held and len(held) == len(self._pipeline.partitions.assignments()):
             reasons.append(f"every partition is held: {', '.join(sorted(set(held)))}")
         return tuple(reasons)
 
@@ -235,7 +236,7 @@ class Watch:
     def _why(self, cause: str, partitions: list[str]) -> dict[str, object]:
         fields: dict[str, object] = {"cause": cause, "partitions": partitions}
         if cause == SCHEMA:
-            fields["schemas"] = sorted({str(ref) for ref in self._pipeline.held_schemas().values()})
+            fields["schemas"] = sorted({str(ref) for ref in self._pipeline.partitions.held_schemas().values()})
         return fields
 
     def _tell_letters(self, now: float) -> None:

@@ -153,7 +153,7 @@ class Machine:
 
     def commit(self, assignment: Assignment) -> int:
         """What may be committed of the partition; -1 for nothing."""
-        return self.pipeline.committable().get(assignment, -1)
+        return self.pipeline.partitions.committable().get(assignment, -1)
 
     def leftovers(self) -> list[str]:
         """The names of what the pipeline still keeps, when nothing is open: nothing, or it grows for ever."""
@@ -166,13 +166,13 @@ class Machine:
             "runs": lanes.runs(),
             "letters": pipeline._letters,
             "failed": pipeline._failed,
-            "schemas": pipeline._schemas,
+            "schemas": pipeline._schemas.wanted,
             "waiting": delivery._waiting,
             "split": delivery._split,
             "flying": delivery.flying,
             "probe": delivery._probe,
         }
-        for assignment, partition in pipeline._partitions.items():
+        for assignment, partition in pipeline.partitions.by_assignment.items():
             ledger = partition.ledger
             kept |= {
                 f"{assignment} open": partition.open,

@@ -29,7 +29,7 @@ def test_the_way_of_a_record():
     machine = Machine()
     partition = machine.assign()
     machine.read(partition, ("SET", {"a": 1}))
-    assert machine.pipeline.open_records() == 1
+    assert machine.pipeline.partitions.open_records() == 1
     assert machine.commit(partition) == -1
     batch = machine.one()
     assert sent(batch) == [("acme", "$set", {"a": 1})]
@@ -71,7 +71,7 @@ def test_the_commit_never_passes_an_open_record():
     machine.answer(fast)
     machine.confirm()
     assert machine.commit(partition) == -1
-    assert machine.pipeline.first_open(partition) == 0
+    assert machine.pipeline.partitions.first_open(partition) == 0
     machine.answer(slow)
     assert machine.commit(partition) == 3
 
@@ -90,13 +90,13 @@ def test_an_offset_to_commit_again_is_always_known():
     """What may be committed, else the first record that is open: a commit that is repeated moves nothing."""
     machine = Machine(batch_updates=1)
     partition, idle = machine.assign(0), machine.assign(1)
-    assert machine.pipeline.settled_or_open() == {}
+    assert machine.pipeline.partitions.settled_or_open() == {}
     machine.pipeline.polled([machine.record(partition, value(("SET", {"a": 1})), 7)], 0.0)
-    assert machine.pipeline.settled_or_open() == {partition: 7}
+    assert machine.pipeline.partitions.settled_or_open() == {partition: 7}
     machine.finish()
-    assert machine.pipeline.settled_or_open() == {partition: 8}
+    assert machine.pipeline.partitions.settled_or_open() == {partition: 8}
     machine.read(idle, ("SET", {"a": 1}))
-    assert machine.pipeline.settled_or_open() == {partition: 8, idle: 0}
+    assert machine.pipeline.partitions.settled_or_open() == {partition: 8, idle: 0}
 
 
 def test_a_group_is_in_one_request_in_order():
@@ -421,11 +421,11 @@ def test_a_record_that_cannot_be_applied_is_a_dead_letter(payload: bytes | None,
         b"",
     )
     assert letter.schema == (1 if payload and payload[0] == 0 else None)
-    assert (machine.pipeline.open_records(), machine.commit(partition)) == (1, -1)
+    assert (machine.pipeline.partitions.open_records(), machine.commit(partition)) == (1, -1)
     assert machine.work() == []
     assert len(machine.letters) == 1
     machine.confirm()
-    assert (machine.pipeline.open_records(), machine.commit(partition)) == (0, 1)
+    assert (machine.pipeline.partitions.open_records(), machine.commit(partition)) == (0, 1)
     assert machine.leftovers() == []
 
 
@@ -476,11 +476,11 @@ def test_an_unknown_schema_holds_its_partition_from_that_record_on():
     machine.read(partition, ("SET", {"a": 2}), schema=7)
     machine.read(partition, ("SET", {"a": 3}), BAD)
     machine.read(other, ("SET", {"a": 1}, "other"))
-    assert machine.pipeline.held_schemas() == {partition: 7}
+    assert machine.pipeline.partitions.held_schemas() == {partition: 7}
     assert machine.pipeline.paused() == {partition: "schema"}
     assert machine.finish() == [[("acme", "$set", {"a": 1}), ("other", "$set", {"a": 1})]]
     assert (machine.schemas, machine.letters) == ([7], [])
-    assert (machine.pipeline.open_records(), machine.commit(partition)) == (3, 1)
+    assert (machine.pipeline.partitions.open_records(), machine.commit(partition)) == (3, 1)
     machine.pipeline.schema_known(7, DECODER, machine.now)
     assert machine.pipeline.paused() == {}
     assert machine.finish() == [[("acme", "$set", {"a": 3})]]
@@ -507,11 +507,11 @@ def test_a_partition_may_be_held_again_by_its_next_schema():
     for schema in (7, 8, 7):
         machine.read(partition, ("SET", {"s": schema}), schema=schema)
     machine.pipeline.schema_known(7, DECODER, 0.0)
-    assert machine.pipeline.held_schemas() == {partition: 8}
+    assert machine.pipeline.partitions.held_schemas() == {partition: 8}
     machine.pipeline.schema_known(9, DECODER, 0.0)
-    assert machine.pipeline.held_schemas() == {partition: 8}
+    assert machine.pipeline.partitions.held_schemas() == {partition: 8}
     machine.pipeline.schema_known(8, DECODER, 0.0)
-    assert machine.pipeline.held_schemas() == {}
+    assert machine.pipeline.partitions.held_schemas() == {}
     machine.finish()
     assert machine.commit(partition) == 3
 
@@ -539,12 +539,12 @@ def test_an_unknown_schema_is_asked_for_again_after_a_minute():
     machine.pipeline.schema_refused(8, INCOMPATIBLE_SCHEMA, "why", 0.0)
     machine.now = 59.9
     machine.read(partition, ("SET", {"a": 1}), schema=7)
-    assert machine.pipeline.held_schemas() == {}
+    assert machine.pipeline.partitions.held_schemas() == {}
     machine.now = 60.0
     machine.read(partition, ("SET", {"a": 1}), schema=8)
-    assert machine.pipeline.held_schemas() == {}
+    assert machine.pipeline.partitions.held_schemas() == {}
     machine.read(partition, ("SET", {"a": 1}), schema=7)
-    assert machine.pipeline.held_schemas() == {partition: 7}
+    assert machine.pipeline.partitions.held_schemas() == {partition: 7}
     machine.work()
     assert machine.schemas == [7]
 
@@ -567,9 +567,9 @@ def test_reading_stops_at_the_limit_and_goes_on_at_half():
     machine = Machine(open_records=4, batch_updates=1)
     partition = machine.assign()
     machine.read(partition, *[("SET", {"a": 1}, str(number)) for number in range(3)])
-    assert (machine.pipeline.paused(), machine.pipeline.room()) == ({}, 1)
+    assert (machine.pipeline.paused(), machine.pipeline.partitions.room()) == ({}, 1)
     machine.read(partition, ("SET", {"a": 1}, "last"))
-    assert (machine.pipeline.paused(), machine.pipeline.room()) == ({partition: "limit"}, 0)
+    assert (machine.pipeline.paused(), machine.pipeline.partitions.room()) == ({partition: "limit"}, 0)
     batches = machine.work()
     for batch, expected in zip(batches, ({partition: "limit"}, {partition: "limit"}, {}, {}), strict=True):
         machine.answer(batch)
@@ -582,7 +582,7 @@ def test_bytes_have_a_limit_too():
     partition = machine.assign()
     [record] = machine.read(partition, ("SET", {"a": "x" * 600}))
     assert machine.pipeline.paused() == {}
-    assert machine.pipeline.open_bytes() == record.size
+    assert machine.pipeline.partitions.open_bytes() == record.size
     machine.read(partition, ("SET", {"a": "x" * 600}))
     assert machine.pipeline.paused() == {partition: "limit"}
     machine.finish()
@@ -595,11 +595,11 @@ def test_a_held_partition_does_not_eat_the_limit_of_the_others():
     partition, other = machine.assign(0), machine.assign(1)
     machine.read(partition, *[("SET", {"a": 1})] * 10, schema=7)
     assert machine.pipeline.paused() == {partition: "schema"}
-    assert machine.pipeline.room() == 4
+    assert machine.pipeline.partitions.room() == 4
     machine.read(other, ("SET", {"a": 1}, "other"))
-    assert machine.pipeline.room() == 3
-    assert machine.pipeline.open_records() == 11
-    assert machine.pipeline.open_bytes() > 11 * 20
+    assert machine.pipeline.partitions.room() == 3
+    assert machine.pipeline.partitions.open_records() == 11
+    assert machine.pipeline.partitions.open_bytes() > 11 * 20
 
 
 def test_a_blocked_partition_does_not_eat_the_limit_of_the_others():
@@ -612,7 +612,7 @@ def test_a_blocked_partition_does_not_eat_the_limit_of_the_others():
     for letter in machine.letters:
         machine.pipeline.dead_letter_failed(letter)
     assert machine.pipeline.paused() == {partition: "dead_letter"}
-    assert machine.pipeline.room() == 3
+    assert machine.pipeline.partitions.room() == 3
     machine.confirm()
     assert machine.pipeline.paused() == {}
 
@@ -654,15 +654,15 @@ def test_the_oldest_open_record_is_told():
     """Over all partitions, since it was polled."""
     machine = Machine()
     first, second = machine.assign(0), machine.assign(1)
-    assert machine.pipeline.oldest_open() == -1.0
+    assert machine.pipeline.partitions.oldest_open() == -1.0
     machine.read(second, BAD)
-    assert machine.pipeline.oldest_open() == 0.0
+    assert machine.pipeline.partitions.oldest_open() == 0.0
     machine.finish()
     machine.now = 5.0
     machine.read(second, ("SET", {"a": 1}, "b"))
     machine.now = 7.0
     machine.read(first, ("SET", {"a": 1}, "a"))
-    assert machine.pipeline.oldest_open() == 5.0
+    assert machine.pipeline.partitions.oldest_open() == 5.0
 
 
 # The breaker.
@@ -686,7 +686,7 @@ def test_a_flood_of_rejects_pauses_the_service():
     machine.confirm()
     assert machine.pipeline.wake_at(machine.now) == NEVER
     assert machine.commit(partition) == 1000
-    assert machine.pipeline.open_records() == 2
+    assert machine.pipeline.partitions.open_records() == 2
 
 
 def test_a_flood_that_is_switched_off_goes_through():
@@ -711,8 +711,8 @@ def test_what_mixpanel_refuses_while_the_breaker_is_open_stays_open():
     assert {letter.record.offset for letter in machine.letters} == set(range(2, 1002))
     machine.confirm()
     assert machine.commit(partition) == -1
-    assert machine.pipeline.first_open(partition) == 0
-    assert machine.pipeline.open_records() == 1
+    assert machine.pipeline.partitions.first_open(partition) == 0
+    assert machine.pipeline.partitions.open_records() == 1
 
 
 def test_a_thousand_refusals_in_one_answer_open_it():
@@ -724,7 +724,7 @@ def test_a_thousand_refusals_in_one_answer_open_it():
     assert (machine.pipeline.breaker_open, delivered.settled) == (True, 0)
     machine.work()
     assert machine.confirm() == [(offset, "rejected") for offset in range(1000)]
-    assert (machine.commit(partition), machine.pipeline.open_records()) == (1000, 500)
+    assert (machine.commit(partition), machine.pipeline.partitions.open_records()) == (1000, 500)
 
 
 def test_ambiguous_adds_do_not_open_it():
@@ -749,8 +749,8 @@ def test_the_breaker_opens_in_the_middle_of_what_was_held():
     assert machine.work() == []
     assert len(machine.letters) == 1000
     machine.confirm()
-    assert (machine.commit(partition), machine.pipeline.open_records()) == (1000, 500)
-    assert machine.pipeline.held_schemas() == {}
+    assert (machine.commit(partition), machine.pipeline.partitions.open_records()) == (1000, 500)
+    assert machine.pipeline.partitions.held_schemas() == {}
 
 
 # Drain.
@@ -857,8 +857,8 @@ def test_nothing_of_a_revoked_partition_is_sent_or_written():
     assert machine.pipeline.revoked([partition]) == 0
     assert machine.finish() == [[("acme", "$set", {"a": 2})]]
     assert machine.letters == []
-    assert machine.pipeline.committable() == {other: 1}
-    assert machine.pipeline.assignments() == [other]
+    assert machine.pipeline.partitions.committable() == {other: 1}
+    assert machine.pipeline.partitions.assignments() == [other]
     assert machine.leftovers() == []
 
 
@@ -874,7 +874,7 @@ def test_requests_given_up_are_counted_and_their_answers_ignored():
     machine.answer(alone)
     machine.work()
     assert machine.letters == []
-    assert machine.pipeline.committable() == {other: 2}
+    assert machine.pipeline.partitions.committable() == {other: 2}
     assert machine.leftovers() == []
 
 
@@ -938,7 +938,7 @@ def test_one_group_in_two_partitions_is_two_runs_in_one_lane():
     machine.read(second, ("SET", {"a": 2}))
     machine.read(first, ("SET", {"a": 3}))
     assert [updates[0][2] for updates in machine.finish()] == [{"a": 1}, {"a": 2}, {"a": 3}]
-    assert machine.pipeline.committable() == {first: 2, second: 1}
+    assert machine.pipeline.partitions.committable() == {first: 2, second: 1}
 
 
 def test_records_of_a_partition_that_is_not_ours_are_ignored():
@@ -948,7 +948,7 @@ def test_records_of_a_partition_that_is_not_ours_are_ignored():
     machine.pipeline.revoked([partition])
     machine.read(partition, ("SET", {"a": 1}), BAD)
     assert machine.work() == []
-    assert (machine.letters, machine.pipeline.open_records()) == ([], 0)
+    assert (machine.letters, machine.pipeline.partitions.open_records()) == ([], 0)
     machine.pipeline.drain([partition], 10.0)
     assert machine.pipeline.drained([partition])
     assert machine.pipeline.revoked([partition]) == 0

@@ -128,7 +128,7 @@ class World:
         if assignment is None or assignment in self.draining or assignment in self.pipeline.paused():
             return
         log, position = self.logs[number], self.position[number]
-        for offset, event in log[position : position + min(count, max(1, self.pipeline.room()))]:
+        for offset, event in log[position : position + min(count, max(1, self.pipeline.partitions.room()))]:
             self.machine._next[assignment] = offset
             self.machine.read(assignment, event)
             self.position[number] += 1
@@ -256,7 +256,7 @@ class World:
 
     def nothing_is_committed_before_it_is_settled(self) -> None:
         """Every record below the committable offset was taken by Mixpanel, or its letter is in the topic."""
-        for assignment, offset in self.pipeline.committable().items():
+        for assignment, offset in self.pipeline.partitions.committable().items():
             number = assignment.partition
             begin = self.committed[number]
             open_below = [
@@ -269,8 +269,8 @@ class World:
     def memory_is_bounded(self) -> None:
         """No more is open than the limit, and what waits for the dead-letter topic of a blocked partition."""
         blocked = len(self.pipeline._failed)
-        assert self.pipeline.open_records() - blocked <= LIMIT
-        assert len(self.pipeline._lanes) <= self.pipeline.open_records() + 3 * len(self.flying)
+        assert self.pipeline.partitions.open_records() - blocked <= LIMIT
+        assert len(self.pipeline._lanes) <= self.pipeline.partitions.open_records() + 3 * len(self.flying)
 
     def there_is_no_standstill(self) -> None:
         """While something waits to be sent, an answer or a time will bring it on."""

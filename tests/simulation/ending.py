@@ -35,10 +35,9 @@ def check_ending(history: "History") -> None:
             raise Violation(f"ending: {partition} is committed up to {log.committed}, and {left[0].offset} is not")
     for instance in history.running():
         pipeline = instance.loop.pipeline
-        if pipeline.open_records() or pipeline.open_bytes() or pipeline.in_flight() or len(pipeline._lanes):
-            raise Violation(
-                f"ending: {instance} keeps {pipeline.open_records()} records, {pipeline.open_bytes()} bytes"
-            )
+        records, size = pipeline.partitions.open_records(), pipeline.partitions.open_bytes()
+        if records or size or pipeline.in_flight() or len(pipeline._lanes):
+            raise Violation(f"ending: {instance} keeps {records} records, {size} bytes")
     check_profiles(history)
 
 

@@ -159,7 +159,7 @@ class History:
         for log in self.broker.logs.values():
             if log.records and log.records[-1].offset >= max(log.committed, log.start):
                 return False
-        return not any(instance.loop.pipeline.open_records() for instance in self.running())
+        return not any(instance.loop.pipeline.partitions.open_records() for instance in self.running())
 
     def _too_late(self) -> None:
         lines = [f"liveness: {QUIET_WITHIN} s after the last fault it is not quiet"]
@@ -169,9 +169,8 @@ class History:
             )
         for instance in self.running():
             pipeline = instance.loop.pipeline
-            lines.append(
-                f"{instance}: {pipeline.open_records()} open, {pipeline.in_flight()} in flight, {pipeline.paused()}"
-            )
+            records, flying = pipeline.partitions.open_records(), pipeline.in_flight()
+            lines.append(f"{instance}: {records} open, {flying} in flight, {pipeline.paused()}")
         raise Violation("\n".join(lines))
 
 

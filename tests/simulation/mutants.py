@@ -44,7 +44,7 @@ MUTANTS = (
     ),
     Mutant(
         "never-commit", 1, "commits are sent only at a drain", "shell/loop.py",
-        "        self._source.commit(self.pipeline.committable())\n", "        pass\n",
+        "        self._source.commit(self.pipeline.partitions.committable())\n", "        pass\n",
     ),
     Mutant(
         "one-last-commit", 1, "the last commit of a drain is not sent again when a rebalance refused it", "shell/commits.py",
@@ -109,8 +109,8 @@ MUTANTS = (
         "        if not self._in_doubt():\n            self._do()\n", "        self._do()\n",
     ),
     Mutant(
-        "no-limit", 5, "reading never pauses at the limit", "core/pipeline.py",
-        "        self._full = records * share >= self._limits.open_records or size * share >= self._limits.open_bytes\n",
+        "no-limit", 5, "reading never pauses at the limit", "core/partitions.py",
+        "        self._full = records * share >= self._limit or size * share >= self._bytes_limit\n",
         "        self._full = False\n",
     ),
     Mutant(
@@ -152,17 +152,17 @@ MUTANTS = (
         " and not self._most_pass()\n", "\n", "flood/",
     ),
     Mutant(
-        "blocked-eats-limit", 7, "what waits for the dead-letter topic counts against the limit of all", "core/pipeline.py",
-        "        return sum([partition.open - partition.blocked for partition in self._partitions.values()])\n",
-        "        return sum([partition.open for partition in self._partitions.values()])\n", "letters/",
+        "blocked-eats-limit", 7, "what waits for the dead-letter topic counts against the limit of all", "core/partitions.py",
+        "        return sum([partition.open - partition.blocked for partition in self.by_assignment.values()])\n",
+        "        return sum([partition.open for partition in self.by_assignment.values()])\n", "letters/",
     ),
     Mutant(
         "poison-not-split", 6, "a batch with the same server error again and again is never split", "core/delivery.py",
         "SAME_ERRORS: Final = 8\n", "SAME_ERRORS: Final = 10**9\n", "stuck/",
     ),
     Mutant(
-        "schema-holds-all", 6, "an outage of the registry for one schema pauses every partition", "core/pipeline.py",
-        "            elif partition.held:\n", "            elif any(other.held for other in self._partitions.values()):\n", "registry/",
+        "schema-holds-all", 6, "an outage of the registry for one schema pauses every partition", "core/partitions.py",
+        "            if partition.held:\n", "            if any(other.held for other in self.by_assignment.values()):\n", "registry/",
     ),
     Mutant(
         "flood-through", 8, "the breaker never opens", "core/breaker.py",

@@ -130,7 +130,8 @@ def send(
                 outcome.trouble = "another replay has taken over: this process stood still for too long"
             elif view.stuck:
                 outcome.trouble = f"nothing went on for {patience:.0f} s: {view.stuck}"
-            return bool(outcome.trouble) or (source.finished and not pipeline.open_records() and not marks.pending())
+            at_rest = not pipeline.partitions.open_records() and not marks.pending()
+            return bool(outcome.trouble) or (source.finished and at_rest)
 
         try:
             loop.run(over)

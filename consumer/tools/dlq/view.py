@@ -95,7 +95,7 @@ class View:
             return "what was replayed cannot be noted in Kafka"
         if self._pipeline.halted:
             return f"Mixpanel answers {self._pipeline.halted}: check MIXPANEL_TOKEN, MIXPANEL_REGION and MIXPANEL_URL"
-        if self._pipeline.held_schemas() and self._failing:
+        if self._pipeline.partitions.held_schemas() and self._failing:
             return f"the schema registry cannot be asked ({self._failing}): check SCHEMA_REGISTRY_URL"
         return f"Mixpanel gives no clear answer ({self._again})" if self._again else ""
 
