@@ -68,10 +68,16 @@ class Ledger:
     def settle(self, offset: int) -> None:
         """The record at `offset` is accepted, or its dead letter confirmed. Once for each offset seen."""
         stretch = self._of(offset)
+        states = stretch.states
         place = offset - stretch.start
-        stretch.states[place] = SETTLED
-        self._ahead += 1
-        if place == stretch.done and stretch is self._stretches[self._first]:
+        if place != stretch.done or stretch is not self._stretches[self._first]:
+            states[place] = SETTLED
+            self._ahead += 1
+        elif place + 1 < len(states) and states[place + 1] == OPEN:
+            self._step(stretch, offset)
+        else:
+            states[place] = SETTLED
+            self._ahead += 1
             self._pass()
 
     def settled_ahead(self) -> int:
@@ -113,6 +119,13 @@ class Ledger:
             else:
                 high = middle
         return stretches[low]
+
+    def _step(self, first: Stretch, offset: int) -> None:
+        """Go past the first open record alone: the next is open, too, so there is nothing to look for."""
+        first.done += 1
+        self._tracked -= 1
+        self.committable = offset + 1
+        self._forget(first)
 
     def _pass(self) -> None:
         """Go past what is settled now, up to the first open record, and forget it."""
