@@ -15,6 +15,7 @@ from consumer.app import compiled
 
 BASELINE = Path(__file__).with_name("baseline.json")
 ROUNDS = 3  # of what is held against each other, in turns
+GROWTH_ROUNDS = 6  # differences of a tenth are to be seen
 SATURATION = 0.9  # of the rate at which a backlog was drained: what can still be kept up with
 
 
@@ -40,7 +41,8 @@ def main() -> int:
     figures["ratios"] = ratios(figures)
     compare(figures["ratios"])
     if asked.keep_baseline:
-        BASELINE.write_text(json.dumps(figures["ratios"], indent=2, sort_keys=True) + "\n")
+        kept = stored() | figures["ratios"]
+        BASELINE.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
     if asked.output:
         asked.output.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
@@ -55,13 +57,14 @@ def whole(built: Rig, events: int) -> dict[str, Any]:
         runs.setdefault(label, []).append(result)
 
     print(HEAD)
-    new, fewer = built.load("new", events), built.load("new", events // 4)
+    mixed, new = built.load("mixed", 5 * events // 2), built.load("new", events)
+    fewer = built.load("new", events // 4)
     for _ in range(ROUNDS):
+        note("service, mixed, 80 ms", built.drain("service", mixed, 0.08))
         note("service, every group new, 80 ms", built.drain("service", new, 0.08))
         for loop in ("tuned loop", "popular loop"):
             note(f"{loop}, every group new, 80 ms", built.drain(loop, fewer, 0.08))
-    mixed = built.load("mixed", events)
-    for latency in (0.08, 0.02, 0.3):
+    for latency in (0.02, 0.3):
         note(f"service, mixed, {latency * 1000:.0f} ms", built.drain("service", mixed, latency))
     note("service, 64 partitions, 80 ms", built.drain("service", built.load("mixed", events // 2, 64), 0.08))
     note("service, 2 KB events, 80 ms", built.drain("service", built.load("large", events // 4), 0.08))
@@ -105,7 +108,7 @@ def growth(built: Rig, events: int) -> dict[str, Any]:
         "5 times the backlog": built.load("mixed", 5 * events, 4),
     }
     found: dict[str, dict[str, float]] = {}
-    for _ in range(ROUNDS):
+    for _ in range(GROWTH_ROUNDS):
         for label, load in loads.items():
             result = built.drain("service", load, 0.08)
             if label not in found or result.cpu_a_million < found[label]["cpu"]:
@@ -131,11 +134,12 @@ def show(label: str, result: Result) -> None:
     )
 
 
-def show_micro(found: dict[str, float]) -> None:
+def show_micro(found: dict[str, dict[str, float]]) -> None:
     """The steps of the core."""
-    print("\nmicroseconds of CPU a record")
-    for label, value in found.items():
-        print(f"  {label:<32}{value:9.2f}", flush=True)
+    print(f"\n{'for one record':<32}{'CPU us':>9}{'blocks kept':>13}{'bytes kept':>12}")
+    for label, row in found.items():
+        kept = f"{row['blocks']:>13.1f}{row['bytes']:>12.0f}" if "blocks" in row else ""
+        print(f"{label:<32}{row['us']:>9.2f}{kept}", flush=True)
 
 
 def at(values: list[float], share: float) -> float:
@@ -147,16 +151,17 @@ def ratios(figures: dict[str, Any]) -> dict[str, float]:
     """Figures of one run over each other: what stays the same on another machine."""
     found: dict[str, float] = {}
     if "micro" in figures:
-        steps = figures["micro"]
+        steps = {label: row["us"] for label, row in figures["micro"].items()}
         found["decode / fastavro"] = steps["decode"] / steps["fastavro, to compare"]
         found["core, mixed / fastavro"] = steps["core, mixed"] / steps["fastavro, to compare"]
         found["core, new / fastavro"] = steps["core, new"] / steps["fastavro, to compare"]
     if "whole" in figures:
         rounds = {label: run["rounds"] for label, run in figures["whole"].items()}
-        service = rounds["service, every group new, 80 ms"]
-        for loop in ("popular loop", "tuned loop"):
-            costs = rounds[f"{loop}, every group new, 80 ms"]
-            found[f"CPU, service / {loop}"] = statistics.median(map(operator.truediv, service, costs))
+        for workload in ("mixed", "every group new"):
+            service = rounds[f"service, {workload}, 80 ms"]
+            for loop in ("popular loop", "tuned loop"):
+                costs = rounds[f"{loop}, every group new, 80 ms"]
+                found[f"CPU, {workload} / {loop}"] = statistics.median(map(operator.truediv, service, costs))
     if "growth" in figures:
         cost = {label: row["cpu"] for label, row in figures["growth"].items()}
         for most, least in (
@@ -168,14 +173,20 @@ def ratios(figures: dict[str, Any]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in found.items()}
 
 
+def stored() -> dict[str, float]:
+    """The baseline; nothing where there is none."""
+    found: dict[str, float] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    return found
+
+
 def compare(found: dict[str, float]) -> None:
     """Hold the ratios against the stored ones; a worse one is named, and fails nothing."""
-    if not BASELINE.exists() or not found:
+    baseline = stored()
+    if not baseline or not found:
         return
-    stored = json.loads(BASELINE.read_text())
     print("\nratios against the baseline (lower is better)")
     for name, value in found.items():
-        before = stored.get(name)
+        before = baseline.get(name)
         if before:
             worse = "  WORSE by a quarter or more" if value > before * 1.25 else ""
             print(f"  {name:<44}{value:8.3f}{before:8.3f}{worse}")

@@ -1,8 +1,12 @@
-"""What each step of the core costs for one record: the best of several passes, in microseconds of CPU time."""
+"""What each step of the core costs for one record: microseconds of CPU, the best of several passes, and memory.
+
+Memory is what stays once a step is done and its results are kept: the blocks that Python's allocator gave, and bytes.
+"""
 
 import gc
 import io
 import json
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -14,15 +18,18 @@ from bench import workload as workloads
 from consumer.app import GC_THRESHOLDS
 from consumer.core.convert import convert
 from consumer.core.decode import resolve
-from consumer.core.encode import update_json
+from consumer.core.encode import operation_of, update_json
+from consumer.core.fold import Fold
+from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
-from consumer.core.model import Answer, Assignment, Record
+from consumer.core.model import DELETE, Answer, Assignment, Operation, Record
 from consumer.core.offsets import Ledger
 from consumer.core.pipeline import Pipeline
 
 ACCEPTED = b'{"error":null,"errors":{},"status":1}'
 TOKEN = "0" * 32
 PASSES = 7
+RUN = 4  # changes of one group that are folded, where folding is measured alone
 
 
 def best(steps: dict[str, Callable[[], Any]], count: int) -> dict[str, float]:
@@ -36,8 +43,8 @@ def best(steps: dict[str, Callable[[], Any]], count: int) -> dict[str, float]:
     return found
 
 
-def run(events: int = 20_000) -> dict[str, float]:
-    """Every step, and the whole core, in microseconds a record."""
+def run(events: int = 20_000) -> dict[str, dict[str, float]]:
+    """Every step, and the whole core: `us` for each of them, `blocks` and `bytes` of what a record keeps of some."""
     gc.set_threshold(*GC_THRESHOLDS)
     schema = json.loads(workloads.SCHEMA_TEXT)
     decoder = resolve(schema, schema)
@@ -46,24 +53,65 @@ def run(events: int = 20_000) -> dict[str, float]:
     ]
     changes = [decoder.decode(value, 5) for value in values]
     operations = [convert(change, len(value)) for change, value in zip(changes, values, strict=True)]
-    found = best(
-        {
-            "fastavro, to compare": lambda: [_by_fastavro(value) for value in values],
-            "decode": lambda: [decoder.decode(value, 5) for value in values],
-            "convert": lambda: [convert(c, len(v)) for c, v in zip(changes, values, strict=True)],
-            "encode": lambda: sum(len(update_json(operation, TOKEN)) for operation in operations),
-            "offsets": lambda: _offsets(events),
-            "core, mixed": lambda: _core(values, decoder),
-            "core, new": lambda: _core(new, decoder),
-            "core, hot": lambda: _core(hot, decoder),
-        },
-        events,
-    )
-    tracemalloc.start()
-    kept = [decoder.decode(value, 5) for value in values]
-    found["bytes kept, a decoded record"] = tracemalloc.get_traced_memory()[0] / len(kept)
-    tracemalloc.stop()
+    alone = [convert(decoder.decode(value, 5), len(value)) for value in new]
+    updates = [update_json(operation, TOKEN) for operation in operations]
+    keeping: dict[str, Callable[[], Any]] = {
+        "fastavro, to compare": lambda: [_by_fastavro(value) for value in values],
+        "decode": lambda: [decoder.decode(value, 5) for value in values],
+        "convert": lambda: [convert(c, len(v)) for c, v in zip(changes, values, strict=True)],
+        "encode": lambda: [update_json(operation, TOKEN) for operation in operations],
+        "read back": lambda: [operation_of(update) for update in updates],
+        "lane, encoding included": lambda: _lanes(alone),
+        "offsets": lambda: _offsets(events),
+    }
+    steps = {
+        "fold": lambda: _fold(operations),
+        "core, mixed": lambda: _core(values, decoder),
+        "core, new": lambda: _core(new, decoder),
+        "core, hot": lambda: _core(hot, decoder),
+    }
+    found = {label: {"us": cost} for label, cost in best({**keeping, **steps}, events).items()}
+    for label, step in keeping.items():
+        found[label] |= memory(step, events)
     return found
+
+
+def memory(step: Callable[[], Any], count: int) -> dict[str, float]:
+    """What the results of the step keep, for one of `count`."""
+    before = sys.getallocatedblocks()
+    kept = step()
+    blocks = sys.getallocatedblocks() - before
+    del kept
+    tracemalloc.start()
+    kept = step()
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del kept
+    return {"blocks": blocks / count, "bytes": size / count}
+
+
+def _lanes(operations: list[Operation]) -> Lanes:
+    """Every operation in a lane of its own; then all of them in batches, which stay under way."""
+    lanes = Lanes(TOKEN, 2000, fold=True)
+    place = Assignment("bench", 0)
+    for offset, operation in enumerate(operations):
+        lanes.push(Record(place, offset, None, None, None, 0, 0.0), operation, offset)
+    while lanes.ready:
+        lanes.take(2 * 1024 * 1024)
+    return lanes
+
+
+def _fold(operations: list[Operation]) -> None:
+    """Runs of a few changes each, as if they were of one group; a barrier ends a run."""
+    fold = Fold(2000)
+    for place, operation in enumerate(operations):
+        if operation.verb == DELETE:
+            continue
+        if place % RUN == 0 or not fold.add(operation, 200):
+            fold.updates("company", "acme")
+            fold = Fold(2000)
+            fold.add(operation, 200)
+    fold.updates("company", "acme")
 
 
 def _by_fastavro(value: bytes) -> Any:
@@ -72,7 +120,7 @@ def _by_fastavro(value: bytes) -> Any:
     return fastavro.schemaless_reader(data, workloads.SCHEMA, None)
 
 
-def _offsets(count: int) -> None:
+def _offsets(count: int) -> Ledger:
     ledger = Ledger()
     for offset in range(count):
         ledger.seen(offset, 0.0)
@@ -80,6 +128,7 @@ def _offsets(count: int) -> None:
         ledger.settle(offset)
     for offset in range(1, count, 2):
         ledger.settle(offset)
+    return ledger
 
 
 def _core(values: list[bytes], decoder: Any) -> None:

@@ -90,7 +90,7 @@ class Rig:
         self._runs += 1
         load = Load(f"bench-{self._runs}-{workload}", partitions, events, 0)
         self.broker.create_topic(load.name, partitions)
-        producer = self.producer()
+        producer = self.producer(linger_ms=500)  # full batches, however many partitions there are
         for number, (key, value) in enumerate(workloads.events(workload, events, self.schema_id, groups=groups)):
             producer.produce(load.name, value, key=key)
             load.bytes += len(value)
