@@ -28,7 +28,7 @@ class OptionalBuild(build_ext):
 
 
 def extensions() -> list[object]:
-    """The C extensions of the core, one shared library for all of its modules."""
+    """The C extensions, one shared library for all modules."""
     if PURE:
         return []
     from mypyc.build import mypycify

@@ -161,7 +161,9 @@ def ratios(figures: dict[str, Any]) -> dict[str, float]:
             service = rounds[f"service, {workload}, 80 ms"]
             for loop in ("popular loop", "tuned loop"):
                 costs = rounds[f"{loop}, every group new, 80 ms"]
-                found[f"CPU, {workload} / {loop}"] = statistics.median(map(operator.truediv, service, costs))
+                found[f"CPU, {workload} / {loop}, every group new"] = statistics.median(
+                    map(operator.truediv, service, costs)
+                )
     if "growth" in figures:
         cost = {label: row["cpu"] for label, row in figures["growth"].items()}
         for most, least in (

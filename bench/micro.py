@@ -91,7 +91,7 @@ def memory(step: Callable[[], Any], count: int) -> dict[str, float]:
 
 
 def _lanes(operations: list[Operation]) -> Lanes:
-    """Every operation in a lane of its own; then all of them in batches, which stay under way."""
+    """Every operation in a lane of its own; then all of them taken, as if their batches were not kept."""
     lanes = Lanes(TOKEN, 2000, fold=True)
     place = Assignment("bench", 0)
     for offset, operation in enumerate(operations):

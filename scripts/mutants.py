@@ -21,7 +21,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "mutants"
-MODULES = ("breaker", "convert", "delivery", "fold", "lanes", "offsets", "pipeline", "verdict")
+MODULES = (
+    "breaker",
+    "convert",
+    "delivery",
+    "encode",
+    "fold",
+    "lanes",
+    "offsets",
+    "partitions",
+    "pipeline",
+    "runs",
+    "schemas",
+    "verdict",
+)
 SETUP = """[mutmut]
 source_paths=consumer
 only_mutate=

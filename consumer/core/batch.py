@@ -26,7 +26,7 @@ class Batch:
 
     def __init__(self, number: int, updates: list[Update]) -> None:
         self.number = number
-        self.hold(updates)
+        self.carry(updates)
         self.attempt = 0
         self.due = 0.0
         self.waits_for = TRANSIENT
@@ -35,7 +35,7 @@ class Batch:
         self.same = 0
         self.suspect = -1  # of a half that failed as a whole: how many requests had succeeded by then
 
-    def hold(self, updates: list[Update]) -> None:
+    def carry(self, updates: list[Update]) -> None:
         """These are the updates to send."""
         self.updates = updates
         self.body = request_json([update.json for update in updates])

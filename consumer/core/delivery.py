@@ -361,7 +361,7 @@ class Delivery:
         if not living:
             return
         if len(living) != len(batch.updates):
-            batch.hold(living)
+            batch.carry(living)
         batch.waits_for = waits_for
         batch.due = due
         self._waiting.append(batch)

@@ -1,7 +1,7 @@
 """From an operation to the JSON that Mixpanel reads, and back.
 
-An open record is kept as this JSON, a tenth of the memory of the values that it says. It loses nothing: integers
-have 64 bits at most, doubles are written so that they are read as the same double, and names keep their order.
+An open record is kept as this JSON: one object in place of sixteen, a quarter of their bytes. It loses nothing:
+integers have 64 bits at most, doubles are written so that they are read as the same double, names keep their order.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Why a record ends as a dead letter, and the one exception that says so.
 
-Reject                raised by decode and convert, caught in one place: `Pipeline._admit`
+Reject                raised by decode, convert and schemas, caught in one place: `Pipeline._admit`
 IncompatibleSchema    raised when a writer's schema is resolved: no record of it can be read
 """
 

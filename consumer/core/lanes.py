@@ -9,7 +9,7 @@ import heapq
 from collections import deque
 from typing import final
 
-from consumer.core.encode import opening_of, update_after
+from consumer.core.encode import opening_of, operation_of, update_after
 from consumer.core.fold import Fold
 from consumer.core.model import DELETE, Assignment, Operation, Record
 from consumer.core.runs import Entry, Lane, Run, Update
@@ -197,10 +197,12 @@ class Lanes:
         waiting = lane.waiting
         count = self._deleted(lane, assignment)
         if count:
-            return count, [waiting[count - 1].operation]
+            return count, [operation_of(waiting[count - 1].json)]
         folded = Fold(self._max_updates)
         for entry in waiting:
-            if entry.record.assignment is not assignment or not folded.add(entry.operation, entry.record.size):
+            if entry.record.assignment is not assignment:
+                break
+            if not folded.add(operation_of(entry.json), entry.record.size):
                 break
             count += 1
         return count, folded.updates(lane.group[0], lane.group[1])

@@ -70,13 +70,12 @@ class Ledger:
         stretch = self._of(offset)
         states = stretch.states
         place = offset - stretch.start
+        states[place] = SETTLED
         if place != stretch.done or stretch is not self._stretches[self._first]:
-            states[place] = SETTLED
             self._ahead += 1
         elif place + 1 < len(states) and states[place + 1] == OPEN:
             self._step(stretch, offset)
         else:
-            states[place] = SETTLED
             self._ahead += 1
             self._pass()
 

@@ -102,8 +102,10 @@ class Partitions:
         share = 2 if self._full else 1
         self._full = records * share >= self._limit or size * share >= self._bytes_limit
 
-    def paused(self) -> dict[Assignment, str]:
+    def paused(self, breaker_open: bool) -> dict[Assignment, str]:
         """The partitions to read nothing from now, each with the cause."""
+        if breaker_open:
+            return dict.fromkeys(self.by_assignment, BREAKER)
         found: dict[Assignment, str] = {}
         share = self._tracked_share()
         for assignment, partition in self.by_assignment.items():

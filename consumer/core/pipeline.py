@@ -1,6 +1,6 @@
 """The machine: facts go in, work comes out.
 
-    polled -> decode -> convert -> lane -> batch -> delivered -> settle -> committable
+    polled -> decode -> convert -> encode -> lane -> batch -> delivered -> settle -> committable
                    \\-> dead letter -> dead_lettered -> settle
 
 Methods named after facts (`assigned`, `polled`, `schema_known`, `delivered`, `dead_lettered`, `revoked`, ...)
@@ -20,7 +20,7 @@ from consumer.core.fold import creates
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Record, SchemaRef
-from consumer.core.partitions import BREAKER, Partition, Partitions
+from consumer.core.partitions import Partition, Partitions
 from consumer.core.runs import Entry, Run, Update
 from consumer.core.schemas import Schemas
 
@@ -105,9 +105,9 @@ class Pipeline:
 
     def polled(self, records: list[Record], now: float) -> None:
         """These records were read, in the order of each partition."""
-        partitions = self.partitions.by_assignment
+        ours = self.partitions.by_assignment
         for record in records:
-            partition = partitions.get(record.assignment)
+            partition = ours.get(record.assignment)
             if partition is None or partition.draining:
                 continue
             partition.ledger.seen(record.offset, now)
@@ -235,9 +235,7 @@ class Pipeline:
 
     def paused(self) -> dict[Assignment, str]:
         """The partitions to read nothing from now, each with the cause."""
-        if self._breaker.open:
-            return dict.fromkeys(self.partitions.by_assignment, BREAKER)
-        return self.partitions.paused()
+        return self.partitions.paused(self._breaker.open)
 
     # What holds now, for readiness, metrics and logs.
 
@@ -304,10 +302,10 @@ class Pipeline:
 
     def _began(self, batch: Batch) -> None:
         """Note how far each partition was sent: a drain closes the gaps below."""
-        partitions = self.partitions.by_assignment
+        ours = self.partitions.by_assignment
         for update in batch.updates:
             run = update.run
-            partition = partitions[run.assignment]
+            partition = ours[run.assignment]
             offset = run.entries[-1].record.offset
             if offset > partition.reached:
                 partition.reached = offset
@@ -331,10 +329,10 @@ class Pipeline:
                 detail = "the outcome of the request is unknown, and an $add cannot be repeated safely"
                 self._dead_letter(run, entry, AMBIGUOUS_ADD, detail, 0, "")
         else:
-            blamed = run.contributors(update)
-            if len(blamed) == 1:
+            blamed = run.blamed(update)
+            if blamed is not None:
                 detail = "Mixpanel refused this record's update"
-                self._dead_letter(run, blamed[0], decision.reason, detail, update.status, update.error)
+                self._dead_letter(run, blamed, decision.reason, detail, update.status, update.error)
                 self._breaker.count(REFUSED, 1, now)
             else:
                 run.refused().updates.append(update)

@@ -26,11 +26,6 @@ class Entry:
         self.json = json
         self.order = order
 
-    @property
-    def operation(self) -> Operation:
-        """What the record asks for, read anew each time."""
-        return operation_of(self.json)
-
 
 @final
 class Lane:
@@ -57,6 +52,7 @@ class Run:
     """
 
     __slots__ = (
+        "_operations",
         "assignment",
         "created",
         "entries",
@@ -76,6 +72,13 @@ class Run:
         self.created = False  # an update that creates a missing profile was accepted
         self.live = True
         self.refusals: Refusals | None = None
+        self._operations: list[Operation] | None = None
+
+    def operations(self) -> list[Operation]:
+        """What its records ask for, in their order, read from their JSON once."""
+        if self._operations is None:
+            self._operations = [operation_of(entry.json) for entry in self.entries]
+        return self._operations
 
     def refused(self) -> "Refusals":
         """What refusals brought so far; an empty one from the first time on."""
@@ -96,13 +99,23 @@ class Run:
         if update.verb == DELETE:
             return self.entries
         owned = update.operation.values
-        found: list[Entry] = []
-        for entry in self.entries:
-            values = entry.operation.values
-            for name in owned:
-                if name in values:
-                    found.append(entry)
-                    break
+        return [
+            entry for entry, own in zip(self.entries, self.operations(), strict=True) if touches(own.values, owned)
+        ]
+
+    def blamed(self, update: "Update") -> Entry | None:
+        """The one record that the update stems from; None where there are several."""
+        if update.entry is not None:
+            return update.entry
+        if update.verb == DELETE:
+            return None
+        owned = update.operation.values
+        found: Entry | None = None
+        for entry, own in zip(self.entries, self.operations(), strict=True):
+            if touches(own.values, owned):
+                if found is not None:
+                    return None
+                found = entry
         return found
 
     def adders(self, update: "Update") -> list[Entry]:
@@ -129,10 +142,10 @@ class Run:
                 break
             assert owned is not None
             owned.update(update.operation.values)
-        for entry in self.entries:
+        for entry, own in zip(self.entries, self.operations(), strict=True):
             if entry.record.offset in refusals.rejected:
                 continue
-            part = restricted(entry.operation, owned)
+            part = restricted(own, owned)
             if part is not None:
                 refusals.replay.append((entry, part))
         refusals.updates = []
@@ -146,15 +159,23 @@ class Run:
             return
         self.created = True
         absorbed: set[str] = set()
-        for entry in self.entries:
-            if entry.verb == UNSET:
-                absorbed.update(entry.operation.values)
-        for entry in self.entries:
+        for own in self.operations():
+            if own.verb == UNSET:
+                absorbed.update(own.values)
+        for entry, own in zip(self.entries, self.operations(), strict=True):
             if entry.record.offset in refusals.rejected:
                 continue
-            part = restricted(entry.operation, absorbed)
+            part = restricted(own, absorbed)
             if part is not None and (refusals.replay or creates(part.verb)):
                 refusals.replay.append((entry, part))
+
+
+def touches(values: dict[str, object], owned: dict[str, object]) -> bool:
+    """Whether the two have a property in common."""
+    for name in owned:
+        if name in values:
+            return True
+    return False
 
 
 @final

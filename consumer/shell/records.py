@@ -46,7 +46,7 @@ def records_of(messages: list[Any], owned: Ownership, now: float) -> tuple[list[
     return records, errors
 
 
-def by_topic(records: list[Record]) -> dict[str, int]:
+def count_by_topic(records: list[Record]) -> dict[str, int]:
     """How many there are of each topic."""
     counts: dict[str, int] = {}
     last = ""

@@ -14,7 +14,7 @@ from consumer.core.pipeline import Delivered, Pipeline
 from consumer.shell.health import Health
 from consumer.shell.membership import Membership
 from consumer.shell.metrics import Gauges, Metrics
-from consumer.shell.records import by_topic
+from consumer.shell.records import count_by_topic
 from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
 from consumer.shell.senders import Delivered as Sent
 
@@ -71,7 +71,7 @@ class Watch:
 
     def read(self, records: list[Record]) -> None:
         """These records were polled."""
-        for topic, count in by_topic(records).items():
+        for topic, count in count_by_topic(records).items():
             self._metrics.records.labels(topic).inc(count)
 
     def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:

@@ -385,6 +385,35 @@ def test_blame_falls_on_all_that_may_have_made_an_update():
     assert run.contributors(Update(run, SET, b"", second)) == [second]
 
 
+def test_one_record_is_blamed_or_none():
+    """An update of several records blames none of them, whatever it is; one that a single record made blames that."""
+    queue = Queue()
+    first = queue.push("a", p=1, q=1)
+    queue.push("a", r=1)
+    unset = queue.push("a", UNSET, s=None)
+    sets, unsets = queue.take()
+    assert sets.run.blamed(sets) is None
+    assert sets.run.blamed(unsets) is unset
+    assert sets.run.blamed(Update(sets.run, SET, b"", first)) is first
+    queue.push("b")
+    queue.push("b", DELETE)
+    (deleted,) = queue.take()
+    assert deleted.run.blamed(deleted) is None
+
+
+def test_the_records_of_a_run_are_read_once():
+    """However many of its updates are refused: a run may have thousands of both."""
+    queue = Queue()
+    for item in range(30):
+        queue.push("a", REMOVE, n=f"x{item}")
+    updates = queue.take()
+    assert len(updates) == 30
+    run = updates[0].run
+    assert all(run.blamed(update) is None for update in updates)
+    assert run.operations() is run.operations()
+    assert [own.values["n"] for own in run.operations()] == [f"x{item}" for item in range(30)]
+
+
 def test_adders_are_the_contributors_that_add():
     """Only `$add`s are ambiguous: the records of other verbs are safe to send again."""
     queue = Queue()

@@ -34,8 +34,8 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "commit-highest", 1, "the highest settled offset is committed, not the contiguous one", "core/offsets.py",
-        "        stretch.states[place] = SETTLED\n",
-        "        stretch.states[place] = SETTLED\n        self.committable = max(self.committable, offset + 1)\n",
+        "        states[place] = SETTLED\n",
+        "        states[place] = SETTLED\n        self.committable = max(self.committable, offset + 1)\n",
     ),
     Mutant(
         "commit-polled", 1, "what was read is committed at once", "core/pipeline.py",
@@ -64,14 +64,12 @@ MUTANTS = (
     ),
     Mutant(
         "replay-last-first", 2, "a refused run is replayed from its end", "core/runs.py",
-        "        for entry in self.entries:\n            if entry.record.offset in refusals.rejected:\n                continue\n"
-        "            part = restricted(entry.operation, owned)\n",
-        "        for entry in reversed(self.entries):\n            if entry.record.offset in refusals.rejected:\n"
-        "                continue\n            part = restricted(entry.operation, owned)\n",
+        "            if part is not None:\n                refusals.replay.append((entry, part))\n",
+        "            if part is not None:\n                refusals.replay.appendleft((entry, part))\n",
     ),
     Mutant(
         "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/runs.py",
-        "            part = restricted(entry.operation, owned)\n", "            part = restricted(entry.operation, None)\n",
+        "            part = restricted(own, owned)\n", "            part = restricted(own, None)\n",
     ),
     Mutant(
         "no-barrier", 3, "$union joins a $remove of the same property instead of waiting", "core/fold.py",
