@@ -4,6 +4,8 @@ Most runs are accepted as a whole, and carry nothing for the other case: `Refusa
 """
 
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from typing import final
 
 from consumer.core.encode import operation_of
@@ -94,33 +96,28 @@ class Run:
 
     def contributors(self, update: "Update") -> list[Entry]:
         """The records whose operations the update may stem from."""
-        if update.entry is not None:
-            return [update.entry]
-        if update.verb == DELETE:
-            return self.entries
-        owned = update.operation.values
-        return [
-            entry for entry, own in zip(self.entries, self.operations(), strict=True) if touches(own.values, owned)
-        ]
+        return list(self._sources(update))
 
     def blamed(self, update: "Update") -> Entry | None:
         """The one record that the update stems from; None where there are several."""
-        if update.entry is not None:
-            return update.entry
-        if update.verb == DELETE:
-            return None
-        owned = update.operation.values
-        found: Entry | None = None
-        for entry, own in zip(self.entries, self.operations(), strict=True):
-            if touches(own.values, owned):
-                if found is not None:
-                    return None
-                found = entry
-        return found
+        found = list(islice(self._sources(update), 2))
+        return found[0] if len(found) == 1 else None
 
     def adders(self, update: "Update") -> list[Entry]:
         """The records whose `$add`s the update carries."""
         return [entry for entry in self.contributors(update) if entry.verb == ADD]
+
+    def _sources(self, update: "Update") -> Iterator[Entry]:
+        """The contributors, one by one: a run may have thousands, and blame needs two at most."""
+        if update.entry is not None:
+            yield update.entry
+        elif update.verb == DELETE:
+            yield from self.entries
+        else:
+            owned = update.operation.values
+            for entry, own in zip(self.entries, self.operations(), strict=True):
+                if touches(own.values, owned):
+                    yield entry
 
     def plan(self) -> bool:
         """Plan what is sent again now that every update has its verdict; whether there is anything."""
@@ -142,12 +139,7 @@ class Run:
                 break
             assert owned is not None
             owned.update(update.operation.values)
-        for entry, own in zip(self.entries, self.operations(), strict=True):
-            if entry.record.offset in refusals.rejected:
-                continue
-            part = restricted(own, owned)
-            if part is not None:
-                refusals.replay.append((entry, part))
+        refusals.replay.extend(self._parts(refusals, owned))
         refusals.updates = []
 
     def _plan_creation(self, refusals: "Refusals") -> None:
@@ -162,12 +154,18 @@ class Run:
         for own in self.operations():
             if own.verb == UNSET:
                 absorbed.update(own.values)
+        for entry, part in self._parts(refusals, absorbed):
+            if refusals.replay or creates(part.verb):
+                refusals.replay.append((entry, part))
+
+    def _parts(self, refusals: "Refusals", owned: set[str] | None) -> Iterator[tuple[Entry, Operation]]:
+        """What each record that is no dead letter asks of the properties `owned` (None: of all), in order."""
         for entry, own in zip(self.entries, self.operations(), strict=True):
             if entry.record.offset in refusals.rejected:
                 continue
-            part = restricted(own, absorbed)
-            if part is not None and (refusals.replay or creates(part.verb)):
-                refusals.replay.append((entry, part))
+            part = restricted(own, owned)
+            if part is not None:
+                yield entry, part
 
 
 def touches(values: dict[str, object], owned: dict[str, object]) -> bool:

@@ -64,12 +64,13 @@ MUTANTS = (
     ),
     Mutant(
         "replay-last-first", 2, "a refused run is replayed from its end", "core/runs.py",
-        "            if part is not None:\n                refusals.replay.append((entry, part))\n",
-        "            if part is not None:\n                refusals.replay.appendleft((entry, part))\n",
+        "        refusals.replay.extend(self._parts(refusals, owned))\n",
+        "        refusals.replay.extendleft(self._parts(refusals, owned))\n",
     ),
     Mutant(
         "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/runs.py",
-        "            part = restricted(own, owned)\n", "            part = restricted(own, None)\n",
+        "        refusals.replay.extend(self._parts(refusals, owned))\n",
+        "        refusals.replay.extend(self._parts(refusals, None))\n",
     ),
     Mutant(
         "no-barrier", 3, "$union joins a $remove of the same property instead of waiting", "core/fold.py",
