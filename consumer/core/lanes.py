@@ -180,10 +180,14 @@ class Lanes:
             run = lane.run = Run(lane, assignment, self._front(lane, 1))
             updates.append(Update(run, first.verb, first.json, first))
             return run
-        count, folded = self._folded(lane, assignment)
+        count = self._deleted(lane, assignment)
+        folded: list[Operation] = []
+        if not count:
+            count, folded = self._folded(lane, assignment)
+        last = waiting[count - 1]
         run = lane.run = Run(lane, assignment, self._front(lane, count))
-        if count == 1:
-            updates.append(Update(run, first.verb, first.json, first))
+        if count == 1 or last.verb == DELETE:  # its own update says all of the run
+            updates.append(Update(run, last.verb, last.json, last if count == 1 else None))
             return run
         for operation in folded:
             updates.append(self._update(run, operation, None))  # noqa: PERF401  # compiled, the loop is the fastest
@@ -195,9 +199,7 @@ class Lanes:
     def _folded(self, lane: Lane, assignment: Assignment) -> tuple[int, list[Operation]]:
         """How many of the waiting entries make one run, and what they fold to."""
         waiting = lane.waiting
-        count = self._deleted(lane, assignment)
-        if count:
-            return count, [operation_of(waiting[count - 1].json)]
+        count = 0
         folded = Fold(self._max_updates)
         for entry in waiting:
             if entry.record.assignment is not assignment:
