@@ -49,16 +49,7 @@ def records_of(messages: list[Any], owned: Ownership, now: float) -> tuple[list[
 def count_by_topic(records: list[Record]) -> dict[str, int]:
     """How many there are of each topic."""
     counts: dict[str, int] = {}
-    last = ""
-    count = 0
     for record in records:
         topic = record.assignment.topic
-        if topic is not last:
-            if count:
-                counts[last] = counts.get(last, 0) + count
-            last = topic
-            count = 0
-        count += 1
-    if count:
-        counts[last] = counts.get(last, 0) + count
+        counts[topic] = counts.get(topic, 0) + 1
     return counts
