@@ -8,9 +8,11 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 PURE = os.environ.get("GROUP_CONSUMER_PURE") == "1"
-CORE = [path for path in Path("consumer/core").glob("*.py") if path.name not in {"__init__.py", "errors.py"}]
+PURE_PACKAGES = ("avro", "event", "core")
+SKIPPED = {"__init__.py", "errors.py"}  # mypyc makes no exceptions of its own
+CORE = [path for name in PURE_PACKAGES for path in Path("consumer", name).glob("*.py") if path.name not in SKIPPED]
 # Every record passes through these on its way into the core.
-INTAKE = [Path("consumer/shell/ownership.py"), Path("consumer/shell/records.py")]
+INTAKE = [Path("consumer/kafka/assignments.py"), Path("consumer/kafka/records.py")]
 COMPILED = sorted(map(str, CORE + INTAKE))
 
 

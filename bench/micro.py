@@ -16,15 +16,16 @@ import fastavro
 
 from bench import workload as workloads
 from consumer.app import GC_THRESHOLDS
-from consumer.core.convert import convert
-from consumer.core.decode import resolve
-from consumer.core.encode import operation_of, update_json
 from consumer.core.fold import Fold
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
-from consumer.core.model import DELETE, Answer, Assignment, Operation, Record
+from consumer.core.model import Answer, Assignment, Record
 from consumer.core.offsets import Ledger
 from consumer.core.pipeline import Pipeline
+from consumer.event.convert import convert
+from consumer.event.decode import resolve
+from consumer.event.encode import operation_of, update_json
+from consumer.event.model import DELETE, Operation
 
 ACCEPTED = b'{"error":null,"errors":{},"status":1}'
 TOKEN = "0" * 32

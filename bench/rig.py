@@ -18,9 +18,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from bench import workload as workloads
 from bench.stub import MOST
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.ports import free_port
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.registry.server import RegistrySandbox
 
 COMMANDS = {
     "service": [sys.executable, "-P", "-m", "consumer", "run"],

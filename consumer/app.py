@@ -10,22 +10,22 @@ from importlib.resources import files
 from queue import SimpleQueue
 
 import consumer
-from consumer.core import decode
 from consumer.core.limits import Limits
 from consumer.core.pipeline import Pipeline
+from consumer.event import decode
+from consumer.kafka.config import consumer_config, producer_config
+from consumer.kafka.dead_letters import DeadLetters
+from consumer.kafka.source import Source, SourceFailed
+from consumer.mixpanel.client import Mixpanel
+from consumer.mixpanel.lease import Lease
+from consumer.mixpanel.pool import Senders
+from consumer.registry.fetcher import Registry
+from consumer.service import logs
+from consumer.service.health import Health, HealthServer
+from consumer.service.loop import Loop
+from consumer.service.metrics import Metrics
+from consumer.service.observer import Watch
 from consumer.settings import Settings
-from consumer.shell import logs
-from consumer.shell.dead_letters import DeadLetters
-from consumer.shell.health import Health, HealthServer
-from consumer.shell.kafka_config import consumer_config, producer_config
-from consumer.shell.lease import Lease
-from consumer.shell.loop import Loop
-from consumer.shell.metrics import Metrics
-from consumer.shell.mixpanel import Mixpanel
-from consumer.shell.registry import Registry
-from consumer.shell.senders import Senders
-from consumer.shell.source import Source, SourceFailed
-from consumer.shell.watch import Watch
 
 log = logging.getLogger("consumer")
 

@@ -12,20 +12,20 @@ import click
 from click.shell_completion import CompletionItem
 
 from consumer import __version__
+from consumer.commands.options import settings_options
 from consumer.settings import Settings
-from consumer.tools.options import settings_options
 
 # By name: where the command is, and what it does, in the order of a first day.
 COMMANDS: Final = {
     "demo": ("consumer.sandbox.commands:demo", "Run the whole job on this machine and show what came of it."),
     "sandbox": ("consumer.sandbox.commands:sandbox", "Start only what the service talks to, until stopped."),
     "run": ("consumer.cli:run", "Run the service, until SIGTERM or SIGINT."),
-    "check": ("consumer.tools.check:check", "Find what would stop or hurt the service, before it starts."),
-    "settings": ("consumer.tools.settings:settings", "Show every setting, where it comes from and what it means."),
-    "preview": ("consumer.tools.preview:preview", "Show the Mixpanel updates for events, and send nothing."),
-    "produce": ("consumer.tools.produce:produce", "Write change events to the topic."),
-    "dlq": ("consumer.tools.dlq.commands:dlq", "List, show and replay dead letters."),
-    "schema": ("consumer.tools.schema:schema", "Show, register and compare the event schema."),
+    "check": ("consumer.commands.check.command:check", "Find what would stop or hurt the service, before it starts."),
+    "settings": ("consumer.commands.settings:settings", "Show every setting, where it comes from and what it means."),
+    "preview": ("consumer.commands.preview:preview", "Show the Mixpanel updates for events, and send nothing."),
+    "produce": ("consumer.commands.produce:produce", "Write change events to the topic."),
+    "dlq": ("consumer.commands.dlq.commands:dlq", "List, show and replay dead letters."),
+    "schema": ("consumer.commands.schema:schema", "Show, register and compare the event schema."),
 }
 
 EPILOG: Final = """\b
@@ -115,7 +115,7 @@ or by file: options can be seen by every user of the machine.
 @settings_options(shown=True, warn=False)
 def run(settings: Settings) -> None:
     """Run the service, until SIGTERM or SIGINT; then it drains and exits 0."""
-    from consumer.shell.stopping import Stopping, end
+    from consumer.service.signals import Stopping, end
 
     stopping = Stopping()  # before anything that takes time is imported
     from consumer.app import run as run_service

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from consumer.settings_properties import BROKER_SIDE, FIXED, SET_BY, SETTING_OF
-from consumer.settings_table import VARIABLES, Variable
-from consumer.shell.kafka_config import CLASSIC, CONSUMER, PRODUCER, SESSION_MS
+from consumer.kafka.config import CLASSIC, CONSUMER, PRODUCER, SESSION_MS
+from consumer.settings.declared import VARIABLES, Variable
+from consumer.settings.properties import BROKER_SIDE, FIXED, SET_BY, SETTING_OF
 
 INTRODUCTION = """\
 # Settings
 
-<!-- Written by scripts/settings_page.py; change consumer/settings_table.py and run it again. -->
+<!-- Written by scripts/settings_page.py; change consumer/settings/declared.py and run it again. -->
 
 Every setting is an environment variable, and an option of every command that needs it: `KAFKA_TOPICS` is
 `--kafka-topics`. An option goes before the environment. `group-consumer settings` shows what is set, where it

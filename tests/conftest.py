@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import requests
 
-from consumer.sandbox import kafka_jars
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker import jars as kafka_jars
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.broker.child_process import Leashed
+from consumer.sandbox.broker.startup_cache import quicken
 from consumer.sandbox.errors import SandboxError
-from consumer.sandbox.leash import Leashed
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port
-from consumer.sandbox.quicken import quicken
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.registry.server import RegistrySandbox
 
 EVENT_SCHEMA = Path(__file__).parents[1] / "schemas" / "group_change.avsc"
 APICURIO = "3.3.3"

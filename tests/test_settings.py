@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from consumer.kafka.refusals import refused_by_client
 from consumer.settings import Settings, SettingsError, load
-from consumer.settings_table import VARIABLES
+from consumer.settings.declared import VARIABLES
 
 REQUIRED = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
@@ -306,7 +307,8 @@ def test_token_and_user():
 
 def test_tls_files_that_hold_no_certificate():
     """What only librdkafka can tell, it is asked before anything starts."""
-    (problem,) = problems({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": __file__})
+    settings = load(REQUIRED | {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": __file__})
+    (problem,) = refused_by_client(settings)
     assert "the Kafka client refuses the settings: ssl.ca.location" in problem
 
 

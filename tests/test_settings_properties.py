@@ -6,15 +6,16 @@ import re
 import confluent_kafka
 import pytest
 
-from consumer.settings import SettingsError, load
-from consumer.settings_properties import FIXED, SECRET, SET_BY, said
-from consumer.shell.kafka_config import (
+from consumer.kafka.config import (
     CONSUMER_ONLY,
     PRODUCER_ONLY,
     admin_config,
     consumer_config,
     producer_config,
 )
+from consumer.kafka.refusals import refused_by_client
+from consumer.settings import SettingsError, load
+from consumer.settings.properties import FIXED, SECRET, SET_BY, said
 
 REQUIRED = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
@@ -30,7 +31,11 @@ def with_file(tmp_path):
     def load_with(lines, **more):
         file = tmp_path / "kafka.properties"
         file.write_text(lines)
-        return load(REQUIRED | more | {"KAFKA_PROPERTIES_FILE": str(file)})
+        settings = load(REQUIRED | more | {"KAFKA_PROPERTIES_FILE": str(file)})
+        problems = refused_by_client(settings)
+        if problems:
+            raise SettingsError(problems)
+        return settings
 
     return load_with
 

@@ -2,8 +2,8 @@
 
 from typing import Final, final
 
-from consumer.core.encode import request_json
 from consumer.core.runs import Update
+from consumer.event.encode import request_json
 
 # Later than any clock: there is nothing to wait for.
 NEVER: Final = 1e18

@@ -20,11 +20,12 @@ from consumer.core.batch import (
     Report,
     cut,
 )
-from consumer.core.errors import REJECTED, TOO_LARGE
 from consumer.core.lanes import Lanes
-from consumer.core.model import ADD, Answer
+from consumer.core.model import Answer
 from consumer.core.runs import Update
 from consumer.core.verdict import Accepted, Again, Halt, Opaque, Refused, TooLarge, read
+from consumer.event.errors import REJECTED, TOO_LARGE
+from consumer.event.model import ADD
 
 # Waits in seconds: equal jitter, so the first is 1 to 2 s, and none is above 30 s.
 FIRST_WAIT: Final = 2.0

@@ -14,7 +14,7 @@ from typing import Final, final
 
 import orjson
 
-from consumer.core.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
+from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
 
 # Mixpanel's limits for one update (DOC: reference/limits, data-type): below 1 MB, at most 255 properties.
 MAX_BYTES: Final = 1_000_000

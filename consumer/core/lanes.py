@@ -9,10 +9,11 @@ import heapq
 from collections import deque
 from typing import final
 
-from consumer.core.encode import opening_of, operation_of, update_after
 from consumer.core.fold import Fold
-from consumer.core.model import DELETE, Assignment, Operation, Record
+from consumer.core.model import Assignment, Record
 from consumer.core.runs import Entry, Lane, Run, Update
+from consumer.event.encode import opening_of, operation_of, update_after
+from consumer.event.model import DELETE, Operation
 
 
 @final

@@ -1,33 +1,8 @@
-"""The values that flow from a poll to a commit. None of them is changed once it is made.
+"""The values that flow from a poll to a commit. None of them is changed once it is made."""
 
-The verbs are small integers, since the compiled core compares them without a call; `VERB_NAMES` has the
-names that Mixpanel reads.
-"""
+from typing import Final, final
 
-from typing import Final, TypeAlias, final
-
-SET: Final = 0
-SET_ONCE: Final = 1
-ADD: Final = 2
-UNION: Final = 3
-REMOVE: Final = 4
-UNSET: Final = 5
-DELETE: Final = 6
-
-VERB_NAMES: Final = ("$set", "$set_once", "$add", "$union", "$remove", "$unset", "$delete")
-VERBS: Final = {
-    "SET": SET,
-    "SET_ONCE": SET_ONCE,
-    "ADD": ADD,
-    "UNION": UNION,
-    "REMOVE": REMOVE,
-    "UNSET": UNSET,
-    "DELETE": DELETE,
-}
-
-# A registry names a schema by an integer id (Confluent's frame) or a GUID (the `__value_schema_id` header).
-SchemaRef: TypeAlias = int | str
-Headers: TypeAlias = list[tuple[str, bytes | None]]
+from consumer.event.model import Headers, SchemaRef
 
 
 @final
@@ -85,55 +60,6 @@ class Record:
 
     def __repr__(self) -> str:
         return f"{self.assignment}@{self.offset}"
-
-
-@final
-class Change:
-    """A decoded event: the eight fields of `group_change.avsc`, version 1."""
-
-    __slots__ = (
-        "event_id",
-        "group_id",
-        "group_key",
-        "occurred_at",
-        "operation",
-        "project",
-        "properties",
-        "property_names",
-    )
-
-    def __init__(
-        self,
-        event_id: str,
-        occurred_at: int,
-        project: str | None,
-        group_key: str,
-        group_id: str,
-        operation: str,
-        properties: dict[str, object],
-        property_names: list[str],
-    ) -> None:
-        self.event_id = event_id
-        self.occurred_at = occurred_at
-        self.project = project
-        self.group_key = group_key
-        self.group_id = group_id
-        self.operation = operation
-        self.properties = properties
-        self.property_names = property_names
-
-
-@final
-class Operation:
-    """One verb on one group. `values` maps a property to its value: to None for UNSET; empty for DELETE."""
-
-    __slots__ = ("group_id", "group_key", "values", "verb")
-
-    def __init__(self, group_key: str, group_id: str, verb: int, values: dict[str, object]) -> None:
-        self.group_key = group_key
-        self.group_id = group_id
-        self.verb = verb
-        self.values = values
 
 
 @final

@@ -4,8 +4,9 @@ from collections import deque
 from typing import Final, final
 
 from consumer.core.limits import Limits
-from consumer.core.model import Assignment, Record, SchemaRef
+from consumer.core.model import Assignment, Record
 from consumer.core.offsets import Ledger
+from consumer.event.model import SchemaRef
 
 # Settled offsets that wait behind an open one are tracked up to this multiple of the open limit, in all.
 TRACKED: Final = 4

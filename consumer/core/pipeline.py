@@ -12,17 +12,18 @@ from typing import final
 
 from consumer.core.batch import AMBIGUOUS, NEVER, Batch, Decision, Report
 from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Breaker
-from consumer.core.convert import convert
-from consumer.core.decode import Decoder, frame
 from consumer.core.delivery import Delivery
-from consumer.core.errors import AMBIGUOUS_ADD, TASK_PUT, Reject
 from consumer.core.fold import creates
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
-from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Record, SchemaRef
+from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.partitions import Partition, Partitions
 from consumer.core.runs import Entry, Run, Update
 from consumer.core.schemas import Schemas
+from consumer.event.convert import convert
+from consumer.event.decode import Decoder, frame
+from consumer.event.errors import AMBIGUOUS_ADD, TASK_PUT, Reject
+from consumer.event.model import VERB_NAMES, SchemaRef
 
 
 @final

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import final
 
-from consumer.core.encode import operation_of
 from consumer.core.fold import creates, restricted
-from consumer.core.model import ADD, DELETE, UNSET, Assignment, Operation, Record
+from consumer.core.model import Assignment, Record
+from consumer.event.encode import operation_of
+from consumer.event.model import ADD, DELETE, UNSET, Operation
 
 
 @final

@@ -3,9 +3,9 @@
 from typing import Final, final
 
 from consumer.core.batch import NEVER
-from consumer.core.decode import Decoder
-from consumer.core.errors import UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
-from consumer.core.model import SchemaRef
+from consumer.event.decode import Decoder
+from consumer.event.errors import UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
+from consumer.event.model import SchemaRef
 
 # How long an id that the registry does not know is remembered as unknown, in seconds.
 UNKNOWN_FOR: Final = 60.0

@@ -71,8 +71,8 @@ def demo(events: int, serve: bool, seed: int) -> None:
 
     Kafka, a registry and Mixpanel are the sandbox's; the service is the real one, in a process of its own.
     """
-    from consumer.sandbox.demo import run_demo
-    from consumer.sandbox.serve import serve as serve_until_stopped
+    from consumer.sandbox.demo.demo import run_demo
+    from consumer.sandbox.demo.serve import serve as serve_until_stopped
 
     status = 0 if serve else 1  # a demo that was stopped has shown nothing
     with _told(), _until_stopped():

@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.errors import SandboxError
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port, is_free
-from consumer.sandbox.registry import RegistrySandbox
-from consumer.sandbox.traffic import TOKEN
-from consumer.sandbox.traffic_schemas import SUBJECT
+from consumer.sandbox.registry.server import RegistrySandbox
+from consumer.sandbox.traffic.schemas import SUBJECT
+from consumer.sandbox.traffic.traffic import TOKEN
 from consumer.schemas import newest
 
 PARTS: Final = ("broker", "registry", "mixpanel")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
 DEADLINE = 30.0
 FLAGS = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from consumer.sandbox.journal import Ledger as Applied
-from consumer.sandbox.updates import group_of
+from consumer.sandbox.mixpanel.request_log import Ledger as Applied
+from consumer.sandbox.mixpanel.updates import group_of
 from tests.chaos.story import APPLIED, Event
 
 MARK = re.compile(r"m(\d+)$")

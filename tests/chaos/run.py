@@ -11,10 +11,10 @@ from pathlib import Path
 
 from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
-from consumer.sandbox.broker import Broker
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.registry.server import RegistrySandbox
 from tests.chaos.faults import Faults, Mend
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Balance, Place, Requests, balance

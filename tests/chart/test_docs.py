@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from consumer.settings_table import NAMES
+from consumer.settings.declared import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/kubernetes.md").read_text()

@@ -13,10 +13,10 @@ import pytest
 from cluster import Cluster, until
 from processes import ProcessKubelet
 
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.broker.security import Security
 from consumer.sandbox.sandbox import Sandbox
-from consumer.sandbox.security import Security
-from consumer.sandbox.traffic import TOKEN
+from consumer.sandbox.traffic.traffic import TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"

@@ -15,10 +15,10 @@ from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, Ac
 from confluent_kafka.admin import ResourcePatternType as Pattern
 from confluent_kafka.admin import ResourceType as Resource
 
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.broker.security import Security
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.sandbox import Sandbox
-from consumer.sandbox.security import Security
 
 ROOT = Path(__file__).resolve().parents[2]
 LETTERS = "mixpanel-groups.dead-letters"

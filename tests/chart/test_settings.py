@@ -9,7 +9,7 @@ import pytest
 import trustme
 import yaml
 
-from consumer.settings_table import VARIABLES
+from consumer.settings.declared import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((ROOT / "helm").glob("ci/*-values.yaml"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
 ROOT = Path(__file__).parents[2]
 WORKSHOPS = ROOT / ".tools" / "clients"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from consumer.core import errors
-from consumer.sandbox.profiles import Profiles
+from consumer.event import errors
+from consumer.sandbox.mixpanel.profiles import Profiles
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "events.md").read_text()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from consumer.core.convert import convert
-from consumer.core.decode import frame, resolve
+from consumer.event.convert import convert
+from consumer.event.decode import frame, resolve
 
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("clients"), pytest.mark.timeout(600)]
 

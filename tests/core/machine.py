@@ -16,10 +16,11 @@ from typing import Any, TypeAlias
 import fastavro
 
 from consumer.core.batch import Batch
-from consumer.core.decode import resolve
 from consumer.core.limits import Limits
-from consumer.core.model import VERB_NAMES, Answer, Assignment, DeadLetter, Headers, Record
+from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Delivered, Pipeline
+from consumer.event.decode import resolve
+from consumer.event.model import VERB_NAMES, Headers
 
 TOKEN = "token"
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from consumer.core.convert import convert
-from consumer.core.encode import update_json
-from consumer.core.errors import INVALID_CHANGE, TOO_LARGE, TRANSFORMATION, UNKNOWN_PROJECT, Reject
-from consumer.core.model import Change
+from consumer.event.convert import convert
+from consumer.event.encode import update_json
+from consumer.event.errors import INVALID_CHANGE, TOO_LARGE, TRANSFORMATION, UNKNOWN_PROJECT, Reject
+from consumer.event.model import Change
 
 TOKEN = "t" * 32
 

@@ -9,7 +9,8 @@ from machine import opaque, refuse
 from consumer.core.batch import AMBIGUOUS, NEVER, REFUSED, Batch, Report
 from consumer.core.delivery import Delivery
 from consumer.core.lanes import Lanes
-from consumer.core.model import ADD, NOT_SENT, SET, UNKNOWN, UNSET, Answer, Assignment, Operation, Record
+from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, Record
+from consumer.event.model import ADD, SET, UNSET, Operation
 
 A = Assignment("changes", 0)
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from consumer.core.encode import update_json
 from consumer.core.fold import EXACT, MAX_BYTES, Fold, restricted
-from consumer.core.model import VERB_NAMES, VERBS, Operation
+from consumer.event.encode import update_json
+from consumer.event.model import VERB_NAMES, VERBS, Operation
 
 UNSAID = {"SET": 1, "SET_ONCE": 1, "ADD": 1, "UNION": ["x"], "REMOVE": "x"}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from consumer.core.decode import frame
-from consumer.core.errors import NOT_FRAMED, TOMBSTONE, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
+from consumer.event.decode import frame
+from consumer.event.errors import NOT_FRAMED, TOMBSTONE, UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
 
 
 def test_the_frame_of_confluent():

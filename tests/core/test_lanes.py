@@ -1,9 +1,10 @@
 """Lanes: order per group, batches of the oldest heads first, and what a revoke takes out of them."""
 
-from consumer.core.encode import request_json
 from consumer.core.lanes import Lanes
-from consumer.core.model import ADD, DELETE, REMOVE, SET, UNION, UNSET, Assignment, Operation, Record
+from consumer.core.model import Assignment, Record
 from consumer.core.runs import Entry, Run, Update
+from consumer.event.encode import request_json
+from consumer.event.model import ADD, DELETE, REMOVE, SET, UNION, UNSET, Operation
 
 A = Assignment("changes", 0)
 B = Assignment("changes", 1)

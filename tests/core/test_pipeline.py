@@ -6,10 +6,10 @@ import pytest
 from machine import DECODER, TOKEN, Machine, opaque, refuse, sent, value
 
 from consumer.core.batch import NEVER
-from consumer.core.convert import convert
-from consumer.core.encode import update_json
-from consumer.core.errors import INCOMPATIBLE_SCHEMA, TASK_PUT, TRANSFORMATION, UNKNOWN_SCHEMA, VALUE_CONVERTER
 from consumer.core.model import UNKNOWN, Answer, Assignment, Record
+from consumer.event.convert import convert
+from consumer.event.encode import update_json
+from consumer.event.errors import INCOMPATIBLE_SCHEMA, TASK_PUT, TRANSFORMATION, UNKNOWN_SCHEMA, VALUE_CONVERTER
 
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")
 BAD = b"not framed"

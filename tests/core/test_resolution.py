@@ -7,13 +7,14 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from consumer.core.cursor import Cursor
-from consumer.core.datum import read
-from consumer.core.decode import resolve
-from consumer.core.errors import CORRUPT, IncompatibleSchema, Reject
-from consumer.core.model import Change
-from consumer.core.resolution import plan
-from consumer.core.schema import parse
+from consumer.avro.cursor import Cursor
+from consumer.avro.datum import read
+from consumer.avro.errors import IncompatibleSchema
+from consumer.avro.resolution import plan
+from consumer.avro.schema import parse
+from consumer.event.decode import resolve
+from consumer.event.errors import CORRUPT, Reject
+from consumer.event.model import Change
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
 EVENT = {

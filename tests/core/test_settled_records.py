@@ -2,10 +2,10 @@
 
 import json
 
-from consumer.core.decode import resolve
 from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, Record
 from consumer.core.pipeline import Pipeline
+from consumer.event.decode import resolve
 
 WRITER = json.dumps(
     {

@@ -25,12 +25,13 @@ sys.path.insert(0, str(ROOT))  # the tree, not a compiled copy: only Python is i
 import atheris  # noqa: E402
 
 with atheris.instrument_imports(include=["consumer.core"]):
-    from consumer.core.convert import convert
-    from consumer.core.decode import frame, resolve
-    from consumer.core.encode import update_json
-    from consumer.core.errors import REASONS, IncompatibleSchema, Reject
+    from consumer.avro.errors import IncompatibleSchema
     from consumer.core.model import Answer
     from consumer.core.verdict import Again, Halt, Opaque, Refused, TooLarge, read
+    from consumer.event.convert import convert
+    from consumer.event.decode import frame, resolve
+    from consumer.event.encode import update_json
+    from consumer.event.errors import REASONS, Reject
 
 READER = json.loads((ROOT / "schemas" / "group_change.avsc").read_text())
 STATUSES = (200, 400, 200, 400, 413, 429, 503, 500, 204, 401)

@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 import consumer
-from consumer.sandbox.leash import Leashed
+from consumer.sandbox.broker.child_process import Leashed
 from tests.integration.watching import PATIENCE, until
 
 # The service runs the very code that these tests see, installed or in the tree.

@@ -5,7 +5,7 @@ import time
 import pytest
 from confluent_kafka import TopicPartition
 
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.ports import free_port
 from tests.integration.events import changed
 from tests.integration.watching import until

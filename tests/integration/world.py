@@ -7,9 +7,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
-from consumer.sandbox.broker import Broker
-from consumer.sandbox.mixpanel import MixpanelSandbox
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
+from consumer.sandbox.registry.server import RegistrySandbox
 from tests.integration.events import changed
 from tests.integration.service import Service
 from tests.integration.watching import until

@@ -11,15 +11,16 @@ import fastavro
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from consumer.core.convert import convert
-from consumer.core.cursor import Cursor
-from consumer.core.datum import read
-from consumer.core.decode import Decoder, frame, resolve
-from consumer.core.encode import update_json
-from consumer.core.errors import CORRUPT, INVALID_CHANGE, IncompatibleSchema, Reject
-from consumer.core.model import Change
-from consumer.core.resolution import plan
-from consumer.core.schema import parse
+from consumer.avro.cursor import Cursor
+from consumer.avro.datum import read
+from consumer.avro.errors import IncompatibleSchema
+from consumer.avro.resolution import plan
+from consumer.avro.schema import parse
+from consumer.event.convert import convert
+from consumer.event.decode import Decoder, frame, resolve
+from consumer.event.encode import update_json
+from consumer.event.errors import CORRUPT, INVALID_CHANGE, Reject
+from consumer.event.model import Change
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -7,8 +7,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.encode import operation_of, request_json, update_json
-from consumer.core.model import DELETE, UNSET, VERB_NAMES, Operation
+from consumer.event.encode import operation_of, request_json, update_json
+from consumer.event.model import DELETE, UNSET, VERB_NAMES, Operation
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 SCALARS = st.one_of(

@@ -10,22 +10,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.encode import update_json
 from consumer.core.fold import EXACT
 from consumer.core.lanes import Lanes
-from consumer.core.model import (
-    ADD,
-    DELETE,
-    REMOVE,
-    SET,
-    SET_ONCE,
-    UNION,
-    UNSET,
-    Assignment,
-    Operation,
-    Record,
-)
-from consumer.sandbox.profiles import Profiles, identity
+from consumer.core.model import Assignment, Record
+from consumer.event.encode import update_json
+from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
+from consumer.sandbox.mixpanel.profiles import Profiles, identity
 
 TOKEN = "t"
 NAMES = "abcd"

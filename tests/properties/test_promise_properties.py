@@ -17,7 +17,7 @@ from machine import ACCEPTED, Event, Machine, opaque, refuse
 
 from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, DeadLetter
-from consumer.sandbox.profiles import Profiles, identity
+from consumer.sandbox.mixpanel.profiles import Profiles, identity
 
 PARTITIONS = 3
 LIMIT = 12

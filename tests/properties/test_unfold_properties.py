@@ -15,8 +15,8 @@ from machine import ACCEPTED, TOKEN, Event, Machine, opaque, refuse
 
 from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
-from consumer.sandbox.profiles import Profiles, identity
-from consumer.sandbox.updates import verb_of
+from consumer.sandbox.mixpanel.profiles import Profiles, identity
+from consumer.sandbox.mixpanel.updates import verb_of
 
 GROUPS = ("acme", "nodelete")  # the second refuses every $delete
 NAMES = st.sampled_from("abc")

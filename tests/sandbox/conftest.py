@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
 Update = dict[str, Any]
 STRICT = {"ip": "0", "strict": "1", "verbose": "1"}

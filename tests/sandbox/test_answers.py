@@ -202,7 +202,7 @@ def test_updates_of_a_request_are_applied_in_any_order(sandbox, post, update):
 
 def test_the_order_of_the_array_is_the_default(update):
     """Without a seed a person's requests do what they seem to do."""
-    from consumer.sandbox.mixpanel import MixpanelSandbox
+    from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
     sandbox = MixpanelSandbox()
     sandbox._change([update(set={"x": n}) for n in range(100)])

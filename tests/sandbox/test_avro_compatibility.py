@@ -5,8 +5,8 @@ import json
 import pytest
 import requests
 
-from consumer.sandbox.avro_compatibility import conflicts, incompatibilities
-from consumer.sandbox.avro_schema import InvalidSchema, canonical, parse
+from consumer.sandbox.registry.avro_compatibility import conflicts, incompatibilities
+from consumer.sandbox.registry.avro_schema import InvalidSchema, canonical, parse
 
 
 def rec(*fields, name="R", **more):

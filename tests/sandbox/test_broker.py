@@ -10,12 +10,12 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from consumer.sandbox import kafka_jars
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker import jars as kafka_jars
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.broker.jar_lock import KAFKA
+from consumer.sandbox.broker.security import Security
 from consumer.sandbox.errors import SandboxError
-from consumer.sandbox.kafka_lock import KAFKA
 from consumer.sandbox.ports import free_port
-from consumer.sandbox.security import Security
 
 QUIET = {"log_level": 0, "socket.timeout.ms": 5000}
 
@@ -127,7 +127,7 @@ def test_stop_of_a_frozen_broker(new_broker):
 def test_it_does_not_outlive_its_owner(tmp_path, frozen):
     """When the process that started it is killed, Kafka goes too, even while it is frozen."""
     script = (
-        "import sys, pathlib, time; from consumer.sandbox.broker import Broker;"
+        "import sys, pathlib, time; from consumer.sandbox.broker.broker import Broker;"
         "broker = Broker(pathlib.Path(sys.argv[1])); broker.start();"
         f"{'broker.freeze();' if frozen else ''} print(broker.pid, flush=True); time.sleep(600)"
     )
@@ -163,7 +163,7 @@ def test_port_race(tmp_path, monkeypatch):
     holder.listen()
     taken = holder.getsockname()[1]
     offers = iter([taken, *(free_port() for _ in range(12))])
-    monkeypatch.setattr("consumer.sandbox.broker.free_port", lambda: next(offers))
+    monkeypatch.setattr("consumer.sandbox.broker.broker.free_port", lambda: next(offers))
     with holder, Broker(tmp_path) as broker:
         assert broker.port != taken
 
@@ -176,7 +176,7 @@ def test_java_says_why(tmp_path):
 
 def test_java_ends_early(tmp_path, monkeypatch):
     """A Java that ends at once is no endless wait."""
-    monkeypatch.setattr("consumer.sandbox.broker.JVM", ("-Xmx1k",))
+    monkeypatch.setattr("consumer.sandbox.broker.broker.JVM", ("-Xmx1k",))
     with pytest.raises(SandboxError, match="heap"):
         Broker(tmp_path).start()
 

@@ -7,8 +7,8 @@ import time
 import pytest
 import requests
 
-from consumer.sandbox.journal import KEPT_REQUESTS
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.sandbox.mixpanel.request_log import KEPT_REQUESTS
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import pytest
 import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from consumer.sandbox.audit import audit
-from consumer.sandbox.mixpanel import MixpanelSandbox
-from consumer.sandbox.producing import produce
-from consumer.sandbox.service import Service
-from consumer.sandbox.summary import Job, show
-from consumer.sandbox.traffic import NUMBER_HEADER, Expected, Traffic
-from consumer.sandbox.traffic_schemas import register
+from consumer.sandbox.demo.audit import audit
+from consumer.sandbox.demo.service import Service
+from consumer.sandbox.demo.summary import Job, show
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
+from consumer.sandbox.traffic.producing import produce
+from consumer.sandbox.traffic.schemas import register
+from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected, Traffic
 
 COMMAND = [sys.executable, "-m", "consumer", "demo"]
 

@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from consumer.sandbox.faults import Faults
+from consumer.sandbox.mixpanel.faults import Faults
 
 TEMPORARY = {"status": 0, "error": "a temporary failure occurred"}
 RATE_LIMITED = "Project exceeded rate limits. Please retry the request with exponential backoff."

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from consumer.sandbox.arrivals import read
+from consumer.sandbox.mixpanel.request_parsing import read
 
 
 def encoded(value, urlsafe=False):

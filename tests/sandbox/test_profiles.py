@@ -2,8 +2,8 @@
 
 import pytest
 
-from consumer.sandbox.profiles import Profiles, identity
-from consumer.sandbox.updates import json_size, refusal
+from consumer.sandbox.mixpanel.profiles import Profiles, identity
+from consumer.sandbox.mixpanel.updates import json_size, refusal
 
 MISSING = None
 

@@ -10,7 +10,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.registry.server import RegistrySandbox
 
 
 def record(*fields, name="Thing"):
@@ -170,7 +170,7 @@ def test_guid(registry, ask, ours):
 
 def test_guid_of_confluent():
     """A text whose GUID Confluent's own tests pin has that GUID here."""
-    from consumer.sandbox.registered import Schema as Stored
+    from consumer.sandbox.registry.models import Schema as Stored
 
     text = '{"type":"record","name":"myrecord","fields":[{"type":"string","default":null,"name":"f"}]}'
     assert Stored(1, text).guid == "1d20cbb9-e5e3-5e97-54e7-da170b6e5ddb"

@@ -2,9 +2,9 @@
 
 import itertools
 
-from consumer.sandbox.steps import EVERY, GROUPS, Steps
-from consumer.sandbox.traffic import Traffic
-from consumer.sandbox.traffic_schemas import register
+from consumer.sandbox.traffic.order_probe import EVERY, GROUPS, Steps
+from consumer.sandbox.traffic.schemas import register
+from consumer.sandbox.traffic.traffic import Traffic
 
 
 def traffic():

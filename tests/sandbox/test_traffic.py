@@ -9,16 +9,17 @@ import orjson
 import pytest
 from confluent_kafka import Consumer, KafkaException
 
-from consumer.core.convert import convert
-from consumer.core.decode import frame, resolve
-from consumer.core.encode import update_json
-from consumer.core.errors import REASONS, IncompatibleSchema, Reject
-from consumer.sandbox.producing import paced, produce
-from consumer.sandbox.registered import RegistryError
-from consumer.sandbox.registry import RegistrySandbox
-from consumer.sandbox.traffic import NUMBER_HEADER, Expected, Traffic
-from consumer.sandbox.traffic_schemas import register
-from consumer.sandbox.updates import refusal
+from consumer.avro.errors import IncompatibleSchema
+from consumer.event.convert import convert
+from consumer.event.decode import frame, resolve
+from consumer.event.encode import update_json
+from consumer.event.errors import REASONS, Reject
+from consumer.sandbox.mixpanel.updates import refusal
+from consumer.sandbox.registry.models import RegistryError
+from consumer.sandbox.registry.server import RegistrySandbox
+from consumer.sandbox.traffic.producing import paced, produce
+from consumer.sandbox.traffic.schemas import register
+from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected, Traffic
 from consumer.schemas import newest
 
 

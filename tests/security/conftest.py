@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.registry.server import RegistrySandbox
 
 ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:

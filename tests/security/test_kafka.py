@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.sandbox.security import Security
+from consumer.sandbox.broker.security import Security
 from tests.integration.events import changed
 from tests.integration.watching import until
 

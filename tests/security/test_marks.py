@@ -7,8 +7,8 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
-from consumer.sandbox.registry import RegistrySandbox
-from consumer.sandbox.security import Security
+from consumer.sandbox.broker.security import Security
+from consumer.sandbox.registry.server import RegistrySandbox
 from tests.integration.events import SCHEMA, change, changed, framed
 from tests.integration.service import CODE
 from tests.integration.watching import until

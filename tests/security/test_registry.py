@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.sandbox.registry.server import RegistrySandbox
 from tests.integration.events import SCHEMA, changed
 from tests.integration.watching import until
 

@@ -4,9 +4,9 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment
-from consumer.shell import commits
-from consumer.shell.commits import Commits
-from consumer.shell.ownership import Owned, Ownership
+from consumer.kafka import commits
+from consumer.kafka.assignments import Owned, Ownership
+from consumer.kafka.commits import Commits
 
 PLACE = TopicPartition("changes", 0)
 REBALANCES = (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH)

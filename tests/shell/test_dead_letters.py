@@ -20,8 +20,8 @@ from confluent_kafka.admin import (
 )
 
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.shell.dead_letters import DeadLetters
-from consumer.shell.kafka_config import PRODUCER
+from consumer.kafka.config import PRODUCER
+from consumer.kafka.dead_letters import DeadLetters
 from tests.integration.watching import until
 from tests.integration.world import read
 

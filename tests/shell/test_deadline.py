@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from consumer.shell.deadline import Cut, cuttable, word_for
+from consumer.http.deadline import Cut, cuttable, word_for
 from tests.integration.watching import until
 
 

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 
 from consumer.sandbox.ports import free_port
-from consumer.shell.health import STILL_AFTER, Health, HealthServer
+from consumer.service.health import STILL_AFTER, Health, HealthServer
 
 
 class Clock:

@@ -3,9 +3,9 @@
 import pytest
 
 import consumer
-from consumer.core.errors import REASONS, TASK_PUT, TRANSFORMATION, VALUE_CONVERTER
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.shell.letter_headers import MAX_TEXT, MAX_UPDATE, cut, headers_of
+from consumer.event.errors import REASONS, TASK_PUT, TRANSFORMATION, VALUE_CONVERTER
+from consumer.kafka.dead_letter_format import MAX_TEXT, MAX_UPDATE, cut, headers_of
 
 PLACE = Record(Assignment("group-changes", 3), 41, b"k", b"v", None, 1, 0.0)
 ALWAYS = {

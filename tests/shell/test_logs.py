@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from consumer.shell import logs
+from consumer.service import logs
 
 
 @pytest.fixture

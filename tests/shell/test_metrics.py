@@ -3,9 +3,9 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumer.core.errors import REASONS
 from consumer.core.model import Assignment
-from consumer.shell.metrics import Gauges, Metrics
+from consumer.event.errors import REASONS
+from consumer.service.metrics import Gauges, Metrics
 
 PLACE = Assignment("group-changes", 3)
 # The interface's names, each with its labels.

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from consumer.core.model import NOT_SENT, UNKNOWN
-from consumer.shell.mixpanel import MAX_ANSWER, Mixpanel, seconds_of
+from consumer.mixpanel.client import MAX_ANSWER, Mixpanel, seconds_of
 from tests.integration.watching import until
 
 BODY = b'[{"$token":"t","$group_key":"company","$group_id":"g","$set":{"plan":"x"}}]'

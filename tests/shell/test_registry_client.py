@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 import pytest
 import trustme
 
-from consumer.shell.registry import Registry, SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import Registry, SchemaFailing, SchemaKnown, SchemaRefused
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
 TEXT = json.dumps(SCHEMA)

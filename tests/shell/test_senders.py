@@ -5,8 +5,8 @@ from queue import SimpleQueue
 
 from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
-from consumer.shell.lease import Lease
-from consumer.shell.senders import Delivered, Senders
+from consumer.mixpanel.lease import Lease
+from consumer.mixpanel.pool import Delivered, Senders
 
 PATIENCE = 10.0
 

@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from consumer.core.model import Assignment, Record
-from consumer.shell.kafka_config import CLASSIC, CONSUMER
-from consumer.shell.source import ADOPT_AFTER, Source, SourceFailed
+from consumer.kafka.config import CLASSIC, CONSUMER
+from consumer.kafka.source import ADOPT_AFTER, Source, SourceFailed
 from tests.integration.watching import until
 
 PROTOCOLS = {

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from consumer.core.model import Assignment
-from consumer.shell.kafka_config import CONSUMER
+from consumer.kafka.config import CONSUMER
 from tests.integration.watching import until
 from tests.shell.test_source import PROTOCOLS, Member
 

@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
-from consumer.core.decode import resolve
-from consumer.core.errors import REJECTED, TASK_PUT
 from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
-from consumer.shell.health import Health
-from consumer.shell.membership import Membership
-from consumer.shell.metrics import Metrics
-from consumer.shell.senders import Delivered as Sent
-from consumer.shell.watch import LETTERS_EVERY, Watch
+from consumer.event.decode import resolve
+from consumer.event.errors import REJECTED, TASK_PUT
+from consumer.kafka.client_status import Membership
+from consumer.mixpanel.pool import Delivered as Sent
+from consumer.service.health import Health
+from consumer.service.metrics import Metrics
+from consumer.service.observer import LETTERS_EVERY, Watch
 from tests.integration.events import SCHEMA, changed
 
 MARK = "marked-payload"

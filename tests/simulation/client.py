@@ -1,4 +1,4 @@
-"""`confluent_kafka.Consumer`, simulated: what the real `consumer.shell.source` holds of Kafka.
+"""`confluent_kafka.Consumer`, simulated: what the real `consumer.kafka.source` holds of Kafka.
 
 Callbacks come from inside `consume` and `close`, a commit's result too. A partition without a valid offset gives
 one error and nothing more until it is assigned anew, as with `auto.offset.reset=error`.

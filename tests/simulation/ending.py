@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from consumer.sandbox.profiles import Profiles
+from consumer.sandbox.mixpanel.profiles import Profiles
 
 from .ledger import Item
 from .traffic import GROUP_KEY, TOKEN, Meant

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
-from consumer.shell.lease import Lease
-from consumer.shell.loop import Loop
-from consumer.shell.registry import SchemaKnown, SchemaRefused
+from consumer.mixpanel.lease import Lease
+from consumer.registry.fetcher import SchemaKnown, SchemaRefused
+from consumer.service.loop import Loop
 
 from .ledger import Epoch
 from .letters import DeadLetters

@@ -1,4 +1,4 @@
-"""The dead-letter topic, and the real `consumer.shell.dead_letters` on a simulated `confluent_kafka.Producer`."""
+"""The dead-letter topic, and the real `consumer.kafka.dead_letters` on a simulated `confluent_kafka.Producer`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from unittest import mock
 from confluent_kafka import KafkaError, KafkaException
 
 from consumer.core.model import Assignment, DeadLetter
-from consumer.shell import dead_letters
+from consumer.kafka import dead_letters
 
 from .world import Process, World
 

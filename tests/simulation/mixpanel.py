@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.mixpanel.pool import Delivered
 from consumer.sandbox.answers import TEMPORARY, Dialect, strict
-from consumer.sandbox.profiles import Profiles
-from consumer.shell.senders import Delivered
+from consumer.sandbox.mixpanel.profiles import Profiles
 
 from .traffic import refused_by_rule
 from .world import Process, World

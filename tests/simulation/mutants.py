@@ -43,15 +43,15 @@ MUTANTS = (
         "            partition.ledger.seen(record.offset, now)\n            partition.ledger.committable = record.offset + 1\n",
     ),
     Mutant(
-        "never-commit", 1, "commits are sent only at a drain", "shell/loop.py",
+        "never-commit", 1, "commits are sent only at a drain", "service/loop.py",
         "        self._source.commit(self.pipeline.partitions.committable())\n", "        pass\n",
     ),
     Mutant(
-        "one-last-commit", 1, "the last commit of a drain is not sent again when a rebalance refused it", "shell/commits.py",
+        "one-last-commit", 1, "the last commit of a drain is not sent again when a rebalance refused it", "kafka/commits.py",
         "            if due and (self.fenced or time.monotonic() + SEND_EVERY > end):\n", "            if due:\n",
     ),
     Mutant(
-        "rebalance-is-loss", 1, "a commit refused during a rebalance counts as that of a stranger", "shell/commits.py",
+        "rebalance-is-loss", 1, "a commit refused during a rebalance counts as that of a stranger", "kafka/commits.py",
         "            if code in FENCED:\n", "            if code in FENCED or code in OF_A_REBALANCE:\n",
     ),
     Mutant(
@@ -104,7 +104,7 @@ MUTANTS = (
         "            living.append(update)\n            continue\n",
     ),
     Mutant(
-        "asleep-and-sure", 4, "a loop that stood still asks nobody", "shell/loop.py",
+        "asleep-and-sure", 4, "a loop that stood still asks nobody", "service/loop.py",
         "        if not self._in_doubt():\n            self._do()\n", "        self._do()\n",
     ),
     Mutant(
@@ -138,7 +138,7 @@ MUTANTS = (
         "            words = verdict.words.get(index)\n", "            words = verdict.words.get((index + 1) % len(batch.updates))\n",
     ),
     Mutant(
-        "letter-unconfirmed", 7, "a dead letter settles its record when it is handed to the producer", "shell/loop.py",
+        "letter-unconfirmed", 7, "a dead letter settles its record when it is handed to the producer", "service/loop.py",
         "            self._dead_letters.produce(letter)\n",
         "            self._dead_letters.produce(letter)\n            self.pipeline.dead_lettered(letter)\n",
     ),

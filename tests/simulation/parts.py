@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from consumer.core.decode import Decoder, resolve
-from consumer.core.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
-from consumer.core.model import SchemaRef
-from consumer.shell.registry import SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.event.decode import Decoder, resolve
+from consumer.event.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
+from consumer.event.model import SchemaRef
+from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
 
 from .mixpanel import Results
 from .traffic import ALSO_KNOWN, GUID, INCOMPATIBLE, KNOWN, LATE, event_schema

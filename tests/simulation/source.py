@@ -1,4 +1,4 @@
-"""The real `consumer.shell.source` on the simulated client, with the oracle at both of its sides."""
+"""The real `consumer.kafka.source` on the simulated client, with the oracle at both of its sides."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ from typing import Any
 from unittest import mock
 
 from consumer.core.model import Assignment, Record
-from consumer.shell import commits, dead_letters, source
-from consumer.shell.loop import Loop
+from consumer.kafka import commits, dead_letters, source
+from consumer.service.loop import Loop
 
 from .broker import Broker
 from .client import Client

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from consumer.cli import main
-from consumer.sandbox.registry import RegistrySandbox
-from consumer.settings_table import NAMES
+from consumer.sandbox.registry.server import RegistrySandbox
+from consumer.settings.declared import NAMES
 
 
 @pytest.fixture

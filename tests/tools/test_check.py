@@ -16,10 +16,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from consumer.sandbox.registry import RegistrySandbox
-from consumer.sandbox.security import Security
+from consumer.commands.check.machine import clock_fact
+from consumer.sandbox.broker.security import Security
+from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.schemas import newest
-from consumer.tools.check_machine import clock_fact
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 

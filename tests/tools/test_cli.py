@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from consumer.cli import COMMANDS, main
-from consumer.settings_table import NAMES, VARIABLES
+from consumer.settings.declared import NAMES, VARIABLES
 
 FINE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
     "SCHEMA_REGISTRY_URL": "http://registry:8081",
     "MIXPANEL_TOKEN": "t0ken",
 }
-HERE = [name for name, (place, _) in COMMANDS.items() if place.startswith(("consumer.cli", "consumer.tools."))]
+HERE = [name for name, (place, _) in COMMANDS.items() if place.startswith(("consumer.cli", "consumer.commands."))]
 
 
 def test_help(call):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from consumer.tools.events import BadLine, EventReader
+from consumer.commands.events import BadLine, EventReader
 
 SET = {"group_key": "company", "group_id": "acme", "operation": "SET", "properties": {"plan": "gold"}}
 

@@ -12,7 +12,7 @@ from functools import partial
 import confluent_kafka
 import pytest
 
-from consumer.core.decode import frame, resolve
+from consumer.event.decode import frame, resolve
 from consumer.schemas import newest
 
 SET = {"group_key": "company", "group_id": "acme", "operation": "SET", "properties": {"plan": "gold"}}

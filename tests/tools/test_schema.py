@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from consumer.sandbox.registry import RegistrySandbox
+from consumer.commands.schema_judge import judge
+from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.schemas import newest, versions
-from consumer.tools.schema_judge import judge
 
 SUBJECT = "group-changes-value"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.tools.table import layout, measure, printable, wrap
+from consumer.terminal.table import layout, measure, printable, wrap
 
 
 def lines(headers, rows, limit=80):

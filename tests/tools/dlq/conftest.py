@@ -21,15 +21,16 @@ from confluent_kafka import Producer
 import consumer
 from consumer.app import READER, reader
 from consumer.cli import main
-from consumer.core.model import VERB_NAMES, Assignment, DeadLetter, Record
-from consumer.sandbox.broker import Broker
-from consumer.sandbox.mixpanel import MixpanelSandbox
+from consumer.commands.dlq.topic import Topic
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.event.model import VERB_NAMES
+from consumer.kafka.dead_letter_format import headers_of
+from consumer.registry.cache import SchemaCache
+from consumer.registry.client import Fetched
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port
 from consumer.settings import load
-from consumer.shell.letter_headers import headers_of
-from consumer.shell.registry_client import Fetched
-from consumer.shell.schema_cache import SchemaCache
-from consumer.tools.dlq.topic import Topic
 
 SCHEMA = fastavro.parse_schema(reader())
 SCHEMA_ID = 7

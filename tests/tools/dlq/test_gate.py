@@ -1,10 +1,11 @@
 """The gate before the senders of a replay: nothing goes before what came before it is noted."""
 
+from consumer.commands.dlq.recorder import Gate
 from consumer.core.batch import Batch
-from consumer.core.encode import update_json
-from consumer.core.model import ADD, SET, Assignment, Operation, Record
+from consumer.core.model import Assignment, Record
 from consumer.core.runs import Entry, Lane, Run, Update
-from consumer.tools.dlq.notes import Gate
+from consumer.event.encode import update_json
+from consumer.event.model import ADD, SET, Operation
 
 
 class Marks:

@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from consumer.tools.dlq.index import Index, digest
-from consumer.tools.dlq.letter import Letter
+from consumer.commands.dlq.index import Index, digest
+from consumer.commands.dlq.letter import Letter
 from tests.tools.dlq.conftest import CODE
 
 GROW = """
 import sys
-from consumer.tools.dlq.index import Index
-from consumer.tools.dlq.letter import Letter
+from consumer.commands.dlq.index import Index
+from consumer.commands.dlq.letter import Letter
 
 index = Index()
 for number in range(int(sys.argv[1])):

@@ -2,9 +2,9 @@
 
 import pytest
 
+from consumer.commands.dlq.letter import APPENDED, FOREIGN, Letter, Origin
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.shell.letter_headers import headers_of
-from consumer.tools.dlq.letter import APPENDED, FOREIGN, Letter, Origin
+from consumer.kafka.dead_letter_format import headers_of
 
 
 def read_back(headers: list[tuple[str, bytes | None]], value: bytes | None = b"value", offset: int = 5) -> Letter:

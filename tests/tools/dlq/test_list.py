@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Producer
 
+from consumer.commands.dlq.scan import read, spans_of
+from consumer.commands.dlq.selection import Selection
+from consumer.commands.dlq.summary import Tally
+from consumer.commands.dlq.topic import Topic
+from consumer.kafka.dead_letter_format import headers_of
 from consumer.settings import load
-from consumer.shell.letter_headers import headers_of
-from consumer.tools.dlq.scan import read, spans_of
-from consumer.tools.dlq.selection import Selection
-from consumer.tools.dlq.tally import Tally
-from consumer.tools.dlq.topic import Topic
 from tests.tools.dlq.conftest import NOON, Board, letter
 
 HOUR = 3_600_000

@@ -5,10 +5,10 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from consumer.commands.dlq import lock as locks
+from consumer.commands.dlq.lock import Lock
+from consumer.kafka.config import consumer_config
 from consumer.settings import load
-from consumer.shell.kafka_config import consumer_config
-from consumer.tools.dlq import lock as locks
-from consumer.tools.dlq.lock import Lock
 from tests.tools.dlq.conftest import Board, Replays, letter
 
 COUNT = 600
@@ -170,7 +170,7 @@ def test_a_replay_that_was_frozen_sends_nothing_more(board: Board, replays: Repl
 
 def test_a_broker_that_is_away_sends_nothing_that_cannot_be_noted(new_broker, replays: Replays, board: Board):
     """While marks cannot be written no request starts; once they can, it goes on and ends well."""
-    from consumer.sandbox.broker import Broker
+    from consumer.sandbox.broker.broker import Broker
 
     own: Broker = new_broker()
     mine = Board(own, "own")

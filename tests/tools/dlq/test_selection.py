@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from consumer.tools.dlq.letter import Letter, Origin
-from consumer.tools.dlq.selection import LAST, Range, Selection, read_origin, read_place, read_range, read_time
+from consumer.commands.dlq.letter import Letter, Origin
+from consumer.commands.dlq.selection import LAST, Range, Selection, read_origin, read_place, read_range, read_time
 
 NOW = datetime(2026, 8, 21, 12, 0, tzinfo=UTC)
 HEADERS = [

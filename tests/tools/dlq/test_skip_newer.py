@@ -2,7 +2,7 @@
 
 from confluent_kafka import Producer
 
-from consumer.sandbox.broker import Broker
+from consumer.sandbox.broker.broker import Broker
 from tests.tools.dlq.conftest import Board, Replays, event, letter
 
 

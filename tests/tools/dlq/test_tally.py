@@ -2,8 +2,8 @@
 
 import random
 
-from consumer.tools.dlq.letter import FOREIGN, Letter
-from consumer.tools.dlq.tally import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, Counts, Tally, Times
+from consumer.commands.dlq.letter import FOREIGN, Letter
+from consumer.commands.dlq.summary import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, Counts, Tally, Times
 
 
 def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "rejected") -> Letter:

@@ -1,0 +1,1 @@
+"""`check`: everything that can be known before the service starts, one fact a line."""

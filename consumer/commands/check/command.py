@@ -1,0 +1,102 @@
+"""`check`: everything that can be known before the service starts, one line for each fact."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from typing import Final
+
+import click
+
+from consumer.commands.check.facts import COLOURS, FAULT, OK, STATES, UNKNOWN, WARNING, Fact, unknown
+from consumer.commands.check.kafka import kafka_facts
+from consumer.commands.check.machine import clock_fact, machine_facts, server_facts, settings_facts
+from consumer.commands.check.mixpanel import mixpanel_facts
+from consumer.commands.check.registry import registry_facts
+from consumer.commands.options import output_option, settings_options
+from consumer.settings import Settings
+from consumer.terminal.table import counted, printable, width, wrap
+
+EXAMPLES: Final = """\b
+Examples:
+  group-consumer check
+  group-consumer check --output json | jq '.facts[] | select(.state == "fault")'
+
+Nothing is written: not to Kafka, not to the registry, not to Mixpanel. A fault stops the service or its records,
+a warning may hurt one day, unknown is what nobody can know from here. Exit status 1 where there is a fault.
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@output_option
+@settings_options(warn=False)
+def check(settings: Settings, output: str) -> None:
+    """Find what would stop or hurt the service: settings, brokers, topics, rights, registry, schemas, Mixpanel."""
+    facts: list[Fact] = []
+    for fact in all_facts(settings, tell=output == "table" and sys.stderr.isatty()):
+        facts.append(fact)
+        if output == "table":
+            show(fact)
+    counts = {state: sum(fact.state == state for fact in facts) for state in STATES}
+    if output == "json":
+        click.echo(json.dumps({"facts": [asdict(fact) for fact in facts], "counts": counts}, indent=2))
+    else:
+        words = [counted(counts[FAULT], "fault"), counted(counts[WARNING], "warning")]
+        click.echo(f"{counts[OK]} ok, {', '.join(words)}, {counts[UNKNOWN]} unknown")
+    raise SystemExit(1 if counts[FAULT] else 0)
+
+
+def all_facts(settings: Settings, *, tell: bool) -> Iterator[Fact]:
+    """Every fact, as it is found; `tell` says on the terminal what is being looked at."""
+    dates: list[tuple[str, str]] = []
+    looks: list[tuple[str, Callable[[], Iterable[Fact]]]] = [
+        ("the settings", lambda: settings_facts(settings)),
+        ("this machine", lambda: machine_facts(settings)),
+        ("Kafka", lambda: broker_facts(settings)),
+        ("the registry", lambda: registry_facts(settings, dates)),
+        ("Mixpanel", lambda: mixpanel_facts(settings, dates)),
+        ("the clock", lambda: clock_facts(dates)),
+    ]
+    for what, look in looks:
+        if tell:
+            click.secho(f"looking at {what} ...", dim=True, nl=False, err=True)
+        for fact in look():
+            if tell:
+                click.echo("\r\x1b[2K", nl=False, err=True)
+            yield fact
+        if tell:
+            click.echo("\r\x1b[2K", nl=False, err=True)
+
+
+def broker_facts(settings: Settings) -> Iterator[Fact]:
+    """The bootstrap servers, and where one takes connections all that the brokers can say."""
+    reached = False
+    for fact in server_facts(settings):
+        reached = reached or fact.state != FAULT
+        yield fact
+    if reached:
+        yield from kafka_facts(settings)
+    else:
+        yield unknown("Kafka", "topics, rights and the group were not asked for", "mend the faults above first")
+
+
+def clock_facts(dates: list[tuple[str, str]]) -> Iterator[Fact]:
+    """This machine's clock beside the first answer that had a date."""
+    for date, whose in dates:
+        fact = clock_fact(date, whose)
+        if fact is not None:
+            yield fact
+            return
+
+
+def show(fact: Fact) -> None:
+    """One fact: state, what and detail; below what to do, and the command in one piece, to be copied."""
+    left = 9
+    click.secho(f"{fact.state:<{left}}", fg=COLOURS[fact.state], bold=fact.state != OK, nl=False)
+    for number, line in enumerate(wrap(printable(f"{fact.what}: {fact.detail}"), width() - left)):
+        click.echo(" " * left * (number > 0) + line)
+    if fact.fix:
+        for number, line in enumerate(wrap(printable(fact.fix), width() - left - 3)):
+            click.echo(" " * left + ("-> " if number == 0 else "   ") + line)
+    if fact.command:
+        click.echo(" " * (left + 3) + printable(fact.command))

@@ -1,0 +1,47 @@
+"""What `check` can know of Mixpanel: that its host answers. No update is sent, so the token stays unproven."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import requests
+
+import consumer
+from consumer.commands.check.facts import Fact, fault, ok, unknown
+from consumer.http.deadline import word_for
+from consumer.settings import Settings
+
+TIMEOUT: Final = 10.0
+FIXES: Final = {
+    "dns": "check MIXPANEL_URL or MIXPANEL_REGION, and this machine's DNS",
+    "tls": "its certificate is not trusted here: is there a proxy in between that this machine should trust?",
+    "proxy": "check HTTPS_PROXY, or add the host to NO_PROXY",
+    "timeout": "let this machine reach it: firewall, NetworkPolicy, proxy (HTTPS_PROXY)",
+    "connection": "let this machine reach it: firewall, NetworkPolicy, proxy (HTTPS_PROXY)",
+}
+# What Mixpanel's tokens look like.
+TOKEN: Final = re.compile(r"[0-9a-f]{32}")
+
+
+def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator[Fact]:
+    """The host, and what cannot be known. `dates` gets the `Date` of the answer, and whose it is."""
+    what = f"Mixpanel {settings.mixpanel_url}"
+    try:
+        with requests.get(
+            f"{settings.mixpanel_url}/",
+            headers={"User-Agent": f"mixpanel-group-consumer/{consumer.__version__}"},
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            dates.insert(0, (answer.headers.get("Date", ""), settings.mixpanel_url))
+            yield ok(what, f"answers (status {answer.status_code} for its front page; nothing was sent)")
+    except requests.RequestException as failure:
+        word = word_for(failure)
+        yield fault(what, f"does not answer: {word}", FIXES.get(word, "check MIXPANEL_URL"))
+    odd = "" if TOKEN.fullmatch(settings.mixpanel_token) else "; it is not 32 hexadecimal digits, as most are"
+    yield unknown(
+        "MIXPANEL_TOKEN",
+        f"a wrong token or region cannot be known: Mixpanel accepts updates all the same{odd}",
+        "compare it with Project Settings > Access Keys, and look for a changed profile once the service runs",
+    )

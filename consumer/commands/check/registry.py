@@ -1,0 +1,81 @@
+"""What `check` asks the schema registries: does each answer, and can the topics' schemas be read?"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from consumer.commands.check.facts import Fact, fault, ok, warning
+from consumer.commands.schema_judge import judge
+from consumer.registry.subjects import ADVICE, NotAvro, Registered, RegistryApi, RegistryError
+from consumer.settings import Settings
+from consumer.terminal.table import counted
+
+# Versions of one subject that are looked at, the newest.
+LOOKED_AT: Final = 20
+
+
+def registry_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator[Fact]:
+    """Each registry, then the subject of each topic. `dates` gets the `Date` of an answer, and whose it is."""
+    api = RegistryApi(settings)
+    login = settings.schema_registry_username or settings.schema_registry_token
+    answering = 0
+    found: list[Fact] = []
+    for endpoint in api.endpoints:
+        what = f"registry {endpoint.url}"
+        try:
+            answer = api.ask_one(endpoint, "GET", f"/subjects/{settings.kafka_topics[0]}-value/versions")
+        except RegistryError as failure:
+            detail, _, fix = str(failure).removeprefix(f"{endpoint.url}: ").partition(": ")
+            found.append(fault(what, detail, fix))
+            continue
+        dates.append((answer.headers.get("Date", ""), endpoint.url))
+        if answer.status == 200 or (answer.status == 404 and answer.code):
+            answering += 1
+            found.append(ok(what, "answers, and takes the credentials" if login else "answers"))
+        else:
+            words = f" ({answer.words})" if answer.words else ""
+            fix = ADVICE.get(answer.status, "see the registry's log")
+            found.append(fault(what, f"answers with status {answer.status}{words}", fix))
+    for fact in found:  # one that answers is enough to work, and the others are missed one day
+        yield warning(fact.what, fact.detail, fact.fix) if answering and fact.state == "fault" else fact
+    if answering:
+        for topic in settings.kafka_topics:
+            yield from subject_facts(api, f"{topic}-value")
+
+
+def subject_facts(api: RegistryApi, subject: str) -> Iterator[Fact]:
+    """Whether the service can read what the subject's versions write."""
+    what = f"schema {subject}"
+    try:
+        versions = api.versions(subject)
+        if versions is None:
+            detail = "there is no such subject: fine only where producers name their subjects otherwise"
+            command = f"group-consumer schema register --subject {subject}"
+            yield warning(what, detail, "register the event schema", command)
+            return
+        good = 0
+        for one in versions[-LOOKED_AT:]:
+            fact = version_fact(api, what, one)
+            if fact is None:
+                good += 1
+            else:
+                yield fact
+    except RegistryError as failure:
+        yield fault(what, str(failure), "see the registry's log")
+        return
+    if good:
+        yield ok(what, f"every record of {good} of its {counted(len(versions), 'version')} can be read")
+
+
+def version_fact(api: RegistryApi, what: str, one: Registered) -> Fact | None:
+    """What is wrong with one version; None where all its records can be read."""
+    place = f"version {one.version} (id {one.id})"
+    fix = "let producers use a schema that 'group-consumer schema compatible FILE' likes"
+    try:
+        judged = judge(*api.text(one.id))
+    except NotAvro as other:
+        return fault(what, f"{place}: {other}: its records are dead letters", fix)
+    if judged.readable == "none":
+        return fault(what, f"{place} cannot be read, its records are dead letters: {judged.why}", fix)
+    if judged.readable == "some":
+        return warning(what, f"{place}: some records are dead letters: {judged.why}", fix)
+    return None

@@ -1,0 +1,232 @@
+"""`dlq list`, `dlq show` and `dlq replay`: dead letters counted, one in full, sent again in order."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+
+from consumer.commands.dlq.index import Index
+from consumer.commands.dlq.letter import Letter, Origin
+from consumer.commands.dlq.options import Parsed, selection_options
+from consumer.commands.dlq.plan import reason_of
+from consumer.commands.dlq.receipts import Mark
+from consumer.commands.dlq.scan import Failed
+from consumer.commands.dlq.selection import Selection, read_origin, read_patience, read_place
+from consumer.commands.dlq.summary import Tally
+from consumer.commands.dlq.topic import Topic
+from consumer.commands.options import output_option, settings_options
+from consumer.settings import Settings
+
+KAFKA: Final = ("KAFKA_BOOTSTRAP_SERVERS",)
+SHOWN: Final = ("KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
+
+LIST_EXAMPLES: Final = """\b
+Examples:
+  group-consumer dlq list
+  group-consumer dlq list --since 2h --reason rejected
+  group-consumer dlq list --topic group-changes --source-offsets 1000-2000 --output json
+"""
+SHOW_EXAMPLES: Final = """\b
+Examples:
+  group-consumer dlq show 0:1042
+  group-consumer dlq show --source group-changes:3:88123
+  group-consumer dlq show 0:1042 --output json | jq .update
+"""
+
+
+@click.group()
+def dlq() -> None:
+    """List, show and replay dead letters: the records that could not be applied."""
+
+
+def start_log(settings: Settings) -> None:
+    """Only what the output does not say itself, unless LOG_LEVEL asks for more."""
+    from consumer.service import logs
+
+    logs.start(settings.log_level if "LOG_LEVEL" in settings.given else "error", settings.log_format)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What cannot be done is told in a sentence, exit status 1."""
+    try:
+        yield
+    except Failed as failed:
+        raise click.ClickException(str(failed)) from failed
+
+
+@dlq.command(name="list", epilog=LIST_EXAMPLES)
+@selection_options
+@click.option(
+    "--limit", type=click.IntRange(0, 1000), default=10, show_default=True, help="So many of the newest, one by one."
+)
+@output_option
+@settings_options(KAFKA, shown=SHOWN)
+def list_letters(settings: Settings, selection: Selection, limit: int, output: str) -> None:
+    """Count dead letters by reason, source topic, schema and time, and show the newest.
+
+    A letter is open until a replay of it is accepted. Times are those of the records. Nothing is changed: no group
+    is joined, nothing is committed.
+    """
+    from consumer.commands.dlq import report
+
+    start_log(settings)
+    tally = Tally(limit)
+    with told(), Topic(settings) as topic:
+        index = Index()
+        letters = topic.letters(selection)
+        topic.marks.into(index)
+        for letter in letters:
+            state, reason = state_of(letter, index)
+            if selection.takes(letter, reason):
+                tally.add(letter, reason, state)
+        index.close()
+    if output == "json":
+        click.echo(json.dumps(report.as_json(settings.kafka_dead_letter_topic, tally), indent=2))
+    else:
+        report.print_tables(settings.kafka_dead_letter_topic, tally, not selection.everything)
+
+
+def state_of(letter: Letter, index: Index) -> tuple[str, str]:
+    """What replays came to, and the reason that counts today."""
+    if letter.origin is None:
+        return "", letter.reason
+    state, reason = index.marked(letter.identity)
+    return state, reason_of(letter, state, reason)
+
+
+REPLAY_EXAMPLES: Final = """\b
+Examples:
+  group-consumer dlq replay --dry-run
+  group-consumer dlq replay --reason unknown_schema --since 2h
+  group-consumer dlq replay --reason rejected --topic group-changes --skip-newer --yes
+"""
+
+
+@dlq.command(epilog=SHOW_EXAMPLES)
+@click.argument("place", type=Parsed("PARTITION:OFFSET", read_place), required=False, metavar="[PARTITION:OFFSET]")
+@click.option(
+    "--source",
+    type=Parsed("TOPIC:PARTITION:OFFSET", read_origin),
+    metavar="TOPIC:PARTITION:OFFSET",
+    help="The record by where it came from, in place of where its dead letter is.",
+)
+@output_option
+@settings_options(KAFKA, shown=(*SHOWN, "SCHEMA_REGISTRY_URL"))
+def show(settings: Settings, place: tuple[int, int] | None, source: Origin | None, output: str) -> None:
+    """Show one dead letter in full: its event, the update, Mixpanel's words, headers, and what to do.
+
+    PARTITION:OFFSET is its place in the dead-letter topic, as `dlq list` names it. The event is decoded with the
+    schema registry's help; where that cannot be asked, the output says why.
+    """
+    from consumer.commands.dlq import detail as one
+    from consumer.commands.dlq.event import NotDecoded, decode
+
+    if (place is None) == (source is None):
+        raise click.UsageError("Name one letter: PARTITION:OFFSET, or --source TOPIC:PARTITION:OFFSET.")
+    start_log(settings)
+    with told(), Topic(settings) as topic:
+        letter = find(topic, place, source)
+        mark = last_mark(topic, letter)
+    event: dict[str, Any] | str
+    try:
+        event = decode(letter, settings)
+    except NotDecoded as why:
+        event = str(why)
+    if output == "json":
+        click.echo(json.dumps(one.as_json(settings.kafka_dead_letter_topic, letter, event, mark), indent=2))
+    else:
+        one.print_letter(settings.kafka_dead_letter_topic, letter, event, mark)
+
+
+def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> Letter:
+    """The letter that is meant; of several for one record the last. Raises `Failed` where there is none."""
+    letter: Letter | None = None
+    if place is not None:
+        letter = topic.at(*place)
+        if letter is None:
+            raise Failed(f"{topic.name} has no record at {place[0]}:{place[1]}: see `dlq list`")
+        return letter
+    assert source is not None
+    for found in topic.letters(Selection()):
+        if found.origin == source:
+            letter = found
+    if letter is None:
+        raise Failed(f"{topic.name} has no dead letter from {source}: see `dlq list --topic {source.topic}`")
+    return letter
+
+
+def last_mark(topic: Topic, letter: Letter) -> Mark | None:
+    """What the last replay of the letter came to; None where it was never replayed."""
+    if letter.origin is None:
+        return None
+    identity, found = letter.identity, None
+
+    def seen(key: str, mark: Mark) -> None:
+        nonlocal found
+        if key == identity:
+            found = mark
+
+    topic.marks.each(seen)
+    return found
+
+
+@dlq.command(epilog=REPLAY_EXAMPLES)
+@selection_options
+@click.option("--skip-newer", is_flag=True, help="Leave out every record key that has something newer.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
+@click.option("--yes", is_flag=True, help="Send without asking; for scripts.")
+@click.option(
+    "--patience",
+    type=Parsed("DURATION", read_patience),
+    default="5m",
+    show_default=True,
+    metavar="DURATION",
+    help="Give up when nothing went on for so long.",
+)
+@output_option
+@settings_options(shown=SHOWN)
+def replay(
+    settings: Settings,
+    selection: Selection,
+    skip_newer: bool,
+    dry_run: bool,
+    yes: bool,
+    patience: float,
+    output: str,
+) -> None:
+    """Send dead letters again: in order per group, each once, as the records that they were.
+
+    It shows what it would send, and asks. What Mixpanel accepts is remembered in the topic
+    {dead-letter topic}.replays, so an interrupted replay is called again and goes on. What is refused again stays a
+    dead letter, and is reported. ambiguous_add is sent only where --reason names it.
+    """
+    from consumer.commands.dlq import plan as plans
+    from consumer.commands.dlq.outcome import as_json, print_outcome
+    from consumer.commands.dlq.replay import replay as send_again
+
+    if not (dry_run or yes) and (output == "json" or not sys.stdin.isatty()):
+        raise click.UsageError("Nobody can be asked here: --dry-run shows what would be sent, --yes sends it.")
+    start_log(settings)
+    with told(), Topic(settings) as topic:
+        plan = plans.make(topic, selection, skip_newer)
+        if output == "table":
+            plans.print_plan(plan, settings.mixpanel_url, skip_newer, settings.ambiguous_add == "dead-letter")
+        shown = {"plan": plans.as_json(plan)}
+        if dry_run or not plan.total:
+            if output == "json":
+                click.echo(json.dumps(shown, indent=2))
+            return
+        if not yes and not click.confirm("\nSend them now?"):
+            click.echo("Nothing was sent.")
+            raise SystemExit(1)
+        outcome = send_again(settings, topic, plan, patience)
+    if output == "json":
+        click.echo(json.dumps({**shown, "outcome": as_json(outcome)}, indent=2))
+    else:
+        print_outcome(outcome)
+    if not outcome.complete:
+        raise SystemExit(1)

@@ -1,0 +1,168 @@
+"""What `dlq show` prints: one dead letter in full. The payload is shown here, and nowhere else."""
+
+import base64
+import json
+from typing import Any, Final
+
+import click
+
+from consumer.commands.dlq.advice import next_step
+from consumer.commands.dlq.letter import APPENDED, CONNECT, Letter
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Mark
+from consumer.commands.dlq.report import iso, when
+from consumer.terminal.table import printable, width, wrap
+
+MOST_BYTES: Final = 256  # of a value that cannot be decoded
+LEFT: Final = 13
+
+
+def as_json(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark | None) -> dict[str, Any]:
+    """All of it, for programs; `event` is a sentence where there is none."""
+    reason = reason_now(letter, mark)
+    update = letter.words("mixpanel.update")
+    return {
+        "topic": topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "time": iso(letter.timestamp),
+        "reason": reason,
+        "source": letter.origin._asdict() if letter.origin else None,
+        "key": base64_of(letter.key),
+        "value": base64_of(letter.value),
+        "headers": [{"name": name, "value": base64_of(value)} for name, value in letter.headers],
+        "appended": {name: letter.words(name) for name in letter.said},
+        "event": event if isinstance(event, dict) else None,
+        "not_decoded": event if isinstance(event, str) else None,
+        "update": parsed(update) if update else None,
+        "replay": None if mark is None else {**vars(mark), "at": iso(mark.at)},
+        "next": next_step(reason),
+    }
+
+
+def print_letter(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark | None) -> None:
+    """All of it, for people."""
+    click.secho(f"Dead letter {letter.place} of {topic}", bold=True)
+    stage, status = letter.words(CONNECT + "stage"), letter.words("mixpanel.http.status")
+    line("reason", letter.reason + (f" ({stage})" if stage else ""), "red")
+    line("detail", letter.words("mixpanel.detail") or letter.words(CONNECT + "exception.message"))
+    line("Mixpanel", (f"HTTP {status}: " if status else "") + letter.words("mixpanel.error"))
+    if letter.origin is not None:
+        origin = letter.origin
+        line("came from", f"topic {origin.topic}, partition {origin.partition}, offset {origin.offset}")
+    line("time", f"{when(letter.timestamp)} UTC" if letter.timestamp >= 0 else "none")
+    line("written by", writer(letter))
+    line("schema", letter.schema)
+    line("replay", history(mark))
+    line("key", text_of(letter.key))
+    click.echo()
+    print_event(letter, event)
+    if letter.words("mixpanel.update"):
+        click.secho("\nIts update", bold=True)
+        block(pretty(parsed(letter.words("mixpanel.update"))))
+    print_headers("The record's own headers", [(name, text_of(value)) for name, value in letter.headers])
+    names = [name for name in APPENDED if name in letter.said and name != "mixpanel.update"]
+    appended = [(name, letter.words(name)) for name in names]
+    print_headers("Appended headers", appended)
+    click.secho("\nNext step", bold=True)
+    for text in wrap(next_step(reason_now(letter, mark)), width() - 2):
+        click.echo(f"  {text}")
+
+
+def print_event(letter: Letter, event: dict[str, Any] | str) -> None:
+    """The event, or why it is none and how its bytes begin."""
+    click.secho("The event", bold=True)
+    if isinstance(event, dict):
+        block(pretty(event))
+        return
+    for text in wrap(f"not decoded: {event}", width() - 2):
+        click.echo(f"  {text}")
+    if letter.value:
+        shown = letter.value[:MOST_BYTES]
+        rest = f" (the first {MOST_BYTES})" if len(letter.value) > MOST_BYTES else ""
+        click.echo(f"  {len(letter.value)} bytes{rest}:")
+        for start in range(0, len(shown), 16):
+            row = shown[start : start + 16]
+            text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+            click.echo(f"  {start:04x}  {row.hex(' '):<47}  {text}")
+
+
+def print_headers(title: str, headers: list[tuple[str, str]]) -> None:
+    """Headers, one below the other."""
+    if not headers:
+        return
+    click.secho(f"\n{title}", bold=True)
+    for name, value in headers:
+        first, *more = wrap(f"{printable(name)}: {printable(value)}", width() - 4)
+        click.echo(f"  {first}")
+        for text in more:
+            click.echo(f"    {text}")
+
+
+def line(name: str, value: str, colour: str | None = None) -> None:
+    """One fact; nothing where it has no value."""
+    if not value:
+        return
+    first, *more = wrap(printable(value), width() - LEFT - 2)
+    click.echo(f"  {name:<{LEFT}}" + click.style(first, fg=colour))
+    for text in more:
+        click.echo(" " * (LEFT + 2) + text)
+
+
+def block(text: str) -> None:
+    """Lines, set in."""
+    for one in text.splitlines():
+        click.echo(f"  {printable(one)}")
+
+
+def writer(letter: Letter) -> str:
+    """Which service wrote the letter."""
+    group, version = letter.words(CONNECT + "connector.name"), letter.words("mixpanel.consumer.version")
+    return f"consumer group {group}" + (f", version {version}" if version else "") if group else ""
+
+
+def history(mark: Mark | None) -> str:
+    """What replays came to."""
+    if mark is None:
+        return "none so far"
+    if mark.state == SETTLED:
+        return f"accepted by Mixpanel, {when(mark.at)} UTC"
+    if mark.state == SENDING:
+        return f"interrupted while its $add was sent, {when(mark.at)} UTC: Mixpanel may have applied it"
+    words = mark.error or mark.detail
+    return f"refused again as {mark.reason}, {when(mark.at)} UTC" + (f": {words}" if words else "")
+
+
+def reason_now(letter: Letter, mark: Mark | None) -> str:
+    """The reason that counts: that of the last replay, if it was refused again."""
+    if mark is not None and mark.state in (REFUSED, SENDING) and mark.reason:
+        return mark.reason
+    return letter.reason
+
+
+def text_of(value: bytes | None) -> str:
+    """Bytes as text where they are text, else in hexadecimal digits."""
+    if value is None:
+        return "null"
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"0x{value.hex()}"
+    return text if text.isprintable() else f"0x{value.hex()}"
+
+
+def base64_of(value: bytes | None) -> str | None:
+    """Bytes for programs."""
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def parsed(text: str) -> Any:
+    """The JSON that the text is, or the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, ensure_ascii=False, indent=2)

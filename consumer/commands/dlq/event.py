@@ -1,0 +1,68 @@
+"""The event that a dead letter was, decoded again: by the registry where it can be reached, else why not."""
+
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from consumer.app import registry
+from consumer.commands.dlq.letter import Letter
+from consumer.event.decode import frame
+from consumer.event.errors import Reject
+from consumer.event.model import Change
+from consumer.registry.fetcher import SchemaKnown, SchemaRefused
+from consumer.settings import Settings
+
+PATIENCE: Final = 8.0  # the registry is given up after so many seconds
+
+
+class NotDecoded(Exception):
+    """There is no event to show; the message says why."""
+
+
+def decode(letter: Letter, settings: Settings) -> dict[str, Any]:
+    """The event, field by field. Raises `NotDecoded`."""
+    try:
+        schema, start = frame(letter.value, letter.headers)
+    except Reject as reject:
+        raise NotDecoded(reject.detail) from reject
+    if not settings.schema_registry_url:
+        raise NotDecoded("SCHEMA_REGISTRY_URL is not set, so its schema cannot be asked for")
+    results: SimpleQueue[object] = SimpleQueue()
+    asked = registry(settings, results)
+    try:
+        asked.fetch(schema)
+        found = answer(results)
+    finally:
+        asked.close()
+    if isinstance(found, SchemaRefused):
+        raise NotDecoded(found.detail)
+    assert letter.value is not None
+    try:
+        return fields(found.decoder.decode(letter.value, start))
+    except Reject as reject:
+        raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
+
+
+def answer(results: "SimpleQueue[object]") -> SchemaKnown | SchemaRefused:
+    """What the registry said. Raises `NotDecoded` where it cannot be reached."""
+    try:
+        found = results.get(timeout=PATIENCE)
+    except Empty:
+        raise NotDecoded("the schema registry gave no answer") from None
+    if isinstance(found, SchemaKnown | SchemaRefused):
+        return found
+    cause = getattr(found, "cause", "unknown")
+    raise NotDecoded(f"the schema registry cannot be asked ({cause}): check SCHEMA_REGISTRY_URL")
+
+
+def fields(change: Change) -> dict[str, Any]:
+    """The change as JSON has it."""
+    return {
+        "event_id": change.event_id,
+        "occurred_at": change.occurred_at,
+        "project": change.project,
+        "group_key": change.group_key,
+        "group_id": change.group_id,
+        "operation": change.operation,
+        "properties": change.properties,
+        "property_names": change.property_names,
+    }

@@ -1,0 +1,195 @@
+"""What a scan finds, kept in a private SQLite file: memory stays the same for ten dead letters or ten million.
+
+The file has no name and goes with the process, however that ends. What must outlast it is in Kafka (marks.py).
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from confluent_kafka import Message
+
+from consumer.commands.dlq.letter import Letter, Origin
+
+CACHE_KIB: Final = 8_192
+TABLES: Final = """
+CREATE TABLE marks (identity TEXT PRIMARY KEY, state TEXT, reason TEXT) WITHOUT ROWID;
+CREATE TABLE places (id INTEGER PRIMARY KEY, topic TEXT, number INTEGER);
+CREATE TABLE letters (
+    place INTEGER, offset INTEGER, identity TEXT, partition INTEGER, at INTEGER, size INTEGER, key BLOB,
+    reason TEXT, timestamp INTEGER, PRIMARY KEY (place, offset)
+) WITHOUT ROWID;
+CREATE TABLE newest (place INTEGER, key BLOB, offset INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID;
+CREATE TABLE chosen (place INTEGER, key BLOB, last INTEGER, newer INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID;
+"""
+
+
+class Row(NamedTuple):
+    """One selected letter: the offset that its record had, and where the letter is."""
+
+    offset: int
+    identity: str
+    partition: int
+    at: int
+    size: int
+
+
+class Summary(NamedTuple):
+    """Selected letters that have one reason and one source topic; times are -1 where none is."""
+
+    reason: str
+    topic: str
+    letters: int
+    keys: int
+    oldest: int
+    newest: int
+
+
+class Index:
+    """The marks of earlier replays, the letters that are selected, and which keys have something newer."""
+
+    def __init__(self) -> None:
+        # One thread has it after the other.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{CACHE_KIB};"
+            f"PRAGMA temp_store = FILE; {TABLES} BEGIN"
+        )
+        self._places: dict[tuple[str, int], int] = {}
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._db.close()
+
+    # Marks.
+
+    def mark(self, identity: str, state: str, reason: str) -> None:
+        """The last mark of a record is the one that counts."""
+        self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (identity, state, reason))
+
+    def marked(self, identity: str) -> tuple[str, str]:
+        """State and reason of the record's mark; empty where it has none."""
+        found = self._db.execute("SELECT state, reason FROM marks WHERE identity = ?", (identity,)).fetchone()
+        return found or ("", "")
+
+    # Letters.
+
+    def select(self, letter: Letter, reason: str) -> str:
+        """The letter is one to replay. Returns the identity of the letter whose place it took, empty for none."""
+        assert letter.origin is not None
+        place, identity = self._place(letter.origin), letter.identity
+        found = self._db.execute(
+            "SELECT identity FROM letters WHERE place = ? AND offset = ?", (place, letter.origin.offset)
+        ).fetchone()
+        row = (
+            place,
+            letter.origin.offset,
+            identity,
+            letter.partition,
+            letter.offset,
+            letter.size,
+            digest(letter.key),
+            reason,
+            letter.timestamp,
+        )
+        self._db.execute("INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return found[0] if found else ""
+
+    def drop_marked(self, states: Iterable[str]) -> int:
+        """Forget the selected letters whose record has come to one of these states since; returns how many."""
+        wanted = list(states)
+        signs = ",".join("?" * len(wanted))
+        query = f"DELETE FROM letters WHERE identity IN (SELECT identity FROM marks WHERE state IN ({signs}))"
+        return self._db.execute(query, wanted).rowcount
+
+    def count(self) -> int:
+        """How many letters are selected."""
+        return int(self._db.execute("SELECT count(*) FROM letters").fetchone()[0])
+
+    def summary(self) -> list[Summary]:
+        """The selected letters by reason and source topic, newest first."""
+        query = """
+            SELECT reason, topic, count(*), count(DISTINCT place || hex(key)),
+                   ifnull(min(CASE WHEN timestamp >= 0 THEN timestamp END), -1), max(timestamp) AS newest
+            FROM letters JOIN places ON places.id = letters.place GROUP BY reason, topic
+            ORDER BY newest DESC, reason, topic
+        """
+        return [Summary(*row) for row in self._db.execute(query)]
+
+    def places(self) -> list[tuple[int, str, int]]:
+        """Every source partition with selected letters: its number here, topic and partition."""
+        query = """
+            SELECT id, topic, number FROM places WHERE id IN (SELECT DISTINCT place FROM letters)
+            ORDER BY topic, number
+        """
+        return list(self._db.execute(query))
+
+    def rows(self, place: int, after: int, limit: int) -> list[Row]:
+        """The next letters of a source partition, in the order of the source."""
+        query = """
+            SELECT offset, identity, partition, at, size FROM letters
+            WHERE place = ? AND offset > ? ORDER BY offset LIMIT ?
+        """
+        return [Row(*row) for row in self._db.execute(query, (place, after, limit))]
+
+    # What is newer.
+
+    def note(self, letter: Letter) -> None:
+        """This letter is in the topic, selected or not: it may be newer than a selected one of its key."""
+        if letter.origin is not None:
+            query = """
+                INSERT INTO newest VALUES (?, ?, ?)
+                ON CONFLICT (place, key) DO UPDATE SET offset = max(offset, excluded.offset)
+            """
+            self._db.execute(query, (self._place(letter.origin), digest(letter.key), letter.origin.offset))
+
+    def choose_keys(self) -> None:
+        """Begin to look for what is newer than the last selected letter of each key."""
+        self._db.execute("""
+            INSERT INTO chosen SELECT letters.place, letters.key, max(letters.offset), max(newest.offset)
+            FROM letters LEFT JOIN newest ON newest.place = letters.place AND newest.key = letters.key
+            GROUP BY letters.place, letters.key
+        """)
+        self._db.execute("UPDATE chosen SET newer = ifnull(newer > last, 0)")
+
+    def begins(self) -> dict[str, dict[int, int]]:
+        """For each source topic its partitions, with the first offset that may be newer than a selected letter."""
+        query = """
+            SELECT topic, number, min(last) + 1 FROM chosen JOIN places ON places.id = chosen.place
+            WHERE NOT newer GROUP BY topic, number
+        """
+        found: dict[str, dict[int, int]] = {}
+        for topic, number, first in self._db.execute(query):
+            found.setdefault(topic, {})[number] = first
+        return found
+
+    def newer(self, topic: str, messages: Iterable[Message]) -> None:
+        """These records are in the source topic."""
+        query = "UPDATE chosen SET newer = 1 WHERE place = ? AND key = ? AND last < ?"
+        self._db.executemany(query, self._sought(topic, messages))
+
+    def drop_outdated(self) -> tuple[int, int]:
+        """Forget every selected letter of a key that has something newer; returns how many keys and letters."""
+        keys = int(self._db.execute("SELECT count(*) FROM chosen WHERE newer").fetchone()[0])
+        query = "DELETE FROM letters WHERE (place, key) IN (SELECT place, key FROM chosen WHERE newer)"
+        return keys, self._db.execute(query).rowcount
+
+    def _sought(self, topic: str, messages: Iterable[Message]) -> Iterator[tuple[int, bytes, int]]:
+        for message in messages:
+            place = self._places.get((topic, message.partition()))  # type: ignore[arg-type]  # set on what was read
+            if place is not None:
+                yield place, digest(message.key()), message.offset()  # type: ignore[misc]
+
+    def _place(self, origin: Origin) -> int:
+        name = (origin.topic, origin.partition)
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = len(self._places)
+            self._db.execute("INSERT INTO places VALUES (?, ?, ?)", (place, *name))
+        return place
+
+
+def digest(key: bytes | None) -> bytes:
+    """A key of any length as 16 bytes; a null key is not an empty one."""
+    return hashlib.blake2b(b"" if key is None else b"k" + key, digest_size=16).digest()

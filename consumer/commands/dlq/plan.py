@@ -1,0 +1,186 @@
+"""What a replay would send: found by reading, before anything is sent."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import click
+
+from consumer.commands.dlq.advice import HOPELESS
+from consumer.commands.dlq.index import Index, Summary
+from consumer.commands.dlq.letter import FOREIGN, Letter
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
+from consumer.commands.dlq.report import iso, when
+from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
+from consumer.commands.dlq.selection import Selection
+from consumer.commands.dlq.topic import Topic, bar
+from consumer.event.errors import AMBIGUOUS_ADD
+from consumer.terminal.table import show, width, wrap
+
+OVERWRITES: Final = "Old changes are applied now: an old $set may overwrite a newer value."
+SKIP: Final = (
+    "--skip-newer leaves out every record key that has a newer dead letter beyond these, or a newer record"
+    " in its source topic."
+)
+WINDOW: Final = (
+    "What Mixpanel accepted is noted within milliseconds. If this process is killed in between, the next replay sends"
+    " it again: that changes nothing but an $add, which counts twice."
+)
+WINDOW_ADD: Final = (
+    "What Mixpanel accepted is noted within milliseconds. If this process is killed in between, the next replay sends"
+    " it again, all but an $add: AMBIGUOUS_ADD=dead-letter, so it becomes ambiguous_add."
+)
+
+
+@dataclass
+class Plan:
+    """What is selected, and what is left out and why; all of it counts dead letters."""
+
+    topic: str
+    index: Index
+    settled: int = 0  # replays have settled them
+    ambiguous: int = 0  # an $add that may have been applied, and was not asked for by name
+    foreign: int = 0
+    duplicates: int = 0  # a later letter of the same record is selected
+    replaced: int = 0  # another record has had the same offset since
+    skipped: int = 0  # something newer exists
+    skipped_keys: int = 0
+    missing: list[str] = field(default_factory=list)  # source topics that do not exist any more
+    rows: list[Summary] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many letters are sent."""
+        return sum(row.letters for row in self.rows)
+
+    @property
+    def hopeless(self) -> int:
+        """How many of them are refused again for certain, by this version."""
+        return sum(row.letters for row in self.rows if row.reason in HOPELESS)
+
+    def count(self) -> None:
+        """Sum up what the index has by now."""
+        self.rows = self.index.summary()
+
+
+def reason_of(letter: Letter, state: str, reason: str) -> str:
+    """The reason that counts: that of the last replay where it was refused again."""
+    return reason if state in (REFUSED, SENDING) and reason else letter.reason
+
+
+def make(topic: Topic, selection: Selection, skip_newer: bool) -> Plan:
+    """Read the marks, the dead letters, and with `skip_newer` the source topics. Raises `Failed`."""
+    plan = Plan(topic.name, Index())
+    topic.marks.into(plan.index)
+    for letter in topic.letters(Selection() if skip_newer else selection):
+        if skip_newer:
+            plan.index.note(letter)
+        consider(plan, letter, selection)
+    if skip_newer:
+        leave_out_newer(plan, topic)
+    plan.count()
+    return plan
+
+
+def consider(plan: Plan, letter: Letter, selection: Selection) -> None:
+    """Select the letter, or count why not."""
+    if letter.origin is None:
+        plan.foreign += selection.takes(letter, FOREIGN)
+        return
+    identity = letter.identity
+    state, reason = plan.index.marked(identity)
+    reason = reason_of(letter, state, reason)
+    if not selection.takes(letter, reason):
+        return
+    if state == SETTLED:
+        plan.settled += 1
+    elif reason == AMBIGUOUS_ADD and AMBIGUOUS_ADD not in selection.reasons:
+        plan.ambiguous += 1
+    else:
+        before = plan.index.select(letter, reason)
+        plan.duplicates += before == identity
+        plan.replaced += before not in ("", identity)
+
+
+def leave_out_newer(plan: Plan, topic: Topic) -> None:
+    """Drop every key that has something newer than its last selected letter."""
+    index = plan.index
+    index.choose_keys()
+    for source, wanted in index.begins().items():
+        try:
+            spans = spans_of(topic.consumer, source, existing(topic, source, wanted))
+        except TopicMissing:
+            plan.missing.append(source)
+            continue
+        with bar(f"Reading {source}", sum(span.end - span.first for span in spans)) as moved:
+            for messages in read(topic.consumer, source, spans, moved):
+                index.newer(source, messages)
+    plan.skipped_keys, plan.skipped = index.drop_outdated()
+
+
+def existing(topic: Topic, source: str, wanted: dict[int, int]) -> dict[int, int]:
+    """The partitions that the source topic has today. Raises `TopicMissing`."""
+    partitions = partitions_of(topic.consumer, source)
+    return {partition: first for partition, first in wanted.items() if partition in partitions}
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan, for programs."""
+    return {
+        "topic": plan.topic,
+        "letters": plan.total,
+        "rows": [{**row._asdict(), "oldest": iso(row.oldest), "newest": iso(row.newest)} for row in plan.rows],
+        "refused_for_certain": plan.hopeless,
+        "left_out": {
+            "settled": plan.settled,
+            "ambiguous_add": plan.ambiguous,
+            "foreign": plan.foreign,
+            "duplicates": plan.duplicates,
+            "replaced": plan.replaced,
+            "newer": plan.skipped,
+            "newer_keys": plan.skipped_keys,
+        },
+        "missing_source_topics": plan.missing,
+    }
+
+
+def print_plan(plan: Plan, url: str, skip_newer: bool, at_most_once: bool) -> None:
+    """The plan, for people."""
+    some = f"{plan.total:,} dead letter{'' if plan.total == 1 else 's'}"
+    say(
+        f"To send again: {some} of {plan.topic}, to {url}" if plan.total else f"Nothing to send again in {plan.topic}"
+    )
+    if plan.rows:
+        click.echo()
+        cells = [
+            (row.reason, row.topic, row.letters, row.keys, when(row.oldest), when(row.newest)) for row in plan.rows
+        ]
+        show(("REASON", "SOURCE TOPIC", "LETTERS", "KEYS", "OLDEST (UTC)", "NEWEST (UTC)"), cells)
+        click.echo()
+    for count, words in left_out(plan):
+        if count:
+            say(f"Left out: {count:,} {words}")
+    if plan.missing:
+        say(f"Not looked for newer records, as they do not exist any more: {', '.join(plan.missing)}", "yellow")
+    if not plan.total:
+        return
+    if plan.hopeless:
+        say(f"{plan.hopeless:,} of these are refused again for certain: the reason lies in the record alone.")
+    say(OVERWRITES + ("" if skip_newer else f" {SKIP}"), "yellow")
+    say(WINDOW_ADD if at_most_once else WINDOW)
+
+
+def left_out(plan: Plan) -> Iterable[tuple[int, str]]:
+    """What is not sent, and why."""
+    yield plan.settled, "that a replay has settled"
+    yield plan.ambiguous, "ambiguous_add, which Mixpanel may have applied: name them by --reason ambiguous_add"
+    yield plan.duplicates, "written more than once: each record is sent once"
+    yield plan.replaced, "whose source offset another record has had since: the topic was made anew"
+    yield plan.foreign, "that no service of ours wrote"
+    yield plan.skipped, f"of {plan.skipped_keys:,} keys that have something newer"
+
+
+def say(words: str, colour: str | None = None) -> None:
+    """One paragraph."""
+    for text in wrap(words, width()):
+        click.secho(text, fg=colour)

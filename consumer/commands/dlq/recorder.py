@@ -1,0 +1,148 @@
+"""What becomes of each record of a replay is noted, and nothing more is sent before it is.
+
+`Notes` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
+letter, but a mark that says so. `Gate` stands before the senders.
+"""
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Mark, Marks
+from consumer.core.batch import Batch
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.event.errors import AMBIGUOUS_ADD
+from consumer.event.model import ADD
+
+MOST_WORDS: Final = 2_048
+
+
+class Sending(Protocol):
+    """The pool that posts; see mixpanel/pool.py."""
+
+    def send(self, batch: Batch, body: bytes) -> None: ...
+    def close(self, timeout: float) -> None: ...
+
+
+class Gate:
+    """Holds a request back until every mark that was written before it is confirmed.
+
+    So a crash repeats no more than the requests at once may hold. With `at_most_once` each `$add` is announced by a
+    mark before it goes: what was announced, and not heard of again, is ambiguous.
+    """
+
+    def __init__(
+        self,
+        senders: Sending,
+        marks: Marks,
+        identities: Mapping[Record, str],
+        *,
+        at_most_once: bool,
+    ) -> None:
+        self._senders = senders
+        self._marks = marks
+        self._identities = identities
+        self._at_most_once = at_most_once
+        self._waiting: deque[tuple[Batch, bytes, int]] = deque()
+        self._announced: set[str] = set()
+
+    def send(self, batch: Batch, body: bytes) -> None:
+        """Post the body as soon as it may go."""
+        if self._at_most_once:
+            for identity in self._adds(batch):
+                if identity not in self._announced:
+                    self._announced.add(identity)
+                    self._marks.write(identity, Mark(SENDING, now_ms(), AMBIGUOUS_ADD))
+        self._waiting.append((batch, body, self._marks.last))
+        self.turn()
+
+    def turn(self) -> None:
+        """Let go what may go by now; what was revoked meanwhile never does."""
+        while self._waiting and self._waiting[0][2] <= self._marks.confirmed:
+            batch, body, _ = self._waiting.popleft()
+            if any(update.run.live for update in batch.updates):
+                self._senders.send(batch, body)
+
+    def close(self, timeout: float) -> None:
+        """Cut off what is under way."""
+        self._waiting.clear()
+        self._senders.close(timeout)
+
+    def forget(self, identity: str) -> None:
+        """The record is settled or refused: its announcement is over."""
+        self._announced.discard(identity)
+
+    def _adds(self, batch: Batch) -> list[str]:
+        """The records whose `$add` is in the batch."""
+        found: list[str] = []
+        for update in batch.updates:
+            if update.verb == ADD:
+                adders = [entry.record for entry in update.run.adders(update)]
+                found.extend(self._identities[record] for record in adders if record in self._identities)
+        return found
+
+
+class Notes:
+    """Marks what is accepted and what is refused; for the loop it is the dead-letter producer."""
+
+    def __init__(self, marks: Marks, identities: dict[Record, str]) -> None:
+        self._marks = marks
+        self._identities = identities
+        self._confirmed: list[DeadLetter] = []
+        self.gate: Gate | None = None
+        self.accepted = 0  # and marked as such
+        self.refused = 0
+
+    def settled(self, records: Sequence[Record]) -> None:
+        """Mixpanel has accepted these."""
+        for record in records:
+            self._note(record, Mark(SETTLED, now_ms()), None)
+
+    def produce(self, letter: DeadLetter) -> None:
+        """The record is refused again."""
+        mark = Mark(
+            REFUSED, now_ms(), letter.reason, letter.detail[:MOST_WORDS], letter.error[:MOST_WORDS], letter.status
+        )
+        self._note(letter.record, mark, letter)
+
+    def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
+        """The refusals whose mark is confirmed; none fails, they are tried until they are."""
+        self._marks.poll()
+        if self.gate is not None:
+            self.gate.turn()
+        confirmed, self._confirmed = self._confirmed, []
+        return confirmed, []
+
+    def pending(self) -> int:
+        """How many marks are on their way."""
+        return self._marks.pending()
+
+    def forget(self, assignments: Sequence[Assignment]) -> None:
+        """Nothing: a mark says what has happened, whoever has the lock."""
+
+    def flush(self, timeout: float) -> bool:
+        """Wait for the marks that are on their way."""
+        return self._marks.flush(timeout)
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+    def _note(self, record: Record, mark: Mark, letter: DeadLetter | None) -> None:
+        identity = self._identities.pop(record)
+        if self.gate is not None:
+            self.gate.forget(identity)
+
+        def confirmed() -> None:
+            if letter is None:
+                self.accepted += 1
+            else:
+                self.refused += 1
+                self._confirmed.append(letter)
+
+        self._marks.write(identity, mark, confirmed)
+
+
+def now_ms() -> int:
+    """The time of a mark."""
+    return time.time_ns() // 1_000_000

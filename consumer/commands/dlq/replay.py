@@ -1,0 +1,168 @@
+"""Sends dead letters again, through the same pipeline and loop as the service.
+
+    selected letters -> ReplaySource -> Loop(Pipeline) -> Gate -> Mixpanel
+                                             \\-> Notes -> the marks topic
+
+What is settled is marked record by record, so a replay that was killed goes on where it was, whatever is selected.
+"""
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Final
+
+import click
+
+from consumer import app
+from consumer.commands.dlq.create import ensure
+from consumer.commands.dlq.lock import SESSION_MS, Lock
+from consumer.commands.dlq.plan import Plan
+from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Marks
+from consumer.commands.dlq.recorder import Gate, Notes
+from consumer.commands.dlq.replay_observer import View
+from consumer.commands.dlq.scan import Failed, opened
+from consumer.commands.dlq.source import ReplaySource
+from consumer.commands.dlq.topic import Topic, bar
+from consumer.core.model import Record
+from consumer.core.pipeline import Pipeline
+from consumer.kafka.config import admin_config, consumer_config, producer_config
+from consumer.mixpanel.lease import Lease
+from consumer.mixpanel.pool import Senders
+from consumer.service.loop import Loop
+from consumer.settings import Settings
+
+# What is open repeats in a crash, and waits in memory: a replay needs no more than this to keep Mixpanel busy.
+MOST_OPEN: Final = 10_000
+PROOF_TIMEOUT: Final = 15.0
+# Half a session: whoever stood still for longer asks whether another replay has taken over.
+SILENCE: Final = SESSION_MS / 2000
+
+
+@dataclass
+class Outcome:
+    """What a replay came to. `trouble` is why it ended early, empty where it did not."""
+
+    planned: int
+    accepted: int = 0
+    gone: int = 0  # not in the topic any more
+    refused: dict[str, int] = field(default_factory=dict)  # again, by reason
+    samples: list[tuple[str, str, str]] = field(default_factory=list)  # source, reason and words of some of these
+    trouble: str = ""
+
+    @property
+    def left(self) -> int:
+        """How many letters were not come to."""
+        return self.planned - self.accepted - self.gone - sum(self.refused.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was accepted."""
+        return not self.trouble and self.accepted == self.planned
+
+
+def replay(settings: Settings, topic: Topic, plan: Plan, patience: float) -> Outcome:
+    """Send what is planned. Raises `Failed` where it cannot begin; after that the outcome says what happened."""
+    name = topic.name + SUFFIX
+    ensure(admin_config(settings), topic, name)
+    with until_stopped() as stopping:
+        lock = Lock(consumer_config(settings), name)
+        try:
+            if not lock.acquire(lambda: click.echo("Waiting for another replay to end ...", err=True), stopping):
+                return Outcome(plan.total, trouble="interrupted before anything was sent")
+            topic.marks.into(plan.index)  # of a replay that ended only now
+            plan.settled += plan.index.drop_marked((SETTLED,))
+            plan.count()
+            return send(settings, topic, plan, lock, stopping, patience)
+        finally:
+            lock.release()
+
+
+def send(
+    settings: Settings, topic: Topic, plan: Plan, lock: Lock, stopping: Callable[[], bool], patience: float
+) -> Outcome:
+    """The replay itself, once the lock is ours."""
+    limits = app.limits(settings)
+    limits.breaker = False  # a flood of refusals fills no topic here
+    limits.open_records = min(limits.open_records, MOST_OPEN)
+    pipeline = Pipeline(settings.mixpanel_token, limits)
+    marks = Marks(producer_config(settings), topic.name + SUFFIX)
+    marks.prove(PROOF_TIMEOUT)
+    reading = opened(consumer_config(settings))
+    results: SimpleQueue[object] = SimpleQueue()
+    lease = Lease(time.monotonic, SILENCE)
+    outcome = Outcome(plan.total)
+    identities: dict[Record, str] = {}
+    notes = Notes(marks, identities)
+    gate = Gate(
+        Senders(app.mixpanel(settings), settings.max_in_flight, results, lease),
+        marks,
+        identities,
+        at_most_once=not limits.resend_adds,
+    )
+    notes.gate = gate
+    with bar("Replaying", plan.total) as moved:
+        view = View(pipeline, notes, marks, outcome, moved, patience)
+        loop = Loop(
+            pipeline,
+            lambda listener: ReplaySource(listener, plan.index, reading, topic.name, lock, marks, identities),
+            gate,
+            app.registry(settings, results),
+            notes,
+            results,
+            view,
+            drain_timeout=settings.drain_timeout,
+            lease=lease,
+            clock=time.monotonic,
+            jitter=random.random,
+        )
+        source = loop.source
+        assert isinstance(source, ReplaySource)
+
+        def over() -> bool:
+            if stopping():
+                outcome.trouble = "interrupted"
+            elif source.lost:
+                outcome.trouble = "another replay has taken over: this process stood still for too long"
+            elif view.stuck:
+                outcome.trouble = f"nothing went on for {patience:.0f} s: {view.stuck}"
+            at_rest = not pipeline.partitions.open_records() and not marks.pending()
+            return bool(outcome.trouble) or (source.finished and at_rest)
+
+        try:
+            loop.run(over)
+        except Failed as failed:
+            outcome.trouble = str(failed)
+            loop.stop()
+        finally:
+            reading.close()
+        view.turned(time.monotonic())
+    outcome.gone = source.gone
+    return outcome
+
+
+@contextmanager
+def until_stopped() -> Iterator[Callable[[], bool]]:
+    """Whether a signal asked to stop; a second one ends the process at once."""
+    stopped = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def stop(*_: object) -> None:
+        if not stopped.is_set():
+            click.echo("\nStopping: what is under way is settled first ...", err=True)
+        stopped.set()
+        for number in signals:
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in signals:
+        signal.signal(number, stop)
+    try:
+        yield stopped.is_set
+    finally:
+        for number in signals:
+            signal.signal(number, before[number])

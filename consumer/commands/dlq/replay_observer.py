@@ -1,0 +1,111 @@
+"""What people see of a replay: how far it is, what was refused again, and what it waits for."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import click
+
+from consumer.commands.dlq.receipts import Marks
+from consumer.commands.dlq.recorder import Notes
+from consumer.core.batch import Batch
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.pipeline import Delivered, Pipeline
+from consumer.mixpanel.pool import Delivered as Sent
+from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
+
+SAMPLES: Final = 10
+SAY_AFTER: Final = 5.0  # of a standstill
+CLEAR: Final = "\r\x1b[K"  # the bar is on this line
+
+
+class Result(Protocol):
+    """What is filled in as it happens."""
+
+    accepted: int
+    refused: dict[str, int]
+    samples: list[tuple[str, str, str]]
+
+
+class View:
+    """The loop's watch. `stuck` says what it waits for, once that has lasted for `patience` seconds."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        notes: Notes,
+        marks: Marks,
+        result: Result,
+        moved: Callable[[int], object],
+        patience: float,
+    ) -> None:
+        self._pipeline = pipeline
+        self._notes = notes
+        self._marks = marks
+        self._result = result
+        self._moved = moved
+        self._patience = patience
+        self._done = 0
+        self._done_at = time.monotonic()
+        self._failing = ""  # of the registry
+        self._again = ""  # why the last request has to be repeated
+        self._said = ""
+        self.stuck = ""
+
+    def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:  # noqa: ARG002  # the loop's protocol
+        """A request came back: mark what it settled."""
+        self._notes.settled(delivered.records)
+        self._again = delivered.cause if delivered.outcome in ("retry", "split") else ""
+
+    def dead_lettered(self, letter: DeadLetter) -> None:
+        """A record was refused again, and that is marked."""
+        refused = self._result.refused
+        refused[letter.reason] = refused.get(letter.reason, 0) + 1
+        if len(self._result.samples) < SAMPLES:
+            place = letter.record.assignment
+            name = f"{place.topic}:{place.partition}:{letter.record.offset}"
+            self._result.samples.append((name, letter.reason, letter.error or letter.detail))
+
+    def schema(self, fact: SchemaKnown | SchemaRefused | SchemaFailing) -> None:
+        """A word of the schema registry."""
+        self._failing = fact.cause if isinstance(fact, SchemaFailing) else ""
+
+    def turned(self, now: float) -> None:
+        """The loop went on."""
+        done = self._notes.accepted + self._notes.refused
+        self._result.accepted = self._notes.accepted
+        if done != self._done:
+            self._moved(done - self._done)
+            self._done, self._done_at, self._said = done, now, ""
+
+    def look(self, now: float, paused: Mapping[Assignment, str]) -> None:  # noqa: ARG002  # the loop's protocol
+        """Once a second: say what is waited for, and when that is enough."""
+        waited = now - self._done_at
+        words = self.waits_for() if waited > min(SAY_AFTER, self._patience) else ""
+        if words and words != self._said:
+            self._said = words
+            click.echo(f"{CLEAR if sys.stderr.isatty() else ''}Waiting: {words}", err=True)
+        if waited > self._patience:
+            self.stuck = words or "nothing was heard"
+
+    def waits_for(self) -> str:
+        """What holds the replay now; empty where nothing is known to."""
+        if self._marks.failing():
+            return "what was replayed cannot be noted in Kafka"
+        if self._pipeline.halted:
+            return f"Mixpanel answers {self._pipeline.halted}: check MIXPANEL_TOKEN, MIXPANEL_REGION and MIXPANEL_URL"
+        if self._pipeline.partitions.held_schemas() and self._failing:
+            return f"the schema registry cannot be asked ({self._failing}): check SCHEMA_REGISTRY_URL"
+        return f"Mixpanel gives no clear answer ({self._again})" if self._again else ""
+
+    # What says nothing here.
+
+    def read(self, records: list[Record]) -> None:
+        """Records were read."""
+
+    def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None:
+        """Partitions came or went."""
+
+    def drained(self, assignments: Sequence[Assignment], seconds: float, given_up: int, clean: bool) -> None:
+        """A drain came to its end."""

@@ -1,0 +1,132 @@
+"""What `dlq list` prints: the counts and the newest letters, as tables or as JSON."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from consumer.commands.dlq.summary import DAY, HOUR, LATEST, NONE, Count, Counts, Tally
+from consumer.terminal.table import show, width, wrap
+
+STATES: Final = {"": "", "refused": "refused again", "sending": "interrupted", "settled": "replayed"}
+
+
+def when(timestamp: int) -> str:
+    """A time in UTC, to the second; empty for none."""
+    if not 0 <= timestamp <= LATEST:
+        return ""
+    return datetime.fromtimestamp(timestamp // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(timestamp: int) -> str | None:
+    """A time for programs; None for none."""
+    if not 0 <= timestamp <= LATEST:
+        return None
+    return datetime.fromtimestamp(timestamp / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_json(topic: str, tally: Tally) -> dict[str, Any]:
+    """All of it, for programs."""
+    times = [
+        {"from": iso(begin), "until": iso(begin + tally.times.width), **counted(count)}
+        for begin, count in tally.times.newest_first()
+    ]
+    return {
+        "topic": topic,
+        **counted(tally.total),
+        "reasons": named("reason", tally.reasons),
+        "topics": named("topic", tally.topics),
+        "schemas": named("schema", tally.schemas),
+        "times": times,
+        "undated": tally.times.undated.letters,
+        "newest_letters": [
+            {
+                "partition": line.partition,
+                "offset": line.offset,
+                "time": iso(line.timestamp),
+                "reason": line.reason,
+                "source": None if line.origin == NONE else line.origin,
+                "words": line.words,
+                "replay": line.state or None,
+            }
+            for line in tally.newest_first()
+        ],
+    }
+
+
+def named(what: str, counts: Counts) -> list[dict[str, Any]]:
+    """One table, for programs."""
+    return [{what: None if name == NONE else name, **counted(count)} for name, count in counts.newest_first()]
+
+
+def counted(count: Count) -> dict[str, Any]:
+    """One count, for programs."""
+    return {"letters": count.letters, "open": count.open, "oldest": iso(count.oldest), "newest": iso(count.newest)}
+
+
+def print_tables(topic: str, tally: Tally, chosen: bool) -> None:
+    """All of it, for people."""
+    total = tally.total
+    which = " that match" if chosen else ""
+    letters = f"{total.letters:,} dead letter{'' if total.letters == 1 else 's'}"
+    is_open = f"; {total.open:,} open" if total.letters else ""
+    for text in wrap(f"{letters}{which} in {topic}{is_open}", width()):
+        click.echo(text)
+    if not total.letters:
+        return
+    for title, counts in (("REASON", tally.reasons), ("SOURCE TOPIC", tally.topics), ("SCHEMA", tally.schemas)):
+        click.echo()
+        rows = [cells(name, count) for name, count in counts.newest_first()]
+        show((title, "LETTERS", "OPEN", "OLDEST (UTC)", "NEWEST (UTC)"), rows)
+    click.echo()
+    print_times(tally)
+    newest = tally.newest_first()
+    if newest:
+        click.echo()
+        show(
+            ("LETTER", "TIME (UTC)", "REASON", "SOURCE", "WORDS"),
+            [
+                (
+                    f"{line.partition}:{line.offset}",
+                    when(line.timestamp),
+                    f"{line.reason} ({STATES[line.state]})" if line.state else line.reason,
+                    line.origin,
+                    shortened(line.words),
+                )
+                for line in newest
+            ],
+        )
+        click.echo(f"\nOne in full: group-consumer dlq show {newest[0].partition}:{newest[0].offset}")
+
+
+def print_times(tally: Tally) -> None:
+    """The letters over time, the newest stretch first."""
+    stretches = tally.times.width
+    rows = [(stretch(begin, stretches), count.letters, count.open) for begin, count in tally.times.newest_first()]
+    if tally.times.undated.letters:
+        rows.append(("no time", tally.times.undated.letters, tally.times.undated.open))
+    show((f"TIME (UTC), {length(stretches)} A ROW", "LETTERS", "OPEN"), rows)
+
+
+def cells(name: str, count: Count) -> tuple[object, ...]:
+    """One row."""
+    return (name, count.letters, count.open, when(count.oldest), when(count.newest))
+
+
+def stretch(begin: int, wide: int) -> str:
+    """When a stretch begins, as exactly as its length asks for."""
+    return when(begin)[:10] if wide >= DAY else when(begin)[:16]
+
+
+def length(wide: int) -> str:
+    """How long a stretch is, in words."""
+    if wide >= DAY:
+        return "1 DAY" if wide == DAY else f"{wide // DAY} DAYS"
+    if wide >= HOUR:
+        return "1 HOUR" if wide == HOUR else f"{wide // HOUR} HOURS"
+    return "1 MINUTE" if wide == 60_000 else f"{wide // 60_000} MINUTES"
+
+
+def shortened(words: str, most: int = 120) -> str:
+    """The beginning of a long text."""
+    return words if len(words) <= most else words[: most - 1] + "…"

@@ -1,0 +1,225 @@
+"""The source of a replay: selected dead letters as the records that they were, in the order of their source.
+
+It satisfies the loop's protocol of a Kafka consumer. Every letter is read from the dead-letter topic on a thread of
+its own, a little ahead, so that the loop never waits and marks are never late.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Final, Protocol
+
+from confluent_kafka import Consumer
+
+from consumer.commands.dlq.index import Index, Row
+from consumer.commands.dlq.letter import Letter
+from consumer.commands.dlq.lock import Lock
+from consumer.commands.dlq.receipts import Marks
+from consumer.commands.dlq.scan import Span, read
+from consumer.commands.dlq.topic import letter_of
+from consumer.core.model import Assignment, Record
+
+log = logging.getLogger("consumer.dlq")
+
+ROWS: Final = 500
+BYTES: Final = 2 * 1024 * 1024  # of the letters that are read at once, unless one alone is larger
+GAP: Final = 2_000  # offsets that are read over rather than sought
+MOST_MARKS: Final = 5_000  # not confirmed; beyond that nothing more is read
+
+
+class Listener(Protocol):
+    """Who hears of the partitions: the loop."""
+
+    def assigned(self, assignments: list[Assignment]) -> None: ...
+    def lost(self, assignments: list[Assignment]) -> None: ...
+
+
+class Stream:
+    """The selected letters of one source partition."""
+
+    def __init__(self, place: int, assignment: Assignment) -> None:
+        self.place = place
+        self.assignment = assignment
+        self.after = -1  # the source offset that was read last
+        self.ready: deque[tuple[Row, Letter | None]] = deque()
+        self.coming: Future[list[tuple[Row, Letter | None]]] | None = None
+        self.ended = False
+
+
+class ReplaySource:
+    """Reads the letters of an index. `gone` counts those that are not in the topic any more."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        index: Index,
+        consumer: Consumer,
+        topic: str,
+        lock: Lock,
+        marks: Marks,
+        identities: dict[Record, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`identities` is filled with the name of each record that was read; who settles it takes it out."""
+        self._listener = listener
+        self._index = index
+        self._consumer = consumer
+        self._topic = topic
+        self._lock = lock
+        self._marks = marks
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "replay-reader")
+        self._streams: list[Stream] = []
+        self._begun = False
+        self._paused: Mapping[Assignment, str] = {}
+        self._identities = identities
+        self.gone = 0
+        self.lost = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether every letter was read."""
+        return self._begun and all(stream.ended for stream in self._streams)
+
+    def poll(self, timeout: float, limit: int = ROWS) -> list[Record]:
+        """The next records of one partition; none while marks wait for the broker."""
+        if not self._begun:
+            self._begin()
+        self._lock.poll(0.0)
+        self._check()
+        stream = None if self.lost or self._full() else self._next()
+        if stream is None:
+            self._lock.poll(timeout)
+            return []
+        if not stream.ready and stream.coming is not None:
+            if not wait([stream.coming], timeout).done:
+                return []
+            self._take(stream)
+        return self._records(stream, limit)
+
+    def pause(self, wanted: Mapping[Assignment, str]) -> None:
+        """Read nothing of these partitions, and go on with all others."""
+        self._paused = wanted
+
+    def commit(self, offsets: Mapping[Assignment, int]) -> None:
+        """Nothing: what is settled is marked record by record, not up to an offset."""
+
+    def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
+        """Wait until every mark is confirmed."""
+        return self._marks.flush(timeout)
+
+    def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
+        """Whether the group said if the lock is still ours; a lost one was told by then."""
+        known = self._lock.verify(timeout)
+        self._check()
+        return known
+
+    def close(self, timeout: float) -> None:
+        """Have the last marks confirmed, and let the next replay begin."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._marks.flush(timeout)
+        self._lock.release()
+
+    # What is read.
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._streams = [
+            Stream(place, Assignment(topic, partition)) for place, topic, partition in self._index.places()
+        ]
+        for stream in self._streams[:1]:
+            self._ask(stream)
+        self._listener.assigned([stream.assignment for stream in self._streams])
+
+    def _check(self) -> None:
+        """Nothing is ours any more once the lock is lost."""
+        if not self._lock.held and not self.lost:
+            self.lost = True
+            self._listener.lost([stream.assignment for stream in self._streams])
+
+    def _full(self) -> bool:
+        return self._marks.pending() >= MOST_MARKS
+
+    def _next(self) -> Stream | None:
+        """The first partition that has something and is not paused."""
+        for stream in self._streams:
+            if not stream.ended and stream.assignment not in self._paused:
+                if not stream.ready and stream.coming is None:
+                    self._ask(stream)
+                return stream
+        return None
+
+    def _ask(self, stream: Stream) -> None:
+        stream.coming = self._thread.submit(self._read, stream.place, stream.after)
+
+    def _take(self, stream: Stream) -> None:
+        """What the thread has read; and have it read on."""
+        assert stream.coming is not None
+        found = stream.coming.result()
+        stream.coming = None
+        stream.ended = not found
+        stream.ready.extend(found)
+        if found:
+            stream.after = found[-1][0].offset
+            self._ask(stream)
+
+    def _records(self, stream: Stream, limit: int) -> list[Record]:
+        now = self._clock()
+        records: list[Record] = []
+        while stream.ready and len(records) < limit:
+            row, letter = stream.ready.popleft()
+            if letter is None:
+                self.gone += 1
+                continue
+            record = Record(
+                stream.assignment, row.offset, letter.key, letter.value, letter.headers, letter.timestamp, now
+            )
+            self._identities[record] = row.identity
+            records.append(record)
+        return records
+
+    # On the thread.
+
+    def _read(self, place: int, after: int) -> list[tuple[Row, Letter | None]]:
+        """The next letters of a source partition, in its order; None for what is not in the topic any more."""
+        rows = within(self._index.rows(place, after, ROWS))
+        found: dict[tuple[int, int], Letter] = {}
+        wanted = {(row.partition, row.at) for row in rows}
+        for span in spans(rows):
+            for messages in read(self._consumer, self._topic, [span]):
+                for message in messages:
+                    if (message.partition(), message.offset()) in wanted:
+                        letter = letter_of(message)
+                        found[letter.partition, letter.offset] = letter
+        return [(row, genuine(row, found.get((row.partition, row.at)))) for row in rows]
+
+
+def within(rows: list[Row]) -> list[Row]:
+    """As many of the rows as are not too large together."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += row.size
+        if size > BYTES and count:
+            return rows[:count]
+    return rows
+
+
+def spans(rows: list[Row]) -> list[Span]:
+    """What to read of the dead-letter topic: few pieces, and none with a large gap in it."""
+    found: list[Span] = []
+    for partition, at in sorted((row.partition, row.at) for row in rows):
+        last = found[-1] if found else None
+        if last is not None and last.partition == partition and at - last.end < GAP:
+            found[-1] = last._replace(end=at + 1)
+        else:
+            found.append(Span(partition, at, at + 1))
+    return found
+
+
+def genuine(row: Row, letter: Letter | None) -> Letter | None:
+    """The letter, if it is the one that was selected: a topic may have been made anew."""
+    if letter is None or letter.origin is None or letter.identity != row.identity:
+        return None
+    return letter

@@ -1,0 +1,105 @@
+"""The dead-letter topic of the settings, open for reading, with a bar on a terminal while it is read."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+import click
+from confluent_kafka import Message
+
+from consumer.commands.dlq.letter import Letter
+from consumer.commands.dlq.receipts import SUFFIX, MarksRead
+from consumer.commands.dlq.scan import Failed, Span, TopicMissing, opened, partitions_of, read, spans_of
+from consumer.commands.dlq.selection import Selection
+from consumer.kafka.config import consumer_config
+from consumer.settings import Settings
+
+SMALL: Final = 2_000  # records; fewer are read before a bar could be seen
+
+
+class Topic:
+    """Reads dead letters and the marks of replays. Joins no group and commits nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.name = settings.kafka_dead_letter_topic
+        self.consumer = opened(consumer_config(settings))
+        self.marks = MarksRead(self.consumer, self.name + SUFFIX)
+
+    def letters(self, selection: Selection) -> Iterator[Letter]:
+        """Every letter where the selection may have one, in the order of each partition. Raises `Failed`."""
+        spans = [within(span, selection) for span in spans_of(self.consumer, self.name, self._wanted(selection))]
+        for message in self._messages(spans):
+            yield letter_of(message)
+
+    def at(self, partition: int, offset: int) -> Letter | None:
+        """The letter at this place; None where there is none."""
+        if partition not in self.replicas():
+            return None
+        for span in spans_of(self.consumer, self.name, {partition: offset}):
+            if span.first != offset or span.end <= offset:
+                return None
+            for messages in read(self.consumer, self.name, [Span(partition, offset, offset + 1)]):
+                return letter_of(messages[0])
+        return None
+
+    def replicas(self) -> dict[int, int]:
+        """Its partitions, each with the number of its replicas. Raises `Failed`."""
+        try:
+            return partitions_of(self.consumer, self.name)
+        except TopicMissing as missing:
+            advice = "nothing could be dead-lettered yet, or KAFKA_DEAD_LETTER_TOPIC or KAFKA_GROUP_ID name another"
+            raise Failed(f"{missing}: {advice}") from missing
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _wanted(self, selection: Selection) -> dict[int, int]:
+        first = selection.offsets.first if selection.offsets else 0
+        chosen = selection.partition
+        return {partition: first for partition in self.replicas() if chosen in (None, partition)}
+
+    def _messages(self, spans: list[Span]) -> Iterator[Message]:
+        with bar(f"Reading {self.name}", sum(span.end - span.first for span in spans)) as moved:
+            for messages in read(self.consumer, self.name, spans, moved):
+                yield from messages
+
+
+def letter_of(message: Message) -> Letter:
+    """The letter that was read."""
+    kind, timestamp = message.timestamp()
+    return Letter(
+        message.partition(),  # type: ignore[arg-type]  # it is set on what was read
+        message.offset(),  # type: ignore[arg-type]
+        message.key(),
+        message.value(),
+        message.headers(),  # type: ignore[arg-type]  # a list, as it was read
+        timestamp if kind else -1,
+    )
+
+
+def within(span: Span, selection: Selection) -> Span:
+    """What of the span the selection's offsets leave."""
+    if selection.offsets is None:
+        return span
+    return span._replace(end=max(span.first, min(span.end, selection.offsets.last + 1)))
+
+
+@contextmanager
+def bar(label: str, total: int) -> Iterator[Callable[[int], object]]:
+    """How far something has come, as a bar on the terminal; nothing where stderr is none, or the work is small."""
+    if total < SMALL or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr, update_min_steps=total // 200) as shown:
+        yield shown.update

@@ -1,0 +1,114 @@
+"""`preview`: the Mixpanel updates for events from JSON lines, by the same core as the service; nothing is sent."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Final
+
+import click
+
+from consumer.commands.events import BadLine, Event, EventReader
+from consumer.commands.options import output_option, settings_options
+from consumer.core.lanes import Lanes
+from consumer.core.model import Assignment, Record
+from consumer.settings import Settings
+from consumer.terminal.table import counted, show, width
+
+TOKEN: Final = "MIXPANEL_TOKEN"  # noqa: S105  # what stands for it, so that it is not shown
+EXAMPLES: Final = """\b
+Examples:
+  group-consumer preview events.jsonl
+  group-consumer preview --fold off --output json < events.jsonl
+  echo '{"group_key": "company", "group_id": "acme", "operation": "ADD",
+         "properties": {"seats": 2}}' | tr -d '\\n' | group-consumer preview
+
+A line is a JSON object in the shape of schemas/group_change.avsc; event_id, occurred_at, project, properties
+and property_names may be left out. The lines of one group are folded as the service folds what waits together,
+unless --fold is off. Exit status: 1 where a line would become a dead letter.
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One update: which request it goes with, its JSON, and the lines that it is made of."""
+
+    request: int
+    lines: list[int]
+    update: str
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("file", type=click.File("rb"), default="-")
+@output_option
+@settings_options(need=(), shown=("FOLD", "BATCH_MAX_UPDATES"))
+def preview(settings: Settings, file: IO[bytes], output: str) -> None:
+    """Show the Mixpanel updates for the events in FILE (- for standard input), and send nothing.
+
+    Order per group, folding and limits are those of the service.
+    """
+    bad: list[BadLine] = []
+    events = good(file, bad)
+    updates: list[Shown] = []
+    count = 0
+    while batch := list(islice(events, settings.max_open_records)):
+        count += len(batch)
+        updates += requests_for(batch, settings, updates[-1].request if updates else 0)
+    if output == "json":
+        rejected = [{"line": one.line, "reason": one.reason, "detail": one.detail} for one in bad]
+        sent = [{"request": one.request, "lines": one.lines, "update": json.loads(one.update)} for one in updates]
+        click.echo(json.dumps({"updates": sent, "rejected": rejected}, indent=2, ensure_ascii=False))
+    else:
+        tell(updates, bad)
+    requests = counted(updates[-1].request if updates else 0, "request")
+    summary = f"{counted(count, 'event')}, {counted(len(updates), 'update')} in {requests}"
+    click.echo(f"{summary}, {counted(len(bad), 'line')} rejected", err=True)
+    raise SystemExit(1 if bad else 0)
+
+
+def tell(updates: list[Shown], bad: list[BadLine]) -> None:
+    """The updates and the rejects as tables."""
+    if updates:
+        show(["request", "lines", "update"], [[one.request, listed(one.lines), one.update] for one in updates])
+    if updates and bad:
+        click.echo("-" * min(80, width()))
+    if bad:
+        show(
+            ["line", "reason", "what is wrong"],
+            [[one.line, one.reason, one.detail] for one in bad],
+            ["red"] * len(bad),
+        )
+
+
+def good(file: IO[bytes], bad: list[BadLine]) -> Iterator[Event]:
+    """The events of the file; what is none is put aside."""
+    for found in EventReader().read(file):
+        if isinstance(found, BadLine):
+            bad.append(found)
+        else:
+            yield found
+
+
+def requests_for(events: list[Event], settings: Settings, before: int) -> Iterator[Shown]:
+    """The updates of these events, as they go out when all of them wait together; requests counted from `before`."""
+    lanes = Lanes(TOKEN, settings.batch_max_updates, settings.fold)
+    place = Assignment("preview", 0)
+    for event in events:
+        record = Record(place, event.line, event.key.encode(), event.value, None, -1, 0.0)
+        lanes.push(record, event.operation, event.line)
+    request = before
+    while lanes.ready:
+        request += 1
+        updates = lanes.take(settings.batch_max_bytes)
+        for update in updates:
+            lines = [entry.record.offset for entry in update.run.contributors(update)]
+            yield Shown(request, lines, json.dumps(json.loads(update.json), ensure_ascii=False))
+        for run in dict.fromkeys(update.run for update in updates):
+            lanes.release(run)
+
+
+def listed(lines: list[int]) -> str:
+    """The numbers, shortened where there are many."""
+    if len(lines) > 6:
+        return f"{', '.join(map(str, lines[:5]))}, ... ({len(lines)})"
+    return ", ".join(map(str, lines))

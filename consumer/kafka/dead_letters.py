@@ -1,0 +1,269 @@
+"""The dead-letter topic: a record as it came, with headers that say why; settled only when the broker confirms it.
+
+    produce(letter)                        hand over; nothing is ever dropped
+    poll() -> confirmed, failed            what became of them; a failed one is tried again until it is confirmed
+
+A letter that the broker has not confirmed for `SUSPECT_AFTER` counts as failed too, so that its partition stops
+reading, while the producer goes on trying. Before each new try the topic's metadata is asked for again.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from consumer.core.model import Assignment, DeadLetter
+from consumer.kafka.dead_letter_format import headers_of
+
+log = logging.getLogger("consumer.dead_letters")
+
+# What a dead letter may have beside the record: its headers, and the batch around it.
+MOST_HEADERS = 256 * 1024
+# Seconds: until a letter counts as failed, between two tries, and of one question for metadata.
+SUSPECT_AFTER = 5.0
+RETRY_AFTER = 1.0
+METADATA_TIMEOUT = 5.0
+# Seconds between two producers, where what has ended the first ends the second.
+RENEW_AFTER = 10.0
+TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
+# A partition beyond the known ones may be new: ask again, but not for every letter.
+ASK_AGAIN_AFTER = 30.0
+BATCH = "batch.num.messages"
+
+
+class DeadLetters:
+    """The producer of one dead-letter topic. One thread calls; metadata is asked for on a thread of its own."""
+
+    def __init__(
+        self, config: dict[str, object], topic: str, *, group_id: str, clock: Callable[[], float], advice: str
+    ) -> None:
+        """`config` is librdkafka's; `advice` the command that creates the topic, for the log."""
+        self._config = config
+        self._topic = topic
+        self._group_id = group_id
+        self._clock = clock
+        self._advice = advice
+        self._producer = self._made()
+        self._waiting: deque[DeadLetter] = deque()  # not with the producer
+        self._sent: dict[DeadLetter, float] = {}  # with the producer, and since when
+        self._suspected: set[DeadLetter] = set()  # of these, the ones already told as failed
+        self._confirmed: list[DeadLetter] = []
+        self._failed: list[DeadLetter] = []
+        self._fatal = ""  # the error that has ended the producer
+        self._renew_at = 0.0
+        self._apart = False  # whether a batch was too large for the topic: its letters may not be
+        self._partitions = 0  # of the topic; 0 while it is not known to exist
+        self._answers: deque[tuple[int, str]] = deque()  # of the metadata thread
+        self._asking = False
+        self._ask_at = 0.0
+        self._suspect_at = 0.0
+        self._trouble = ""  # what was logged last; empty while all is well
+        self._ask()
+
+    def produce(self, letter: DeadLetter) -> None:
+        """Take the letter: it is written as soon as the topic can take it."""
+        self._waiting.append(letter)
+        self._hand_over()
+
+    def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
+        """The letters confirmed since the last call, and those that could not be written so far."""
+        self._hear(self._producer.poll, 0)
+        if self._fatal and self._clock() >= self._renew_at:
+            self._renew()
+        self._learn()
+        if self._waiting:
+            if not self._partitions and self._clock() >= self._ask_at:
+                self._ask()
+            self._hand_over()
+        self._suspect()
+        confirmed, self._confirmed = self._confirmed, []
+        failed, self._failed = self._failed, []
+        return confirmed, failed
+
+    def pending(self) -> int:
+        """How many letters are on their way, those that are failing aside."""
+        waiting = 0 if self._trouble else len(self._waiting)
+        return waiting + len(self._sent) - len(self._suspected)
+
+    def blocked(self) -> int:
+        """How many letters could not be written so far."""
+        return len(self._suspected) + (len(self._waiting) if self._trouble else 0)
+
+    def forget(self, assignments: Sequence[Assignment]) -> None:
+        """These partitions are gone: what is not with the producer yet is the next owner's to write."""
+        gone = set(assignments)
+        self._waiting = deque([letter for letter in self._waiting if letter.record.assignment not in gone])
+
+    def flush(self, timeout: float) -> bool:
+        """Wait for what is with the producer; whether all of it was confirmed or failed."""
+        self._hand_over()
+        return self._hear(self._producer.flush, timeout) == 0
+
+    def close(self) -> None:
+        """Give up what is not confirmed: it was not committed, so the next owner writes it."""
+        self._producer.purge()
+        self._hear(self._producer.poll, 0)
+
+    # To the producer.
+
+    def _hand_over(self) -> None:
+        """Give the producer what waits, while the topic is known and the queue has room."""
+        if self._apart and not self._part():
+            return
+        while self._waiting and self._partitions:
+            letter = self._waiting[0]
+            if letter.record.assignment.partition >= self._partitions and self._clock() >= self._ask_at:
+                self._ask()  # the topic may have grown; the letter goes where it can until it is known
+            try:
+                self._give(letter)
+            except BufferError:
+                return
+            except KafkaException as failure:
+                error = failure.args[0]
+                self._waiting.popleft()
+                self._again(letter, error)
+                return
+            self._waiting.popleft()
+            self._sent[letter] = self._clock()
+
+    def _part(self) -> bool:
+        """Have each letter sent in a batch of its own, by a new producer once this one is empty; whether it is so."""
+        if self._config.get(BATCH) != 1:
+            if self._sent:
+                return False
+            self._config = {**self._config, BATCH: 1}
+            self._producer = self._made()
+        return True
+
+    def _give(self, letter: DeadLetter) -> None:
+        record = letter.record
+        partition = record.assignment.partition
+        self._producer.produce(
+            self._topic,
+            value=record.value,
+            key=record.key,
+            headers=[*(record.headers or []), *headers_of(letter, self._group_id)],
+            timestamp=max(0, record.timestamp),
+            partition=partition if partition < self._partitions else -1,
+            on_delivery=lambda error, message: self._reported(letter, error, message),
+        )
+
+    def _reported(self, letter: DeadLetter, error: KafkaError | None, message: Message) -> None:
+        """The broker's word on one letter; called inside `poll` and `flush`."""
+        if self._sent.pop(letter, None) is None:
+            return
+        self._suspected.discard(letter)
+        if error is None:
+            self._confirmed.append(letter)
+            self._well()
+            return
+        size = sum(len(part or b"") for part in (message.value(), message.key()))
+        self._again(letter, error, size)
+
+    def _again(self, letter: DeadLetter, error: KafkaError, size: int = 0) -> None:
+        """The letter failed: keep it, ask for the topic anew, and then try again."""
+        self._waiting.append(letter)
+        if error.code() in TOO_LARGE and self._config.get(BATCH) != 1:
+            self._apart = True
+            return
+        self._failed.append(letter)
+        self._partitions = 0
+        self._ask_at = self._clock() + RETRY_AFTER
+        if error.code() in TOO_LARGE:
+            self._troubled("too large for the topic", letter, size + MOST_HEADERS)
+        else:
+            self._troubled(self._fatal or error.str(), letter)
+
+    def _suspect(self) -> None:
+        """Tell of letters that are with the producer for long; the oldest come first."""
+        now = self._clock()
+        if now < self._suspect_at:
+            return
+        self._suspect_at = now + SUSPECT_AFTER / 5
+        for letter, since in self._sent.items():
+            if now - since < SUSPECT_AFTER:
+                return
+            if letter not in self._suspected:
+                self._suspected.add(letter)
+                self._failed.append(letter)
+                self._troubled("the broker does not confirm it", letter)
+
+    def _renew(self) -> None:
+        """A fatal error ends an idempotent producer: what it had comes back, and goes to a new one."""
+        self._renew_at = self._clock() + RENEW_AFTER
+        self._producer.purge()
+        self._hear(self._producer.poll, 0)
+        self._fatal = ""
+        self._producer = self._made()
+
+    def _made(self) -> Producer:
+        return Producer({**self._config, "logger": logging.getLogger("consumer.librdkafka")})
+
+    def _hear(self, call: Callable[[float], int], seconds: float) -> int:
+        """Let the client bring its words, by `poll` or `flush`; it raises the fatal error that has ended it."""
+        try:
+            return call(seconds)
+        except KafkaException as failure:
+            self._fatal = failure.args[0].str()
+            return len(self._sent)
+
+    # About the topic.
+
+    def _ask(self) -> None:
+        """Ask for the topic's partitions, on another thread: a broker that is away must not stop the loop."""
+        if self._asking:
+            return
+        self._asking = True
+        self._ask_at = self._clock() + ASK_AGAIN_AFTER
+        thread = threading.Thread(target=self._find, args=(self._producer,), name="dead-letter-topic", daemon=True)
+        thread.start()
+
+    def _find(self, producer: Producer) -> None:
+        try:
+            topic = producer.list_topics(self._topic, METADATA_TIMEOUT).topics[self._topic]
+        except KafkaException as failure:
+            self._answers.append((0, failure.args[0].str()))
+            return
+        except Exception as failure:  # noqa: BLE001  # whatever it is, the loop has to hear of it
+            self._answers.append((0, type(failure).__name__))
+            return
+        if topic.error is not None or not topic.partitions:
+            missing = topic.error is None or topic.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            self._answers.append((0, "missing" if missing else topic.error.str()))
+            return
+        self._answers.append((len(topic.partitions), ""))
+
+    def _learn(self) -> None:
+        """Hear what the metadata thread found."""
+        while self._answers:
+            partitions, trouble = self._answers.popleft()
+            self._asking = False
+            if partitions:
+                self._partitions = partitions
+                continue
+            self._ask_at = self._clock() + RETRY_AFTER
+            self._failed.extend(self._waiting)
+            self._troubled(trouble, self._waiting[0] if self._waiting else None)
+
+    def _troubled(self, words: str, letter: DeadLetter | None, needed: int = 0) -> None:
+        """Say it once; `needed` is what `max.message.bytes` of the topic must be at least."""
+        if words == self._trouble:
+            return
+        self._trouble = words
+        extra: dict[str, object] = {"topic": self._topic, "cause": words}
+        if letter is not None:
+            extra["record"] = repr(letter.record)
+        if needed:
+            extra["max.message.bytes"] = needed
+        if words == "missing":
+            extra["create"] = self._advice
+            log.warning("dead-letter topic missing: a record that must go there blocks its partition", extra=extra)
+        else:
+            log.warning("dead letter not written: its partition is blocked until it is", extra=extra)
+
+    def _well(self) -> None:
+        if self._trouble and not self._waiting and not self._suspected:
+            log.info("dead letters are written again", extra={"topic": self._topic, "was": self._trouble})
+            self._trouble = ""

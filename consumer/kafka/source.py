@@ -1,0 +1,298 @@
+"""The Kafka consumer: records in, pauses and commits out, rebalances told from inside `poll` and `close`.
+
+    poll -> [Record], each of a live assignment, in the order of its partition
+    commit(committable), as often as one likes
+
+A commit that the group refuses as that of a stranger means that the partitions are another's: they are lost at
+once. Where the group never takes them away after all, they are adopted anew at their committed offset.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from consumer.core.model import Assignment, Record
+from consumer.kafka.assignments import Owned, Ownership, Place
+from consumer.kafka.client_status import Membership
+from consumer.kafka.commits import Commits
+from consumer.kafka.records import records_of
+
+log = logging.getLogger("consumer.source")
+
+ADOPT_AFTER = 10.0
+OFFSETS_TIMEOUT = 5.0
+STATISTICS_MS = 2000
+
+
+class Listener(Protocol):
+    """Who hears of rebalances: the loop."""
+
+    def assigned(self, assignments: list[Assignment]) -> None: ...
+    def revoked(self, assignments: list[Assignment]) -> None: ...
+    def lost(self, assignments: list[Assignment]) -> None: ...
+
+
+class SourceFailed(Exception):
+    """The consumer is of no more use; the message says why and what to do."""
+
+
+class Source:
+    """One member of the consumer group. One thread calls; every callback comes on that thread."""
+
+    def __init__(
+        self,
+        config: dict[str, object],
+        topics: Sequence[str],
+        listener: Listener,
+        *,
+        clock: Callable[[], float],
+        gap: Callable[[str, int, int], None],
+    ) -> None:
+        """`gap` is told topic, partition and how many records retention removed before they were read."""
+        self._listener = listener
+        self._clock = clock
+        self._gap = gap
+        self._owned = Ownership()
+        self._commits = Commits(self._owned)
+        self._incremental = incremental(config)
+        self._paused: set[Place] = set()
+        self._fresh: list[TopicPartition] = []  # assigned since the last poll
+        self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
+        self._unplaced: dict[Place, int] = {}  # without a valid offset to read from, and the invalid one
+        self._inside = False  # a callback that may commit
+        self.membership = Membership()
+        self._consumer = Consumer(
+            {
+                **config,
+                "on_commit": self._commits.confirmed_or_not,
+                "error_cb": self.membership.error,
+                "stats_cb": self.membership.statistics,
+                "statistics.interval.ms": STATISTICS_MS,
+                "logger": logging.getLogger("consumer.librdkafka"),
+            }
+        )
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def poll(self, timeout: float, limit: int = 500) -> list[Record]:
+        """Up to `limit` records. Raises `SourceFailed` where there will never be one again."""
+        try:
+            messages = self._consumer.consume(limit, timeout)
+        except KafkaException as failure:  # raised for a fatal error, sometimes, in the place of a message with it
+            raise SourceFailed(f"the Kafka consumer cannot go on: {failure.args[0].str()}") from failure
+        self._after_callbacks()
+        records = self._taken(messages) if messages else []
+        if self._orphans:
+            self._adopt()  # not before: what was just read is none of the new assignment's
+        if self._unplaced:
+            self._place()
+        return records
+
+    def pause(self, wanted: Mapping[Assignment, str]) -> None:
+        """Read nothing of these partitions, and go on with all others."""
+        if not wanted and not self._paused:
+            return
+        places = {(assignment.topic, assignment.partition) for assignment in wanted if self._owned.of(assignment)}
+        pause = [TopicPartition(*place) for place in places - self._paused]
+        resume = [place for place in map(_named, self._paused - places) if self._owned.get(place)]
+        if pause:
+            self._consumer.pause(pause)
+        if resume:
+            self._consumer.resume(resume)
+        self._paused = places
+
+    def commit(self, offsets: Mapping[Assignment, int]) -> None:
+        """Commit what is not committed yet, without waiting; failures are tried again at the next call."""
+        self._commits.send(self._consumer, offsets)
+
+    def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
+        """Commit and wait for the broker's word, no longer than `timeout` seconds; whether all is committed."""
+        commit = self._commits.send_and_look if self._inside else self._commits.send_and_wait
+        return commit(self._consumer, offsets, timeout)
+
+    def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
+        """Whether the group said, to a commit, if it still knows us; what is not ours any more was told as lost."""
+        known = self._commits.verify(self._consumer, offsets, timeout)
+        fenced = bool(self._commits.fenced)
+        self._after_callbacks()
+        return known or fenced
+
+    def close(self, timeout: float) -> None:
+        """Leave the group. The client may hang in rare states, so it is given up after `timeout` seconds."""
+        thread = threading.Thread(target=self._consumer.close, name="close", daemon=True)
+        thread.start()
+        thread.join(timeout)
+        if thread.is_alive():
+            log.warning("the consumer did not leave the group in time: the group notices by its session time-out")
+
+    def committed(self) -> dict[Assignment, int]:
+        """What the broker confirmed, of the partitions that are ours."""
+        return {one.assignment: one.committed for one in self._owned.all() if one.committed >= 0}
+
+    def lag(self) -> dict[Assignment, int]:
+        """How many offsets of each partition are not committed, as far as was heard of the broker."""
+        found: dict[Assignment, int] = {}
+        for one in self._owned.all():
+            try:
+                low, high = self._consumer.get_watermark_offsets(_of(one), cached=True)
+            except KafkaException:
+                continue
+            if high >= 0:
+                found[one.assignment] = max(0, high - max(one.committed, low, 0))
+        return found
+
+    # What was polled.
+
+    def _taken(self, messages: list[Message]) -> list[Record]:
+        records, errors = records_of(messages, self._owned, self._clock())
+        for message in errors:
+            self._on_error(message, message.error())
+        return records
+
+    def _on_error(self, message: Message, error: KafkaError) -> None:
+        code = error.code()
+        if code == KafkaError._AUTO_OFFSET_RESET:
+            self._unplaced[str(message.topic()), int(message.partition() or 0)] = int(message.offset() or 0)
+        elif code == KafkaError._FATAL or error.fatal():
+            raise SourceFailed(f"the Kafka consumer cannot go on: {error.str()}")
+        elif code != KafkaError._MAX_POLL_EXCEEDED:
+            self.membership.error(error)
+
+    def _place(self) -> None:
+        """Where the client knows no valid offset, say where to read from: it tells of each such partition once."""
+        starts: list[TopicPartition] = []
+        for name, invalid in list(self._unplaced.items()):
+            place = _named(name)
+            one = self._owned.get(place)
+            if one is not None:
+                try:
+                    low, high = self._consumer.get_watermark_offsets(place, timeout=OFFSETS_TIMEOUT)
+                except KafkaException as failure:
+                    self.membership.error(failure.args[0])
+                    break  # asked again at the next poll
+                one.next = self._begin_at(one, one.next if one.next >= 0 else invalid, low, high)
+                starts.append(TopicPartition(place.topic, place.partition, one.next))
+            del self._unplaced[name]
+        if starts:
+            self._restart(starts)
+
+    def _begin_at(self, one: Owned, wanted: int, low: int, high: int) -> int:
+        """Where to read from, when `wanted` was called invalid: the earliest record, unless it is valid by now."""
+        if wanted < 0:
+            return low  # nothing was ever committed
+        if low <= wanted <= high:
+            return wanted
+        fields = {"partition": repr(one.assignment), "wanted": wanted, "earliest": low, "latest": high}
+        if wanted < low:
+            self._gap(one.assignment.topic, one.assignment.partition, low - wanted)
+            words = "retention removed records before they were read: reading goes on at the earliest"
+            log.error(words, extra=fields | {"gap": low - wanted})
+            return low
+        log.error(
+            "the topic ends before the committed offset: it was made anew, and is read from its start", extra=fields
+        )
+        self._listener.lost([one.assignment])
+        self._begin([_of(one)])
+        return low
+
+    # What the client calls, from inside `poll` and `close`.
+
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self.membership.assigned(len(partitions))
+        self._fresh.extend(partitions)
+        self._begin(partitions)
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._inside = True
+        self._listener.revoked([one.assignment for one in self._owned.those(partitions)])
+        self._inside = False
+        self._forget(partitions)
+
+    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._listener.lost([one.assignment for one in self._owned.those(partitions)])
+        self._forget(partitions)
+
+    def _begin(self, partitions: list[TopicPartition]) -> None:
+        for place in partitions:
+            self._orphans.pop((place.topic, place.partition), None)
+        self._listener.assigned([self._owned.add(place).assignment for place in partitions])
+
+    def _forget(self, partitions: list[TopicPartition]) -> None:
+        self._owned.forget(partitions)
+        for place in partitions:
+            self._orphans.pop((place.topic, place.partition), None)
+            self._paused.discard((place.topic, place.partition))
+            self._unplaced.pop((place.topic, place.partition), None)
+
+    # What cannot be done inside a callback.
+
+    def _after_callbacks(self) -> None:
+        if self._fresh:
+            fresh = [place for place in self._fresh if self._owned.get(place)]
+            self._fresh = []
+            # A pause may outlive its assignment inside the client.
+            self._paused.difference_update((place.topic, place.partition) for place in fresh)
+            self._consumer.resume([TopicPartition(place.topic, place.partition) for place in fresh])
+        if self._commits.fenced:
+            self._lose()
+
+    def _lose(self) -> None:
+        """The group does not know us: whatever is ours is another's by now, not only what it refused."""
+        fenced, self._commits.fenced = self._commits.fenced, []
+        if not any(self._owned.of(one.assignment) is one for one in fenced):
+            return
+        still = {one.assignment: one for one in self._owned.all()}
+        self._listener.lost(list(still))
+        self._forget([_of(one) for one in still.values()])
+        for assignment in still:
+            self._orphans[assignment.topic, assignment.partition] = self._clock()
+
+    def _adopt(self) -> None:
+        """What was lost by a refused commit, and is still assigned after a while, is ours after all."""
+        now = self._clock()
+        due = [_named(place) for place, since in self._orphans.items() if now - since >= ADOPT_AFTER]
+        if not due:
+            return
+        for place in due:
+            self._orphans[place.topic, place.partition] = now
+        assigned = {(place.topic, place.partition) for place in self._consumer.assignment()}
+        mine = [place for place in due if (place.topic, place.partition) in assigned]
+        if mine:
+            log.info("partitions adopted again: the group never took them away", extra={"partitions": len(mine)})
+            self._restart(mine)
+            self._begin(mine)
+
+    def _restart(self, places: list[TopicPartition]) -> None:
+        """Read each of these from the offset that it names, or from the committed one where it names none."""
+        if self._incremental:
+            self._consumer.incremental_unassign(places)
+            self._consumer.incremental_assign(places)
+        else:
+            # The older protocol assigns as a whole: the others go on where they are.
+            every = {(place.topic, place.partition): place for place in self._consumer.assignment()}
+            every |= {(one.assignment.topic, one.assignment.partition): _of(one) for one in self._owned.all()}
+            every |= {(place.topic, place.partition): place for place in places}
+            self._consumer.assign(list(every.values()))
+            self._paused.clear()
+        self._paused.difference_update((place.topic, place.partition) for place in places)
+        self._consumer.resume(places)
+
+
+def incremental(config: Mapping[str, object]) -> bool:
+    """Whether the group's protocol moves single partitions; the older one takes all of them away each time."""
+    strategy = str(config.get("partition.assignment.strategy", "range,roundrobin"))
+    return config.get("group.protocol") == "consumer" or "cooperative" in strategy
+
+
+def _named(place: Place) -> TopicPartition:
+    return TopicPartition(place[0], place[1])
+
+
+def _of(one: Owned) -> TopicPartition:
+    """The partition, with the offset to go on at; without one where nothing of it was read."""
+    offset = one.next if one.next >= 0 else OFFSET_INVALID
+    return TopicPartition(one.assignment.topic, one.assignment.partition, offset)

@@ -1,0 +1,127 @@
+"""One POST to Mixpanel: a body in, an answer out. No retry and no decision: `core/verdict.py` says what it means.
+
+    mixpanel.post(body) -> Answer(status, body, retry_after) or Answer(0, failure=..., cause=...)
+
+What is known here and nowhere else is whether anything was sent: a request that failed before that was surely
+not applied.
+"""
+
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+
+import consumer
+from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.http.deadline import Cut, cuttable, word_for
+
+# An answer names every refused update of 2,000; what is longer is none of Mixpanel's.
+MAX_ANSWER = 4 * 1024 * 1024
+# strict: refusals are told one by one; verbose: as JSON; ip=0: the profile is not placed where this service runs.
+PARAMETERS = "ip=0&strict=1&verbose=1"
+
+
+class Mixpanel:
+    """`/groups` of one Mixpanel. `post` is for any thread, up to `connections` at once."""
+
+    def __init__(self, url: str, *, timeout: float, connections: int) -> None:
+        """`url` is without the path; `timeout` is of one request as a whole, in seconds."""
+        self._url = f"{url}/groups?{PARAMETERS}"
+        self._timeout = timeout
+        self._under_way: set[Cut] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._session = session_for(url, connections)
+
+    def post(self, body: bytes) -> Answer:
+        """What came back, or why nothing did; never later than the time-out."""
+        began = time.monotonic()
+        with Cut(self._timeout) as cut:
+            with self._lock:
+                if self._closed:
+                    return Answer(0, failure=NOT_SENT, cause="closed")
+                self._under_way.add(cut)
+            try:
+                answer = self._ask(body, cut)
+            except requests.RequestException as failure:
+                failed = UNKNOWN if cut.sent else NOT_SENT
+                answer = Answer(0, failure=failed, cause=cause_of(failure, cut))
+            finally:
+                with self._lock:
+                    self._under_way.discard(cut)
+        answer.seconds = time.monotonic() - began
+        return answer
+
+    def close(self) -> None:
+        """Cut off what is under way, and post nothing more; from any thread."""
+        with self._lock:
+            self._closed = True
+            for cut in self._under_way:
+                cut.now()
+
+    def _ask(self, body: bytes, cut: Cut) -> Answer:
+        with self._session.post(
+            self._url, data=body, timeout=self._timeout, allow_redirects=False, stream=True
+        ) as response:
+            status = response.status_code
+            retry_after = seconds_of(response.headers.get("Retry-After"))
+            try:
+                read = read_body(response)
+            except requests.RequestException:
+                read = None
+            if read is None or cut.happened:  # an answer without a length looks whole when it is cut
+                if 200 <= status < 300 or status == 400:
+                    return Answer(0, failure=UNKNOWN, cause="timeout" if cut.happened else "unreadable")
+                read = b""  # any other status decides without a body
+            return Answer(status, read, retry_after)
+
+
+def session_for(url: str, connections: int) -> requests.Session:
+    """A session with what the environment says of proxies and certificates, which is read once and not each time."""
+    session = cuttable(requests.Session(), connections)
+    found = session.merge_environment_settings(url, {}, False, None, None)
+    session.proxies, session.verify, session.trust_env = found["proxies"], found["verify"], False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.update(
+        {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/plain",
+            "User-Agent": f"mixpanel-group-consumer/{consumer.__version__}",
+        }
+    )
+    return session
+
+
+def read_body(response: requests.Response) -> bytes | None:
+    """The body; None where it is longer than an answer can be."""
+    body = b""
+    for piece in response.iter_content(65536):
+        body += piece
+        if len(body) > MAX_ANSWER:
+            return None
+    return body
+
+
+def seconds_of(header: str | None) -> float | None:
+    """Retry-After in seconds from now, whether it is a number or a date; None where it is neither."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def cause_of(failure: requests.RequestException, cut: Cut) -> str:
+    """One word for what went wrong, for logs and metrics."""
+    if cut.happened:
+        return "timeout"
+    word = word_for(failure)
+    if word == "connection":
+        return "reset" if cut.sent else "refused"
+    return word

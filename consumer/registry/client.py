@@ -1,0 +1,205 @@
+"""What a schema registry says of one schema: fetched, unknown, or an outage. No retry, no memory.
+
+Only a 404 with error code 40403 from every URL means that a schema is unknown. Anything else that is not the
+schema is an outage: refused, timed out, 401, 403, 5xx, a redirect (none is followed), another 404, an answer that
+cannot be read.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import requests
+
+from consumer.event.model import SchemaRef
+from consumer.http.deadline import Cut, cuttable, word_for
+
+UNKNOWN_CODE = 40403
+MAX_ANSWER = 8 * 1024 * 1024
+MAX_REFERENCES = 200
+ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
+
+
+class Unknown(Exception):
+    """Every registry says that it does not know the schema."""
+
+
+class NotAvro(Exception):
+    """The registry knows the schema, and it is of another kind."""
+
+
+class Outage(Exception):
+    """No answer of use. `cause` is one word for metrics; `url` is where, without credentials."""
+
+    def __init__(self, cause: str, url: str) -> None:
+        super().__init__(f"{cause} at {url}")
+        self.cause = cause
+        self.url = url
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A schema's text, and those of the schemas that it refers to, dependencies first."""
+
+    schema: str
+    references: tuple[str, ...]
+
+
+class Endpoint:
+    """One registry: its URL without credentials, and how to sign a request to it."""
+
+    def __init__(self, url: str, auth: tuple[str, str] | None, token: str | None) -> None:
+        """Credentials in the URL itself go before `auth` and `token`, which are for all of them."""
+        parts = urlsplit(url.strip())
+        host = parts.netloc.rpartition("@")[2]
+        self.url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+        if parts.username is not None:
+            auth, token = (unquote(parts.username), unquote(parts.password or "")), None
+        self._authorization = ""
+        if token is not None:
+            self._authorization = f"Bearer {token}"
+        elif auth is not None:
+            self._authorization = "Basic " + b64encode(f"{auth[0]}:{auth[1]}".encode()).decode()
+
+    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the credentials; set even without any, so that no .netrc is looked at."""
+        if self._authorization:
+            request.headers["Authorization"] = self._authorization
+        return request
+
+    def __repr__(self) -> str:
+        return self.url
+
+
+class Client:
+    """Asks the registries, the last that answered first. One thread uses it, but for `cut`."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], ca: str | None, timeout: float) -> None:
+        self._endpoints = list(endpoints)
+        self._timeout = timeout
+        self._session = cuttable(requests.Session())
+        self._session.headers.update({"Accept": ACCEPT, "Connection": "close"})
+        self._verify: str | bool = ca or True
+        self._cut: Cut | None = None
+        self._closed = False
+
+    def fetch(self, ref: SchemaRef) -> Fetched:
+        """The schema with all that it refers to. Raises `Unknown`, `NotAvro` or `Outage`."""
+        path = f"/schemas/ids/{ref}" if isinstance(ref, int) else f"/schemas/guids/{quote(ref, safe='')}"
+        outage: Outage | None = None
+        for endpoint in list(self._endpoints):
+            try:
+                answer = self._get(endpoint, path, unknown=True)
+                if answer is None:
+                    continue
+                fetched = Fetched(text_of(answer, endpoint), tuple(self._references(endpoint, answer)))
+            except Outage as failed:
+                outage = outage or failed
+                continue
+            self._endpoints.remove(endpoint)
+            self._endpoints.insert(0, endpoint)
+            return fetched
+        if outage is not None:
+            raise outage
+        raise Unknown
+
+    def close(self) -> None:
+        """Cut what is under way; from any thread."""
+        self._closed = True
+        if self._cut is not None:
+            self._cut.now()
+
+    def _references(self, endpoint: Endpoint, answer: dict[str, object]) -> list[str]:
+        """The texts of what the schema refers to, each once, dependencies first."""
+        texts: list[str] = []
+        seen: set[tuple[str, int]] = set()
+
+        def follow(schema: dict[str, object]) -> None:
+            for subject, version in references_of(schema, endpoint):
+                if (subject, version) in seen:
+                    continue
+                seen.add((subject, version))
+                if len(seen) > MAX_REFERENCES:
+                    raise Outage("unreadable", endpoint.url)
+                # A version that was deleted softly goes on being referred to.
+                path = f"/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
+                found = self._get(endpoint, path, unknown=False)
+                assert found is not None
+                follow(found)
+                texts.append(text_of(found, endpoint))
+
+        follow(answer)
+        return texts
+
+    def _get(self, endpoint: Endpoint, path: str, *, unknown: bool) -> dict[str, object] | None:
+        """The JSON object at the path; None for a schema that the registry does not know."""
+        status, body = self._ask(endpoint, path)
+        found = object_in(body)
+        if status == 200 and found is not None:
+            return found
+        if unknown and status == 404 and found is not None and found.get("error_code") == UNKNOWN_CODE:
+            return None
+        raise Outage("unreadable" if status == 200 else f"status_{status}", endpoint.url)
+
+    def _ask(self, endpoint: Endpoint, path: str) -> tuple[int, bytes]:
+        """Status and body of one GET that takes no longer than the time-out. Raises `Outage`."""
+        with Cut(self._timeout) as cut:
+            self._cut = cut
+            try:
+                if self._closed:
+                    raise Outage("closed", endpoint.url)
+                with self._session.get(
+                    endpoint.url + path,
+                    auth=endpoint.sign,
+                    timeout=self._timeout,
+                    verify=self._verify,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    body = b""
+                    for piece in response.iter_content(65536):
+                        body += piece
+                        if len(body) > MAX_ANSWER:
+                            raise Outage("unreadable", endpoint.url)
+            except requests.RequestException as failure:
+                raise Outage("timeout" if cut.happened else word_for(failure), endpoint.url) from None
+            finally:
+                self._cut = None
+        if cut.happened:  # an answer without a length looks whole when it is cut
+            raise Outage("timeout", endpoint.url)
+        return response.status_code, body
+
+
+def object_in(body: bytes) -> dict[str, object] | None:
+    """The JSON object that the body is; None where it is none."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def text_of(answer: dict[str, object], endpoint: Endpoint) -> str:
+    """The schema's text. Raises `NotAvro` for another kind of schema, `Outage` where there is no text."""
+    kind = answer.get("schemaType") or "AVRO"
+    if kind != "AVRO":
+        raise NotAvro(f"the registry's schema is of type {kind}, not AVRO")
+    text = answer.get("schema")
+    if not isinstance(text, str):
+        raise Outage("unreadable", endpoint.url)
+    return text
+
+
+def references_of(answer: dict[str, object], endpoint: Endpoint) -> list[tuple[str, int]]:
+    """Subject and version of each schema that this one refers to."""
+    references = answer.get("references") or []
+    found: list[tuple[str, int]] = []
+    for reference in references if isinstance(references, list) else [None]:
+        subject = reference.get("subject") if isinstance(reference, dict) else None
+        version = reference.get("version") if isinstance(reference, dict) else None
+        if not isinstance(subject, str) or not isinstance(version, int):
+            raise Outage("unreadable", endpoint.url)
+        found.append((subject, version))
+    return found

@@ -1,0 +1,172 @@
+"""What the tools ask a schema registry: subjects and their versions, to register, to compare. Confluent's API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import requests
+
+from consumer.http.deadline import word_for
+from consumer.registry.client import Client, Endpoint, Outage, Unknown, object_in
+from consumer.registry.client import NotAvro as NotAvro
+from consumer.settings import Settings
+
+TYPE: Final = "application/vnd.schemaregistry.v1+json"
+TIMEOUT: Final = 10.0
+NO_SUBJECT: Final = 40401
+NO_VERSION: Final = 40402
+NO_SCHEMA: Final = 40403
+ADVICE: Final = {
+    401: "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
+    403: "these credentials may not do this: ask for the right, or take others",
+    404: "is SCHEMA_REGISTRY_URL complete, with its path where it has one?",
+    "dns": "the host's name does not resolve: check SCHEMA_REGISTRY_URL",
+    "tls": "its certificate is not trusted: set SCHEMA_REGISTRY_CA_LOCATION",
+    "connection": "nothing answers there: check SCHEMA_REGISTRY_URL, and that the registry runs",
+    "timeout": f"no answer within {TIMEOUT:g} seconds: check the network, and that the registry is well",
+    "proxy": "the proxy of HTTPS_PROXY or HTTP_PROXY refuses: add the host to NO_PROXY",
+}
+
+
+class RegistryError(Exception):
+    """The registry gave no answer of use; the message says where, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, the JSON that came with it (None where there was none), and the headers."""
+
+    status: int
+    content: Any
+    headers: Mapping[str, str]
+
+    @property
+    def code(self) -> int:
+        """Confluent's error code; 0 where there is none."""
+        found = self.content.get("error_code") if isinstance(self.content, dict) else None
+        return found if isinstance(found, int) else 0
+
+    @property
+    def words(self) -> str:
+        """The registry's own words, of bearable length."""
+        found = self.content.get("message") if isinstance(self.content, dict) else None
+        return found[:1000] if isinstance(found, str) else ""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One version of a subject. `kind` is AVRO, or what else a registry keeps."""
+
+    subject: str
+    version: int
+    id: int
+    kind: str
+
+
+class RegistryApi:
+    """The first registry that answers of those in the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        user = settings.schema_registry_username
+        auth = (user, settings.schema_registry_password) if user else None
+        token = settings.schema_registry_token or None
+        self.endpoints = [Endpoint(url, auth, token) for url in settings.schema_registry_url]
+        self._ca: str = settings.schema_registry_ca_location
+
+    def versions(self, subject: str) -> list[Registered] | None:
+        """All versions of the subject, oldest first; None where there is no such subject."""
+        path = f"/subjects/{quote(subject, safe='')}/versions"
+        answer = self.ask("GET", path)
+        if answer.status == 404 and answer.code == NO_SUBJECT:
+            return None
+        numbers = self._expect(answer, list)
+        found = [self._expect(self.ask("GET", f"{path}/{number}"), dict) for number in numbers]
+        return [
+            Registered(subject, int(one["version"]), int(one["id"]), str(one.get("schemaType") or "AVRO"))
+            for one in found
+        ]
+
+    def find(self, subject: str, schema: str) -> int | None:
+        """The id under which the subject has exactly this schema; None where it has it not."""
+        answer = self.ask("POST", f"/subjects/{quote(subject, safe='')}", {"schema": schema})
+        if answer.status == 404 and answer.code in (NO_SUBJECT, NO_SCHEMA):
+            return None
+        return int(self._expect(answer, dict)["id"])
+
+    def register(self, subject: str, schema: str) -> int:
+        """Register the schema as the subject's newest version; its id. The same one again changes nothing."""
+        answer = self.ask("POST", f"/subjects/{quote(subject, safe='')}/versions", {"schema": schema})
+        if answer.status == 409:
+            raise RegistryError(
+                f"{subject} has a schema that this one is not compatible with: {answer.words} "
+                "('group-consumer schema compatible' says more)"
+            )
+        return int(self._expect(answer, dict)["id"])
+
+    def incompatibilities(self, subject: str, schema: str) -> list[str] | None:
+        """Why the schema is not compatible with the subject's newest, empty where it is; None without a subject."""
+        path = f"/compatibility/subjects/{quote(subject, safe='')}/versions/latest?verbose=true"
+        answer = self.ask("POST", path, {"schema": schema})
+        if answer.status == 404 and answer.code in (NO_SUBJECT, NO_VERSION):
+            return None
+        found = self._expect(answer, dict)
+        if found.get("is_compatible") is True:
+            return []
+        messages = found.get("messages")
+        listed = [str(message) for message in messages] if isinstance(messages, list) else []
+        return listed or ["the registry does not say why"]
+
+    def text(self, schema_id: int) -> tuple[str, tuple[str, ...]]:
+        """The schema of this id, and those that it refers to. Raises `RegistryError` or `NotAvro`."""
+        try:
+            fetched = Client(self.endpoints, self._ca or None, TIMEOUT).fetch(schema_id)
+        except Unknown:
+            raise RegistryError(f"no registry knows schema {schema_id}") from None
+        except Outage as outage:
+            raise RegistryError(f"{outage.url}: {outage.cause} when schema {schema_id} was asked for") from None
+        return fetched.schema, fetched.references
+
+    def ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
+        """One request, to the first registry that can be reached."""
+        failures = []
+        for endpoint in self.endpoints:
+            try:
+                return self.ask_one(endpoint, method, path, body)
+            except RegistryError as failure:
+                failures.append(str(failure))
+        raise RegistryError("; ".join(failures))
+
+    def ask_one(self, endpoint: Endpoint, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
+        """One request to this registry. Raises `RegistryError` where it cannot be reached."""
+        try:
+            response = requests.request(
+                method,
+                endpoint.url + path,
+                json=body,
+                auth=endpoint.sign,
+                headers={"Accept": f"{TYPE}, application/json"} | ({"Content-Type": TYPE} if body else {}),
+                timeout=TIMEOUT,
+                verify=self._ca or True,
+                allow_redirects=False,
+            )
+        except requests.RequestException as failure:
+            word = word_for(failure)
+            raise RegistryError(f"{endpoint.url}: {ADVICE.get(word, word)}") from None
+        content: Any = object_in(response.content)
+        if content is None:
+            try:
+                content = response.json()
+            except ValueError:
+                content = None
+        return Answer(response.status_code, content, response.headers)
+
+    def _expect(self, answer: Answer, kind: type) -> Any:
+        """The content of an answer that went well. Raises `RegistryError`."""
+        if answer.status == 200 and isinstance(answer.content, kind):
+            return answer.content
+        where = ", ".join(endpoint.url for endpoint in self.endpoints)
+        if answer.status == 200:
+            raise RegistryError(f"{where}: the answer is not that of a schema registry: check SCHEMA_REGISTRY_URL")
+        words = f" ({answer.words})" if answer.words else ""
+        raise RegistryError(f"{where}: status {answer.status}{words}: {ADVICE.get(answer.status, 'see its log')}")

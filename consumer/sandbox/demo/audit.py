@@ -1,0 +1,136 @@
+"""Whether every event came to what it should: profiles, dead letters and commits against what the traffic expects."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.cimpl import OFFSET_BEGINNING
+
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
+from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected
+
+PATIENCE: Final = 30.0
+
+
+@dataclass
+class Audit:
+    """What was found. `lost` and `differences` are empty where all is well."""
+
+    committed: int = 0
+    consumed: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    example: Message | None = None
+    lost: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def open(self) -> int:
+        """Events that are in the topic, and not settled."""
+        return self.consumed - self.committed
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every event came to what it should."""
+        return not self.lost and not self.differences and not self.open
+
+
+def audit(
+    broker: Broker, mixpanel: MixpanelSandbox, expected: Expected, *, topic: str, dead_letters: str, group: str
+) -> Audit:
+    """Compare everything, once the service has stopped."""
+    found = Audit()
+    with observer(broker, group) as consumer:
+        found.committed, found.consumed = offsets(consumer, topic)
+    if found.consumed != expected.events:
+        found.differences.append(f"the topic has {found.consumed} events, and {expected.events} were produced")
+    _compare_letters(found, broker, dead_letters, expected)
+    _compare_profiles(found, mixpanel, expected)
+    return found
+
+
+@contextmanager
+def observer(broker: Broker, group: str) -> Iterator[Consumer]:
+    """A client that may ask what a group has committed, and is no member of it."""
+    consumer = Consumer({"bootstrap.servers": broker.internal_bootstrap, "group.id": group, "log_level": 0})
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def offsets(consumer: Consumer, topic: str, patience: float = PATIENCE) -> tuple[int, int]:
+    """How many records of the topic the group has committed, and how many there are; none was ever removed."""
+    partitions = consumer.list_topics(topic, timeout=patience).topics[topic].partitions
+    places = [TopicPartition(topic, one) for one in partitions]
+    ends = [consumer.get_watermark_offsets(place, timeout=patience)[1] for place in places]
+    committed = consumer.committed(places, timeout=patience)
+    return sum(max(place.offset, 0) for place in committed), sum(ends)
+
+
+def letters(broker: Broker, topic: str) -> Iterator[Message]:
+    """Every record of the dead-letter topic."""
+    with observer(broker, "sandbox-audit") as consumer:
+        partitions = consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+        places = [TopicPartition(topic, one, OFFSET_BEGINNING) for one in partitions]
+        left = sum(consumer.get_watermark_offsets(place, timeout=PATIENCE)[1] for place in places)
+        consumer.assign(places)
+        while left:
+            records = consumer.consume(min(left, 1000), PATIENCE)
+            if not records:
+                raise TimeoutError(f"{left} records of {topic} were not had in {PATIENCE:.0f} s")
+            left -= len(records)
+            yield from records
+
+
+def headers_of(record: Message) -> dict[str, str]:
+    """A record's headers as text; the last of each name."""
+    found: dict[str, str] = {}
+    for name, value in dict(record.headers() or []).items():
+        found[name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
+    return found
+
+
+def _compare_letters(found: Audit, broker: Broker, topic: str, expected: Expected) -> None:
+    seen: Counter[int] = Counter()
+    for record in letters(broker, topic):
+        headers = headers_of(record)
+        number, reason = int(headers.get(NUMBER_HEADER, -1)), headers.get("mixpanel.reason", "none")
+        seen[number] += 1
+        found.reasons[reason] += 1
+        if found.example is None or (
+            reason == "rejected" and headers_of(found.example).get("mixpanel.reason") != reason
+        ):
+            found.example = record
+        wanted = expected.reasons.get(number)
+        if wanted != reason:
+            found.differences.append(f"event {number} is a dead letter for {reason}, expected: {wanted or 'applied'}")
+    for number, wanted in expected.reasons.items():
+        if not seen[number]:
+            found.lost.append(f"event {number} was to be a dead letter for {wanted}, and there is none")
+    found.differences += [f"event {number} is {count} dead letters" for number, count in seen.items() if count > 1]
+
+
+def _compare_profiles(found: Audit, mixpanel: MixpanelSandbox, expected: Expected) -> None:
+    actual, wanted = (_by_group(profiles.snapshot()) for profiles in (mixpanel.profiles, expected.profiles))
+    for group, properties in wanted.items():
+        if group not in actual:
+            found.lost.append(f"the profile of {group[1]} {group[2]} is missing")
+        elif actual[group] != properties:
+            names = sorted(
+                name
+                for name in actual[group].keys() | properties.keys()
+                if actual[group].get(name, ...) != properties.get(name, ...)
+            )
+            found.lost.append(f"the profile of {group[1]} {group[2]} differs in {', '.join(names)}")
+    found.differences += [
+        f"there is a profile of {group[1]} {group[2]}, which was to be none"
+        for group in actual.keys() - wanted.keys()
+    ]
+
+
+def _by_group(snapshot: list[dict[str, Any]]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    return {(one["token"], one["group_key"], one["group_id"]): one["properties"] for one in snapshot}

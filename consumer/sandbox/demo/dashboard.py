@@ -1,0 +1,96 @@
+"""What the demo's page shows of the service: instances, lag, commits, and the newest dead letters."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Event
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.cimpl import OFFSET_BEGINNING
+
+from consumer.sandbox.demo.audit import headers_of, observer, offsets
+from consumer.sandbox.demo.service import Service
+from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
+
+LETTERS: Final = 100
+EVERY: Final = 0.5
+PATIENCE: Final = 3.0
+
+
+class Figures:
+    """Kept up to date by two threads, `watch` and `follow`; read by the page whenever it likes."""
+
+    def __init__(self, sandbox: Sandbox, instances: Callable[[], list[Service]], stopping: Event) -> None:
+        self._sandbox = sandbox
+        self._instances = instances
+        self._stopping = stopping
+        self._read = 0  # by instances that are gone
+        self._dead: Counter[str] = Counter()
+        self.letters: deque[dict[str, Any]] = deque(maxlen=LETTERS)
+        self.service: dict[str, Any] = {
+            "events_read": 0,
+            "dead_letters": {},
+            "lag": 0,
+            "committed": 0,
+            "consumed": 0,
+            "instances": [],
+        }
+
+    def remember(self, service: Service) -> None:
+        """This instance is about to go: keep what it had counted."""
+        numbers = service.scrape()
+        self._read += numbers.total("records_total")
+        self._dead.update(numbers.by_label("dead_letters_total", "reason"))
+
+    def watch(self) -> None:
+        """Look again and again, until it is to stop."""
+        with observer(self._sandbox.broker, GROUP) as group:
+            while not self._stopping.wait(EVERY):
+                with suppress(KafkaException):
+                    self._look(group)
+
+    def follow(self) -> None:
+        """Keep the newest dead letters, until it is to stop."""
+        places = [TopicPartition(DEAD_LETTERS, one, OFFSET_BEGINNING) for one in range(self._sandbox.partitions)]
+        with observer(self._sandbox.broker, "sandbox-page") as consumer:
+            consumer.assign(places)
+            while not self._stopping.is_set():
+                record = consumer.poll(0.2)
+                if record is not None and not record.error():
+                    self.letters.appendleft(_letter(record))
+
+    def _look(self, group: Consumer) -> None:
+        read, dead, shown = self._read, self._dead.copy(), []
+        for service in self._instances():
+            numbers = service.scrape()
+            read += numbers.total("records_total")
+            dead.update(numbers.by_label("dead_letters_total", "reason"))
+            ready, reasons = service.readiness()
+            assigned = sorted(numbers.by_label("lag_records", "partition"))
+            shown.append({"name": service.name, "ready": ready, "reasons": reasons, "assigned": assigned})
+        self.service = self.service | {"events_read": read, "dead_letters": dict(+dead), "instances": shown}
+        committed, end = offsets(group, TOPIC, PATIENCE)
+        self.service = self.service | {
+            "lag": end - committed,
+            "committed": committed,
+            "consumed": max(read, committed),
+        }
+
+
+def _letter(record: Message) -> dict[str, Any]:
+    """One dead letter as the page shows it."""
+    headers = headers_of(record)
+    place = [headers.get(f"__connect.errors.{name}", "?") for name in ("topic", "partition", "offset")]
+    return {
+        "source": "{}[{}]@{}".format(*place),
+        "topic": record.topic(),
+        "partition": record.partition(),
+        "offset": record.offset(),
+        "when": time.time(),
+        "reason": headers.get("mixpanel.reason"),
+        "detail": headers.get("mixpanel.detail"),
+        "error": headers.get("mixpanel.error"),
+        "update": headers.get("mixpanel.update"),
+    }

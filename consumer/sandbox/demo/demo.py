@@ -1,0 +1,136 @@
+"""The demo: the whole job on one machine, watched while it runs, and audited when it is done."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final
+
+import click
+
+from consumer.sandbox.demo.audit import audit
+from consumer.sandbox.demo.service import Service
+from consumer.sandbox.demo.status_line import Live
+from consumer.sandbox.demo.summary import Job, show
+from consumer.sandbox.errors import SandboxError
+from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
+from consumer.sandbox.traffic.producing import produce
+from consumer.sandbox.traffic.schemas import register
+from consumer.sandbox.traffic.traffic import Expected, Traffic
+
+READY: Final = 90.0
+STALLED: Final = 90.0
+"""Nothing has moved for so long: longer than the service waits for anything."""
+EVERY: Final = 0.2
+
+
+def say(line: str) -> None:
+    """Tell on standard error how far it is."""
+    click.echo(line, err=True)
+
+
+def run_demo(events: int, seed: int) -> int:
+    """Run the whole job on so many events; says the exit status. Raises `SandboxError` where it cannot be started."""
+    started = time.monotonic()
+    with Sandbox(say=say) as sandbox, _service(sandbox) as service:
+        service.wait_until_ready(READY)
+        say(f"service    ready, group {GROUP}, metrics at http://127.0.0.1:{service.port}/metrics")
+        expected = Expected()
+        traffic = Traffic(register(sandbox.registry.register, sandbox.registry.guid), seed=seed)
+        working = time.monotonic()
+        with _producing(sandbox, traffic, events, expected) as produced:
+            _watch(service, events, produced)
+        worked = time.monotonic() - working
+        status = service.stop()
+        found = audit(sandbox.broker, sandbox.mixpanel, expected, topic=TOPIC, dead_letters=DEAD_LETTERS, group=GROUP)
+        if status:
+            found.differences.append(f"the service ended with exit status {status}\n{service.said()}")
+        job = Job(
+            events=expected.events,
+            updates=service.numbers.total("updates_total"),
+            requests=sandbox.mixpanel.requests.counts()["requests"],
+            profiles=len(sandbox.mixpanel.profiles),
+            seconds=worked,
+            all_seconds=time.monotonic() - started,
+        )
+    show(job, found)
+    return 0 if found.balanced else 1
+
+
+@contextmanager
+def _service(sandbox: Sandbox) -> Iterator[Service]:
+    """The service, pointed at the sandbox; ended with it."""
+    with tempfile.TemporaryDirectory(prefix="group-consumer-demo-") as folder:
+        service = Service("service", Path(folder), sandbox.exports())
+        try:
+            yield service
+        finally:
+            service.kill()
+
+
+class _Produced:
+    """How far the producer is."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.done = Event()
+        self.stopping = Event()
+        self.error: Exception | None = None
+
+
+@contextmanager
+def _producing(sandbox: Sandbox, traffic: Traffic, events: int, expected: Expected) -> Iterator[_Produced]:
+    """Write the traffic in a thread beside the block."""
+    produced = _Produced()
+
+    def told(count: int) -> None:
+        produced.count = count
+
+    def work() -> None:
+        try:
+            produce(
+                sandbox.broker.bootstrap,
+                TOPIC,
+                traffic.events(events),
+                expected=expected,
+                progress=told,
+                stopping=produced.stopping,
+            )
+        except Exception as error:  # noqa: BLE001  # told by the thread that watches
+            produced.error = error
+        finally:
+            produced.done.set()
+
+    thread = Thread(target=work, name="traffic", daemon=True)
+    thread.start()
+    try:
+        yield produced
+    finally:
+        produced.stopping.set()
+        thread.join()
+
+
+def _watch(service: Service, events: int, produced: _Produced) -> None:
+    """Show how far it is, until every event is settled and committed. Raises `SandboxError` where it halts."""
+    last, moved = (0, 0, 0, 0), time.monotonic()
+    with Live() as live:
+        while True:
+            now = service.scrape()
+            read, letters = now.total("records_total"), now.total("dead_letters_total")
+            committed, updates = now.total("committed_offset"), now.total("updates_total")
+            counts = f"read {read:,}   updates {updates:,}   dead letters {letters:,}"
+            live.show(f"committed {committed:,} of {events:,}   {counts}")
+            if produced.error is not None:
+                raise SandboxError(f"the traffic could not be written: {produced.error}")
+            if produced.done.is_set() and committed >= events:
+                return
+            if (read, letters, committed, updates) != last:
+                last, moved = (read, letters, committed, updates), time.monotonic()
+            if not service.running or time.monotonic() - moved > STALLED:
+                why = ", ".join(service.readiness()[1]) or "nobody knows why"
+                raise SandboxError(
+                    f"the service came to a halt at {committed:,} of {events:,}: {why}\n{service.said()}"
+                )
+            time.sleep(EVERY)

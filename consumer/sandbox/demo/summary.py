@@ -1,0 +1,106 @@
+"""What came of the demo, for somebody who sees it for the first time."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import click
+from confluent_kafka import Message
+
+from consumer.event import errors
+from consumer.sandbox.demo.audit import Audit, headers_of
+from consumer.terminal.table import counted
+from consumer.terminal.table import show as show_table
+
+MEANING: Final = {
+    errors.NOT_FRAMED: "no schema id in it: written without a serializer",
+    errors.UNKNOWN_SCHEMA: "the registry does not know its schema",
+    errors.INCOMPATIBLE_SCHEMA: "another team's record: no group change",
+    errors.CORRUPT: "the bytes do not decode",
+    errors.TOMBSTONE: "a null value, which is no change",
+    errors.INVALID_CHANGE: "the change breaks the rules of the event",
+    errors.UNKNOWN_PROJECT: "for a project that this service does not write to",
+    errors.TOO_LARGE: "more than Mixpanel takes in one update",
+    errors.REJECTED: "Mixpanel refused the update",
+    errors.AMBIGUOUS_ADD: "an $add of which nobody knows whether it was applied",
+}
+SHOWN: Final = 10
+LONGEST: Final = 400
+
+
+@dataclass(frozen=True)
+class Job:
+    """The figures of one run."""
+
+    events: int
+    updates: int
+    requests: int
+    profiles: int
+    seconds: float
+    all_seconds: float
+
+
+def show(job: Job, found: Audit) -> None:
+    """Print the tables on standard output."""
+    letters = sum(found.reasons.values())
+    lost = len(found.lost)
+    rate = job.events / job.seconds if job.seconds else 0
+    pace = f"{rate:,.0f} events/s, all on one machine; with start and audit {job.all_seconds:.0f} s"
+    click.echo()
+    rows: list[tuple[str, str, str]] = [
+        ("Events in", f"{job.events:,}", "read from Kafka, Avro of three versions"),
+        (
+            "Updates accepted",
+            f"{job.updates:,}",
+            f"by Mixpanel, in {counted(job.requests, 'request')}; runs are folded",
+        ),
+        ("Profiles", f"{job.profiles:,}", "as they should be" if not lost else "see below"),
+        ("Dead letters", f"{letters:,}", "records that cannot be applied, each kept with its reason"),
+        (
+            "Committed",
+            f"{found.committed:,}",
+            f"= consumed {found.consumed:,}" if not found.open else f"of {found.consumed:,} consumed",
+        ),
+        ("Lost", f"{lost:,}", "every event came to what it should" if found.balanced else "see below"),
+        ("Left open", f"{found.open:,}", "read, and neither accepted nor a dead letter"),
+        ("Time", f"{job.seconds:.1f} s", pace),
+    ]
+    show_table(("What", "How many", ""), rows)
+    if letters:
+        click.echo()
+        known = [reason for reason in (*MEANING, *found.reasons) if found.reasons[reason]]
+        reasons = [(reason, found.reasons[reason], MEANING.get(reason, "")) for reason in dict.fromkeys(known)]
+        show_table(("Dead letters by reason", "How many", "What it means"), reasons)
+    if found.example is not None:
+        click.echo()
+        _show_letter(found.example)
+    click.echo()
+    _show_verdict(found)
+
+
+def _show_letter(record: Message) -> None:
+    """One dead letter in full; its value is bytes, of which the start is shown."""
+    value = record.value()
+    shown = "null" if value is None else f"{len(value)} bytes: {value[:24].hex(' ')}{' …' if len(value) > 24 else ''}"
+    key = record.key()
+    click.secho(f"One of them: {record.topic()}, partition {record.partition()}, offset {record.offset()}", bold=True)
+    rows = [("key", (key or b"").decode("utf-8", "replace")), ("value", f"{shown} (byte for byte as it came)")]
+    rows += [(name, _cut(text)) for name, text in headers_of(record).items()]
+    show_table(("Header", "Value"), rows)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text)} characters)"
+
+
+def _show_verdict(found: Audit) -> None:
+    if found.balanced:
+        click.secho("It balances: 0 lost, 0 left open, committed = consumed.", fg="green")
+        return
+    click.secho("It does not balance:", fg="red")
+    wrong = [*found.lost, *found.differences]
+    if found.open:
+        wrong.insert(0, f"{counted(found.open, 'event')} consumed and not committed")
+    for line in wrong[:SHOWN]:
+        click.echo(f"  {line}")
+    if len(wrong) > SHOWN:
+        click.echo(f"  and {len(wrong) - SHOWN} more")

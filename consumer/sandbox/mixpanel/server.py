@@ -1,0 +1,256 @@
+"""The sandbox's Mixpanel: `/groups` with every parameter, operation, limit, answer and fault that is known of it.
+
+    sandbox = MixpanelSandbox()
+    sandbox.start()                       # sandbox.url is http://127.0.0.1:PORT
+    sandbox.faults.on("status", status=503, times=3)
+    sandbox.profiles.snapshot()
+    sandbox.stop()
+
+A wrong token is accepted, as Mixpanel does. An update that breaks a limit is refused, and so, to have something to
+look at, is one with a property named `$reject`, or whose group id starts with `reject-`.
+"""
+
+import random
+from collections.abc import Callable
+from contextlib import nullcontext
+from threading import Lock
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Final, Self
+
+from consumer.sandbox import answers
+from consumer.sandbox.answers import Answer, Dialect
+from consumer.sandbox.mixpanel import request_log as journal
+from consumer.sandbox.mixpanel import request_parsing as arrivals
+from consumer.sandbox.mixpanel.control import Control
+from consumer.sandbox.mixpanel.faults import Fault, Faults
+from consumer.sandbox.mixpanel.profiles import Profiles
+from consumer.sandbox.mixpanel.request_log import Entry, Journal, Ledger
+from consumer.sandbox.mixpanel.request_parsing import Arrival
+from consumer.sandbox.mixpanel.updates import refusal
+from consumer.sandbox.web import Arrived, Gone, Reply, Reset, Web
+
+MAX_BODY: Final = 2 * 1024 * 1024
+"""The largest body taken: the one figure that Mixpanel's own examples of a 413 name."""
+REJECT_PROPERTY: Final = "$reject"
+REJECT_GROUP: Final = "reject-"
+
+
+class MixpanelSandbox:
+    """A Mixpanel on loopback, for one machine.
+
+    `port` 0 takes a free one. `shuffle` is a seed: the updates of one request are applied in a random order, as
+    Mixpanel may; None keeps the order of the array. `ledger` keeps every applied update, for tests.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        shuffle: int | None = None,
+        ledger: bool = False,
+        seed: int = 0,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self.profiles = Profiles()
+        self.requests = Journal()
+        self.faults = Faults(seed)
+        self.ledger = Ledger() if ledger else None
+        self._watch: Callable[[list[dict[str, Any]]], None] | None = None
+        self._random = None if shuffle is None else random.Random(shuffle)
+        self._applying = Lock()
+        self._max_body = max_body
+        self._control = Control(self.profiles, self.requests, self.faults)
+        self._web = Web(port, self._route)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._web.port
+
+    @property
+    def url(self) -> str:
+        """What `MIXPANEL_URL` is set to."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen; after a stop on the same port, with all profiles kept. Raises OSError where the port is taken."""
+        self._web.start()
+
+    def stop(self) -> None:
+        """Close the port and every connection: clients are refused."""
+        self._web.stop()
+
+    def provide(self, name: str, source: Callable[[], Any]) -> None:
+        """Let the page ask `GET /name` for what `source` returns: `service` and `dead-letters` have their panels."""
+        self._control.provide(name, source)
+
+    def action(self, name: str, label: str, act: Callable[[], Any]) -> None:
+        """Give the page a button. `act` may return a line to show; an exception's text is shown as a failure."""
+        self._control.action(name, label, act)
+
+    def watch(self, seen: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Tell what is applied, in the order in which it is."""
+        self._watch = seen
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _route(self, arrived: Arrived) -> Reply:
+        if arrived.path.rstrip("/") != "/groups":
+            return self._control.route(arrived)
+        if arrived.method == "OPTIONS":
+            return Reply(Answer(204, b""), headers=_shared(arrived))
+        if arrived.method not in ("POST", "GET"):
+            return Reply(Answer(405, b""))
+        entry = self.requests.begin()
+        started = perf_counter()
+        try:
+            reply = self._groups(arrived, entry)
+            reply.headers += _shared(arrived)
+            entry.status = reply.answer.status
+            entry.answer = reply.answer.body[: journal.KEPT_BYTES].decode("utf-8", "replace")
+            return reply
+        finally:
+            entry.milliseconds = (perf_counter() - started) * 1000
+            self.requests.end(entry)
+
+    def _groups(self, arrived: Arrived, entry: Entry) -> Reply:
+        """Answer one request to /groups, or do what the faults that are on make of it."""
+        entry.method, entry.size = arrived.method, arrived.size
+        entry.content_type = arrived.header("Content-Type")
+        struck = self.faults.strike(arrived.size)
+        entry.faults = tuple(fault.name for fault in struck.values())
+        if _resets(struck, "before-reading"):
+            raise Reset
+        arrival = arrivals.read(arrived.query, entry.content_type.lower(), arrived.read())
+        entry.parameters, entry.updates = arrival.parameters, len(arrival.updates)
+        entry.sample = journal.sample(arrival.updates, max(arrived.size, len(arrived.query)))
+        with self.ledger.held(arrival.updates) if self.ledger else nullcontext():
+            answer = self._decide(arrived, arrival, entry, struck)
+        if "hang" in struck:
+            arrived.linger(struck["hang"].options["milliseconds"] / 1000)
+            raise Gone
+        return Reply(answer, struck["drip"].options["milliseconds"] / 1000 if "drip" in struck else 0.0)
+
+    def _decide(self, arrived: Arrived, arrival: Arrival, entry: Entry, struck: dict[str, Fault]) -> Answer:
+        """Apply what is to be applied, and say what to answer."""
+        if "slow" in struck:
+            arrived.wait(struck["slow"].options["milliseconds"] / 1000)
+        instead = _instead(struck)
+        if _resets(struck, "before-applying"):
+            raise Reset
+        if instead and not instead.options.get("applied", False):
+            answer = _answer_of(instead, arrival.strict)
+        else:
+            answer = self._apply(arrived, arrival, entry, struck.get("dialect"))
+            answer = _answer_of(instead, arrival.strict) if instead else answer
+        if _resets(struck, "after-applying"):
+            raise Reset
+        return answer
+
+    def _apply(self, arrived: Arrived, arrival: Arrival, entry: Entry, dialect: Fault | None) -> Answer:
+        """What Mixpanel does where no fault replaces its answer."""
+        if arrived.size > self._max_body:
+            return answers.too_large(f"{self._max_body} bytes")
+        if len(arrival.updates) > arrivals.MAX_UPDATES:
+            return answers.too_large(f"{arrivals.MAX_UPDATES} updates")
+        if arrival.problem:
+            return answers.malformed(arrival.problem, arrival.told)
+        refused, on_demand = self._judge(arrival.updates, arrived.size)
+        if on_demand:
+            entry.faults += (on_demand.name,)
+        told_by = (on_demand or dialect) if arrival.strict else None
+        if not (refused and told_by and told_by.options["taken"] == "none"):
+            valid = [update for index, update in enumerate(arrival.updates) if index not in refused]
+            self._change(valid)
+            entry.applied = len(valid)
+        entry.refused = refused
+        if not arrival.strict:
+            return answers.lax(refused, len(arrival.updates), arrival.told)
+        return answers.strict(refused, arrival.updates, entry.applied, _dialect(told_by), arrival.verbose)
+
+    def _judge(self, updates: list[Any], size: int) -> tuple[dict[int, str], Fault | None]:
+        """Which updates are refused and with what words, and the fault that refused some."""
+        refused = {}
+        for index, update in enumerate(updates):
+            words = refusal(update, size) or marked(update)
+            if words:
+                refused[index] = words
+        more, fault = self.faults.refuse(updates)
+        return dict(sorted((more | refused).items())), fault
+
+    def _change(self, valid: list[dict[str, Any]]) -> None:
+        with self._applying:  # so that the ledger has the order in which profiles changed
+            if self._random:
+                self._random.shuffle(valid)
+            self.profiles.change(valid)
+            if self.ledger:
+                self.ledger.note(valid)
+            if self._watch:
+                self._watch(valid)
+
+
+def marked(update: dict[str, Any]) -> str | None:
+    """The words for a valid update that is refused on purpose: it carries the mark."""
+    if update["$group_id"].startswith(REJECT_GROUP):
+        return f"$group_id, starts with {REJECT_GROUP}: refused on purpose"
+    for value in update.values():
+        if isinstance(value, dict) and REJECT_PROPERTY in value:
+            return f"{REJECT_PROPERTY}, refused on purpose"
+    return None
+
+
+def _shared(arrived: Arrived) -> list[tuple[str, str]]:
+    """What lets the page of another site, with Mixpanel's browser library in it, read the answer."""
+    origin = arrived.header("Origin")
+    if not origin:
+        return []
+    headers = [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Vary", "Origin"),
+    ]
+    if arrived.method == "OPTIONS":
+        headers += [("Access-Control-Allow-Methods", "GET, POST"), ("Access-Control-Allow-Headers", "Content-Type")]
+    return headers
+
+
+def _resets(struck: dict[str, Fault], moment: str) -> bool:
+    return "reset" in struck and struck["reset"].options["at"] == moment
+
+
+def _instead(struck: dict[str, Fault]) -> Fault | None:
+    """The fault whose answer takes the place of Mixpanel's own."""
+    for kind in ("hang", "too-large", "status", "temporary", "unreadable"):
+        if kind in struck:
+            return struck[kind]
+    return None
+
+
+def _answer_of(fault: Fault, strict: bool) -> Answer:
+    """What a fault answers."""
+    options = fault.options
+    if fault.kind == "status":
+        return answers.of_status(options["status"], options["body"], options["retry_after"], strict)
+    if fault.kind == "too-large":
+        return answers.too_large(f"{options['bytes']} bytes")
+    if fault.kind == "temporary":
+        return answers.of_json(200, answers.TEMPORARY)
+    if fault.kind == "unreadable":
+        return Answer(200, options["body"].encode(), answers.HTML)
+    return Answer(200, b"")
+
+
+def _dialect(fault: Fault | None) -> Dialect:
+    """How refusals are told: as the fault wants it, else as the sandbox does."""
+    if fault is None:
+        return Dialect()
+    options = fault.options
+    return Dialect(options["dialect"], options["http_status"], options["count"], int(options["status_one"]))

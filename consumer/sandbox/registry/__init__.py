@@ -1,0 +1,1 @@
+"""A schema registry with the answers of the real one."""

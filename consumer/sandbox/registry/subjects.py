@@ -1,0 +1,201 @@
+"""What the sandbox's registry knows: subjects with their versions, schemas with their ids, compatibility levels.
+
+One id for one schema, whatever its subjects. A version that was deleted softly keeps its number and its schema; one
+that was deleted for good is forgotten. Errors are Confluent's, as `RegistryError`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from consumer.sandbox.registry import avro_compatibility, avro_schema
+from consumer.sandbox.registry.avro_schema import InvalidSchema, Type
+from consumer.sandbox.registry.models import KINDS, Json, Reference, RegistryError, Schema, Version, reference
+
+
+@dataclass
+class Subjects:
+    """All of it. Not safe to use from several threads: the registry has one lock for it."""
+
+    versions: dict[str, list[Version]] = field(default_factory=dict)
+    schemas: dict[int, Schema] = field(default_factory=dict)
+    level: str = "BACKWARD"
+    levels: dict[str, str] = field(default_factory=dict)
+    _next_id: int = 1
+
+    def register(self, subject: str, asked: Json) -> Version:
+        """The version of the subject that has this schema: a new one, where no living one has it."""
+        schema = self.read(asked)
+        known = self.find(subject, schema)
+        if known is not None:
+            return known
+        found = self.conflicts(schema, self.living(subject), self.levels.get(subject, self.level))
+        if found:
+            message = f'Schema being registered is incompatible with an earlier schema for subject "{subject}"'
+            raise RegistryError(409, 409, f"{message}, details: {found}")
+        history = self.versions.setdefault(subject, [])
+        number = history[-1].number + 1 if history else 1
+        self.schemas[schema.id] = schema
+        self._next_id = max(self._next_id, schema.id + 1)
+        history.append(Version(subject, number, schema))
+        return history[-1]
+
+    def read(self, asked: Json) -> Schema:
+        """The schema that a client sends, with its id, if it is a new one the next. Raises 42201."""
+        text, kind = asked.get("schema"), asked.get("schemaType") or "AVRO"
+        if not isinstance(text, str) or not text.strip():
+            raise RegistryError(422, 42201, "Empty schema")
+        if kind not in KINDS:
+            raise RegistryError(422, 42201, f"Invalid schema type {kind}")
+        references = tuple(reference(one) for one in asked.get("references") or ())
+        if kind == "AVRO":
+            try:
+                texts = self.texts(references)
+                text = avro_schema.canonical(avro_schema.parse(text, texts), texts)
+            except InvalidSchema as error:
+                raise RegistryError(422, 42201, f"Invalid schema {text}, details: {error}") from None
+        for known in self.schemas.values():
+            if (known.text, known.kind, known.references) == (text, kind, references):
+                return known
+        return Schema(self._next_id, text, kind, references)
+
+    def texts(self, references: Sequence[Reference]) -> list[str]:
+        """The texts of what is referred to, each once, dependencies first."""
+        found: dict[int, str] = {}
+        for one in references:
+            try:
+                schema = self.version(one.subject, str(one.version), deleted=True).schema
+            except RegistryError as error:
+                message = f'No schema reference found for subject "{one.subject}" and version {one.version}'
+                raise RegistryError(422, 42201, message) from error
+            for text in self.texts(schema.references):
+                found.setdefault(hash(text), text)
+            found.setdefault(hash(schema.text), schema.text)
+        return list(found.values())
+
+    def conflicts(self, schema: Schema, olds: list[Version], level: str) -> list[str]:
+        """What the level forbids of this schema after these versions."""
+        if level == "NONE" or not olds:
+            return []
+        if any(old.schema.kind != schema.kind for old in olds[-1:]):
+            return [f"the schema is of type {schema.kind}, the latest of {olds[-1].schema.kind}"]
+        if schema.kind != "AVRO":
+            return []
+        avro = [self.type_of(old.schema) for old in olds if old.schema.kind == "AVRO"]
+        return avro_compatibility.conflicts(self.type_of(schema), avro, level)
+
+    def type_of(self, schema: Schema) -> Type:
+        """The Avro type of a known schema."""
+        return avro_schema.parse(schema.text, self.texts(schema.references))
+
+    def find(self, subject: str, schema: Schema, *, deleted: bool = False) -> Version | None:
+        """The newest version of the subject with this schema."""
+        found = [
+            one for one in self.versions.get(subject, ()) if one.schema == schema and (deleted or not one.deleted)
+        ]
+        return found[-1] if found else None
+
+    def living(self, subject: str) -> list[Version]:
+        """The versions of a subject that are not deleted; none of one that nobody knows."""
+        return [one for one in self.versions.get(subject, ()) if not one.deleted]
+
+    def existing(self, subject: str, *, deleted: bool = False) -> list[Version]:
+        """The versions of a subject. Raises 40401 where there are none."""
+        found = self.versions.get(subject, []) if deleted else self.living(subject)
+        if not found:
+            raise RegistryError(404, 40401, f"Subject '{subject}' not found.")
+        return found
+
+    def version(self, subject: str, asked: str, *, deleted: bool = False) -> Version:
+        """One version by its number, or `latest`. Raises 40401, 40402, 42202."""
+        found = self.existing(subject, deleted=deleted)
+        if asked in ("latest", "-1"):
+            return found[-1]
+        if not asked.isdecimal() or not 0 < int(asked) < 2**31:
+            message = f"The specified version '{asked}' is not a valid version id. "
+            allowed = 'Allowed values are between [1, 2^31-1] and the string "latest"'
+            raise RegistryError(422, 42202, message + allowed)
+        for one in found:
+            if one.number == int(asked):
+                return one
+        raise RegistryError(404, 40402, f"Version {asked} not found.")
+
+    def schema(self, number: int) -> Schema:
+        """One schema by its id. Raises 40403."""
+        found = self.schemas.get(number)
+        if found is None:
+            raise RegistryError(404, 40403, f"Schema {number} not found")
+        return found
+
+    def by_guid(self, guid: str) -> Schema:
+        """One schema by its GUID. Raises 40403."""
+        for schema in self.schemas.values():
+            if schema.guid == guid.lower():
+                return schema
+        raise RegistryError(404, 40403, f"Schema {guid} not found")
+
+    def users_of(self, schema: Schema, *, deleted: bool = False) -> list[Version]:
+        """Every version that has this schema."""
+        every = [one for history in self.versions.values() for one in history]
+        return [one for one in every if one.schema.id == schema.id and (deleted or not one.deleted)]
+
+    def referrers(self, version: Version) -> list[int]:
+        """The ids of the schemas in use that refer to this version."""
+        return [
+            schema.id
+            for schema in self.schemas.values()
+            if any((one.subject, one.version) == (version.subject, version.number) for one in schema.references)
+            and self.users_of(schema)
+        ]
+
+    def delete_subject(self, subject: str, *, permanent: bool) -> list[int]:
+        """Delete all versions, softly, or for good what was deleted softly before.
+
+        Raises 40401, 40404, 40405, 42206.
+        """
+        history = self.existing(subject, deleted=True)
+        living = self.living(subject)
+        if permanent and living:
+            raise RegistryError(
+                404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted"
+            )
+        if not permanent and not living:
+            raise RegistryError(
+                404, 40404, f"Subject '{subject}' was soft deleted.Set permanent=true to delete permanently"
+            )
+        gone = list(history if permanent else living)
+        for one in gone:
+            self._not_referred_to(one)
+        for one in gone:
+            self._delete(one, permanent=permanent)
+        self.levels.pop(subject, None)
+        return [one.number for one in gone]
+
+    def delete_version(self, subject: str, asked: str, *, permanent: bool) -> int:
+        """Delete one version, likewise. Raises 40401, 40402, 40406, 40407, 42206."""
+        one = self.version(subject, asked, deleted=asked != "latest" or permanent)
+        name = f"Subject '{subject}' Version {one.number}"
+        if permanent and not one.deleted:
+            raise RegistryError(404, 40407, f"{name} was not deleted first before being permanently deleted")
+        if not permanent and one.deleted:
+            raise RegistryError(404, 40406, f"{name} was soft deleted.Set permanent=true to delete permanently")
+        self._not_referred_to(one)
+        self._delete(one, permanent=permanent)
+        return one.number
+
+    def _not_referred_to(self, version: Version) -> None:
+        if self.referrers(version):
+            message = (
+                f"One or more references exist to the schema {{subject={version.subject},version={version.number}}}."
+            )
+            raise RegistryError(422, 42206, message)
+
+    def _delete(self, version: Version, *, permanent: bool) -> None:
+        version.deleted = True
+        if not permanent:
+            return
+        history = self.versions[version.subject]
+        history.remove(version)
+        if not history:
+            del self.versions[version.subject]
+        if not self.users_of(version.schema, deleted=True):
+            del self.schemas[version.schema.id]

@@ -1,0 +1,251 @@
+"""The sandbox's traffic: change events as companies make them, bad records among them, the same for the same seed.
+
+    traffic = Traffic(writers, seed=1)
+    for event in traffic.events(100_000):
+        producer.produce(topic, key=event.key, value=event.value, headers=event.headers)
+
+Each event knows what is to become of it: the update that Mixpanel applies, or the reason of its dead letter. That
+holds for events of one group in their order, however they are batched: see `Expected`.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, Final, TypeAlias
+
+from consumer.sandbox.mixpanel.profiles import Profiles
+from consumer.sandbox.traffic.bad import MAKERS
+from consumer.sandbox.traffic.schemas import Writers
+
+NUMBER_HEADER: Final = "traffic-event"
+"""Every event has its number in this header, so that it is known again where its value cannot be read."""
+TOKEN: Final = "sandbox-token"  # noqa: S105  # of no project
+BAD: Final = 0.02
+ZIPF: Final = 0.72  # of 200,000 groups the busiest has one event in a hundred
+BASE_TIME: Final = 1_767_225_600_000  # 2026-01-01: the same seed gives the same bytes
+GUIDS: Final = 0.1  # this share has its schema in a header
+OTHER_WRITERS: Final = 0.2
+_BLOCK: Final = 1_000
+
+_WEIGHTS: Final = {"SET": 70, "ADD": 10, "SET_ONCE": 6, "UNION": 6, "UNSET": 4, "REMOVE": 3, "DELETE": 1}
+_CITIES: Final = (
+    "Amsterdam",
+    "Austin",
+    "Berlin",
+    "Kraków",
+    "Lisboa",
+    "London",
+    "München",
+    "Nairobi",
+    "São Paulo",
+    "東京",
+)
+_INDUSTRIES: Final = (
+    "banking",
+    "education",
+    "energy",
+    "games",
+    "health",
+    "logistics",
+    "retail",
+    "software",
+    "travel",
+)
+_SOURCES: Final = ("ads", "conference", "partner", "referral", "search")
+_TAGS: Final = (
+    "beta",
+    "churn-risk",
+    "champion",
+    "eu",
+    "expansion",
+    "legacy",
+    "pilot",
+    "priority",
+    "self-serve",
+    "vip",
+)
+_WORDS: Final = ("north", "blue", "rapid", "quiet", "prime", "delta", "green", "union", "solid", "lunar")
+
+Headers: TypeAlias = list[tuple[str, str | bytes | None]]
+Draw: TypeAlias = Callable[[random.Random], Any]
+_PROPERTIES: Final[dict[str, Draw]] = {
+    "name": lambda r: (
+        f"{r.choice(_WORDS).title()} {r.choice(_WORDS).title()} {r.choice(('GmbH', 'Inc', 'Ltd', 'SA'))}"
+    ),
+    "plan": lambda r: r.choice(("free", "team", "business", "enterprise")),
+    "industry": lambda r: r.choice(_INDUSTRIES),
+    "city": lambda r: r.choice(_CITIES),
+    "owner": lambda r: f"{r.choice(_WORDS)}@example.com",
+    "website": lambda r: f"https://{r.choice(_WORDS)}-{r.choice(_WORDS)}.example",
+    "employees": lambda r: r.randrange(1, 50_000),
+    "mrr": lambda r: r.randrange(400_000) / 4,
+    "health_score": lambda r: r.random(),
+    "trial": lambda r: r.random() < 0.2,
+    "renews_on": lambda r: f"2026-{r.randrange(1, 13):02}-{r.randrange(1, 29):02}T00:00:00",
+    "parent": lambda _: None,
+    "features": lambda r: r.sample(_TAGS, 3),
+    "address": lambda r: {
+        "street": f"{r.choice(_WORDS)} street {r.randrange(1, 99)}",
+        "zip": r.randrange(10_000, 99_999),
+    },
+}
+_NAMES: Final = tuple(_PROPERTIES)
+_COUNTERS: Final[dict[str, Draw]] = {
+    "seats": lambda r: r.randrange(-3, 10),
+    "logins": lambda r: r.randrange(1, 50),
+    "api_calls": lambda r: r.randrange(1, 100_000),
+    "revenue": lambda r: r.randrange(1, 40_000) / 4,  # quarters add up exactly, in any order
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficEvent:
+    """One record, and what is to become of it: `update` is applied, or `reason` is that of its dead letter."""
+
+    number: int
+    key: bytes
+    value: bytes | None
+    headers: Headers
+    update: dict[str, Any] | None
+    reason: str | None
+
+
+@dataclass
+class Expected:
+    """What has come of the events that were noted, once all of them are settled and none was sent twice."""
+
+    events: int = 0
+    profiles: Profiles = field(default_factory=Profiles)
+    reasons: dict[int, str] = field(default_factory=dict)
+    """By the event's number: the reason of its dead letter."""
+
+    def note(self, event: TrafficEvent) -> None:
+        """This event was produced, after those of its group that were noted before."""
+        self.events += 1
+        if event.reason is not None:
+            self.reasons[event.number] = event.reason
+        if event.update is not None:
+            self.profiles.change([event.update])
+
+
+class Traffic:
+    """Change events without end.
+
+    `bad` is the share of records that cannot be applied: one number for all reasons together, or one by reason.
+    `groups` is how many groups there are; few of them have most of the events. `token` is whose profiles they are.
+    """
+
+    def __init__(
+        self,
+        writers: Writers,
+        *,
+        seed: int = 1,
+        bad: float | Mapping[str, float] = BAD,
+        groups: int = 5_000,
+        token: str = TOKEN,
+    ) -> None:
+        self.writers = writers
+        self.random = random.Random(seed)
+        self.token = token
+        self._number = 0
+        self._groups = [("company" if n % 4 else "workspace", f"{_WORDS[n % 10]}-{n}") for n in range(groups)]
+        self._weights = list(accumulate((n + 1) ** -ZIPF for n in range(groups)))
+        shares = bad if isinstance(bad, Mapping) else dict.fromkeys(MAKERS, bad / len(MAKERS))
+        unknown = shares.keys() - MAKERS.keys()
+        if unknown or sum(shares.values()) > 1.000_001:
+            raise ValueError(f"bad is a share, or shares by reason: {', '.join(MAKERS)}; not {shares}")
+        self._reasons = [*shares, None]
+        self._shares = list(accumulate([*shares.values(), max(0.0, 1 - sum(shares.values()))]))
+        self._refused: set[int] = set()
+
+    def events(self, count: int) -> Iterator[TrafficEvent]:
+        """The next so many events."""
+        for start in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - start)
+            groups = self.random.choices(range(len(self._groups)), cum_weights=self._weights, k=size)
+            reasons = self.random.choices(self._reasons, cum_weights=self._shares, k=size)
+            verbs = self.random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=size)
+            for group, reason, verb in zip(groups, reasons, verbs, strict=True):
+                self._number += 1
+                yield self._good(group, verb) if reason is None else self._bad(group, reason)
+
+    def change(self, group_key: str, group_id: str, operation: str, values: Any) -> dict[str, Any]:
+        """The fields of an event, as every writer's schema takes them."""
+        unset = operation == "UNSET"
+        return {
+            "event_id": f"{self._number:08x}",
+            "occurred_at": BASE_TIME + self._number * 10,
+            "project": None,
+            "source": "crm",
+            "group_key": group_key,
+            "group_id": group_id,
+            "operation": operation,
+            "properties": {} if unset else values,
+            "property_names": values if unset else [],
+        }
+
+    def record(
+        self, change: dict[str, Any], update: dict[str, Any] | None = None, reason: str | None = None
+    ) -> TrafficEvent:
+        """The change as a record, written by one of the producers."""
+        draw = self.random.random()
+        writer = self.writers.current
+        if draw < OTHER_WRITERS and change["project"] is None:
+            plain = not change["property_names"]  # the older one cannot say what UNSET needs
+            writer = self.writers.older if plain and draw < OTHER_WRITERS / 2 else self.writers.newer
+        data = writer.encode(change)
+        key = f"{change['group_key']}:{change['group_id']}".encode()
+        if writer.guid is not None and self.random.random() < GUIDS:
+            return self.raw(key, data, [writer.header()], update, reason)
+        return self.raw(key, writer.frame(data), [], update, reason)
+
+    def raw(
+        self,
+        key: bytes,
+        value: bytes | None,
+        headers: Headers,
+        update: dict[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> TrafficEvent:
+        """A record with any bytes."""
+        numbered: Headers = [(NUMBER_HEADER, str(self._number).encode()), *headers]
+        return TrafficEvent(self._number, key, value, numbered, update, reason)
+
+    def _good(self, group: int, operation: str) -> TrafficEvent:
+        if operation == "DELETE" and group % 10:  # some groups are never deleted, so that a refusal in them stays
+            operation = "SET"
+        key, name = self._groups[group]
+        values = self.values(operation)
+        update = {"$token": self.token, "$group_key": key, "$group_id": name, f"${operation.lower()}": values}
+        if operation == "DELETE":
+            update["$delete"], values = "", {}
+        return self.record(self.change(key, name, operation, values), update)
+
+    def values(self, operation: str) -> Any:
+        """What an operation is given."""
+        draw = self.random
+        if operation == "SET":
+            return {name: _PROPERTIES[name](draw) for name in draw.sample(_NAMES, draw.randrange(3, 9))}
+        if operation == "ADD":
+            return {name: _COUNTERS[name](draw) for name in draw.sample(tuple(_COUNTERS), draw.randrange(1, 3))}
+        if operation == "SET_ONCE":
+            return {
+                "signup_source": draw.choice(_SOURCES),
+                "first_seen": f"2025-{draw.randrange(1, 13):02}-01T00:00:00",
+            }
+        if operation == "UNION":
+            return {"tags": draw.sample(_TAGS, draw.randrange(1, 4))}
+        if operation == "REMOVE":
+            return {"tags": draw.choice(_TAGS)}
+        return draw.sample(_NAMES, draw.randrange(1, 3)) if operation == "UNSET" else {}
+
+    def _bad(self, group: int, reason: str) -> TrafficEvent:
+        """A record of this group that is to become a dead letter."""
+        key, name = self._groups[group]
+        if reason == "rejected":
+            # A refusal that a later change overwrites is never judged: one for each group, in those never deleted.
+            once = group % 10 and group not in self._refused
+            self._refused.add(group)
+            name = name if once else f"reject-{self._number}"
+        return MAKERS[reason](self, key, name)

@@ -1,0 +1,300 @@
+"""The loop: one thread turns it, and owns the pipeline, the Kafka consumer and the dead-letter producer.
+
+A turn reads, hands the facts to the pipeline, does the work that the pipeline names, and commits:
+
+    read -> collect -> do -> pause -> commit -> watch
+
+Requests and schema fetches run on other threads; what comes back waits in one queue. While requests are
+under way the loop waits on that queue, else on Kafka: where the next fact will come from.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from consumer.core.batch import Batch
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.pipeline import Delivered, Pipeline
+from consumer.event.model import SchemaRef
+from consumer.mixpanel.lease import Lease
+from consumer.mixpanel.pool import Delivered as Sent
+from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
+
+log = logging.getLogger("consumer.loop")
+
+READ_AT_ONCE = 500
+# How long one wait may last, in seconds: on answers while requests are under way, else on Kafka.
+WAIT_FOR_ANSWERS = 0.02
+WAIT_FOR_RECORDS = 0.05
+COMMIT_EVERY = 0.5
+WATCH_EVERY = 1.0
+# The end of a drain that belongs to dead letters and the commit; a short drain gives a fifth of itself.
+RESERVED = 2.0
+# How long the group may take to say whether it still knows us.
+VERIFY_TIMEOUT = 2.0
+
+
+class Source(Protocol):
+    """The Kafka consumer; see kafka/source.py. Rebalances reach the loop from inside `poll` and `close`."""
+
+    def poll(self, timeout: float, limit: int = ...) -> list[Record]: ...
+    def pause(self, wanted: Mapping[Assignment, str]) -> None: ...
+    def commit(self, offsets: Mapping[Assignment, int]) -> None: ...
+    def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
+    def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
+    def close(self, timeout: float) -> None: ...
+
+
+class Senders(Protocol):
+    """The pool that posts; see mixpanel/pool.py."""
+
+    def send(self, batch: Batch, body: bytes) -> None: ...
+    def close(self, timeout: float) -> None: ...
+
+
+class Registry(Protocol):
+    """Schemas by reference; see registry/fetcher.py."""
+
+    def fetch(self, ref: SchemaRef) -> None: ...
+    def close(self) -> None: ...
+
+
+class DeadLetters(Protocol):
+    """The dead-letter producer; see kafka/dead_letters.py."""
+
+    def produce(self, letter: DeadLetter) -> None: ...
+    def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]: ...
+    def pending(self) -> int: ...
+    def forget(self, assignments: Sequence[Assignment]) -> None: ...
+    def flush(self, timeout: float) -> bool: ...
+    def close(self) -> None: ...
+
+
+class Watch(Protocol):
+    """What people see: metrics, health and the lines of the log; see service/observer.py."""
+
+    def read(self, records: list[Record]) -> None: ...
+    def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None: ...
+    def dead_lettered(self, letter: DeadLetter) -> None: ...
+    def schema(self, fact: SchemaKnown | SchemaRefused | SchemaFailing) -> None: ...
+    def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None: ...
+    def drained(self, assignments: Sequence[Assignment], seconds: float, given_up: int, clean: bool) -> None: ...
+    def turned(self, now: float) -> None: ...
+    def look(self, now: float, paused: Mapping[Assignment, str]) -> None: ...
+
+
+class Loop:
+    """Turns until it is told to stop, then drains. It is what the source calls at a rebalance."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        source: Callable[["Loop"], Source],
+        senders: Senders,
+        registry: Registry,
+        dead_letters: DeadLetters,
+        results: "SimpleQueue[object]",
+        watch: Watch,
+        *,
+        drain_timeout: float,
+        lease: Lease,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        """Nothing is started while the `lease` has run out: the group is asked first."""
+        self.pipeline = pipeline
+        self._source = source(self)
+        self._senders = senders
+        self._registry = registry
+        self._dead_letters = dead_letters
+        self._results = results
+        self._watch = watch
+        self._drain_timeout = drain_timeout
+        self._clock = clock
+        self._jitter = jitter
+        self._lease = lease
+        self._commit_at = 0.0
+        self._watch_at = 0.0
+        self._doubt = False  # it stood still, and has said so
+        self._more = False  # the last read was full: there is more at once
+        self._paused: dict[Assignment, str] = {}
+
+    @property
+    def source(self) -> Source:
+        """The consumer that this loop reads from."""
+        return self._source
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Turn until `stopping` says so, then drain, commit and leave the group."""
+        while not stopping():
+            self.turn()
+        self.stop()
+
+    def turn(self) -> None:
+        """One turn: read, collect what came back, do what is due, pause, commit, tell."""
+        self._read()
+        self._collect(0.0)
+        if not self._in_doubt():
+            self._do()
+        self._pause()
+        self._commit()
+        self._look()
+
+    def stop(self) -> None:
+        """Drain every partition, commit, and close what was opened; never longer than the drain may take."""
+        self._drain(self.pipeline.partitions.assignments(), "stop")
+        self._source.close(RESERVED)
+        self._senders.close(0.0)
+        self._registry.close()
+        self._dead_letters.close()
+
+    # The steps of a turn.
+
+    def _read(self) -> None:
+        """Wait where the next fact will come from, then read what Kafka has."""
+        now = self._clock()
+        wait = 0.0 if self._more else max(0.0, self.pipeline.wake_at(now) - now)
+        if self._doubt:
+            wait = WAIT_FOR_RECORDS  # nothing that is due is done
+        busy = self.pipeline.in_flight() > 0 or self._dead_letters.pending() > 0
+        if busy:
+            self._collect(min(wait, WAIT_FOR_ANSWERS))
+            wait = 0.0
+        limit = max(1, min(READ_AT_ONCE, self.pipeline.partitions.room()))
+        records = self._source.poll(min(wait, WAIT_FOR_RECORDS), limit)
+        self._more = len(records) == limit
+        if records:
+            self._watch.read(records)
+            self.pipeline.polled(records, self._clock())
+
+    def _collect(self, wait: float) -> None:
+        """Hand over what came back from the pool and the dead-letter topic; wait for the first of it."""
+        while True:
+            try:
+                result = self._results.get(timeout=wait) if wait > 0 else self._results.get_nowait()
+            except Empty:
+                break
+            wait = 0.0
+            self._hand_over(result)
+        confirmed, failed = self._dead_letters.poll()
+        for letter in failed:
+            self.pipeline.dead_letter_failed(letter)
+        for letter in confirmed:
+            self.pipeline.dead_lettered(letter)
+            self._watch.dead_lettered(letter)
+
+    def _hand_over(self, result: object) -> None:
+        now = self._clock()
+        if isinstance(result, Sent):
+            batch = result.batch
+            self._watch.delivered(batch, result, self.pipeline.delivered(batch, result.answer, now, self._jitter()))
+        elif isinstance(result, SchemaKnown):
+            self.pipeline.schema_known(result.ref, result.decoder, now)
+            self._watch.schema(result)
+        elif isinstance(result, SchemaRefused):
+            self.pipeline.schema_refused(result.ref, result.reason, result.detail, now)
+            self._watch.schema(result)
+        elif isinstance(result, SchemaFailing):
+            self._watch.schema(result)
+
+    def _do(self) -> None:
+        """Start what is due: requests, dead letters, schema fetches."""
+        work = self.pipeline.work(self._clock())
+        for ref in work.schemas:
+            self._registry.fetch(ref)
+        for letter in work.dead_letters:
+            self._dead_letters.produce(letter)
+        for batch in work.batches:
+            self._senders.send(batch, batch.body)
+
+    def _in_doubt(self) -> bool:
+        """Whether the process stood still (stopped, frozen, swapped out), and the group has not answered since."""
+        if self._lease.valid():
+            self._lease.renew()
+            return False
+        if not self._doubt:
+            self._doubt = True
+            log.warning("the loop stood still: the group is asked whether the partitions are still ours")
+        offsets = self.pipeline.partitions.settled_or_open()  # nothing to ask with is nothing to send
+        if not offsets or not self._source.verify(offsets, VERIFY_TIMEOUT):
+            return True
+        self._doubt = False
+        self._lease.renew()
+        return False
+
+    def _pause(self) -> None:
+        self._paused = self.pipeline.paused()
+        self._source.pause(self._paused)
+
+    def _commit(self) -> None:
+        """Commit what is settled, twice a second: its age is what a crash repeats."""
+        now = self._clock()
+        if now < self._commit_at:
+            return
+        self._commit_at = now + COMMIT_EVERY
+        self._source.commit(self.pipeline.partitions.committable())
+
+    def _look(self) -> None:
+        now = self._clock()
+        self._watch.turned(now)
+        if now >= self._watch_at:
+            self._watch_at = now + WATCH_EVERY
+            self._watch.look(now, self._paused)
+
+    # What the source calls, from inside `poll` and `close`.
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        """These partitions are ours from now on."""
+        self.pipeline.assigned(assignments)
+        self._watch.rebalanced("assigned", assignments)
+
+    def revoked(self, assignments: list[Assignment]) -> None:
+        """These partitions go to another: drain, commit, forget. When this returns nothing of them is sent."""
+        mine = set(self.pipeline.partitions.assignments())
+        going = [assignment for assignment in assignments if assignment in mine]  # none of them after a stop
+        if going:
+            self._watch.rebalanced("revoked", going)
+            self._drain(going, "revoke")
+
+    def lost(self, assignments: list[Assignment]) -> None:
+        """These partitions are another's already: forget them without a commit."""
+        self._watch.rebalanced("lost", assignments)
+        given_up = self.pipeline.revoked(assignments)
+        self._dead_letters.forget(assignments)
+        self._watch.drained(assignments, 0.0, given_up, clean=False)
+
+    def _drain(self, assignments: list[Assignment], why: str) -> None:
+        """Settle what is on its way, as far as the time allows; then flush, commit and forget."""
+        if not assignments:
+            return
+        began = self._clock()
+        end = began + self._drain_timeout
+        deadline = end - min(RESERVED, self._drain_timeout / 5)
+        log.info("draining", extra={"why": why, "partitions": len(assignments)})
+        self.pipeline.drain(assignments, deadline)
+        clean = self._finish(assignments, deadline)
+        self._dead_letters.flush(max(0.0, end - self._clock()) / 2)
+        self._collect(0.0)
+        offsets = self.pipeline.partitions.committable()
+        mine = {assignment: offsets[assignment] for assignment in assignments if assignment in offsets}
+        if mine:
+            self._source.commit_now(mine, max(0.1, end - self._clock()))
+        given_up = self.pipeline.revoked(assignments)
+        self._dead_letters.forget(assignments)
+        self._watch.drained(assignments, self._clock() - began, given_up, clean)
+
+    def _finish(self, assignments: list[Assignment], deadline: float) -> bool:
+        """Turn without reading until these partitions are drained; False where that did not come to an end."""
+        while not self.pipeline.drained(assignments):
+            now = self._clock()
+            if not self._lease.valid():
+                return False  # asleep meanwhile: another may have these partitions already
+            self._lease.renew()
+            self._do()
+            idle = not self.pipeline.in_flight() and not self._dead_letters.pending()
+            if now >= deadline or (idle and self.pipeline.wake_at(now) > deadline):
+                return False
+            self._collect(min(WAIT_FOR_ANSWERS, deadline - now))
+            self._watch.turned(self._clock())
+        return True

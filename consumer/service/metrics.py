@@ -1,0 +1,130 @@
+"""The numbers of the service for Prometheus; their names are fixed, and described in docs/operations.md.
+
+Counters are counted as things happen. Gauges are taken from one `Gauges` value that the loop replaces as a whole
+once a second, so a scrape never waits for the loop, and never sees half of a change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.process_collector import ProcessCollector
+
+import consumer
+from consumer.core.model import Assignment
+from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, SCHEMA
+from consumer.event.errors import REASONS
+from consumer.event.model import VERB_NAMES
+
+PREFIX = "group_consumer_"
+OUTCOMES = ("accepted", "partial", "opaque", "too_large", "retry", "split", "halt")
+REBALANCES = ("assigned", "revoked", "lost")
+FETCHES = ("known", "refused", "failing")
+CAUSES = (LIMIT, SCHEMA, DEAD_LETTER, BREAKER)
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+UPDATES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 1500, 2000)
+
+
+@dataclass(frozen=True)
+class Gauges:
+    """What holds at one moment. `paused` counts partitions by cause; `halted` is the answer that halted sending."""
+
+    open_records: int = 0
+    open_bytes: int = 0
+    in_flight: int = 0
+    oldest_open_seconds: float = 0.0
+    halted: str = ""
+    breaker_open: bool = False
+    dead_letters_blocked: int = 0
+    paused: dict[str, int] = field(default_factory=dict)
+    lag: dict[Assignment, int] = field(default_factory=dict)
+    committed: dict[Assignment, int] = field(default_factory=dict)
+
+
+class Metrics:
+    """All metrics of one service. Counters are for the loop's thread; `exposition` is for any."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        registry = CollectorRegistry()
+        self._registry = registry
+        self.gauges = Gauges()
+
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(PREFIX + name, meaning, labels, registry=registry)
+
+        self.records = counter("records_total", "Records read", "topic")
+        self.updates = counter("updates_total", "Updates that Mixpanel accepted", "operation")
+        self.requests = counter("requests_total", "Requests to Mixpanel, by what came of them", "outcome")
+        self.dead_letters = counter("dead_letters_total", "Dead letters that the broker confirmed", "reason")
+        self.retries = counter("retries_total", "Requests that have to be sent again, by the fault", "cause")
+        self.rebalances = counter("rebalances_total", "Assignments that began or ended", "kind")
+        self.fetches = counter("schema_fetches_total", "Schemas asked for, by what came of it", "outcome")
+        self.given_up = counter("given_up_requests_total", "Requests given up: Mixpanel may apply them late")
+        self.gaps = counter("retention_gap_records_total", "Offsets that retention removed before they were read")
+        self.seconds = Histogram(
+            PREFIX + "request_seconds", "How long requests took", buckets=SECONDS, registry=registry
+        )
+        self.sizes = Histogram(PREFIX + "batch_updates", "Updates in a request", buckets=UPDATES, registry=registry)
+        for family, values in (
+            (self.updates, VERB_NAMES),
+            (self.requests, OUTCOMES),
+            (self.dead_letters, REASONS),
+            (self.rebalances, REBALANCES),
+            (self.fetches, FETCHES),
+        ):
+            for value in values:
+                family.labels(value)  # so that a rate sees the first one, too
+        registry.register(_Now(self))
+        ProcessCollector(registry=registry)
+
+    def exposition(self) -> tuple[bytes, str]:
+        """What a scrape gets, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+class _Now:
+    """The gauges, at the moment of a scrape."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> list[Metric]:
+        """Nothing to check for names that come twice."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every gauge."""
+        now = self._metrics.gauges
+        for name, meaning, value in (
+            ("open_records", "Records read and not settled", now.open_records),
+            ("open_bytes", "Their bytes", now.open_bytes),
+            ("in_flight", "Requests under way", now.in_flight),
+            ("oldest_open_seconds", "How long the oldest open record has waited", now.oldest_open_seconds),
+            ("breaker_open", "1 while a flood of rejects has paused the service", float(now.breaker_open)),
+            ("dead_letters_blocked", "Dead letters that could not be written so far", now.dead_letters_blocked),
+        ):
+            yield GaugeMetricFamily(PREFIX + name, meaning, value=value)
+        paused = GaugeMetricFamily(PREFIX + "paused", "Partitions not read right now", labels=["cause"])
+        for cause in CAUSES:
+            paused.add_metric([cause], now.paused.get(cause, 0))
+        yield paused
+        halted = GaugeMetricFamily(PREFIX + "halted", "1 while Mixpanel's answer halts sending", labels=["cause"])
+        for cause in sorted({"401", "403", "404", now.halted} - {""}):
+            halted.add_metric([cause], float(cause == now.halted))
+        yield halted
+        for name, meaning, values in (
+            ("lag_records", "Offsets not committed yet", now.lag),
+            ("committed_offset", "The committed offset", now.committed),
+        ):
+            family = GaugeMetricFamily(PREFIX + name, meaning, labels=["topic", "partition"])
+            for place, value in values.items():
+                family.add_metric([place.topic, str(place.partition)], value)
+            yield family
+        info = GaugeMetricFamily(PREFIX + "build_info", "1, for the version", labels=["version"])
+        info.add_metric([consumer.__version__], 1)
+        yield info

@@ -1,0 +1,261 @@
+"""What people see of the service: each fact is counted, each change of state is one line in the log.
+
+A batch is a line at debug. Nothing here decides anything, and no line holds a payload or a secret.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from consumer.core.batch import NEVER, Batch
+from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, SCHEMA
+from consumer.core.pipeline import Delivered, Pipeline
+from consumer.kafka.client_status import Membership
+from consumer.kafka.records import count_by_topic
+from consumer.mixpanel.pool import Delivered as Sent
+from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.service.health import Health
+from consumer.service.metrics import Gauges, Metrics
+
+log = logging.getLogger("consumer")
+
+# A flood of dead letters is one line in so many seconds.
+LETTERS_EVERY = 10.0
+ADVICE = {
+    "400": "the answer is not Mixpanel's: check MIXPANEL_URL, or the proxy before it",
+    "401": "Mixpanel refuses the credentials: check MIXPANEL_TOKEN",
+    "403": "Mixpanel refuses this project or this network: check MIXPANEL_TOKEN and the egress address",
+    "404": "there is no /groups there: check MIXPANEL_URL and MIXPANEL_REGION",
+}
+
+
+class Kafka(Protocol):
+    """What is told of the consumer; see kafka/source.py."""
+
+    membership: Membership
+
+    def lag(self) -> dict[Assignment, int]: ...
+    def committed(self) -> dict[Assignment, int]: ...
+
+
+class Letters(Protocol):
+    """What is told of the dead-letter producer; see kafka/dead_letters.py."""
+
+    def blocked(self) -> int: ...
+
+
+class Watch:
+    """Metrics, health and log of one loop; all methods are for the loop's thread."""
+
+    def __init__(self, pipeline: Pipeline, letters: Letters, metrics: Metrics, health: Health) -> None:
+        self._pipeline = pipeline
+        self._letters = letters
+        self._metrics = metrics
+        self._health = health
+        self._kafka: Kafka | None = None
+        self._halted = ""
+        self._failing = ""
+        self._slowed = False
+        self._breaker = False
+        self._paused: dict[str, list[str]] = {}
+        self._rejects: dict[str, int] = {}  # dead letters since the last line about them
+        self._last_letter = ""
+        self._letters_at = 0.0
+
+    def attach(self, kafka: Kafka) -> None:
+        """This is the consumer to tell of: it comes to be after the loop that it calls."""
+        self._kafka = kafka
+
+    # Facts as they happen.
+
+    def read(self, records: list[Record]) -> None:
+        """These records were polled."""
+        for topic, count in count_by_topic(records).items():
+            self._metrics.records.labels(topic).inc(count)
+
+    def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
+        """A request came back."""
+        metrics = self._metrics
+        metrics.requests.labels(delivered.outcome).inc()
+        metrics.seconds.observe(sent.answer.seconds)
+        metrics.sizes.observe(len(batch.updates))
+        for operation, count in delivered.accepted.items():
+            metrics.updates.labels(operation).inc(count)
+        if delivered.outcome in ("retry", "split"):
+            metrics.retries.labels(delivered.cause).inc()
+        if log.isEnabledFor(logging.DEBUG):
+            fields = {
+                "batch": batch.number,
+                "outcome": delivered.outcome,
+                "updates": len(batch.updates),
+                "bytes": len(batch.body),
+                "status": sent.answer.status,
+                "seconds": round(sent.answer.seconds, 3),
+                "settled": delivered.settled,
+            }
+            log.debug("batch", extra=fields)
+        self._tell_failing(batch, sent, delivered)
+
+    def dead_lettered(self, letter: DeadLetter) -> None:
+        """The broker confirmed a dead letter."""
+        self._metrics.dead_letters.labels(letter.reason).inc()
+        self._rejects[letter.reason] = self._rejects.get(letter.reason, 0) + 1
+        self._last_letter = f"{letter.record!r}: {letter.detail}"
+
+    def schema(self, fact: SchemaKnown | SchemaRefused | SchemaFailing) -> None:
+        """The registry said something, or nothing, of a schema."""
+        if isinstance(fact, SchemaKnown):
+            self._metrics.fetches.labels("known").inc()
+            log.info("schema known", extra={"schema": fact.ref})
+        elif isinstance(fact, SchemaRefused):
+            self._metrics.fetches.labels("refused").inc()
+            fields = {"schema": fact.ref, "reason": fact.reason, "detail": fact.detail}
+            log.warning("schema refused: its records are dead letters", extra=fields)
+        else:
+            self._metrics.fetches.labels("failing").inc()
+
+    def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None:
+        """Partitions were `assigned`, `revoked` or `lost`."""
+        self._metrics.rebalances.labels(kind).inc()
+        level = logging.WARNING if kind == "lost" and assignments else logging.INFO
+        log.log(level, "partitions %s", kind, extra={"partitions": names(assignments)})
+
+    def drained(self, assignments: Sequence[Assignment], seconds: float, given_up: int, clean: bool) -> None:
+        """Partitions are gone; `given_up` requests were still under way, and `clean` says that nothing was left."""
+        self._tell_letters(NEVER)
+        self._metrics.given_up.inc(given_up)
+        fields = {"partitions": len(assignments), "seconds": round(seconds, 2), "given_up": given_up, "clean": clean}
+        log.log(logging.INFO if not given_up else logging.WARNING, "drained", extra=fields)
+
+    def gap(self, _topic: str, _partition: int, records: int) -> None:
+        """Retention removed so many offsets before they were read."""
+        self._metrics.gaps.inc(records)
+
+    def turned(self, now: float) -> None:
+        """The loop has turned."""
+        self._health.turned(now)
+
+    # What holds, once a second.
+
+    def look(self, now: float, paused: Mapping[Assignment, str]) -> None:
+        """Take the gauges, judge readiness, and tell what changed."""
+        self._gauge(now, paused)
+        self._health.unready = self._unready(paused)
+        self._tell_breaker()
+        self._tell_slowed(now)
+        self._tell_paused(paused)
+        self._tell_letters(now)
+
+    def _gauge(self, now: float, paused: Mapping[Assignment, str]) -> None:
+        pipeline = self._pipeline
+        counts: dict[str, int] = {}
+        for cause in paused.values():
+            counts[cause] = counts.get(cause, 0) + 1
+        oldest = pipeline.partitions.oldest_open()
+        self._metrics.gauges = Gauges(
+            open_records=pipeline.partitions.open_records(),
+            open_bytes=pipeline.partitions.open_bytes(),
+            in_flight=pipeline.in_flight(),
+            oldest_open_seconds=now - oldest if oldest >= 0 else 0.0,
+            halted=pipeline.halted,
+            breaker_open=pipeline.breaker_open,
+            dead_letters_blocked=self._letters.blocked(),
+            paused=counts,
+            lag=self._kafka.lag() if self._kafka else {},
+            committed=self._kafka.committed() if self._kafka else {},
+        )
+
+    def _unready(self, paused: Mapping[Assignment, str]) -> tuple[str, ...]:
+        """Why the work cannot be done. No assignment is no reason, nor is a fault of Mixpanel that passes."""
+        reasons: list[str] = []
+        if self._kafka is not None:
+            if not self._kafka.membership.broker:
+                reasons.append("no broker is connected")
+            elif not self._kafka.membership.joined:
+                reasons.append("not yet joined the consumer group")
+        if self._pipeline.halted:
+            reasons.append(f"sending is halted: Mixpanel answered {self._pipeline.halted}")
+        if self._pipeline.breaker_open:
+            reasons.append("the dead-letter breaker is open")
+        held = [cause for cause in paused.values() if cause in (SCHEMA, DEAD_LETTER)]
+        if held and len(held) == len(self._pipeline.partitions.assignments()):
+            reasons.append(f"every partition is held: {', '.join(sorted(set(held)))}")
+        return tuple(reasons)
+
+    # One line for each change.
+
+    def _tell_failing(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
+        halted = self._pipeline.halted
+        if halted != self._halted:
+            if halted:
+                words = ADVICE.get(halted, "the answer has no known meaning: check MIXPANEL_URL and MIXPANEL_REGION")
+                log.error("sending is halted: %s; asked again every 5 to 10 s", words, extra={"status": halted})
+            else:
+                log.info("sending goes on: Mixpanel answers again", extra={"was": self._halted})
+            self._halted = halted
+        if delivered.outcome in ("retry", "split"):
+            if delivered.cause != self._failing:
+                fields = {"cause": delivered.cause, "batch": batch.number, "wait": round(delivered.wait, 1)}
+                log.warning("Mixpanel fails: requests are sent again until they succeed", extra=fields)
+                self._failing = delivered.cause
+            if delivered.outcome == "split":
+                fields = {"batch": batch.number, "status": sent.answer.status, "records": places(batch)}
+                log.warning("the same server error again and again: the batch is split", extra=fields)
+        elif delivered.outcome != "halt" and self._failing:
+            log.info("Mixpanel answers again", extra={"was": self._failing})
+            self._failing = ""
+
+    def _tell_breaker(self) -> None:
+        if self._pipeline.breaker_open and not self._breaker:
+            self._breaker = True
+            log.error(
+                "a flood of rejects: nothing is read or sent any more; find the cause (see the dead letters), then"
+                " restart to try again, or set DEAD_LETTER_BREAKER=off to let them through"
+            )
+
+    def _tell_slowed(self, now: float) -> None:
+        slowed = self._pipeline.slowed(now)
+        if slowed != self._slowed:
+            self._slowed = slowed
+            log.info("Mixpanel asks for less: slowed down" if slowed else "at full speed again")
+
+    def _tell_paused(self, paused: Mapping[Assignment, str]) -> None:
+        found: dict[str, list[str]] = {}
+        for assignment, cause in paused.items():
+            found.setdefault(cause, []).append(repr(assignment))
+        for cause in sorted({*found, *self._paused}):
+            now, before = found.get(cause, []), self._paused.get(cause, [])
+            if now != before:
+                level = logging.DEBUG if cause in (LIMIT, BREAKER) else logging.INFO
+                log.log(
+                    level, "partitions paused" if now else "no partition paused any more", extra=self._why(cause, now)
+                )
+        self._paused = found
+
+    def _why(self, cause: str, partitions: list[str]) -> dict[str, object]:
+        fields: dict[str, object] = {"cause": cause, "partitions": partitions}
+        if cause == SCHEMA:
+            fields["schemas"] = sorted({str(ref) for ref in self._pipeline.partitions.held_schemas().values()})
+        return fields
+
+    def _tell_letters(self, now: float) -> None:
+        if not self._rejects or now < self._letters_at:
+            return
+        self._letters_at = now + LETTERS_EVERY if now < NEVER else self._letters_at
+        fields = {"reasons": self._rejects, "last": self._last_letter}
+        log.warning("dead letters written", extra=fields)
+        self._rejects = {}
+
+
+def names(assignments: Sequence[Assignment]) -> list[str]:
+    """The partitions, by name."""
+    return [repr(assignment) for assignment in assignments]
+
+
+def places(batch: Batch) -> str:
+    """Where the records of the batch stand: from the first to the last."""
+    records = [entry.record for update in batch.updates for entry in update.run.entries]
+    if not records:
+        return "none"
+    return f"{records[0]!r} to {records[-1]!r}"

@@ -1,0 +1,149 @@
+"""Everything that can be configured, read and checked at once, before anything is started.
+
+    load(environ, options) -> Settings, or SettingsError with every problem
+
+An option goes before the environment. `X_FILE` is a secret's twin: the name of a file that holds it.
+"""
+
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from consumer.settings.checks import contradictions, unknown_variables
+from consumer.settings.declared import BY_NAME, HOSTS, VARIABLES, Variable
+from consumer.settings.properties import HIDDEN, SETTING_OF, read_properties, shown
+from consumer.settings.sources import Given, gather
+from consumer.settings.values import without_credentials
+
+
+class SettingsError(Exception):
+    """Something is set wrongly. `problems` names all of it, without any secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting as people see it. `origin` is default, environment, option, or the file it was read from."""
+
+    name: str
+    value: str
+    origin: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One attribute for each variable: times in seconds, sizes in bytes, an empty text where there is none."""
+
+    kafka_bootstrap_servers: str
+    kafka_topics: tuple[str, ...]
+    kafka_group_id: str
+    kafka_dead_letter_topic: str
+    kafka_security_protocol: str
+    kafka_sasl_mechanism: str
+    kafka_sasl_username: str
+    kafka_sasl_password: str = field(repr=False)
+    kafka_ssl_ca_location: str
+    kafka_ssl_certificate_location: str
+    kafka_ssl_key_location: str
+    kafka_ssl_key_password: str = field(repr=False)
+    kafka_properties_file: str
+    kafka_properties: dict[str, str] = field(repr=False)
+    schema_registry_url: tuple[str, ...] = field(repr=False)
+    schema_registry_username: str
+    schema_registry_password: str = field(repr=False)
+    schema_registry_token: str = field(repr=False)
+    schema_registry_ca_location: str
+    schema_cache_dir: Path | None
+    mixpanel_token: str = field(repr=False)
+    mixpanel_region: str
+    mixpanel_url: str
+    mixpanel_timeout: float
+    batch_max_updates: int
+    batch_max_bytes: int
+    batch_linger: float
+    max_in_flight: int
+    max_open_records: int
+    max_open_bytes: int
+    drain_timeout: float
+    fold: bool
+    ambiguous_add: str
+    dead_letter_breaker: bool
+    http_port: int
+    log_format: str
+    log_level: str
+    warnings: tuple[str, ...] = field(repr=False, compare=False)
+    given: Mapping[str, Given] = field(repr=False, compare=False)
+
+    def rows(self) -> list[Row]:
+        """Every setting, then the properties of the file: as it may be shown."""
+        found = [self._row(variable) for variable in VARIABLES]
+        for name in sorted(self.kafka_properties.keys() - SETTING_OF.keys()):
+            value = shown(name, self.kafka_properties[name])
+            found.append(Row(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
+        return found
+
+    def _row(self, variable: Variable) -> Row:
+        value, origin = self._given(variable)
+        if variable.secret and value:
+            value = HIDDEN
+        elif variable.name == "SCHEMA_REGISTRY_URL":
+            value = ",".join(without_credentials(url) for url in self.schema_registry_url)
+        return Row(variable.name, value, origin, variable.rule or variable.default, variable.meaning)
+
+    def _given(self, variable: Variable) -> tuple[str, str]:
+        """The setting's value as text, and where it is from."""
+        given = self.given.get(variable.name)
+        if given is not None:
+            return given.text, given.origin
+        for name, setting in SETTING_OF.items():
+            if setting == variable.name and name in self.kafka_properties:
+                return self.kafka_properties[name], self.kafka_properties_file
+        if variable.rule:
+            return str(getattr(self, variable.field) or variable.rule), "default"
+        return variable.default, "default"
+
+
+def load(
+    environ: Mapping[str, str],
+    options: Mapping[str, str] | None = None,
+    need: Collection[str] | None = None,
+    *,
+    terminal: bool | None = None,
+) -> Settings:
+    """The settings; `SettingsError` names everything that is wrong with them.
+
+    `options` maps a variable's name (or its `_FILE` twin's) to its text. `need` are the required variables that
+    the command cannot do without, None for all. `terminal` says whether a person reads the log.
+    """
+    given, values, problems = gather(environ, options or {}, need)
+    path = values["KAFKA_PROPERTIES_FILE"]
+    properties: dict[str, str] = {}
+    if isinstance(path, str) and path:
+        properties, wrong = read_properties(path)
+        problems += [f"KAFKA_PROPERTIES_FILE {line}" for line in wrong]
+    fill_in(values, terminal)
+    problems += contradictions(values, given, properties)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(
+        **{BY_NAME[name].field: value for name, value in values.items()},  # type: ignore[arg-type]
+        kafka_properties=properties,
+        warnings=tuple(unknown_variables(environ)),
+        given=given,
+    )
+
+
+def fill_in(values: dict[str, object], terminal: bool | None) -> None:
+    """The defaults that follow from other settings."""
+    if not values["KAFKA_DEAD_LETTER_TOPIC"]:
+        values["KAFKA_DEAD_LETTER_TOPIC"] = f"{values['KAFKA_GROUP_ID']}.dead-letters"
+    if not values["MIXPANEL_URL"]:
+        values["MIXPANEL_URL"] = f"https://{HOSTS.get(str(values['MIXPANEL_REGION']), '')}"
+    if not values["LOG_FORMAT"]:
+        values["LOG_FORMAT"] = "text" if (sys.stderr.isatty() if terminal is None else terminal) else "json"
