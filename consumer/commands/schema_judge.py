@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from consumer.avro.errors import IncompatibleSchema
 from consumer.avro.nodes import Node
+from consumer.avro.parsing import parse
 from consumer.avro.resolution import plan
-from consumer.avro.schema import parse
 from consumer.event.decode import group_change
 from consumer.schemas import newest
 

@@ -14,8 +14,9 @@ from consumer.avro.cursor import ENDS_EARLY, Cursor
 from consumer.avro.datum import branch, read_fields
 from consumer.avro.errors import InvalidDatum, NotFinite
 from consumer.avro.nodes import Node
+from consumer.avro.parsing import parse
 from consumer.avro.resolution import plan
-from consumer.avro.schema import ARRAY, ENUM, LONG, MAP, RECORD, STRING, UNION, Type, parse
+from consumer.avro.schema import ARRAY, ENUM, LONG, MAP, RECORD, STRING, UNION, Type
 from consumer.event.errors import (
     CORRUPT,
     INVALID_CHANGE,

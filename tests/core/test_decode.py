@@ -11,8 +11,8 @@ import pytest
 
 from consumer.avro.cursor import Cursor
 from consumer.avro.datum import read
+from consumer.avro.parsing import parse
 from consumer.avro.resolution import plan
-from consumer.avro.schema import parse
 from consumer.event.decode import resolve
 from consumer.event.errors import CORRUPT, INVALID_CHANGE, TRANSFORMATION, VALUE_CONVERTER, Reject
 from consumer.event.model import Change

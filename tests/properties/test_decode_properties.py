@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from consumer.avro.cursor import Cursor
 from consumer.avro.datum import read
 from consumer.avro.errors import IncompatibleSchema
+from consumer.avro.parsing import parse
 from consumer.avro.resolution import plan
-from consumer.avro.schema import parse
 from consumer.event.convert import convert
 from consumer.event.decode import Decoder, frame, resolve
 from consumer.event.encode import update_json
