@@ -9,6 +9,31 @@ from typing import Final, final
 
 # Vocabularies that say what a value means; any other `connect.name` is only the name of somebody's schema.
 CONNECT_PREFIXES: Final = ("org.apache.kafka.connect.data.", "io.debezium.")
+# A number that is one of these is a date, a time of day or a point in time, and not a quantity.
+TIMES: Final = frozenset(
+    (
+        "date",
+        "time-millis",
+        "time-micros",
+        "time-nanos",
+        "timestamp-millis",
+        "timestamp-micros",
+        "timestamp-nanos",
+        "local-timestamp-millis",
+        "local-timestamp-micros",
+        "local-timestamp-nanos",
+        "org.apache.kafka.connect.data.Date",
+        "org.apache.kafka.connect.data.Time",
+        "org.apache.kafka.connect.data.Timestamp",
+        "io.debezium.time.Date",
+        "io.debezium.time.Time",
+        "io.debezium.time.MicroTime",
+        "io.debezium.time.NanoTime",
+        "io.debezium.time.Timestamp",
+        "io.debezium.time.MicroTimestamp",
+        "io.debezium.time.NanoTimestamp",
+    )
+)
 
 
 @final
@@ -42,6 +67,11 @@ def annotation_of(schema: dict[str, object]) -> Annotation | None:
     precision = number_in(schema, "precision", number_in(parameters, "connect.decimal.precision", 0))
     scale = number_in(schema, "scale", number_in(parameters, "scale", 0))
     return Annotation(logical, connect, precision, scale)
+
+
+def is_time(annotation: Annotation) -> bool:
+    """Whether a number with this annotation stands for a date, a time of day or a point in time."""
+    return annotation.logical in TIMES or annotation.connect in TIMES
 
 
 def text_in(schema: dict[str, object], name: str) -> str:

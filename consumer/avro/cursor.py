@@ -7,7 +7,7 @@ early may raise IndexError, and text that is not UTF-8 UnicodeDecodeError: `Deco
 from struct import Struct
 from typing import Final, final
 
-from consumer.avro.errors import InvalidDatum, NotFinite
+from consumer.avro.errors import InvalidDatum, Unsayable
 
 # Items that take no bytes (nulls in an array, empty records) that one record may have beyond what its length earns.
 FREE_ITEMS: Final = 4096
@@ -93,7 +93,7 @@ def read_float(cursor: Cursor) -> float:
 def finite(number: float) -> float:
     """The number, which JSON must be able to say."""
     if number - number != 0.0:
-        raise NotFinite("a number that is not finite (NaN or infinity)")
+        raise Unsayable("a number that is not finite (NaN or infinity)")
     return number
 
 

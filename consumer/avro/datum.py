@@ -15,8 +15,15 @@ from consumer.avro.cursor import (
     read_long,
     read_string,
 )
-from consumer.avro.errors import InvalidDatum
-from consumer.avro.nodes import BYTES_AS_STRING, INT_AS_DOUBLE, LONG_AS_DOUBLE, STRING_AS_BYTES, Node
+from consumer.avro.errors import InvalidDatum, Unsayable
+from consumer.avro.nodes import (
+    BYTES_AS_STRING,
+    INT_AS_DOUBLE,
+    LONG_AS_DOUBLE,
+    MEANT_OTHERWISE,
+    STRING_AS_BYTES,
+    Node,
+)
 from consumer.avro.schema import (
     ARRAY,
     BOOLEAN,
@@ -97,6 +104,8 @@ def read_rare(node: Node, cursor: Cursor) -> object:
         return read_string(cursor).encode()
     if kind == FIXED:
         return read_bytes(cursor, node.size)
+    if kind == MEANT_OTHERWISE:
+        raise Unsayable(node.missing)
     raise InvalidDatum(node.missing)
 
 

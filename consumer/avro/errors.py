@@ -2,7 +2,7 @@
 
 IncompatibleSchema    no record of the writer's schema can be read
 InvalidDatum          these bytes are no datum of the writer's schema, or none that the reader can take
-NotFinite             a number that is NaN or an infinity, which no JSON can say
+Unsayable             a datum that no JSON can say as it is meant: NaN, an infinity, bytes, a date that is a number
 """
 
 
@@ -18,5 +18,5 @@ class InvalidDatum(Exception):
         self.detail = detail
 
 
-class NotFinite(InvalidDatum):
-    """A float or double that is NaN or an infinity."""
+class Unsayable(InvalidDatum):
+    """The datum is whole, and no JSON can say it as it is meant."""

@@ -8,6 +8,7 @@ LONG_AS_DOUBLE: Final = 21
 STRING_AS_BYTES: Final = 22
 BYTES_AS_STRING: Final = 23
 NEVER: Final = 24
+MEANT_OTHERWISE: Final = 25
 
 
 @final

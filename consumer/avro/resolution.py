@@ -9,12 +9,14 @@ promoted to, so that 64-bit integers stay exact; named types match by their unqu
 
 from typing import Final
 
+from consumer.avro.annotations import is_time
 from consumer.avro.defaults import default_of
 from consumer.avro.errors import IncompatibleSchema
 from consumer.avro.nodes import (
     BYTES_AS_STRING,
     INT_AS_DOUBLE,
     LONG_AS_DOUBLE,
+    MEANT_OTHERWISE,
     NEVER,
     STRING_AS_BYTES,
     Node,
@@ -78,6 +80,8 @@ class Resolution:
             union.items = [self.node(branch, reader, depth + 1) for branch in writer.items]
             self._done.append(union)
             return union
+        if reader.literal and (meant := meaning(writer)):
+            return self._never(meant, MEANT_OTHERWISE)
         if reader.kind == UNION:
             branch = best_branch(writer, reader)
             if branch is None:
@@ -149,10 +153,21 @@ class Resolution:
         self._done.append(node)
         return node
 
-    def _never(self, why_not: str) -> Node:
-        node = Node(NEVER)
+    def _never(self, why_not: str, kind: int = NEVER) -> Node:
+        node = Node(kind)
         node.missing = why_not
         return node
+
+
+def meaning(writer: Type) -> str:
+    """Why the writer's values are not what their kind says, or nothing in JSON; empty where they are."""
+    annotation = writer.annotation
+    kind = f"{writer} with {annotation}" if annotation is not None else str(writer)
+    if writer.kind == BYTES or writer.kind == FIXED:
+        return f"a value of type {kind}: JSON has no bytes, write a string or a number"
+    if (writer.kind == INT or writer.kind == LONG) and annotation is not None and is_time(annotation):
+        return f"a value of type {kind}: it would arrive as a bare number, write a string"
+    return ""
 
 
 def same_name(writer: Type, reader: Type) -> bool:

@@ -56,10 +56,11 @@ class Type:
     """One Avro type. `name` is the full name of a record, enum or fixed; `aliases` are unqualified.
 
     `items` are the branches of a union, or the one type of an array's items or a map's values. `annotation` is what
-    the schema says of it at this place, else where it is defined. Compared by identity.
+    the schema says of it at this place, else where it is defined. A reader's type that is `literal` takes no bytes,
+    and no number that is annotated as a time. Compared by identity.
     """
 
-    __slots__ = ("aliases", "annotation", "default", "fields", "items", "kind", "name", "size", "symbols")
+    __slots__ = ("aliases", "annotation", "default", "fields", "items", "kind", "literal", "name", "size", "symbols")
 
     def __init__(self, kind: int, name: str = "") -> None:
         self.kind = kind
@@ -69,6 +70,7 @@ class Type:
         self.fields: list[Field] = []
         self.items: list[Type] = []
         self.symbols: list[str] = []
+        self.literal = False
         self.size = 0  # of a fixed, in bytes
         self.default: str | None = None  # of an enum
 

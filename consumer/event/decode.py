@@ -12,7 +12,7 @@ from typing import Final, final
 
 from consumer.avro.cursor import ENDS_EARLY, Cursor
 from consumer.avro.datum import branch, read_fields
-from consumer.avro.errors import InvalidDatum, NotFinite
+from consumer.avro.errors import InvalidDatum, Unsayable
 from consumer.avro.nodes import Node
 from consumer.avro.parsing import parse
 from consumer.avro.resolution import plan
@@ -98,8 +98,16 @@ def group_change(reader: object) -> Type:
     for name, kind in FIELDS:
         if name not in fields or fields[name].type.kind != kind:
             raise ValueError(f"the reader's schema has no field {name} of the kind that a change needs")
+    take_literally(fields["properties"].type)
     record.fields = [fields.pop(name) for name, _ in FIELDS] + list(fields.values())
     return record
+
+
+def take_literally(kind: Type) -> None:
+    """Have the reader's type and its parts take only what means what its kind says: nothing converts them later."""
+    kind.literal = True
+    for item in kind.items:
+        take_literally(item)
 
 
 @final
@@ -114,13 +122,13 @@ class Decoder:
     def decode(self, data: bytes, start: int) -> Change:
         """The change that the bytes from `start` to the end are.
 
-        Raises `Reject` with the path to the field, never with a value: corrupt, or invalid_change where a
-        number is not finite.
+        Raises `Reject` with the path to the field, never with a value: corrupt, or invalid_change where JSON
+        cannot say what is meant (a number that is not finite; bytes and annotated times in the properties).
         """
         cursor = Cursor(data, start)
         try:
             change = read_change(self._root, cursor)
-        except NotFinite as fault:
+        except Unsayable as fault:
             raise Reject(INVALID_CHANGE, TRANSFORMATION, located(cursor, fault.detail)) from None
         except InvalidDatum as fault:
             raise corrupt(located(cursor, fault.detail)) from None

@@ -253,3 +253,108 @@ def test_a_few_items_without_bytes_are_fine():
     assert resolve(with_field({"type": "array", "items": "null"}), SCHEMA).decode(nulls + avro(SCHEMA, EVENT), 0)
     linked = varint(1) * 100 + varint(0)
     assert resolve(with_field(LINKED), SCHEMA).decode(linked + avro(SCHEMA, EVENT), 0)
+
+
+# Values in the properties that mean something else than their kind says.
+
+DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
+DATE = {"type": "int", "logicalType": "date"}
+CONNECT = "org.apache.kafka.connect.data.Timestamp"
+
+
+def with_values(kind: object) -> dict[str, object]:
+    """The event schema with one more kind of property value, the last of the union."""
+    values = [*SCHEMA["fields"][6]["type"]["values"], kind]
+    properties = {"name": "properties", "type": {"type": "map", "values": values}, "default": {}}
+    return {**SCHEMA, "fields": [*SCHEMA["fields"][:6], properties, *SCHEMA["fields"][7:]]}
+
+
+def with_value(value: bytes) -> bytes:
+    """An event that has one property, of the kind that `with_values` adds."""
+    return head() + varint(1) + text("p") + varint(7) + value + varint(0) + varint(0)
+
+
+@pytest.mark.parametrize("value", [text("A"), text("09"), text(""), varint(3) + b"\xff\xfe\xfd"])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("bytes", "bytes: JSON has no bytes, write a string or a number"),
+        (DECIMAL, "bytes with logicalType decimal: JSON has no bytes, write a string or a number"),
+        ({"type": "bytes", "connect.name": CONNECT}, f"bytes with connect.name {CONNECT}: JSON has no bytes"),
+        (
+            {"type": "fixed", "name": "acme.F", "size": 3, "logicalType": "decimal"},
+            "fixed acme.F with logicalType decimal: JSON has no bytes",
+        ),
+        ({"type": "fixed", "name": "acme.F", "size": 0}, "fixed acme.F: JSON has no bytes"),
+    ],
+)
+def test_bytes_are_refused_in_properties_whatever_they_hold(kind: object, words: str, value: bytes):
+    """Read as text a decimal would be garbage that Mixpanel takes: refused, the same for every value."""
+    reject = refused(with_value(value), with_values(kind))
+    assert (reject.reason, reject.stage) == (INVALID_CHANGE, TRANSFORMATION)
+    assert reject.detail.startswith(f"field properties: a value of type {words}")
+
+
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("int", "date"),
+        ("int", "time-millis"),
+        ("long", "time-micros"),
+        ("long", "timestamp-millis"),
+        ("long", "timestamp-micros"),
+        ("long", "timestamp-nanos"),
+        ("long", "local-timestamp-millis"),
+        ("long", "date"),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 20513, -1])
+def test_a_number_that_is_a_time_is_refused_in_properties(base: str, name: str, number: int):
+    """A date that arrives as 20513 is none to Mixpanel: refused, with what the schema calls it."""
+    reject = refused(with_value(varint(number)), with_values({"type": base, "logicalType": name}))
+    assert (reject.reason, reject.stage) == (INVALID_CHANGE, TRANSFORMATION)
+    words = f"field properties: a value of type {base} with logicalType {name}: it would arrive as a bare number"
+    assert reject.detail.startswith(words)
+
+
+@pytest.mark.parametrize("name", [CONNECT, "io.debezium.time.Date", "io.debezium.time.MicroTimestamp"])
+def test_connects_names_count_like_avros(name: str):
+    """Debezium says only by `connect.name` that a number is a time."""
+    reject = refused(with_value(varint(1)), with_values({"type": "long", "connect.name": name}))
+    assert (reject.reason, name in reject.detail) == (INVALID_CHANGE, True)
+
+
+@pytest.mark.parametrize("kind", [{"type": "array", "items": ["null", DECIMAL]}, {"type": "map", "values": DATE}])
+def test_values_inside_a_property_are_refused_as_well(kind: dict[str, object]):
+    """An item of a list or of a map is a value, too."""
+    item = varint(1) + text("A") if kind["type"] == "array" else text("k") + varint(1)
+    writer = with_field("null")
+    writer["fields"][7] = {"name": "properties", "type": {"type": "map", "values": ["null", kind]}}
+    data = head() + varint(1) + text("p") + varint(1) + varint(1) + item + varint(0) + varint(0) + varint(0)
+    assert refused(data, writer).reason == INVALID_CHANGE
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "read_as"),
+    [
+        ({"type": "string", "logicalType": "decimal"}, text("0.65"), "0.65"),
+        ({"type": "string", "connect.name": "io.debezium.time.ZonedTimestamp"}, text("2026"), "2026"),
+        ({"type": "string", "logicalType": "uuid"}, text("u"), "u"),
+        ({"type": "long", "logicalType": "unheard-of"}, varint(7), 7),
+        ({"type": "int", "connect.name": "io.debezium.time.Year"}, varint(2026), 2026),
+    ],
+)
+def test_what_means_what_its_kind_says_is_taken(kind: object, value: bytes, read_as: object):
+    """Text is text, and a number is one unless it is called a time."""
+    assert resolve(with_values(kind), SCHEMA).decode(with_value(value), 0).properties == {"p": read_as}
+
+
+def test_annotated_values_refuse_only_the_records_that_have_them():
+    """Other records of the schema are read, and outside the properties annotations change nothing."""
+    writer = with_values(DECIMAL)
+    writer["fields"][3] = {"name": "group_key", "type": "bytes"}
+    data = head() + varint(1) + text("p") + varint(4) + text("pro") + varint(0) + varint(0)
+    change = resolve(writer, SCHEMA).decode(data, 0)
+    assert (change.group_key, change.properties) == ("company", {"p": "pro"})
+    extra = with_field(DECIMAL)
+    assert resolve(extra, SCHEMA).decode(text("A") + avro(SCHEMA, EVENT), 0).group_id == "acme"

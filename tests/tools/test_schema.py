@@ -34,8 +34,13 @@ def with_symbol(schema):
 
 
 def with_branch(schema):
-    """Property values may be bytes, which become text, and fixed, which nothing reads."""
+    """Property values may be fixed, which nothing reads."""
     fields(schema)["properties"]["type"]["values"].append({"type": "fixed", "name": "Hash", "size": 16})
+
+
+def with_decimal(schema):
+    """Property values may be decimals, whose bytes Mixpanel would take for text."""
+    fields(schema)["properties"]["type"]["values"].append({"type": "bytes", "logicalType": "decimal", "precision": 9})
 
 
 def without_group(schema):
@@ -71,7 +76,8 @@ def test_every_version_reads_every_earlier(earlier, later):
     [
         (with_field, "all", ""),
         (with_symbol, "some", "field operation: the reader lacks a symbol"),
-        (with_branch, "some", "field properties: the reader's union has no branch for"),
+        (with_branch, "some", "field properties: a value of type fixed mixpanel.groups.Hash: JSON has no bytes"),
+        (with_decimal, "some", "field properties: a value of type bytes with logicalType decimal"),
         (without_group, "none", "has no field group_id, which has no default"),
     ],
 )
