@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, final
 
 from consumer.avro.annotations import Annotation, annotation_of
+from consumer.avro.definitions import Definitions
 from consumer.avro.errors import IncompatibleSchema
 from consumer.avro.schema import (
     ARRAY,
@@ -47,27 +48,31 @@ MAX_NESTING: Final = 64
 def parse(schema: object, references: Sequence[object] = ()) -> Type:
     """The type that this parsed JSON describes; `references` define names that it uses, dependencies first.
 
-    Raises `IncompatibleSchema` for JSON that is not an Avro schema.
+    Raises `IncompatibleSchema` for JSON that is not an Avro schema, or that has more types than a schema may.
     """
-    names = Names()
-    for reference in references:
+    known = Definitions()
+    names = Names(known)
+    for number, reference in enumerate(references, 1):
+        known.reading(f"reference {number}")
         names.parse(reference, "", 0)
+    known.reading("")
     return names.parse(schema, "", 0)
 
 
 @final
 class Names:
-    """The named types defined so far, by full name."""
+    """Reads types, and knows those that have a name."""
 
-    __slots__ = ("_types",)
+    __slots__ = ("_known",)
 
-    def __init__(self) -> None:
-        self._types: dict[str, Type] = {}
+    def __init__(self, known: Definitions) -> None:
+        self._known = known
 
     def parse(self, schema: object, namespace: str, depth: int) -> Type:
         """The type that the JSON describes, within this namespace."""
         if depth > MAX_NESTING:
             raise invalid(f"it nests more than {MAX_NESTING} levels")
+        self._known.count()
         if isinstance(schema, str):
             return self._named(schema, namespace)
         if isinstance(schema, list):
@@ -80,21 +85,21 @@ class Names:
         kind = PRIMITIVES.get(name)
         if kind is not None:
             return Type(kind)
-        if namespace and "." not in name:
-            found = self._types.get(f"{namespace}.{name}")
-            if found is not None:
-                return found
-        found = self._types.get(name)
+        found = self._known.find(name, namespace)
         if found is None:
             raise invalid(f"the type {name} is not defined")
         return found
 
     def _union(self, schema: list[object], namespace: str, depth: int) -> Type:
         union = Type(UNION)
+        names: set[str] = set()
         for branch in schema:
             found = self.parse(branch, namespace, depth + 1)
             if found.kind == UNION:
                 raise invalid("a union directly within a union")
+            if found.name and found.name in names:
+                raise invalid(f"a union has {found} twice")
+            names.add(found.name)
             union.items.append(found)
         return union
 
@@ -133,9 +138,11 @@ class Names:
                 raise invalid(f"{record} has two fields {name}")
             seen.add(name)
             aliases = texts(field.get("aliases"))
+            self._known.path.append(name)
             kind = annotated(self.parse(field["type"], inner, depth + 1), annotation_of(field))
+            self._known.path.pop()
             record.fields.append(Field(name, kind, aliases, "default" in field, field.get("default")))
-        return record
+        return self._known.end(record)
 
     def _enum(self, schema: dict[str, object], namespace: str) -> Type:
         enum = self._define(ENUM, schema, namespace)
@@ -148,7 +155,7 @@ class Names:
         default = schema.get("default")
         if isinstance(default, str):
             enum.default = default
-        return enum
+        return self._known.end(enum)
 
     def _fixed(self, schema: dict[str, object], namespace: str) -> Type:
         fixed = self._define(FIXED, schema, namespace)
@@ -156,7 +163,7 @@ class Names:
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise invalid(f"{fixed} without a size")
         fixed.size = size
-        return fixed
+        return self._known.end(fixed)
 
     def _define(self, kind: int, schema: dict[str, object], namespace: str) -> Type:
         """A new named type, known from here on: what is inside may refer to it."""
@@ -167,12 +174,12 @@ class Names:
             own = schema.get("namespace")
             space = own if isinstance(own, str) else namespace
             name = f"{space}.{name}" if space else name
-        if name in self._types or name in PRIMITIVES:
-            raise invalid(f"the type {name} is defined twice")
+        if name in PRIMITIVES:
+            raise invalid(f"{name} is the name of a primitive type")
         defined = Type(kind, name)
         defined.annotation = annotation_of(schema)
         defined.aliases = [unqualified(alias) for alias in texts(schema.get("aliases"))]
-        self._types[name] = defined
+        self._known.begin(defined)
         return defined
 
 

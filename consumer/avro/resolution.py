@@ -7,49 +7,27 @@ Where the specification leaves room: a union branch of the writer's very type is
 promoted to, so that 64-bit integers stay exact; named types match by their unqualified name or an alias.
 """
 
-from typing import Final
+from typing import Final, final
 
-from consumer.avro.annotations import is_time
 from consumer.avro.defaults import default_of
 from consumer.avro.errors import IncompatibleSchema
+from consumer.avro.matching import PROMOTIONS, Branches, matched, meaning, same_name
 from consumer.avro.nodes import (
-    BYTES_AS_STRING,
-    INT_AS_DOUBLE,
-    LONG_AS_DOUBLE,
     MEANT_OTHERWISE,
     NEVER,
-    STRING_AS_BYTES,
     Node,
 )
 from consumer.avro.schema import (
     ARRAY,
-    BYTES,
-    DOUBLE,
     ENUM,
     FIXED,
-    FLOAT,
-    INT,
-    LONG,
     MAP,
     NULL,
     RECORD,
-    STRING,
     UNION,
     Type,
-    unqualified,
 )
 
-# What a writer's kind is read as where the reader's is another: (writer, reader) -> kind of the node.
-PROMOTIONS: Final = {
-    (INT, LONG): INT,
-    (INT, FLOAT): INT_AS_DOUBLE,
-    (INT, DOUBLE): INT_AS_DOUBLE,
-    (LONG, FLOAT): LONG_AS_DOUBLE,
-    (LONG, DOUBLE): LONG_AS_DOUBLE,
-    (FLOAT, DOUBLE): FLOAT,
-    (STRING, BYTES): STRING_AS_BYTES,
-    (BYTES, STRING): BYTES_AS_STRING,
-}
 # How deep types may contain types, named ones followed: what nests deeper would exhaust the stack.
 MAX_LEVELS: Final = 256
 
@@ -64,11 +42,13 @@ def plan(writer: Type, reader: Type) -> Node:
     return root
 
 
+@final
 class Resolution:
     """The nodes made so far: a pair of named types is resolved once, which is what lets types recurse."""
 
     def __init__(self) -> None:
         self._named: dict[tuple[Type, Type], Node] = {}
+        self._branches: dict[Type, Branches] = {}
         self._done: list[Node] = []  # parts before the whole
 
     def node(self, writer: Type, reader: Type, depth: int) -> Node:
@@ -83,7 +63,7 @@ class Resolution:
         if reader.literal and (meant := meaning(writer)):
             return self._never(meant, MEANT_OTHERWISE)
         if reader.kind == UNION:
-            branch = best_branch(writer, reader)
+            branch = self._branches_of(reader).best(writer)
             if branch is None:
                 return self._never(f"the reader's union has no branch for {writer}")
             return self.node(writer, branch, depth)
@@ -95,14 +75,15 @@ class Resolution:
         if writer.name and not same_name(writer, reader):
             return self._never(f"{writer} cannot be read as {reader}: the names differ")
         if writer.kind == RECORD:
-            known = self._named.get((writer, reader))
-            return known if known is not None else self._record(writer, reader, depth)
+            made = self._named.get((writer, reader))
+            return made if made is not None else self._record(writer, reader, depth)
         node = Node(writer.kind)
         if writer.kind == ARRAY or writer.kind == MAP:
             node.items = [self.node(writer.items[0], reader.items[0], depth + 1)]
         elif writer.kind == ENUM:
             fallback = reader.default if reader.default in reader.symbols else None
-            node.symbols = [symbol if symbol in reader.symbols else fallback for symbol in writer.symbols]
+            known = set(reader.symbols)
+            node.symbols = [symbol if symbol in known else fallback for symbol in writer.symbols]
         elif writer.kind == FIXED:
             if writer.size != reader.size:
                 return self._never(f"{writer} has {writer.size} bytes, the reader's {reader.size}")
@@ -111,13 +92,29 @@ class Resolution:
 
     def judge(self) -> None:
         """Find which nodes some data can pass: one that needs an impossible part is impossible."""
-        changed = True
-        while changed:
-            changed = False
-            for node in self._done:
-                if not node.possible and passable(node):
-                    node.possible = True
-                    changed = True
+        waiting: dict[Node, list[Node]] = {}
+        needs: dict[Node, int] = {}
+        ready: list[Node] = []
+        for node in self._done:
+            needs[node] = needed(node)
+            if needs[node] == 0:
+                ready.append(node)
+            else:
+                for part in node.items:
+                    waiting.setdefault(part, []).append(node)
+        while ready:
+            node = ready.pop()
+            node.possible = True
+            for whole in waiting.get(node, []):
+                needs[whole] -= 1
+                if needs[whole] == 0:
+                    ready.append(whole)
+
+    def _branches_of(self, union: Type) -> "Branches":
+        found = self._branches.get(union)
+        if found is None:
+            found = self._branches[union] = Branches(union)
+        return found
 
     def _record(self, writer: Type, reader: Type, depth: int) -> Node:
         node = Node(RECORD)
@@ -159,64 +156,17 @@ class Resolution:
         return node
 
 
-def meaning(writer: Type) -> str:
-    """Why the writer's values are not what their kind says, or nothing in JSON; empty where they are."""
-    annotation = writer.annotation
-    kind = f"{writer} with {annotation}" if annotation is not None else str(writer)
-    if writer.kind == BYTES or writer.kind == FIXED:
-        return f"a value of type {kind}: JSON has no bytes, write a string or a number"
-    if (writer.kind == INT or writer.kind == LONG) and annotation is not None and is_time(annotation):
-        return f"a value of type {kind}: it would arrive as a bare number, write a string"
-    return ""
-
-
-def same_name(writer: Type, reader: Type) -> bool:
-    """Whether these named types match: by unqualified name, or by an alias of the reader's."""
-    name = unqualified(writer.name)
-    return name == unqualified(reader.name) or name in reader.aliases
-
-
-def best_branch(writer: Type, union: Type) -> Type | None:
-    """The branch that the writer's type is read as: its very type, else its name, else the first promotion."""
-    for branch in union.items:
-        if branch.kind == writer.kind and branch.name == writer.name:
-            return branch
-    for branch in union.items:
-        if branch.kind == writer.kind and same_name(writer, branch):
-            return branch
-    for branch in union.items:
-        if (writer.kind, branch.kind) in PROMOTIONS:
-            return branch
-    return None
-
-
-def matched(writer: Type, reader: Type) -> dict[str, str]:
-    """For each field of the reader the writer's field that feeds it: that of its name, else of an alias."""
-    names = {field.name for field in writer.fields}
-    sources = {field.name: field.name for field in reader.fields if field.name in names}
-    free = names - set(sources)
-    for field in reader.fields:
-        if field.name in sources:
-            continue
-        for alias in field.aliases:
-            if alias in free:
-                sources[field.name] = alias
-                free.discard(alias)
-                break
-    return sources
-
-
-def passable(node: Node) -> bool:
-    """Whether some data gets through the node, as far as its parts are known."""
+def needed(node: Node) -> int:
+    """How many of its parts must be possible for some data to get through the node; -1 where none can."""
     if node.missing:
-        return False
+        return -1
     if node.kind == UNION:
-        return any(branch.possible for branch in node.items)
+        return 1 if node.items else -1
     if node.kind == RECORD:
-        return all(part.possible for part in node.items)
+        return len(node.items)
     if node.kind == ENUM:
-        return any(symbol is not None for symbol in node.symbols)
-    return True
+        return -1 if all(symbol is None for symbol in node.symbols) else 0
+    return 0
 
 
 def why(node: Node) -> str:

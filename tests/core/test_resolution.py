@@ -295,6 +295,7 @@ def test_recursive_types_are_read():
         ["null", ["null"]],
         [{"type": "fixed", "name": "F", "size": 1}, {"type": "fixed", "name": "F", "size": 1}],
         {"type": "fixed", "name": "string", "size": 1},
+        [{"type": "fixed", "name": "F", "size": 1}, "F"],
     ],
 )
 def test_what_is_no_schema_is_incompatible(schema: object):
