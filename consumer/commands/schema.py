@@ -9,7 +9,7 @@ import click
 
 from consumer.commands.options import output_option, settings_options
 from consumer.commands.schema_judge import Judgement, judge
-from consumer.registry.subjects import NotAvro, Registered, RegistryApi, RegistryError
+from consumer.registry.subjects import Registered, RegistryApi, RegistryError, Unusable
 from consumer.schemas import newest
 from consumer.settings import Settings
 from consumer.terminal.table import show as show_table
@@ -158,7 +158,7 @@ def version_row(api: RegistryApi, one: Registered) -> dict[str, Any]:
     """One version, judged."""
     try:
         judged = judge(*api.text(one.id))
-    except NotAvro as other:
+    except Unusable as other:
         judged = Judgement("none", str(other))
     return row(one.subject, one.version, one.id, judged.readable, judged.why)
 

@@ -1,7 +1,8 @@
 """Schemas on disk: what was fetched once survives a restart while the registry is away.
 
 One file for each schema, in a folder that is named after the registry's URLs, so that the ids of two registries
-never mix. A file that cannot be read, or says that it is of something else, is left alone and not believed.
+never mix. A file that cannot be read, or says that it is of something else, is left alone and not believed. All
+files below the root have a budget together: the oldest go first.
 """
 
 import hashlib
@@ -9,11 +10,21 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from consumer.event.model import SchemaRef
 from consumer.registry.client import Fetched
+
+# Of all files together, in bytes: half of the smallest volume that a chart would give.
+BUDGET: Final = 8 * 1024 * 1024
+# A schema larger than this would push too many others out.
+MAX_FILE: Final = BUDGET // 4
+# A file that is older than this, in seconds, and not complete will never be.
+WRITE_TIME: Final = 60.0
 
 log = logging.getLogger("consumer.registry")
 
@@ -23,6 +34,7 @@ class SchemaCache:
 
     def __init__(self, root: Path | None, urls: Sequence[str]) -> None:
         self._urls = sorted(set(urls))
+        self._root = root
         self._folder: Path | None = None
         self._writable = True
         if root is not None:
@@ -46,16 +58,24 @@ class SchemaCache:
         return found
 
     def write(self, ref: SchemaRef, fetched: Fetched) -> None:
-        """Keep the schema: the file is there as a whole or not at all. A failure is logged once, and does no harm."""
-        if self._folder is None:
+        """Keep the schema: the file is there as a whole or not at all. A failure is logged once, and does no harm.
+
+        One of more than `MAX_FILE` bytes is not kept.
+        """
+        if self._folder is None or self._root is None:
             return
         content = {"urls": self._urls, "ref": ref, "schema": fetched.schema, "references": list(fetched.references)}
+        data = json.dumps(content).encode()
+        if len(data) > MAX_FILE:
+            log.info("a schema is too large to be cached", extra={"schema": ref, "bytes": len(data)})
+            return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            make_room(self._root, len(data), self._path(self._folder, ref))
             handle, name = tempfile.mkstemp(dir=self._folder, prefix=".new-")
             try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(content, file)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
                 Path(name).replace(self._path(self._folder, ref))
             except BaseException:
                 Path(name).unlink(missing_ok=True)
@@ -84,3 +104,24 @@ class SchemaCache:
         if not all(isinstance(reference, str) for reference in references):
             return None
         return Fetched(schema, tuple(references))
+
+
+def make_room(root: Path, size: int, replaced: Path) -> None:
+    """Remove the oldest files of all registries below `root` until there is room for one of this size.
+
+    The file that it replaces counts as gone. What is left of a write that did not end is removed with the others.
+    """
+    files = []
+    ended = time.time() - WRITE_TIME
+    for path in (*root.glob("*/*.json"), *root.glob("*/.new-*")):
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            if path.suffix == ".json" or found.st_mtime < ended:
+                files.append((found.st_mtime, found.st_size, path))
+    total = size + sum(length for _, length, path in files if path != replaced)
+    for _, length, path in sorted(files):
+        if total <= BUDGET:
+            return
+        if path != replaced:
+            path.unlink(missing_ok=True)
+            total -= length

@@ -17,8 +17,12 @@ from consumer.event.model import SchemaRef
 from consumer.http.deadline import Cut, cuttable, word_for
 
 UNKNOWN_CODE = 40403
-MAX_ANSWER = 8 * 1024 * 1024
+# What one schema may be, with all that it refers to. A registry keeps a schema in one Kafka message, of 1 MB at most
+# where nobody raised it.
+MAX_TEXT = 2 * 1024 * 1024
 MAX_REFERENCES = 200
+# Of one answer, in bytes: JSON within JSON doubles its quotes.
+MAX_ANSWER = 2 * MAX_TEXT
 ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 
 
@@ -26,8 +30,8 @@ class Unknown(Exception):
     """Every registry says that it does not know the schema."""
 
 
-class NotAvro(Exception):
-    """The registry knows the schema, and it is of another kind."""
+class Unusable(Exception):
+    """The registry knows the schema, and it can be of no use: another kind of schema, or too much. `str` says it."""
 
 
 class Outage(Exception):
@@ -86,7 +90,7 @@ class Client:
         self._closed = False
 
     def fetch(self, ref: SchemaRef) -> Fetched:
-        """The schema with all that it refers to. Raises `Unknown`, `NotAvro` or `Outage`."""
+        """The schema with all that it refers to. Raises `Unknown`, `Unusable` or `Outage`."""
         path = f"/schemas/ids/{ref}" if isinstance(ref, int) else f"/schemas/guids/{quote(ref, safe='')}"
         outage: Outage | None = None
         for endpoint in list(self._endpoints):
@@ -94,7 +98,7 @@ class Client:
                 answer = self._get(endpoint, path, unknown=True)
                 if answer is None:
                     continue
-                fetched = Fetched(text_of(answer, endpoint), tuple(self._references(endpoint, answer)))
+                fetched = self._with_references(endpoint, answer)
             except Outage as failed:
                 outage = outage or failed
                 continue
@@ -111,27 +115,38 @@ class Client:
         if self._cut is not None:
             self._cut.now()
 
-    def _references(self, endpoint: Endpoint, answer: dict[str, object]) -> list[str]:
-        """The texts of what the schema refers to, each once, dependencies first."""
-        texts: list[str] = []
-        seen: set[tuple[str, int]] = set()
+    def _with_references(self, endpoint: Endpoint, answer: dict[str, object]) -> Fetched:
+        """The schema of the answer and what it refers to, dependencies first.
 
-        def follow(schema: dict[str, object]) -> None:
-            for subject, version in references_of(schema, endpoint):
-                if (subject, version) in seen:
+        Each *name* is followed once, the first that comes, as the registry's own clients do: where two schemas refer
+        to different versions under one name, both mean the first.
+        """
+        schema = text_of(answer, endpoint)
+        size = len(schema)
+        texts: list[str] = []
+        seen: set[str] = set()
+
+        def follow(referring: dict[str, object]) -> None:
+            nonlocal size
+            for name, subject, version in references_of(referring, endpoint):
+                if name in seen:
                     continue
-                seen.add((subject, version))
+                seen.add(name)
                 if len(seen) > MAX_REFERENCES:
-                    raise Outage("unreadable", endpoint.url)
+                    raise Unusable(f"it refers to more than {MAX_REFERENCES} schemas")
                 # A version that was deleted softly goes on being referred to.
                 path = f"/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
                 found = self._get(endpoint, path, unknown=False)
                 assert found is not None
+                text = text_of(found, endpoint)
+                size += len(text)
+                check_size(size)
                 follow(found)
-                texts.append(text_of(found, endpoint))
+                texts.append(text)
 
+        check_size(size)
         follow(answer)
-        return texts
+        return Fetched(schema, tuple(texts))
 
     def _get(self, endpoint: Endpoint, path: str, *, unknown: bool) -> dict[str, object] | None:
         """The JSON object at the path; None for a schema that the registry does not know."""
@@ -182,24 +197,31 @@ def object_in(body: bytes) -> dict[str, object] | None:
 
 
 def text_of(answer: dict[str, object], endpoint: Endpoint) -> str:
-    """The schema's text. Raises `NotAvro` for another kind of schema, `Outage` where there is no text."""
+    """The schema's text. Raises `Unusable` for another kind of schema, `Outage` where there is no text."""
     kind = answer.get("schemaType") or "AVRO"
     if kind != "AVRO":
-        raise NotAvro(f"the registry's schema is of type {kind}, not AVRO")
+        raise Unusable(f"the registry's schema is of type {kind}, not AVRO")
     text = answer.get("schema")
     if not isinstance(text, str):
         raise Outage("unreadable", endpoint.url)
     return text
 
 
-def references_of(answer: dict[str, object], endpoint: Endpoint) -> list[tuple[str, int]]:
-    """Subject and version of each schema that this one refers to."""
+def check_size(size: int) -> None:
+    """Raises `Unusable` for more text than a schema may have."""
+    if size > MAX_TEXT:
+        raise Unusable(f"it has more than {MAX_TEXT} characters, with all that it refers to")
+
+
+def references_of(answer: dict[str, object], endpoint: Endpoint) -> list[tuple[str, str, int]]:
+    """Name, subject and version of what this schema refers to; one without a name is known by its version."""
     references = answer.get("references") or []
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str, str, int]] = []
     for reference in references if isinstance(references, list) else [None]:
         subject = reference.get("subject") if isinstance(reference, dict) else None
         version = reference.get("version") if isinstance(reference, dict) else None
-        if not isinstance(subject, str) or not isinstance(version, int):
+        if not isinstance(reference, dict) or not isinstance(subject, str) or not isinstance(version, int):
             raise Outage("unreadable", endpoint.url)
-        found.append((subject, version))
+        name = reference.get("name")
+        found.append((name if isinstance(name, str) and name else f"{subject} {version}", subject, version))
     return found

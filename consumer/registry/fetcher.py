@@ -21,7 +21,7 @@ from consumer.event.decode import Decoder, resolve
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
 from consumer.event.model import SchemaRef
 from consumer.registry.cache import SchemaCache
-from consumer.registry.client import Client, Endpoint, Fetched, NotAvro, Outage, Unknown
+from consumer.registry.client import Client, Endpoint, Fetched, Outage, Unknown, Unusable
 
 log = logging.getLogger("consumer.registry")
 
@@ -167,13 +167,15 @@ class Registry:
         except Unknown:
             self._note_back()
             self._unknown(ref)
-        except NotAvro as other:
+        except Unusable as other:
             self._note_back()
             self._conclude(ref, SchemaRefused(ref, INCOMPATIBLE_SCHEMA, str(other)))
         else:
             self._note_back()
-            self._cache.write(ref, fetched)
-            self._conclude(ref, self._resolved(ref, fetched))
+            result = self._resolved(ref, fetched)
+            if isinstance(result, SchemaKnown):
+                self._cache.write(ref, fetched)
+            self._conclude(ref, result)
 
     def _resolved(self, ref: SchemaRef, fetched: Fetched) -> SchemaKnown | SchemaRefused:
         """The decoder for what was fetched, or why there is none."""

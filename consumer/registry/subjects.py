@@ -9,7 +9,7 @@ import requests
 
 from consumer.http.deadline import word_for
 from consumer.registry.client import Client, Endpoint, Outage, Unknown, object_in
-from consumer.registry.client import NotAvro as NotAvro
+from consumer.registry.client import Unusable as Unusable
 from consumer.settings import Settings
 
 TYPE: Final = "application/vnd.schemaregistry.v1+json"
@@ -118,7 +118,7 @@ class RegistryApi:
         return listed or ["the registry does not say why"]
 
     def text(self, schema_id: int) -> tuple[str, tuple[str, ...]]:
-        """The schema of this id, and those that it refers to. Raises `RegistryError` or `NotAvro`."""
+        """The schema of this id, and those that it refers to. Raises `RegistryError` or `Unusable`."""
         try:
             fetched = Client(self.endpoints, self._ca or None, TIMEOUT).fetch(schema_id)
         except Unknown:

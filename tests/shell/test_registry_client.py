@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -15,6 +16,8 @@ from queue import Empty, SimpleQueue
 import pytest
 import trustme
 
+from consumer.registry.cache import BUDGET, MAX_FILE, SchemaCache
+from consumer.registry.client import MAX_REFERENCES, MAX_TEXT, Fetched
 from consumer.registry.fetcher import Registry, SchemaFailing, SchemaKnown, SchemaRefused
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
@@ -226,6 +229,29 @@ def test_a_missing_reference_is_an_outage(server, start, results):
     assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
 
 
+def test_the_first_of_a_name_counts(server, start, results):
+    """Two versions, or two subjects, under one name are a diamond: the first that is met stands for both."""
+    audit = {"type": "record", "name": "acme.Audit", "fields": [{"name": "by", "type": "string"}]}
+    later = {**audit, "fields": [*audit["fields"], {"name": "at", "type": "long", "default": 0}]}
+    for name, version in (("Created", 1), ("Changed", 2)):
+        part = {"type": "record", "name": f"acme.{name}", "fields": [{"name": "audit", "type": "Audit"}]}
+        refers = [{"name": "acme.Audit", "subject": "audit", "version": version}]
+        server.answer(
+            f"/subjects/{name}/versions/1?deleted=true", (200, {"schema": json.dumps(part), "references": refers})
+        )
+    server.answer("/subjects/audit/versions/1?deleted=true", (200, {"schema": json.dumps(audit)}))
+    server.answer("/subjects/audit/versions/2?deleted=true", (200, {"schema": json.dumps(later)}))
+    more = [{"name": name, "type": f"acme.{name}"} for name in ("Created", "Changed")]
+    refers = [{"name": f"acme.{name}", "subject": name, "version": 1} for name in ("Created", "Changed")]
+    schema = json.dumps({**SCHEMA, "fields": [*more, *SCHEMA["fields"]]})
+    server.answer("/schemas/ids/7", (200, {"schema": schema, "references": refers}))
+    start(server.url).fetch(7)
+    known = results.get(timeout=PATIENCE)
+    assert isinstance(known, SchemaKnown)
+    assert known.decoder.decode(b"\2a\2b" + b"\2e\0\0\2k\2g\x0c\0\0", 0).group_id == "g"
+    assert not [path for path, _ in server.asked if path.startswith("/subjects/audit/versions/2")]
+
+
 # Unknown, and incompatible.
 
 
@@ -277,6 +303,29 @@ def test_what_no_record_can_resolve_is_refused(server, start, results, answer: o
     """A schema that was fetched and is of no use refuses its records, with the reason."""
     server.answer("/schemas/ids/7", (200, answer))
     start(server.url).fetch(7)
+    assert results.get(timeout=PATIENCE) == SchemaRefused(7, "incompatible_schema", detail)
+
+
+def test_texts_are_bounded_in_sum(server, start, results):
+    """However many references share it out, a schema has no more text than one may have; nothing more is fetched."""
+    refers = [{"name": f"r{number}", "subject": f"s{number}", "version": 1} for number in range(60)]
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT, "references": refers}))
+    padded = json.dumps({"type": "string", "doc": "." * (MAX_TEXT // 3)})
+    for number in range(60):
+        server.answer(f"/subjects/s{number}/versions/1?deleted=true", (200, {"schema": padded}))
+    start(server.url).fetch(7)
+    detail = f"it has more than {MAX_TEXT} characters, with all that it refers to"
+    assert results.get(timeout=PATIENCE) == SchemaRefused(7, "incompatible_schema", detail)
+    assert len(server.asked) == 4
+
+
+def test_references_are_bounded_in_number(server, start, results):
+    """A schema that refers to too many others is refused; the registry is well."""
+    refers = [{"name": f"r{number}", "subject": "s", "version": 1} for number in range(MAX_REFERENCES + 1)]
+    server.answer("/schemas/ids/7", (200, {"schema": TEXT, "references": refers}))
+    server.answer("/subjects/s/versions/1?deleted=true", (200, {"schema": '"int"'}))
+    start(server.url).fetch(7)
+    detail = f"it refers to more than {MAX_REFERENCES} schemas"
     assert results.get(timeout=PATIENCE) == SchemaRefused(7, "incompatible_schema", detail)
 
 
@@ -571,6 +620,49 @@ def test_a_file_of_another_schema_is_ignored(server, start, results, tmp_path: P
     server.answer("/schemas/ids/8", (503, b""))
     start(server.url, cache_dir=tmp_path).fetch(8)
     assert results.get(timeout=PATIENCE) == SchemaFailing(8, "status_503")
+
+
+def test_refused_schemas_do_not_enter_the_cache(server, start, results, tmp_path: Path):
+    """What can decode no record takes no room from what can."""
+    server.answer("/schemas/ids/1", (200, {"schema": '"string"'}))
+    server.answer("/schemas/ids/2", (200, {"schema": TEXT}))
+    registry = start(server.url, cache_dir=tmp_path)
+    for ref in (1, 2):
+        registry.fetch(ref)
+        results.get(timeout=PATIENCE)
+    assert [path.name for path in tmp_path.glob("*/*")] == ["id-2.json"]
+
+
+def test_the_cache_has_a_budget(tmp_path: Path, caplog):
+    """All files together stay within it, the oldest go first, another registry's too; one too large is not kept."""
+    other, own = SchemaCache(tmp_path, ["http://old"]), SchemaCache(tmp_path, ["http://new"])
+    large = Fetched("." * (MAX_FILE - 1000), ())
+    for number in range(6):
+        cache = other if number < 2 else own
+        cache.write(number, large)
+        for path in tmp_path.glob("*/*"):  # older by a second with each that comes after
+            os.utime(path, (path.stat().st_mtime - 1, path.stat().st_mtime - 1))
+        assert sum(path.stat().st_size for path in tmp_path.glob("*/*")) <= BUDGET
+    assert [other.read(number) for number in range(2)] == [None, None]
+    assert [own.read(number) == large for number in range(2, 6)] == [True] * 4
+    own.write(5, Fetched("." * 10, ()))
+    assert own.read(2) == large
+    own.write(9, Fetched("." * MAX_FILE, ()))
+    assert own.read(9) is None
+    assert not [line for line in caplog.records if line.levelname == "WARNING"]
+
+
+def test_what_is_left_of_a_write_is_removed(tmp_path: Path):
+    """A process that ended while it wrote leaves a file that nobody reads: it goes before a schema does."""
+    cache = SchemaCache(tmp_path, ["http://one"])
+    cache.write(1, Fetched("{}", ()))
+    (kept,) = tmp_path.glob("*/*")
+    left, fresh = kept.with_name(".new-left"), kept.with_name(".new-fresh")
+    for path in (left, fresh):
+        path.write_bytes(b"." * BUDGET)
+    os.utime(left, (1, 1))
+    cache.write(2, Fetched("{}", ()))
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == [".new-fresh", "id-1.json", "id-2.json"]
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(server, start, results, tmp_path: Path, caplog):

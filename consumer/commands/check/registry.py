@@ -5,7 +5,7 @@ from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
 from consumer.commands.schema_judge import judge
-from consumer.registry.subjects import ADVICE, NotAvro, Registered, RegistryApi, RegistryError
+from consumer.registry.subjects import ADVICE, Registered, RegistryApi, RegistryError, Unusable
 from consumer.settings import Settings
 from consumer.terminal.table import counted
 
@@ -72,7 +72,7 @@ def version_fact(api: RegistryApi, what: str, one: Registered) -> Fact | None:
     fix = "let producers use a schema that 'group-consumer schema compatible FILE' likes"
     try:
         judged = judge(*api.text(one.id))
-    except NotAvro as other:
+    except Unusable as other:
         return fault(what, f"{place}: {other}: its records are dead letters", fix)
     if judged.readable == "none":
         return fault(what, f"{place} cannot be read, its records are dead letters: {judged.why}", fix)
