@@ -1,7 +1,8 @@
 """The offset ledger of one assignment: which records were seen, which are settled, what may be committed.
 
 Only offsets that were really seen are waited for: compaction and transaction markers leave gaps, and a record that
-does not exist never settles. A step costs the same however much is open, and a tracked offset takes one byte.
+does not exist never settles. Where the partition was read to its end, what holds no record is passed, too. A step
+costs the same however much is open, and a tracked offset takes one byte.
 """
 
 from collections import deque
@@ -36,10 +37,10 @@ class Ledger:
     """Seen and settled offsets of one assignment of one partition, in the order of the partition.
 
     `committable` is the next offset to read: one past the last record before which, itself included,
-    everything is settled; -1 until there is one.
+    everything is settled, or the end of the partition where all of it is; -1 until there is one.
     """
 
-    __slots__ = ("_ahead", "_first", "_polls", "_stretches", "_tracked", "committable")
+    __slots__ = ("_ahead", "_end", "_first", "_polls", "_stretches", "_tracked", "committable")
 
     def __init__(self) -> None:
         self.committable = -1
@@ -48,6 +49,7 @@ class Ledger:
         self._polls: deque[tuple[int, float]] = deque()  # the first offset of each poll, and its time
         self._tracked = 0
         self._ahead = 0
+        self._end = -1  # there is no record before it but those seen
 
     def __len__(self) -> int:
         """How many offsets are tracked: open ones, and settled ones that wait behind an open one."""
@@ -78,6 +80,12 @@ class Ledger:
         else:
             self._ahead += 1
             self._pass()
+
+    def ended(self, end: int) -> None:
+        """There is no record before the offset `end` but those seen: the partition was read up to it."""
+        self._end = end
+        if not self._tracked:
+            self._pass_end()
 
     def settled_ahead(self) -> int:
         """How many settled records wait behind an open one: what a crash now would repeat."""
@@ -145,6 +153,12 @@ class Ledger:
         self._stretches.clear()
         self._first = 0
         self._polls.clear()
+        self._pass_end()
+
+    def _pass_end(self) -> None:
+        """Nothing is tracked: go past what holds no record."""
+        if self._end > self.committable:
+            self.committable = self._end
 
     def _forget(self, first: Stretch) -> None:
         """Give back the memory of what is passed, once it is much, and the times of polls that are."""

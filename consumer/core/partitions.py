@@ -122,6 +122,12 @@ class Partitions:
         """How many more records may be read before the limit of open records is reached."""
         return max(0, self._limit - self._counted())
 
+    def ended(self, assignment: Assignment, end: int) -> None:
+        """Before the offset `end` this partition has no records but those that were polled."""
+        partition = self.by_assignment.get(assignment)
+        if partition is not None and not partition.draining:
+            partition.ledger.ended(end)
+
     # What may be committed.
 
     def committable(self) -> dict[Assignment, int]:

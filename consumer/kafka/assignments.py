@@ -18,7 +18,7 @@ class Named(Protocol):
 
 
 class Owned:
-    """One partition of ours. Offsets are -1 where there is none yet."""
+    """One partition of ours. Offsets are -1 where there is none yet; `next` is past all that was read."""
 
     __slots__ = ("asked", "assignment", "committed", "next")
 

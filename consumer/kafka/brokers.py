@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from confluent_kafka import (
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -78,12 +79,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a group is in one partition. `committed` is below 0 where it has committed nothing."""
+    """Where a group is in one partition. `committed` is below 0 where it has committed nothing.
+
+    From the `stable` offset on, an open transaction holds back what there is up to the `latest`.
+    """
 
     partition: int
     committed: int
     earliest: int
     latest: int
+    stable: int
 
 
 class Brokers:
@@ -139,15 +144,21 @@ class Brokers:
         """What the group has committed of each partition, and what the partition holds."""
         places = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
         committed = self._committed(group, places)
-        ends = []
-        for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
-            answers = self._admin.list_offsets(dict.fromkeys(places, spec), request_timeout=self._timeout)
-            ends.append({place.partition: self._wait(answer).offset for place, answer in answers.items()})
-        earliest, latest = ends
+        first, last = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        earliest = self._listed(places, first, IsolationLevel.READ_UNCOMMITTED)
+        stable = self._listed(places, last, IsolationLevel.READ_COMMITTED)
+        latest = self._listed(places, last, IsolationLevel.READ_UNCOMMITTED)
         return [
-            Place(partition, committed.get(partition, -1), earliest[partition], latest[partition])
+            Place(partition, committed.get(partition, -1), earliest[partition], latest[partition], stable[partition])
             for partition in range(topic.partitions)
         ]
+
+    def _listed(self, places: list[TopicPartition], spec: OffsetSpec, level: IsolationLevel) -> dict[int, int]:
+        """The offset of each partition that the spec means, as seen at this isolation level."""
+        answers = self._admin.list_offsets(
+            dict.fromkeys(places, spec), isolation_level=level, request_timeout=self._timeout
+        )
+        return {place.partition: self._wait(answer).offset for place, answer in answers.items()}
 
     def _committed(self, group: str, places: list[TopicPartition]) -> dict[int, int]:
         """The committed offset of each partition, asked by a consumer that never joins.

@@ -5,6 +5,8 @@ import logging
 import orjson
 from confluent_kafka import KafkaError
 
+from consumer.kafka.assignments import Place
+
 log = logging.getLogger("consumer.source")
 
 ADVICE = {
@@ -32,11 +34,15 @@ QUIET = frozenset((KafkaError._TRANSPORT, KafkaError._TIMED_OUT))
 
 
 class Membership:
-    """`joined` once the group has given an assignment, an empty one too; `broker` while any broker is connected."""
+    """`joined` once the group has given an assignment, an empty one too; `broker` while any broker is connected.
+
+    `ends` has, of each partition that is fetched, the last stable offset and the end, as of the last report.
+    """
 
     def __init__(self) -> None:
         self.joined = False
         self.broker = False
+        self.ends: dict[Place, tuple[int, int]] = {}
         self._trouble: KafkaError | None = None  # what was logged last; None while all is well
         self._last = ""  # of a single connection
 
@@ -69,6 +75,12 @@ class Membership:
         if up and self._trouble is not None and self._trouble.code() in CONNECTING:
             self._well()
         self.broker = up
+        self.ends = {
+            (topic, number): (one["ls_offset"], one["hi_offset"])
+            for topic, all_of_it in found["topics"].items()
+            for one in all_of_it["partitions"].values()
+            if (number := one["partition"]) >= 0 and one["fetch_state"] == "active"
+        }
 
     def _well(self) -> None:
         if self._trouble is not None:

@@ -16,7 +16,6 @@ SESSION_MS: Final = 45_000
 CONSUMER: Final[Mapping[str, object]] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
-    "enable.partition.eof": False,
     "auto.offset.reset": "error",  # the source starts at the earliest, and sees where retention has torn a gap
     "isolation.level": "read_committed",
     "allow.auto.create.topics": False,

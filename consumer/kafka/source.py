@@ -1,6 +1,7 @@
 """The Kafka consumer: records in, pauses and commits out, rebalances told from inside `poll` and `close`.
 
     poll -> [Record], each of a live assignment, in the order of its partition
+    ends -> where a partition was read to its end: before that offset there is no record but those polled
     commit(committable), as often as one likes
 
 A commit that the group refuses as that of a stranger means that the partitions are another's: they are lost at
@@ -59,6 +60,7 @@ class Source:
         self._commits = Commits(self._owned)
         self._incremental = incremental(config)
         self._paused: set[Place] = set()
+        self._ends: dict[Assignment, int] = {}  # not told yet
         self._fresh: list[TopicPartition] = []  # assigned since the last poll
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
         self._unplaced: dict[Place, int] = {}  # without a valid offset to read from, and the invalid one
@@ -70,6 +72,7 @@ class Source:
                 "on_commit": self._commits.confirmed_or_not,
                 "error_cb": self.membership.error,
                 "stats_cb": self.membership.statistics,
+                "enable.partition.eof": True,
                 "statistics.interval.ms": STATISTICS_MS,
                 "logger": logging.getLogger("consumer.librdkafka"),
             }
@@ -91,6 +94,14 @@ class Source:
         if self._unplaced:
             self._place()
         return records
+
+    def ends(self) -> list[tuple[Assignment, int]]:
+        """The partitions of which the last poll reached the end, each with the offset: no record is between.
+
+        What an open transaction holds back is behind the end.
+        """
+        ends, self._ends = self._ends, {}
+        return list(ends.items())
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         """Read nothing of these partitions, and go on with all others."""
@@ -145,6 +156,15 @@ class Source:
                 found[one.assignment] = max(0, high - max(one.committed, low, 0))
         return found
 
+    def withheld(self) -> dict[Assignment, tuple[int, int]]:
+        """Partitions read up to an open transaction: the last stable offset, and how many offsets are behind it."""
+        found: dict[Assignment, tuple[int, int]] = {}
+        for one in self._owned.all():
+            stable, end = self.membership.ends.get((one.assignment.topic, one.assignment.partition), (-1, -1))
+            if 0 <= stable < end and one.next >= stable:
+                found[one.assignment] = (stable, end - stable)
+        return found
+
     # What was polled.
 
     def _taken(self, messages: list[Message]) -> list[Record]:
@@ -157,10 +177,20 @@ class Source:
         code = error.code()
         if code == KafkaError._AUTO_OFFSET_RESET:
             self._unplaced[str(message.topic()), int(message.partition() or 0)] = int(message.offset() or 0)
+        elif code == KafkaError._PARTITION_EOF:
+            self._ended(message)
         elif code == KafkaError._FATAL or error.fatal():
             raise SourceFailed(f"the Kafka consumer cannot go on: {error.str()}")
         elif code != KafkaError._MAX_POLL_EXCEEDED:
             self.membership.error(error)
+
+    def _ended(self, message: Message) -> None:
+        """The partition was read up to the message's offset."""
+        one = self._owned.get(TopicPartition(str(message.topic()), int(message.partition() or 0)))
+        end = int(message.offset() or 0)
+        if one is not None and end >= one.next:
+            one.next = end
+            self._ends[one.assignment] = end
 
     def _place(self) -> None:
         """Where the client knows no valid offset, say where to read from: it tells of each such partition once."""

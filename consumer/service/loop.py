@@ -39,6 +39,7 @@ class Source(Protocol):
     """The Kafka consumer; see kafka/source.py. Rebalances reach the loop from inside `poll` and `close`."""
 
     def poll(self, timeout: float, limit: int = ...) -> list[Record]: ...
+    def ends(self) -> list[tuple[Assignment, int]]: ...
     def pause(self, wanted: Mapping[Assignment, str]) -> None: ...
     def commit(self, offsets: Mapping[Assignment, int]) -> None: ...
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
@@ -167,6 +168,8 @@ class Loop:
         if records:
             self._watch.read(records)
             self.pipeline.polled(records, self._clock())
+        for assignment, end in self._source.ends():
+            self.pipeline.partitions.ended(assignment, end)
 
     def _collect(self, wait: float) -> None:
         """Hand over what came back from the pool and the dead-letter topic; wait for the first of it."""

@@ -41,6 +41,7 @@ class Gauges:
     breaker_open: bool = False
     dead_letters_blocked: int = 0
     paused: dict[str, int] = field(default_factory=dict)
+    behind_transactions: dict[Assignment, int] = field(default_factory=dict)
     lag: dict[Assignment, int] = field(default_factory=dict)
     committed: dict[Assignment, int] = field(default_factory=dict)
 
@@ -120,6 +121,7 @@ class _Now:
         for name, meaning, values in (
             ("lag_records", "Offsets not committed yet", now.lag),
             ("committed_offset", "The committed offset", now.committed),
+            ("open_transaction_offsets", "Offsets held back by an open transaction", now.behind_transactions),
         ):
             family = GaugeMetricFamily(PREFIX + name, meaning, labels=["topic", "partition"])
             for place, value in values.items():

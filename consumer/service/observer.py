@@ -17,6 +17,7 @@ from consumer.mixpanel.pool import Delivered as Sent
 from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
 from consumer.service.health import Health
 from consumer.service.metrics import Gauges, Metrics
+from consumer.service.transactions import Transactions
 
 log = logging.getLogger("consumer")
 
@@ -35,6 +36,7 @@ class Kafka(Protocol):
 
     membership: Membership
 
+    def withheld(self) -> dict[Assignment, tuple[int, int]]: ...
     def lag(self) -> dict[Assignment, int]: ...
     def committed(self) -> dict[Assignment, int]: ...
 
@@ -54,6 +56,7 @@ class Watch:
         self._metrics = metrics
         self._health = health
         self._kafka: Kafka | None = None
+        self._transactions = Transactions()
         self._halted = ""
         self._failing = ""
         self._slowed = False
@@ -140,6 +143,7 @@ class Watch:
 
     def look(self, now: float, paused: Mapping[Assignment, str]) -> None:
         """Take the gauges, judge readiness, and tell what changed."""
+        self._transactions.look(now, self._kafka.withheld() if self._kafka else {})
         self._gauge(now, paused)
         self._health.unready = self._unready(paused)
         self._tell_breaker()
@@ -162,6 +166,7 @@ class Watch:
             breaker_open=pipeline.breaker_open,
             dead_letters_blocked=self._letters.blocked(),
             paused=counts,
+            behind_transactions=self._transactions.behind,
             lag=self._kafka.lag() if self._kafka else {},
             committed=self._kafka.committed() if self._kafka else {},
         )

@@ -29,7 +29,7 @@ FIXED: Final = {
     "offset.store.path": COMMITS,
     "offset.store.sync.interval.ms": COMMITS,
     "auto.offset.reset": "the service starts at the earliest record, and reports a gap that retention has torn",
-    "enable.partition.eof": "the end of a partition is no record",
+    "enable.partition.eof": "the service commits past what holds no record at the end of a partition",
     "group.protocol.type": "the service is a consumer group",
     "acks": CONFIRMED,
     "request.required.acks": CONFIRMED,

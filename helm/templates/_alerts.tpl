@@ -50,6 +50,7 @@ GroupConsumerNoProgress:
       unless on (topic, partition)
       (max by (topic, partition) (max_over_time(group_consumer_committed_offset{ {{- $s -}} }[10m]))
        - min by (topic, partition) (min_over_time(group_consumer_committed_offset{ {{- $s -}} }[10m])) > 0)
+      unless on (topic, partition) (max by (topic, partition) (group_consumer_open_transaction_offsets{ {{- $s -}} }) > 0)
     ) > THRESHOLD
     unless on () ({{ $causes }})
   threshold: 0
@@ -73,6 +74,12 @@ GroupConsumerRetentionGap:
     or increase(group_consumer_retention_gap_records_total{ {{- $s -}} }[15m])) > 0
   summary: Kafka has deleted records before they were read
   description: "About {{`{{ $value | humanize }}`}} records are gone: retention is shorter than the lag was."
+GroupConsumerOpenTransaction:
+  for: 5m
+  severity: warning
+  expr: max by (topic, partition) (group_consumer_open_transaction_offsets{ {{- $s -}} }) > 0
+  summary: A transaction that nobody ends holds a partition back
+  description: "{{`{{ $value | humanize }}`}} offsets of {{`{{ $labels.topic }}`}}[{{`{{ $labels.partition }}`}}] cannot be read before it ends."
 GroupConsumerAbsent:
   for: 10m
   severity: critical

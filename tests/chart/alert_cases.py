@@ -128,6 +128,26 @@ CASES = [
         "the cause has its own alert", "GroupConsumerNoProgress", "20m", [BUSY, STUCK, series("breaker_open", "1x60")]
     ),
     Case(
+        "an open transaction has its own alert",
+        "GroupConsumerNoProgress",
+        "20m",
+        [BUSY, STUCK, series("open_transaction_offsets", "7x60", TOPIC)],
+    ),
+    Case(
+        "a transaction that nobody ends",
+        "GroupConsumerOpenTransaction",
+        "20m",
+        [series("open_transaction_offsets", "_x5 7x30", TOPIC)],
+        "7 offsets of t[0] cannot be read before it ends.",
+        {"topic": "t", "partition": "0"},
+    ),
+    Case(
+        "a transaction that ended",
+        "GroupConsumerOpenTransaction",
+        "20m",
+        [series("open_transaction_offsets", "_x5 7x3 stale", TOPIC)],
+    ),
+    Case(
         "more comes in than goes out",
         "GroupConsumerLagGrows",
         "40m",

@@ -63,3 +63,37 @@ def test_the_oldest_open_record_is_known():
     assert tracked.oldest() == 3.0
     tracked.settle(3)
     assert (tracked.oldest(), tracked.first_open()) == (-1.0, -1)
+
+
+def test_the_end_of_a_partition_is_passed_once_all_before_it_is_settled():
+    """Markers and aborted records at the end are no records: with nothing open the commit is the end itself."""
+    tracked = ledger(3, 5)
+    tracked.ended(9)
+    assert tracked.committable == -1
+    tracked.settle(5)
+    tracked.settle(3)
+    assert tracked.committable == 9
+    tracked.ended(12)
+    assert tracked.committable == 12
+
+
+def test_the_end_is_committable_where_nothing_was_ever_read():
+    """A partition of markers alone, or an empty one."""
+    tracked = Ledger()
+    tracked.ended(0)
+    assert tracked.committable == 0
+
+
+def test_a_record_behind_an_end_pins_the_commit():
+    """What was read since is open, and an end that is passed moves nothing back."""
+    tracked = ledger(0)
+    tracked.ended(4)
+    tracked.seen(4, 1.0)
+    tracked.settle(0)
+    assert tracked.committable == 1
+    tracked.settle(4)
+    assert tracked.committable == 5
+    tracked.seen(6, 2.0)
+    tracked.ended(8)
+    tracked.settle(6)
+    assert tracked.committable == 8

@@ -9,14 +9,14 @@ from consumer.core.offsets import KEPT, WIDEST_GAP, Ledger
 GAPS = st.sampled_from([1, 1, 1, 1, 2, 7, WIDEST_GAP, WIDEST_GAP + 1, WIDEST_GAP + 2, 10**12])
 
 
-@given(st.data(), st.lists(st.tuples(GAPS, st.booleans()), max_size=60), st.integers(0, 2**40))
+@given(st.data(), st.lists(st.tuples(GAPS, st.booleans(), st.booleans()), max_size=60), st.integers(0, 2**40))
 def test_the_ledger_is_the_plain_one(data, steps, start):
     """Whatever is seen and settled in whatever order, it says the same of commit, open records and ages."""
     ledger = Ledger()
     seen: list[tuple[int, float]] = []
     settled: set[int] = set()
-    committable, offset, now = -1, start, 0.0
-    for gap, another_poll in steps:
+    committable, offset, now, end = -1, start, 0.0, -1
+    for gap, another_poll, at_end in steps:
         offset += gap
         now += another_poll
         ledger.seen(offset, now)
@@ -29,6 +29,12 @@ def test_the_ledger_is_the_plain_one(data, steps, start):
                 ledger.settle(one)
         while seen and seen[0][0] in settled:
             committable = seen.pop(0)[0] + 1
+        if at_end:
+            end = offset + gap
+            ledger.ended(end)
+            offset = end - 1
+        if not seen:
+            committable = max(committable, end)
         ahead = sum(one in settled for one, _ in seen)
         first, oldest = seen[0] if seen else (-1, -1.0)
         assert (ledger.committable, len(ledger), ledger.settled_ahead()) == (committable, len(seen), ahead)

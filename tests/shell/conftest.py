@@ -1,4 +1,4 @@
-"""What the shell's tests stand on: a server that does on a connection exactly what a test says."""
+"""What the shell's tests stand on: a server that does exactly what a test says, and members of a consumer group."""
 
 import socket
 import ssl
@@ -7,8 +7,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:
@@ -102,3 +104,48 @@ def new_wire() -> Iterator[Callable[..., Wire]]:
     yield make
     for wire in wires:
         wire.stop()
+
+
+@pytest.fixture
+def join(broker, topic, group_id) -> Iterator[Callable[..., Any]]:
+    """Makes members of one group; they leave it at the end."""
+    members: list[Any] = []
+
+    def make(protocol: str = "cooperative", read: str = topic, **more: object) -> Any:
+        from consumer.kafka.config import CONSUMER
+        from tests.shell.members import PROTOCOLS, Member
+
+        config = {**CONSUMER, **PROTOCOLS[protocol], "bootstrap.servers": broker.bootstrap, "group.id": group_id}
+        config |= {name.replace("_", "."): value for name, value in more.items()}
+        members.append(Member(config, read))
+        return members[-1]
+
+    yield make
+    for member in members:
+        member.source.close(20)
+
+
+@pytest.fixture
+def write(broker, topic) -> Callable[..., None]:
+    """Writes numbers to a partition."""
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 1})
+
+    def produce(partition: int, *numbers: int, to: str = topic, **more: object) -> None:
+        for number in numbers:
+            producer.produce(to, str(number), partition=partition, **more)
+        assert producer.flush(30) == 0
+
+    return produce
+
+
+@pytest.fixture
+def committed(broker, topic, group_id) -> Callable[[], dict[int, int]]:
+    """What the group has committed."""
+
+    def ask() -> dict[int, int]:
+        client = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": group_id})
+        found = client.committed([TopicPartition(topic, partition) for partition in range(4)], timeout=10)
+        client.close()
+        return {place.partition: place.offset for place in found if place.offset >= 0}
+
+    return ask

@@ -3,133 +3,14 @@
 import ctypes
 import logging
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import confluent_kafka
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
-from consumer.core.model import Assignment, Record
-from consumer.kafka.config import CLASSIC, CONSUMER
-from consumer.kafka.source import ADOPT_AFTER, Source, SourceFailed
-from tests.integration.watching import until
-
-PROTOCOLS = {
-    "cooperative": CLASSIC | {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
-    "range": CLASSIC
-    | {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500, "partition.assignment.strategy": "range"},
-    "consumer": {"group.protocol": "consumer"},
-}
-
-
-class Member:
-    """A source with the loop's side of it: what it was told and what it read. A revoke commits what was read."""
-
-    def __init__(self, config: dict[str, object], topic: str) -> None:
-        self.told: list[tuple[str, list[int]]] = []
-        self.mine: dict[int, Assignment] = {}
-        self.read: list[Record] = []
-        self.gaps: list[tuple[int, int]] = []
-        self.settled: dict[Assignment, int] = {}
-        self.committed_at_revoke: list[tuple[bool, float]] = []
-        self.ahead = 0.0  # of the real clock
-        self.source = Source(
-            config,
-            [topic],
-            self,
-            clock=lambda: time.monotonic() + self.ahead,
-            gap=lambda _, partition, records: self.gaps.append((partition, records)),
-        )
-
-    def assigned(self, assignments: list[Assignment]) -> None:
-        self._note("assigned", assignments)
-        self.mine |= {assignment.partition: assignment for assignment in assignments}
-
-    def revoked(self, assignments: list[Assignment]) -> None:
-        self._note("revoked", assignments)
-        began = time.monotonic()
-        settled = {assignment: self.settled[assignment] for assignment in assignments if assignment in self.settled}
-        if settled:
-            self.committed_at_revoke.append((self.source.commit_now(settled, 10), time.monotonic() - began))
-        self._gone(assignments)
-
-    def lost(self, assignments: list[Assignment]) -> None:
-        self._note("lost", assignments)
-        self._gone(assignments)
-
-    def poll(self) -> list[Record]:
-        """Read for a moment."""
-        records = self.source.poll(0.05)
-        for record in records:
-            assert self.mine[record.assignment.partition] is record.assignment
-            self.settled[record.assignment] = record.offset + 1
-        self.read += records
-        return records
-
-    def values(self, partition: int) -> list[int]:
-        """What was read of a partition, in the order in which it came."""
-        return [int(record.value) for record in self.read if record.assignment.partition == partition]
-
-    def _gone(self, assignments: list[Assignment]) -> None:
-        for assignment in assignments:
-            assert self.mine.pop(assignment.partition) is assignment
-
-    def _note(self, what: str, assignments: list[Assignment]) -> None:
-        self.told.append((what, sorted(assignment.partition for assignment in assignments)))
-
-
-@pytest.fixture
-def join(broker, topic, group_id) -> Iterator[Callable[..., Member]]:
-    """Makes members of one group; they leave it at the end."""
-    members: list[Member] = []
-
-    def make(protocol: str = "cooperative", read: str = topic, **more: object) -> Member:
-        config = {**CONSUMER, **PROTOCOLS[protocol], "bootstrap.servers": broker.bootstrap, "group.id": group_id}
-        config |= {name.replace("_", "."): value for name, value in more.items()}
-        members.append(Member(config, read))
-        return members[-1]
-
-    yield make
-    for member in members:
-        member.source.close(20)
-
-
-@pytest.fixture
-def write(broker, topic) -> Callable[..., None]:
-    """Writes numbers to a partition."""
-    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 1})
-
-    def produce(partition: int, *numbers: int, to: str = topic, **more: object) -> None:
-        for number in numbers:
-            producer.produce(to, str(number), partition=partition, **more)
-        assert producer.flush(30) == 0
-
-    return produce
-
-
-@pytest.fixture
-def committed(broker, topic, group_id) -> Callable[[], dict[int, int]]:
-    """What the group has committed."""
-
-    def ask() -> dict[int, int]:
-        client = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": group_id})
-        found = client.committed([TopicPartition(topic, partition) for partition in range(4)], timeout=10)
-        client.close()
-        return {place.partition: place.offset for place in found if place.offset >= 0}
-
-    return ask
-
-
-def poll_until(condition: Callable[[], object], what: str, *members: Member) -> None:
-    """Let members poll until the condition holds."""
-
-    def polled() -> object:
-        for member in members:
-            member.poll()
-        return condition()
-
-    until(polled, what)
+from consumer.kafka.source import ADOPT_AFTER, SourceFailed
+from tests.shell.members import PROTOCOLS, poll_until, remove
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -247,12 +128,6 @@ def test_what_retention_removed_is_told(join, write, broker, topic, caplog, prot
     assert second.values(1) == list(range(25, 30))
     assert second.gaps == [(0, 7), (1, 5)]
     assert second.values(0) == list(range(12, 20))
-
-
-def remove(broker, topic: str, partition: int, below: int) -> None:
-    """What retention does: records below an offset are gone."""
-    place = TopicPartition(topic, partition, below)
-    next(iter(broker.admin.delete_records([place]).values())).result(20)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

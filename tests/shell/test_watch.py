@@ -27,6 +27,10 @@ class Kafka:
         self.membership = Membership()
         self.membership.joined = self.membership.broker = True
         self.behind: dict[Assignment, int] = {}
+        self.transactions: dict[Assignment, tuple[int, int]] = {}
+
+    def withheld(self) -> dict[Assignment, tuple[int, int]]:
+        return self.transactions
 
     def lag(self) -> dict[Assignment, int]:
         return self.behind
@@ -241,3 +245,24 @@ def test_no_line_has_a_payload(scene, caplog):
     assert MARK not in caplog.text
     assert all(MARK not in repr(vars(line)) for line in caplog.records)
     assert MARK.encode() not in scene.metrics.exposition()[0]
+
+
+def test_an_open_transaction_is_told_once_it_has_lasted(scene, lines):
+    """Transactions come and go; one that holds a partition for a while is a line and a gauge, until it is over."""
+    place = scene.places[1]
+    for _ in range(60):  # each of them another one
+        scene.kafka.transactions = {place: (int(scene.now), 4)}
+        scene.look()
+    assert lines() == []
+    for _ in range(32):
+        scene.kafka.transactions = {place: (100, 7)}
+        scene.look()
+    (told,) = lines()
+    assert told.getMessage().startswith("an open transaction")
+    assert (told.partition, told.last_stable_offset, told.waiting) == ("changes[1]", 100, 7)
+    gauge = 'group_consumer_open_transaction_offsets{partition="1",topic="changes"} 7.0'
+    assert gauge in scene.metrics.exposition()[0].decode()
+    scene.kafka.transactions = {}
+    scene.look()
+    assert [line.getMessage() for line in lines()] == ["the transaction is over: its partition is read on"]
+    assert gauge not in scene.metrics.exposition()[0].decode()

@@ -58,7 +58,9 @@ class Broker:
     def append(self, meant: Meant) -> None:
         """A producer wrote it."""
         random = self._world.random
-        self.logs[meant.partition].append(meant, random.choice((0, 0, 0, 0, 1, 5)))
+        log = self.logs[meant.partition]
+        log.append(meant, random.choice((0, 0, 0, 0, 1, 5)))
+        log.end += random.choice((0, 0, 1))  # the marker of its transaction
         owner = self.owners.get(meant.partition)
         if owner is not None:
             owner.process.poke("records")

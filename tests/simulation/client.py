@@ -84,6 +84,7 @@ class Client:
         self._on_commit = config["on_commit"]
         self._positions: dict[Partition, int] = {}  # what is assigned, and where it is read next; -1: nowhere
         self._paused: set[Partition] = set()
+        self._told_end: dict[Partition, int] = {}
         self._committed: list[tuple[KafkaError | None, list[At]]] = []  # to be told
         self._member = False
         self._out_at = -1.0  # when the client hears that it was thrown out
@@ -125,6 +126,7 @@ class Client:
             partition = (place.topic, place.partition)
             committed = self._broker.logs[partition].committed
             self._positions[partition] = place.offset if place.offset >= 0 else committed if committed >= 0 else -2
+            self._told_end.pop(partition, None)
 
     def incremental_unassign(self, places: Iterable[Any]) -> None:
         for place in places:
@@ -162,10 +164,16 @@ class Client:
                     return messages
                 messages.append(Message(partition, meant.offset, meant))
                 self._positions[partition] = meant.offset + 1
+            if len(messages) == count:
+                return messages
+            end = self._positions[partition] = self._told_end[partition] = log.end
+            messages.append(Message(partition, end, None, KafkaError(KafkaError._PARTITION_EOF)))
         return messages
 
     def _has_more(self, partition: Partition, position: int) -> bool:
-        return position != -1 and position < self._broker.logs[partition].end and partition not in self._paused
+        end = self._broker.logs[partition].end
+        more = position < end or self._told_end.get(partition) != end
+        return position != -1 and more and partition not in self._paused
 
     # Commits.
 

@@ -157,7 +157,7 @@ class History:
         if any(instance.flying for instance in self.running()):
             return False
         for log in self.broker.logs.values():
-            if log.records and log.records[-1].offset >= max(log.committed, log.start):
+            if log.committed < log.end:
                 return False
         return not any(instance.loop.pipeline.partitions.open_records() for instance in self.running())
 

@@ -117,6 +117,11 @@ class Instance:
         if records and self.world.tracing:
             self.note(f"reads {records}")
 
+    def ended(self, ends: list[tuple[Assignment, int]]) -> None:
+        """The loop hears that partitions were read to their ends."""
+        for assignment, end in ends:
+            self.oracle.end_reached(assignment, end)
+
     def gap(self, partition: Partition, records: int) -> None:
         """The source says that retention removed records before they were read."""
         if self.world.tracing:

@@ -52,6 +52,7 @@ class Epoch:
         self.groups: dict[str, list[Item]] = {}
         self.first_open: dict[str, int] = {}  # by group: the index before which everything is decided
         self.order: list[Item] = []
+        self.end = -1  # no record is before it but those read
         self.settled = 0  # so many of `order`, from the first on, are settled
         self.open = 0
         self.open_bytes = 0
@@ -95,8 +96,21 @@ class Epoch:
                 break
             self.settled += 1
             self.committable = first.meant.offset + 1
+        self._pass_end()
         if self.settled != before:
             self.committable_since = now
+
+    def reach(self, end: int, now: float) -> None:
+        """The partition was read to its end."""
+        self.end = end
+        before = self.committable
+        self._pass_end()
+        if self.committable != before:
+            self.committable_since = now
+
+    def _pass_end(self) -> None:
+        if self.settled == len(self.order):
+            self.committable = max(self.committable, self.end)
 
 
 def size_of(meant: Meant) -> int:

@@ -86,6 +86,12 @@ class Oracle:
                 raise self.fail(5, f"{instance} reads on from {epoch}, and was at its limit at the last pause")
             epoch.read(self.meant[epoch.partition][record.timestamp])
 
+    def end_reached(self, assignment: Assignment, end: int) -> None:
+        """The loop hears that the partition has no record before this offset but those that it was given."""
+        epoch = self.live.get(assignment)
+        if epoch is not None:
+            epoch.reach(end, self.world.now)
+
     def pausing(self, instance: Any) -> None:
         """The loop says what it pauses: at the limit nothing may be read of what it has now."""
         mine = [epoch for epoch in self.live.values() if epoch.instance is instance]

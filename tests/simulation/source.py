@@ -103,6 +103,11 @@ class Source:
         self._instance.read(records)
         return records
 
+    def ends(self) -> list[tuple[Assignment, int]]:
+        ends = self._source.ends()
+        self._instance.ended(ends)
+        return ends
+
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         self._source.pause(wanted)
         self._instance.pausing()
@@ -154,7 +159,7 @@ class Source:
     def _enough(self, timeout: float) -> bool:
         """Whether a commit could be made again after refusals; inside a callback it is given up sooner."""
         given = timeout if self._instance.stopping else min(timeout, commits.LOOK_FOR)
-        return given - 3 * self._instance.oversleep >= PATIENCE
+        return given - 4 * self._instance.oversleep >= PATIENCE
 
     def _willing(self) -> bool:
         """Whether the group takes commits of this instance, be it at the second attempt."""

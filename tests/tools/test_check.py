@@ -156,6 +156,22 @@ def test_offsets(facts, place, broker, new_topic):
     assert gap == "retention has removed 3 offsets of partition 0 before they were read"
 
 
+def test_an_open_transaction(facts, place, broker, new_topic):
+    """What it holds back is named by its last stable offset; what is committed of it is no matter."""
+    topic = new_topic(partitions=1)
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": topic})
+    producer.init_transactions()
+    producer.begin_transaction()
+    for number in range(3):
+        producer.produce(topic, str(number))
+    producer.flush(30)
+    held = one(facts(0, **place | {"KAFKA_TOPICS": topic}), "offsets", "warning")[2]
+    assert held == "an open transaction holds back 3 offsets of partition 0, from the last stable offset 0 on"
+    producer.commit_transaction()
+    found = facts(0, **place | {"KAFKA_TOPICS": topic})
+    assert [state for state, what, *_ in found if what.startswith("offsets")] == ["ok"]
+
+
 def test_no_server(facts, place):
     """A name that does not resolve and a port where nobody listens are named; nothing else of Kafka is asked."""
     with socket.socket() as taken:

@@ -128,6 +128,10 @@ def offset_facts(brokers: Brokers, settings: Settings, topic: Topic) -> Iterator
                 f"retention has removed {counted(gap, 'offset')} of partition {place.partition} before they were read"
             )
             yield warning(what, detail, "they are lost to this group; give the topic a longer retention.ms")
+        if place.stable < place.latest:
+            held = f"{counted(place.latest - place.stable, 'offset')} of partition {place.partition}"
+            detail = f"an open transaction holds back {held}, from the last stable offset {place.stable} on"
+            yield warning(what, detail, "if it stays so, find the producer that does not end its transaction")
 
 
 def dead_letter_facts(

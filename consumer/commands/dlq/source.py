@@ -99,6 +99,10 @@ class ReplaySource:
             self._take(stream)
         return self._records(stream, limit)
 
+    def ends(self) -> list[tuple[Assignment, int]]:
+        """None: nothing is committed."""
+        return []
+
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         """Read nothing of these partitions, and go on with all others."""
         self._paused = wanted
