@@ -131,6 +131,25 @@ def test_faults_by_a_click(sandbox, page):
     assert page.complaints() == []
 
 
+def test_a_fault_for_one_group(sandbox, page):
+    """A group typed among a fault's options makes it that group's, and the switch says so."""
+    page.open(sandbox.url)
+    page.until("document.querySelector('#faults li')")
+    page.js(
+        """(() => {
+            document.querySelector("#faults [aria-expanded]").click();
+            const label = [...document.querySelectorAll("#faults form label")].find((one) =>
+                one.innerText.startsWith("group_id"));
+            label.querySelector("input").value = "acme";
+            document.querySelector("#faults [role=switch]").click();
+        })()"""
+    )
+
+    page.until(f"{text('#faults li')}.includes('only group_id acme')")
+    assert post(sandbox, {"$group_id": "acme", "$set": {"n": 1}}).status_code == 503
+    assert post(sandbox, {"$group_id": "other", "$set": {"n": 1}}).status_code == 200
+
+
 def test_faults_switched_elsewhere(sandbox, page):
     """A fault switched on by a test or another page is shown, under its own name too, and can be switched off."""
     page.open(sandbox.url)

@@ -113,6 +113,20 @@ def test_faults_over_http(sandbox, post, update, ask):
     assert ask("DELETE", "/faults").json() == {"faults": []}
 
 
+def test_a_fault_for_one_group_over_http(sandbox, post, update, ask):
+    """Any kind of fault takes a group; what is listed can be put again, and it strikes until it is lifted."""
+    kinds = ask("GET", "/faults").json()["kinds"]
+    assert all({"group_key", "group_id"} <= {option["name"] for option in kind["options"]} for kind in kinds)
+    ask("PUT", "/faults/poison", json={"kind": "status", "status": 403, "group_id": "a"})
+    assert ask("PUT", "/faults", json=ask("GET", "/faults").json()["faults"]).status_code == 200
+
+    assert post(update("a", set={"x": 1})).status_code == 403
+    assert post(update("b", set={"x": 1})).status_code == 200
+    assert ask("GET", "/faults").json()["faults"][0]["struck"] == 1
+    assert ask("DELETE", "/faults/poison").status_code == 200
+    assert post(update("a", set={"x": 1})).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [

@@ -8,8 +8,10 @@ import time
 import pytest
 import requests
 
+from consumer.sandbox.answers import FAILED
 from consumer.sandbox.mixpanel.faults import Faults
 
+STRICT = {"strict": "1"}
 TEMPORARY = {"status": 0, "error": "a temporary failure occurred"}
 RATE_LIMITED = "Project exceeded rate limits. Please retry the request with exponential backoff."
 
@@ -204,6 +206,78 @@ def test_refuse_counts_requests_that_match(sandbox, post, update):
     assert post(update("a", set={"x": 1})).json()["status"] == 1
 
 
+ANSWERS = [
+    ("status", {"status": 500}, 500),
+    ("status", {"status": 403}, 403),
+    ("status", {"status": 422}, 422),
+    ("too-large", {"bytes": 0}, 413),
+    ("temporary", {}, TEMPORARY),
+    ("unreadable", {"body": "<html>"}, "<html>"),
+    ("reset", {"at": "before-applying"}, None),
+    ("reset", {"at": "after-applying"}, None),
+    ("hang", {"milliseconds": 1}, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "told"), ANSWERS)
+def test_a_fault_for_one_group(sandbox, session, update, kind, options, told):
+    """A request with an update of the group is struck, whatever else is in it; one without is not."""
+    sandbox.faults.on(kind, name="poison", group_key="company", group_id="poison-*", times=2, **options)
+    healthy, poisoned = update("healthy", set={"x": 1}), update("poison-1", set={"x": 1})
+    others = update("poison-1", "team", set={"x": 1})
+
+    assert _told(session, sandbox, [healthy, others]) == 200
+    assert _told(session, sandbox, [healthy, poisoned]) == told
+    assert _told(session, sandbox, [healthy, 5, "neither"]) == 200
+    assert _told(session, sandbox, [poisoned]) == told
+    assert sandbox.faults.as_json() == []
+    assert _told(session, sandbox, [poisoned]) == 200
+    struck = [request["faults"] for request in reversed(sandbox.requests.newest())]
+    assert struck == [(), ("poison",), (), ("poison",), ()]
+
+
+def _told(session, sandbox, updates):
+    """The status, the body where it is one of `ANSWERS`; None where there is no answer."""
+    try:
+        answer = session.post(f"{sandbox.url}/groups", params=STRICT, json=updates, timeout=10)
+    except requests.ConnectionError:
+        return None
+    if answer.status_code != 200 or "num_good_events" in answer.text:
+        return answer.status_code
+    return answer.json() if answer.text.startswith("{") else answer.text
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        ({}, {"error": FAILED, "errors": {"1": "no"}, "status": 0, "num_good_events": 1}),
+        ({"count": "absent"}, {"error": FAILED, "errors": {"1": "no"}, "status": 0}),
+        ({"dialect": "error", "count": "absent"}, {"error": "no", "status": 0}),
+        ({"dialect": "plain"}, 0),
+    ],
+)
+def test_a_refusal_for_one_group(sandbox, post, update, options, body):
+    """One group's updates are refused in given words, by index with and without a count, or without an index."""
+    sandbox.faults.on("refuse", group_id="poison", words="no", **options)
+
+    assert post(update("healthy", set={"x": 1}), update("poison", set={"x": 1})).json() == body
+    assert post(update("healthy", set={"x": 2})).json()["status"] == 1
+    assert sandbox.profiles.get("token", "company", "poison") is None
+
+
+def test_a_fault_for_one_group_beside_one_for_all(sandbox, post, update):
+    """Of one kind a fault for all requests goes first, and a fault for some then counts nothing."""
+    sandbox.faults.on("status", name="poison", status=403, group_id="a", times=1)
+    sandbox.faults.on("status", name="all", status=500, times=1)
+    sandbox.faults.on("slow", milliseconds=1, group_id="a")
+
+    answers = [post(update("a", set={"x": 1})).status_code for _ in range(3)]
+
+    assert answers == [500, 403, 200]
+    struck = [request["faults"] for request in reversed(sandbox.requests.newest())]
+    assert struck == [("all", "slow"), ("poison", "slow"), ("slow",)]
+
+
 def test_several_faults(sandbox, post, update):
     """Faults of different kinds strike together; one name is one fault."""
     sandbox.faults.on("slow", milliseconds=1)
@@ -229,7 +303,8 @@ def test_several_faults(sandbox, post, update):
         ({"kind": "slow", "times": 0}, "fault slow: times is a whole number from 1, or null"),
         ({"kind": "slow", "probability": 2}, "fault slow: probability is a number from 0 to 1"),
         ({"kind": "reset", "at": "noon"}, "fault reset: at is one of: before-reading, "),
-        ({"kind": "temporary", "x": 1}, "fault temporary: temporary has no option x; it has: none"),
+        ({"kind": "temporary", "x": 1}, "fault temporary: temporary has no option x; it has: group_key, group_id"),
+        ({"kind": "reset", "at": "before-reading", "group_id": "a"}, "fault reset: before-reading is before any"),
     ],
 )
 def test_wrong_faults(asked, words):

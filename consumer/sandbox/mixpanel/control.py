@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from consumer.sandbox.answers import Answer, of_json
-from consumer.sandbox.mixpanel.faults import KINDS, Faults
+from consumer.sandbox.mixpanel.fault_kinds import KINDS
+from consumer.sandbox.mixpanel.faults import Faults
 from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.mixpanel.request_log import Journal
 from consumer.sandbox.web import Arrived, Reply

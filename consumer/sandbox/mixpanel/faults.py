@@ -2,82 +2,17 @@
 
 A fault has a name (by default its kind; a second one of the same kind needs another), strikes the next `times`
 requests or until it is switched off, each with `probability` (seeded), and has the options of its kind: `KINDS`.
+A fault for one group, say, strikes (and counts) only requests with an update of that group.
 """
 
 import random
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
-from consumer.sandbox.answers import DIALECTS, TAKEN
+from consumer.sandbox.mixpanel.fault_kinds import KINDS, WHOSE, Option
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of a kind of fault: its default (whose type is its type) and what it means."""
-
-    default: str | int | float | bool
-    meaning: str
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of fault: what it does, and its options."""
-
-    meaning: str
-    options: dict[str, Option]
-
-
-_APPLIED: Final = Option(False, "whether the updates are applied all the same")
-_DIALECT: Final[dict[str, Option]] = {
-    "dialect": Option("by-index", "the shape in which refusals are told under strict", DIALECTS),
-    "http_status": Option(200, "the status that goes with it: 200 or 400"),
-    "status_one": Option(False, "whether `status` in the body is 1 beside refusals, as if all were well"),
-    "count": Option("honest", "the number of updates taken, as told", ("honest", "absent", "wrong")),
-    "taken": Option("valid", "which updates of such a request are applied", TAKEN),
-}
-KINDS: Final[dict[str, Kind]] = {
-    "status": Kind(
-        "Answer with an HTTP status",
-        {
-            "status": Option(503, "the status"),
-            "retry_after": Option("", "the Retry-After header, sent as it is; empty: none"),
-            "body": Option("", "the body; empty: what is known of Mixpanel for this status"),
-            "applied": _APPLIED,
-        },
-    ),
-    "too-large": Kind("Answer 413 above a size", {"bytes": Option(65536, "the largest body that is taken")}),
-    "reset": Kind(
-        "Reset the connection",
-        {"at": Option("before-applying", "when", ("before-reading", "before-applying", "after-applying"))},
-    ),
-    "slow": Kind("Answer late", {"milliseconds": Option(2000, "wait this long before applying")}),
-    "drip": Kind("Answer byte by byte", {"milliseconds": Option(500, "wait this long before each byte")}),
-    "hang": Kind(
-        "Do not answer",
-        {"milliseconds": Option(600_000, "give up after this long, or when the client does"), "applied": _APPLIED},
-    ),
-    "unreadable": Kind(
-        "Answer 200 with a body that nobody can read",
-        {"body": Option("<html><title>OK</title></html>", "the body"), "applied": _APPLIED},
-    ),
-    "temporary": Kind('Answer 200 with "a temporary failure occurred"', {}),
-    "refuse": Kind(
-        "Refuse the updates that match every condition given",
-        {
-            "property": Option("", "they have this property"),
-            "group_key": Option("", "the group key"),
-            "group_id": Option("", "the group id; a trailing * stands for any end"),
-            "operation": Option("", "the operation, as $set"),
-            "words": Option("refused by a fault of the sandbox", "Mixpanel's words"),
-            **_DIALECT,
-        },
-    ),
-    "dialect": Kind("Tell refusals in another shape", dict(_DIALECT)),
-}
 
 
 @dataclass
@@ -90,6 +25,11 @@ class Fault:
     probability: float = 1.0
     options: Json = field(default_factory=dict)
     struck: int = 0
+
+    @property
+    def conditional(self) -> bool:
+        """Whether only some updates are meant."""
+        return any(self.options[name] for name in WHOSE)
 
     def as_json(self) -> Json:
         """The fault as `GET /faults` shows it and `PUT /faults` takes it."""
@@ -136,19 +76,18 @@ class Faults:
             return [fault.as_json() for fault in self._faults.values()]
 
     def strike(self, size: int) -> dict[str, Fault]:
-        """The faults that strike a request whose body has `size` bytes, by kind; those of `refuse` ask updates."""
+        """The faults that strike any request whose body has `size` bytes, by kind; those of `refuse` ask updates."""
         with self._lock:
-            struck: dict[str, Fault] = {}
-            for fault in list(self._faults.values()):
-                if fault.kind == "refuse" or fault.kind in struck:
-                    continue
-                if fault.kind == "too-large" and size <= fault.options["bytes"]:
-                    continue
-                if self._strikes(fault):
-                    struck[fault.kind] = fault
-            return struck
+            return self._struck(size, [fault for fault in self._faults.values() if not fault.conditional])
 
-    def refuse(self, updates: list[Json]) -> tuple[dict[int, str], Fault | None]:
+    def strike_for(self, updates: list[Any], size: int, struck: dict[str, Fault]) -> dict[str, Fault]:
+        """`struck`, and of the kinds not in it the faults that strike a request for an update in it."""
+        with self._lock:
+            meant = [fault for fault in self._faults.values() if fault.conditional and fault.kind not in struck]
+            meant = [fault for fault in meant if any(matches(fault, update) for update in updates)]
+            return struck | self._struck(size, meant)
+
+    def refuse(self, updates: list[Any]) -> tuple[dict[int, str], Fault | None]:
         """Which updates of a request are refused on demand, with what words, and the fault that did it first."""
         refused: dict[int, str] = {}
         first = None
@@ -159,6 +98,18 @@ class Faults:
                     first = first or fault
                     refused = {index: str(fault.options["words"]) for index in found} | refused
         return refused, first
+
+    def _struck(self, size: int, faults: list[Fault]) -> dict[str, Fault]:
+        """Of these faults the first of each kind that strikes a request of this size."""
+        struck: dict[str, Fault] = {}
+        for fault in faults:
+            if fault.kind == "refuse" or fault.kind in struck:
+                continue
+            if fault.kind == "too-large" and size <= fault.options["bytes"]:
+                continue
+            if self._strikes(fault):
+                struck[fault.kind] = fault
+        return struck
 
     def _strikes(self, fault: Fault) -> bool:
         """Throw the dice, and count."""
@@ -172,9 +123,11 @@ class Faults:
         return True
 
 
-def matches(fault: Fault, update: Json) -> bool:
-    """Whether a `refuse` fault means this update."""
+def matches(fault: Fault, update: object) -> bool:
+    """Whether the fault means this update; nothing that is no object is meant."""
     asked = fault.options
+    if not isinstance(update, dict):
+        return False
     if asked["operation"] and asked["operation"] not in update:
         return False
     if asked["group_key"] and update.get("$group_key") != asked["group_key"]:
@@ -210,7 +163,10 @@ def fault_of(asked: Any) -> Fault:
     if unknown:
         raise ValueError(f"fault {name}: {kind} has no option {unknown[0]}; it has: {', '.join(known) or 'none'}")
     options = {key: _checked(name, key, option, given.get(key, option.default)) for key, option in known.items()}
-    return Fault(kind, str(name), times, float(probability), options)
+    fault = Fault(kind, str(name), times, float(probability), options)
+    if options.get("at") == "before-reading" and fault.conditional:
+        raise ValueError(f"fault {name}: before-reading is before any update is known: {', '.join(WHOSE)} stay empty")
+    return fault
 
 
 def _checked(name: str, key: str, option: Option, value: object) -> object:

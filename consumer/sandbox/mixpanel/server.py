@@ -126,12 +126,14 @@ class MixpanelSandbox:
         entry.method, entry.size = arrived.method, arrived.size
         entry.content_type = arrived.header("Content-Type")
         struck = self.faults.strike(arrived.size)
-        entry.faults = tuple(fault.name for fault in struck.values())
+        entry.faults = _names(struck)
         if _resets(struck, "before-reading"):
             raise Reset
         arrival = arrivals.read(arrived.query, entry.content_type.lower(), arrived.read())
         entry.parameters, entry.updates = arrival.parameters, len(arrival.updates)
         entry.sample = journal.sample(arrival.updates, max(arrived.size, len(arrived.query)))
+        struck = self.faults.strike_for(arrival.updates, arrived.size, struck)
+        entry.faults = _names(struck)
         with self.ledger.held(arrival.updates) if self.ledger else nullcontext():
             answer = self._decide(arrived, arrival, entry, struck)
         if "hang" in struck:
@@ -220,6 +222,10 @@ def _shared(arrived: Arrived) -> list[tuple[str, str]]:
     if arrived.method == "OPTIONS":
         headers += [("Access-Control-Allow-Methods", "GET, POST"), ("Access-Control-Allow-Headers", "Content-Type")]
     return headers
+
+
+def _names(struck: dict[str, Fault]) -> tuple[str, ...]:
+    return tuple(fault.name for fault in struck.values())
 
 
 def _resets(struck: dict[str, Fault], moment: str) -> bool:

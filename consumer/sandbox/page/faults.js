@@ -34,6 +34,7 @@ export class Faults {
     const inputs = [...kind.options.map(input), ...COMMON.map(input)];
     const place = `/faults/${encodeURIComponent(kind.name)}`;
     const struck = badge("", "warn");
+    const whose = badge("");
     const toggle = el("button", { type: "button", role: "switch", "aria-checked": "false" }, title);
     const isOn = () => toggle.getAttribute("aria-checked") === "true";
     const put = () => {
@@ -50,10 +51,11 @@ export class Faults {
       form.hidden = !form.hidden;
       open.setAttribute("aria-expanded", String(!form.hidden));
     });
-    const element = el("li", { class: "fault" }, el("div", { class: "head" }, toggle, struck, open), form);
+    const element = el("li", { class: "fault" }, el("div", { class: "head" }, toggle, whose, struck, open), form);
     const update = ({ fault }) => {
       toggle.setAttribute("aria-checked", String(Boolean(fault)));
       element.classList.toggle("on", Boolean(fault));
+      setText(whose, fault ? conditions(fault) : "");
       setText(struck, fault?.struck ? `struck ${fault.struck}` : "");
       if (fault && !form.contains(document.activeElement)) inputs.forEach(({ name, write }) => write(fault[name]));
     };
@@ -65,6 +67,14 @@ const COMMON = [
   { name: "times", default: "", meaning: "strike so many requests; empty: any number", whole: true },
   { name: "probability", default: 1, meaning: "of striking a request, 0 to 1", step: "any", max: 1 },
 ];
+
+const WHOSE = ["group_key", "group_id", "operation", "property"];
+
+// Which updates alone a fault is for.
+function conditions(fault) {
+  const given = WHOSE.filter((name) => fault[name]).map((name) => `${name} ${fault[name]}`);
+  return given.length ? `only ${given.join(", ")}` : "";
+}
 
 // One option: its field, and how it is read and written.
 function input(option) {

@@ -1,0 +1,76 @@
+"""The kinds of fault that the sandbox's Mixpanel has, with the options of each.
+
+Every kind has the options of `WHOSE`: with one of them given, only requests with an update that matches every one
+given are struck, and of `refuse` only such updates are refused.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from consumer.sandbox.answers import DIALECTS, TAKEN
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a kind of fault: its default (whose type is its type) and what it means."""
+
+    default: str | int | float | bool
+    meaning: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault: what it does, and its options."""
+
+    meaning: str
+    options: dict[str, Option]
+
+
+_APPLIED: Final = Option(False, "whether the updates are applied all the same")
+_DIALECT: Final[dict[str, Option]] = {
+    "dialect": Option("by-index", "the shape in which refusals are told under strict", DIALECTS),
+    "http_status": Option(200, "the status that goes with it: 200 or 400"),
+    "status_one": Option(False, "whether `status` in the body is 1 beside refusals, as if all were well"),
+    "count": Option("honest", "the number of updates taken, as told", ("honest", "absent", "wrong")),
+    "taken": Option("valid", "which updates of such a request are applied", TAKEN),
+}
+WHOSE: Final[dict[str, Option]] = {
+    "group_key": Option("", "only where an update has this group key"),
+    "group_id": Option("", "only where an update has this group id; a trailing * stands for any end"),
+    "operation": Option("", "only where an update has this operation, as $set"),
+    "property": Option("", "only where an update has this property"),
+}
+_OWN: Final[dict[str, Kind]] = {
+    "status": Kind(
+        "Answer with an HTTP status",
+        {
+            "status": Option(503, "the status"),
+            "retry_after": Option("", "the Retry-After header, sent as it is; empty: none"),
+            "body": Option("", "the body; empty: what is known of Mixpanel for this status"),
+            "applied": _APPLIED,
+        },
+    ),
+    "too-large": Kind("Answer 413 above a size", {"bytes": Option(65536, "the largest body that is taken")}),
+    "reset": Kind(
+        "Reset the connection",
+        {"at": Option("before-applying", "when", ("before-reading", "before-applying", "after-applying"))},
+    ),
+    "slow": Kind("Answer late", {"milliseconds": Option(2000, "wait this long before applying")}),
+    "drip": Kind("Answer byte by byte", {"milliseconds": Option(500, "wait this long before each byte")}),
+    "hang": Kind(
+        "Do not answer",
+        {"milliseconds": Option(600_000, "give up after this long, or when the client does"), "applied": _APPLIED},
+    ),
+    "unreadable": Kind(
+        "Answer 200 with a body that nobody can read",
+        {"body": Option("<html><title>OK</title></html>", "the body"), "applied": _APPLIED},
+    ),
+    "temporary": Kind('Answer 200 with "a temporary failure occurred"', {}),
+    "refuse": Kind(
+        "Refuse the updates that match every condition given",
+        {"words": Option("refused by a fault of the sandbox", "Mixpanel's words"), **_DIALECT},
+    ),
+    "dialect": Kind("Tell refusals in another shape", dict(_DIALECT)),
+}
+KINDS: Final = {name: Kind(kind.meaning, kind.options | WHOSE) for name, kind in _OWN.items()}
