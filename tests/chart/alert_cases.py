@@ -11,6 +11,11 @@ def series(name: str, values: str, labels: str = "", pod: str = "a", ours: str =
     return {"series": f'group_consumer_{name}{{{ours},pod="{pod}"{labels}}}', "values": values}
 
 
+def started(values: str, pod: str = "a") -> dict[str, str]:
+    """When a pod's process was started, a sample each minute."""
+    return {"series": f'process_start_time_seconds{{{OURS},pod="{pod}"}}', "values": values}
+
+
 @dataclass(frozen=True)
 class Case:
     """At this time the alert fires with these labels and these words; or is silent, with None."""
@@ -264,4 +269,19 @@ CASES = [
             series("rebalances_total", "0x20 1x40", 'kind="lost"'),
         ],
     ),
+    Case(
+        "killed for its memory",
+        "GroupConsumerRestarts",
+        "20m",
+        [started("1000x10 1600x20"), started("1000x30", pod="b")],
+        "a was started again 1 times in half an hour: killed for its memory, by its probe, or ended by itself.",
+        {"pod": "a"},
+    ),
+    Case(
+        "pods that come and go",
+        "GroupConsumerRestarts",
+        "20m",
+        [started("1000x10 stale"), started("_x9 1500x20", pod="b")],
+    ),
+    Case("a restart of yesterday", "GroupConsumerRestarts", "50m", [started("1000x5 1300x60")]),
 ]

@@ -232,7 +232,7 @@ def test_a_replay_starts_from_the_cron_job(release, cluster, kubelet):
     job = until(
         lambda: (found := cluster.get(path)) and found["status"].get("succeeded") and found, "the job is done"
     )
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["dlq", "replay", "--yes"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["dlq", "replay", "--yes", "--skip-newer"]
 
 
 def test_static_members_keep_their_names(release, cluster, kubelet):

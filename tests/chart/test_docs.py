@@ -30,6 +30,13 @@ def test_values_that_are_shown_work(chart, text):
     assert "Deployment" in chart.kinds(**values)
 
 
+def test_the_least_keda_is_the_one_that_is_tried():
+    """The page and the values name the version whose definitions the API server is given."""
+    (tried,) = re.findall(r'^KEDA = "v([\d.]+)\.0"', (ROOT / "scripts/chart_tools.py").read_text(), re.MULTILINE)
+    assert f"KEDA {tried} or newer" in PAGE
+    assert f"(KEDA {tried} or newer)" in (ROOT / "helm/values.yaml").read_text()
+
+
 def test_values_that_are_named_exist():
     """Every value that the pages name in code is one."""
     values = yaml.safe_load((ROOT / "helm/values.yaml").read_text())

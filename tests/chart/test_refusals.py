@@ -1,7 +1,13 @@
 """Values that cannot work are refused before anything is installed, each by its name."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from consumer.settings.properties import SECRET
+
+ROOT = Path(__file__).resolve().parents[2]
 SASL = {"mechanism": "SCRAM-SHA-512", "username": "me", "existingSecret": "sasl"}
 
 # What is wrong, and what the message must name.
@@ -37,6 +43,8 @@ CONTRADICTIONS = [
         {"kafka": {"properties": {"sasl.password": "x"}}},
         "kafka.properties.sasl.password: use kafka.sasl.existingSecret",
     ),
+    ({"kafka": {"properties": {"ssl.key.pem": "x"}}}, "kafka.properties.ssl.key.pem is a secret"),
+    ({"kafka": {"properties": {"ssl.keystore.password": "x"}}}, "kafka.properties.ssl.keystore.password is a secret"),
     ({"kafka": {"properties": {"group.instance.id": "x"}}}, "group.instance.id: use staticMembership.enabled"),
     (
         {"kafka": {"securityProtocol": "SSL", "tls": {"caSecret": "a", "caConfigMap": "b"}}},
@@ -87,6 +95,31 @@ CONTRADICTIONS = [
             "kafka": {"securityProtocol": "SASL_SSL", "sasl": {"mechanism": "OAUTHBEARER"}},
         },
         "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism OAUTHBEARER",
+    ),
+    (
+        {"autoscaling": {"mode": "keda"}, "kafka": {"propertiesSecret": {"name": "whole"}}},
+        "kafka.securityProtocol is required with autoscaling.mode keda and kafka.propertiesSecret",
+    ),
+    (
+        {
+            "autoscaling": {"mode": "keda"},
+            "kafka": {
+                "propertiesSecret": {"name": "whole"},
+                "securityProtocol": "SASL_SSL",
+                "sasl": {"mechanism": "PLAIN"},
+            },
+        },
+        "autoscaling.keda.authenticationRef is required where the credentials are in kafka.propertiesSecret",
+    ),
+    ({"podDisruptionBudget": {"maxUnavailable": 0}}, "podDisruptionBudget.maxUnavailable is 0: no node"),
+    ({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "podDisruptionBudget.maxUnavailable is 0%: no node"),
+    ({"podDisruptionBudget": {"minAvailable": 2}}, "podDisruptionBudget.minAvailable is 2, and there are 2 pods:"),
+    ({"podDisruptionBudget": {"minAvailable": "100%"}}, "podDisruptionBudget.minAvailable is 100%, and there are 2"),
+    ({"podDisruptionBudget": {"minAvailable": "51%"}}, "podDisruptionBudget.minAvailable is 51%, and there are 2"),
+    ({"podDisruptionBudget": {"minAvailable": 1}, "replicas": 1}, "minAvailable is 1, and there is 1 pod: no node"),
+    (
+        {"podDisruptionBudget": {"minAvailable": 1}, "autoscaling": {"mode": "keda"}},
+        "podDisruptionBudget.minAvailable is 1, and there is 1 pod at least: no node",
     ),
     ({"autoscaling": {"mode": "keda", "maxReplicas": 1}}, "autoscaling.keda.fallback.replicas (2) is above"),
     (
@@ -182,6 +215,22 @@ def test_ill_formed_values_are_refused(chart, values, path):
     refusal = chart.refusal(**values)
     assert path in refusal.replace(".", "/"), refusal
     assert "schema" in refusal
+
+
+def test_a_budget_that_lets_one_pod_go_is_taken(chart):
+    """Fewer than there are pods, or one that may be missing; any number where the chart knows none of theirs."""
+    for budget in ({"minAvailable": 1}, {"minAvailable": "50%"}, {"maxUnavailable": "1%"}, {"maxUnavailable": 1}):
+        chart.one("PodDisruptionBudget", podDisruptionBudget=budget)
+    chart.one("PodDisruptionBudget", podDisruptionBudget={"minAvailable": 3}, autoscaling={"mode": "external"})
+    chart.objects(podDisruptionBudget={"enabled": False, "maxUnavailable": 0})
+
+
+def test_the_chart_refuses_the_secrets_that_the_service_hides(chart):
+    """One pattern says of both what a secret is; certificates are none, and stand in a ConfigMap."""
+    template = (ROOT / "helm/templates/_validate.tpl").read_text()
+    (pattern,) = re.findall(r'define "gc.secretProperty" -}}\n(.*)\n', template)
+    assert pattern == SECRET.pattern
+    chart.objects(kafka={"properties": {"ssl.ca.pem": "x", "ssl.certificate.pem": "x"}})
 
 
 def test_everything_is_said_at_once(chart):

@@ -4,16 +4,50 @@ import pytest
 
 
 def test_one_pod_serves_and_others_do_one_thing(chart):
-    """The service runs `run`; `helm test` runs `check`; the replay is a suspended CronJob of `dlq replay`."""
+    """The service runs `run`; `helm test` runs `check`."""
     assert chart.container()["args"] == ["run"]
     check = chart.one("Pod")
     assert check["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert check["spec"]["containers"][0]["args"] == ["check"]
-    replay = chart.one("CronJob", dlqReplay={"args": ["--yes", "--reason", "rejected"]})["spec"]
-    assert replay["suspend"] is True
-    container = replay["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
-    assert container["args"] == ["dlq", "replay", "--yes", "--reason", "rejected"]
-    assert replay["jobTemplate"]["spec"]["backoffLimit"] == 0
+
+
+def replays(chart, **values):
+    """The specs of the two CronJobs: the replay, and its plan."""
+    jobs = {one["metadata"]["name"]: one["spec"] for one in chart.objects(**values) if one["kind"] == "CronJob"}
+    assert [name.partition("-consumer-")[2] for name in sorted(jobs)] == ["replay", "replay-plan"]
+    return [jobs[name] for name in sorted(jobs)]
+
+
+def arguments(replay):
+    """Of the one container."""
+    (container,) = replay["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    return container["args"]
+
+
+def test_a_replay_never_starts_by_itself_and_overwrites_nothing_newer(chart):
+    """Both are suspended; the plan is the dry run of exactly what the other sends."""
+    replay, plan = replays(chart)
+    assert arguments(replay) == ["dlq", "replay", "--yes", "--skip-newer"]
+    assert arguments(plan) == [*arguments(replay), "--dry-run"]
+    for one in (replay, plan):
+        assert one["suspend"] is True
+        assert one["jobTemplate"]["spec"]["backoffLimit"] == 0
+    some = replays(chart, dlqReplay={"args": ["--yes", "--reason", "rejected"]})
+    assert [arguments(one)[:5] for one in some] == [["dlq", "replay", "--yes", "--reason", "rejected"]] * 2
+
+
+def test_a_replay_that_is_stopped_has_time_to_settle(chart):
+    """As long as the service has."""
+    for replay in replays(chart, drainTimeout="50s"):
+        assert replay["jobTemplate"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 65
+
+
+def test_jobs_of_long_names_keep_a_number(chart):
+    """What docs/runbook.md calls a Job fits, with the seconds of its start, into the 63 characters of a name."""
+    values = {"fullnameOverride": "x" * 60}
+    names = [one["metadata"]["name"] for one in chart.objects(**values) if one["kind"] == "CronJob"]
+    assert max(map(len, names)) <= 52
+    assert max(len(f"{name}-{10**9}") for name in names) <= 63
 
 
 def test_no_shell_is_needed(chart, specs):
@@ -30,7 +64,7 @@ def test_the_service_selects_only_its_own_pods(chart):
     labels = chart.pod()["metadata"]["labels"]
     selector = chart.one("Deployment")["spec"]["selector"]["matchLabels"]
     assert selector.items() <= labels.items()
-    replay = chart.one("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    replay = replays(chart)[0]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
     for other in (replay, chart.one("Pod")["metadata"]["labels"]):
         assert not selector.items() <= other.items()
     assert chart.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == selector
@@ -174,9 +208,3 @@ def test_extra_objects_are_templates(chart):
     """They may name what the chart names."""
     extra = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": '{{ include "gc.fullname" . }}-x'}}
     assert chart.one("LimitRange", extraObjects=[extra])["metadata"]["name"] == "rel-mixpanel-group-consumer-x"
-
-
-def test_names_stay_short_enough(chart):
-    """A long release name leaves room for what a CronJob, KEDA and a pod add."""
-    name = chart.one("CronJob", fullnameOverride="x" * 60)["metadata"]["name"]
-    assert len(name) <= 52
