@@ -1,4 +1,4 @@
-"""`python -m bench [micro|whole|latency|growth|all] [--quick] [--output FILE]`: measures, and prints tables."""
+"""`python -m bench [PART ...] [--quick] [--output FILE]`: measures, and prints tables."""
 
 import argparse
 import json
@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import micro, rig
+from bench import micro, rig, troubled
 from bench.rig import Result, Rig
 from consumer.app import compiled
 
 BASELINE = Path(__file__).with_name("baseline.json")
+PARTS = ("micro", "whole", "latency", "growth", "faults", "refusals")
 ROUNDS = 3  # of what is held against each other, in turns
 GROWTH_ROUNDS = 6  # differences of a tenth are to be seen
 SATURATION = 0.9  # of the rate at which a backlog was drained: what can still be kept up with
@@ -22,22 +23,31 @@ SATURATION = 0.9  # of the rate at which a backlog was drained: what can still b
 def main() -> int:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("micro", "whole", "latency", "growth", "all"), default="all")
+    parser.add_argument(
+        "what", nargs="*", choices=(*PARTS, "all"), default="all", metavar="PART", help=", ".join(PARTS)
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the events: to see that it works")
     parser.add_argument("--output", type=Path, help="write every figure to this file as JSON")
     parser.add_argument("--keep-baseline", action="store_true", help="make this run's ratios the baseline")
     asked = parser.parse_args()
+    what = PARTS if "all" in asked.what else asked.what
     scale = 10 if asked.quick else 1
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()},", end=" ")
     print(f"{len(rig.PROCESSORS)} processors, core {'compiled' if compiled() else 'NOT compiled'}", flush=True)
     figures: dict[str, Any] = {}
-    if asked.what in ("micro", "all"):
+    if "micro" in what:
         figures["micro"] = micro.run(40_000 // scale)
         show_micro(figures["micro"])
-    for what, step, events in (("whole", whole, 400_000), ("latency", latency, 200_000), ("growth", growth, 200_000)):
-        if asked.what in (what, "all"):
+    for part, step, events in (
+        ("whole", whole, 400_000),
+        ("latency", latency, 200_000),
+        ("growth", growth, 200_000),
+        ("faults", troubled.faults, troubled.EVENTS),
+        ("refusals", troubled.refusals, troubled.EVENTS),
+    ):
+        if part in what:
             with rig.built() as built:
-                figures[what] = step(built, events // scale)
+                figures[part] = step(built, events // scale)
     figures["ratios"] = ratios(figures)
     compare(figures["ratios"])
     if asked.keep_baseline:
@@ -149,7 +159,7 @@ def at(values: list[float], share: float) -> float:
 
 def ratios(figures: dict[str, Any]) -> dict[str, float]:
     """Figures of one run over each other: what stays the same on another machine."""
-    found: dict[str, float] = {}
+    found = troubled.ratios(figures)
     if "micro" in figures:
         steps = {label: row["us"] for label, row in figures["micro"].items()}
         found["decode / fastavro"] = steps["decode"] / steps["fastavro, to compare"]

@@ -26,6 +26,7 @@ COMMANDS = {
     "service": [sys.executable, "-P", "-m", "consumer", "run"],
     "popular loop": [sys.executable, "-P", "-m", "bench.loops", "popular"],
     "tuned loop": [sys.executable, "-P", "-m", "bench.loops", "tuned"],
+    "retrying loop": [sys.executable, "-P", "-m", "bench.loops", "retrying"],
 }
 PROCESSORS = sorted(os.sched_getaffinity(0))
 MINE, THEIRS = {PROCESSORS[0]}, set(PROCESSORS[1:]) or {PROCESSORS[0]}
@@ -56,6 +57,8 @@ class Result:
     peak_mib: float
     requests: int
     updates: int
+    failed: int
+    refused: int
     first_request: float
     waits: list[float]
 
@@ -113,9 +116,16 @@ class Rig:
             }
         )
 
-    def drain(self, contestant: str, load: Load, latency: float, settings: dict[str, str] | None = None) -> Result:
-        """Time from the first request until everything in the topic is committed."""
-        with self._started(contestant, load, latency, settings) as (process, stub, began):
+    def drain(
+        self,
+        contestant: str,
+        load: Load,
+        latency: float,
+        settings: dict[str, str] | None = None,
+        mood: str = "quiet",
+    ) -> Result:
+        """Time from the first request until everything in the topic is committed; `mood` is that of the stub."""
+        with self._started(contestant, load, latency, settings, mood) as (process, stub, began):
             committed = self._committed(load)
             until(lambda: counts(stub)["requests"] > 0)
             started, cpu_before = time.time(), cpu_of(process.pid)
@@ -164,16 +174,18 @@ class Rig:
             peak_mib=peak_of(process.pid),
             requests=found["requests"],
             updates=found["updates"],
+            failed=found["failed"],
+            refused=found["refused"],
             first_request=found["first"] - began,
             waits=found["waits"],
         )
 
     @contextmanager
     def _started(
-        self, contestant: str, load: Load, latency: float, settings: dict[str, str] | None
+        self, contestant: str, load: Load, latency: float, settings: dict[str, str] | None, mood: str = "quiet"
     ) -> Iterator[tuple["subprocess.Popen[bytes]", int, float]]:
         port = free_port()
-        command = [sys.executable, "-P", "-m", "bench.stub", str(port), str(latency)]
+        command = [sys.executable, "-P", "-m", "bench.stub", str(port), str(latency), mood]
         stub = pinned(command, THEIRS, {}, subprocess.DEVNULL)
         self._runs += 1
         group = f"bench-group-{self._runs}"

@@ -6,6 +6,9 @@ mixed     70 % SET with 3 to 8 properties, the rest the other six; 200,000 group
 new       as mixed, and every event is of a group of its own: nothing folds, updates equal events
 hot       as mixed, and one group takes 20 %
 large     as new, with 2 KB an event
+refusals  as hot, and that group's are SETs of one property; 1 % of them of one that is refused
+chained   40 groups in turns, each adding to and removing from one list: nothing folds, so a request has one change
+          of each group
 """
 
 import io
@@ -19,7 +22,10 @@ from typing import Any
 
 import fastavro
 
-WORKLOADS = ("mixed", "new", "hot", "large")
+from bench.stub import REFUSED
+
+WORKLOADS = ("mixed", "new", "hot", "large", "refusals", "chained")
+CHAINS = 40
 GROUPS = 200_000
 SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd, so that every group has an id of its own
 ZIPF = 0.72  # of 200,000 groups the busiest has one event in a hundred
@@ -61,14 +67,23 @@ def events(
     for number in range(count):
         if workload in ("new", "large"):
             group = number
-        elif workload == "hot" and rng.random() < 0.2:
+        elif workload == "chained":
+            group = number % CHAINS
+        elif workload in ("hot", "refusals") and rng.random() < 0.2:
             group = 0
         else:
             group = rng.choices(numbers, cum_weights=weights)[0]
         written = io.BytesIO()
         written.write(header)
         name = f"account-{uuid.UUID(int=group * SPREAD % 2**128)}"
-        fastavro.schemaless_writer(written, SCHEMA, change(rng, number, name, workload == "large"))
+        event = change(rng, number, name, workload == "large")
+        if workload == "refusals" and group == 0:
+            property_name = f"{REFUSED}{number}" if rng.random() < 0.01 else rng.choice(NAMES)
+            event |= {"operation": "SET", "properties": {property_name: value(rng)}, "property_names": []}
+        elif workload == "chained":
+            verb, item = ("REMOVE", WORDS[0]) if number // CHAINS % 2 else ("UNION", [WORDS[0]])
+            event |= {"operation": verb, "properties": {LISTS[0]: item}, "property_names": []}
+        fastavro.schemaless_writer(written, SCHEMA, event)
         yield f"company:{name}", written.getvalue()
 
 
