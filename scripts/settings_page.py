@@ -39,7 +39,7 @@ CONTRADICTIONS = """\
   SCRAM without user and password, a certificate without its key.
 - `SCHEMA_REGISTRY_TOKEN` with a user or a password; a user without a password; a CA where no URL is
   `https://`.
-- `MIXPANEL_REGION` with the host of another region in `MIXPANEL_URL`.
+- `MIXPANEL_REGION` with the host of another region in `MIXPANEL_URL`; a service account's name without its secret.
 - A property in `KAFKA_PROPERTIES_FILE` and its setting.
 """
 

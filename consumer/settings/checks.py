@@ -33,6 +33,7 @@ def contradictions(values: Values, given: Mapping[str, Given], properties: Mappi
         tls(values, properties),
         registry(values, given),
         region(values, given),
+        account(given),
     )
     return [problem for check in checks for problem in check]
 
@@ -145,6 +146,15 @@ def region(values: Values, given: Mapping[str, Given]) -> Iterator[str]:
     for name, of_region in HOSTS.items():
         if host == of_region and name != asked and "MIXPANEL_REGION" in given and "MIXPANEL_URL" in given:
             yield f'MIXPANEL_REGION is "{asked}", and MIXPANEL_URL is the host of region "{name}": give one of them'
+
+
+def account(given: Mapping[str, Given]) -> Iterator[str]:
+    """A service account has a name and a secret."""
+    user, secret = "MIXPANEL_SERVICE_ACCOUNT_USERNAME", "MIXPANEL_SERVICE_ACCOUNT_SECRET"
+    if user in given and secret not in given:
+        yield f"{user} is given without {secret}: give both"
+    if secret in given and user not in given:
+        yield f"{secret} is given without {user}: give both"
 
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

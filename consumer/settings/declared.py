@@ -12,6 +12,7 @@ from consumer.settings.values import (
     file_or_folder,
     flag,
     folder,
+    project_id,
     servers,
     size,
     text,
@@ -25,6 +26,7 @@ from consumer.settings.values import (
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI")
 HOSTS: Final = {"us": "api.mixpanel.com", "eu": "api-eu.mixpanel.com", "in": "api-in.mixpanel.com"}
+QUERY_HOSTS: Final = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.mixpanel.com"}
 FILE_TWIN: Final = "_FILE"
 
 
@@ -98,6 +100,21 @@ VARIABLES: Final = (
         rule="from the region",
     ),
     Variable("MIXPANEL_TIMEOUT", duration("100ms", "10m"), "30s", "Of one request, connecting to last byte"),
+    Variable("MIXPANEL_PROJECT_ID", project_id(), "", "The project's number; only for reading profiles back"),
+    Variable(
+        "MIXPANEL_SERVICE_ACCOUNT_USERNAME",
+        text(),
+        "",
+        "Service account that may read the project: for `check --canary` and `verify`",
+    ),
+    Variable("MIXPANEL_SERVICE_ACCOUNT_SECRET", text(), "", "Its secret", secret=True),
+    Variable(
+        "MIXPANEL_QUERY_URL",
+        base_url("api/query/engage"),
+        "",
+        "Overrides the host of the Query API, for a proxy or the sandbox",
+        rule="from the region",
+    ),
     Variable("BATCH_MAX_UPDATES", whole(1, 2000), "2000", "Updates in one request; Mixpanel takes 2000"),
     Variable("BATCH_MAX_BYTES", size("1KiB", "10MiB"), "2MiB", "Bytes of one request's body"),
     Variable("BATCH_LINGER", duration("0s", "5m"), "1s", "How long a record may wait for a fuller batch"),

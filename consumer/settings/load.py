@@ -9,9 +9,10 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from consumer.settings.checks import contradictions, unknown_variables
-from consumer.settings.declared import BY_NAME, HOSTS, VARIABLES, Variable
+from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Variable
 from consumer.settings.properties import HIDDEN, SETTING_OF, read_properties, shown
 from consumer.settings.sources import Given, gather
 from consumer.settings.values import without_credentials
@@ -64,6 +65,10 @@ class Settings:
     mixpanel_region: str
     mixpanel_url: str
     mixpanel_timeout: float
+    mixpanel_project_id: str
+    mixpanel_service_account_username: str
+    mixpanel_service_account_secret: str = field(repr=False)
+    mixpanel_query_url: str
     batch_max_updates: int
     batch_max_bytes: int
     batch_linger: float
@@ -145,5 +150,13 @@ def fill_in(values: dict[str, object], terminal: bool | None) -> None:
         values["KAFKA_DEAD_LETTER_TOPIC"] = f"{values['KAFKA_GROUP_ID']}.dead-letters"
     if not values["MIXPANEL_URL"]:
         values["MIXPANEL_URL"] = f"https://{HOSTS.get(str(values['MIXPANEL_REGION']), '')}"
+    if not values["MIXPANEL_QUERY_URL"]:
+        values["MIXPANEL_QUERY_URL"] = f"https://{QUERY_HOSTS.get(region_of(values), '')}"
     if not values["LOG_FORMAT"]:
         values["LOG_FORMAT"] = "text" if (sys.stderr.isatty() if terminal is None else terminal) else "json"
+
+
+def region_of(values: Mapping[str, object]) -> str:
+    """The region that updates go to: that of a known host in MIXPANEL_URL, else the one that is set."""
+    host = urlsplit(str(values["MIXPANEL_URL"])).hostname
+    return next((name for name, known in HOSTS.items() if known == host), str(values["MIXPANEL_REGION"]))

@@ -63,6 +63,17 @@ def whole(least: int, most: int) -> Kind:
     return Kind(read, f"{least}..{most}")
 
 
+def project_id() -> Kind:
+    """The number of a Mixpanel project, kept as text."""
+
+    def read(given: str) -> str:
+        if not re.fullmatch(r"[1-9][0-9]{0,18}", given):
+            raise Wrong("the project's number, as Project Settings shows it (not its token)")
+        return given
+
+    return Kind(read, "NUMBER")
+
+
 def flag() -> Kind:
     """`on` or `off`."""
 

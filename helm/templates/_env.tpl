@@ -16,6 +16,9 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- else if .token -}}
 {{- $found = append $found (dict "env" "MIXPANEL_TOKEN" "secret" $own "key" "mixpanel-token") -}}
 {{- end -}}
+{{- if .serviceAccount.existingSecret -}}
+{{- $found = append $found (dict "env" "MIXPANEL_SERVICE_ACCOUNT_SECRET" "secret" .serviceAccount.existingSecret "key" .serviceAccount.secretKey) -}}
+{{- end -}}
 {{- end -}}
 {{- with .Values.kafka.sasl -}}
 {{- if .existingSecret -}}
@@ -63,6 +66,9 @@ Credentials come from Secrets, as files or as variables; everything that is moun
   "MIXPANEL_REGION" $v.mixpanel.region
   "MIXPANEL_URL" $v.mixpanel.url
   "MIXPANEL_TIMEOUT" $v.mixpanel.timeout
+  "MIXPANEL_PROJECT_ID" $v.mixpanel.projectId
+  "MIXPANEL_SERVICE_ACCOUNT_USERNAME" $v.mixpanel.serviceAccount.username
+  "MIXPANEL_QUERY_URL" $v.mixpanel.queryUrl
   "MAX_IN_FLIGHT" ($v.mixpanel.maxInFlight | int64)
   "BATCH_MAX_UPDATES" ($v.batch.maxUpdates | int64)
   "BATCH_MAX_BYTES" $v.batch.maxBytes

@@ -23,6 +23,10 @@ MIXPANEL_TOKEN: mixpanel.existingSecret
 MIXPANEL_REGION: mixpanel.region
 MIXPANEL_URL: mixpanel.url
 MIXPANEL_TIMEOUT: mixpanel.timeout
+MIXPANEL_PROJECT_ID: mixpanel.projectId
+MIXPANEL_SERVICE_ACCOUNT_USERNAME: mixpanel.serviceAccount.username
+MIXPANEL_SERVICE_ACCOUNT_SECRET: mixpanel.serviceAccount.existingSecret
+MIXPANEL_QUERY_URL: mixpanel.queryUrl
 BATCH_MAX_UPDATES: batch.maxUpdates
 BATCH_MAX_BYTES: batch.maxBytes
 BATCH_LINGER: batch.linger

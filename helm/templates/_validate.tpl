@@ -45,6 +45,9 @@ each other. All of it at once, each with the value's name. The schema has refuse
 {{- with $v.mixpanel.url -}}
 {{- $given = append $given (list "mixpanel.url" "url" .) -}}
 {{- end -}}
+{{- with $v.mixpanel.queryUrl -}}
+{{- $given = append $given (list "mixpanel.queryUrl" "url" .) -}}
+{{- end -}}
 {{- range $name, $alert := $v.monitoring.rules.alerts -}}
 {{- with ($alert | default dict).for -}}
 {{- $given = append $given (list (printf "monitoring.rules.alerts.%s.for" $name) "span" .) -}}
@@ -113,6 +116,13 @@ password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
 {{- end }}
 {{- if and $v.mixpanel.token $v.mixpanel.existingSecret }}
 - "mixpanel.token and mixpanel.existingSecret exclude each other"
+{{- end }}
+{{- $account := $v.mixpanel.serviceAccount -}}
+{{- if ne (empty $account.username) (empty $account.existingSecret) }}
+- "mixpanel.serviceAccount.username and mixpanel.serviceAccount.existingSecret need each other"
+{{- end }}
+{{- if and $v.tests.canary (or (not $v.mixpanel.projectId) (not $account.existingSecret)) }}
+- "tests.canary needs mixpanel.projectId and mixpanel.serviceAccount: the profile is read back"
 {{- end }}
 {{- if and $sasl.password $sasl.existingSecret }}
 - "kafka.sasl.password and kafka.sasl.existingSecret exclude each other"

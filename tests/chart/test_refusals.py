@@ -50,6 +50,8 @@ CONTRADICTIONS = [
         {"kafka": {"securityProtocol": "SSL", "tls": {"caSecret": "a", "caConfigMap": "b"}}},
         "kafka.tls.caSecret and kafka.tls.caConfigMap exclude each other",
     ),
+    ({"mixpanel": {"serviceAccount": {"username": "u"}}}, "mixpanel.serviceAccount.existingSecret need each other"),
+    ({"tests": {"canary": "company"}}, "tests.canary needs mixpanel.projectId and mixpanel.serviceAccount"),
     ({"schemaRegistry": {"existingSecret": "r"}}, "schemaRegistry.existingSecret has a password"),
     ({"schemaRegistry": {"username": "me"}}, "schemaRegistry.username needs schemaRegistry.existingSecret"),
     ({"schemaRegistry": {"password": "x"}}, "schemaRegistry.password needs schemaRegistry.username"),

@@ -107,6 +107,13 @@ def test_defaults_are_those_of_the_service(chart):
     assert said == defaults
 
 
+READ_BACK = {
+    "projectId": "1234567",
+    "serviceAccount": {"username": "reader", "existingSecret": "account"},
+    "queryUrl": "http://query",
+}
+
+
 def test_every_setting_reaches_the_pod(chart):
     """Each value that is not a credential comes out as the variable that it is meant for."""
     values = {
@@ -117,7 +124,7 @@ def test_every_setting_reaches_the_pod(chart):
             "deadLetterTopic": "d",
         },
         "schemaRegistry": {"urls": ["http://r", "http://s"]},
-        "mixpanel": {"region": "in", "url": "http://proxy", "timeout": "5s", "maxInFlight": 3},
+        "mixpanel": {"region": "in", "url": "http://proxy", "timeout": "5s", "maxInFlight": 3} | READ_BACK,
         "batch": {"maxUpdates": 7, "maxBytes": "1MiB", "linger": "2s"},
         "limits": {"openRecords": 1000000, "openBytes": "32MiB"},
         "drainTimeout": "9s",
@@ -136,6 +143,10 @@ def test_every_setting_reaches_the_pod(chart):
         "MIXPANEL_REGION": "in",
         "MIXPANEL_URL": "http://proxy",
         "MIXPANEL_TIMEOUT": "5s",
+        "MIXPANEL_PROJECT_ID": "1234567",
+        "MIXPANEL_SERVICE_ACCOUNT_USERNAME": "reader",
+        "MIXPANEL_SERVICE_ACCOUNT_SECRET_FILE": "/etc/group-consumer/mixpanel-service-account-secret",
+        "MIXPANEL_QUERY_URL": "http://query",
         "MAX_IN_FLIGHT": "3",
         "BATCH_MAX_UPDATES": "7",
         "BATCH_MAX_BYTES": "1MiB",
