@@ -19,7 +19,6 @@ from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port, is_free
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.sandbox.traffic.schemas import SUBJECT
-from consumer.sandbox.traffic.traffic import TOKEN
 from consumer.schemas import newest
 
 PARTS: Final = ("broker", "registry", "mixpanel")
@@ -27,6 +26,8 @@ TOPIC: Final = "group-changes"
 GROUP: Final = "mixpanel-groups"
 DEAD_LETTERS: Final = f"{GROUP}.dead-letters"
 PARTITIONS: Final = 4
+# How long after a write Mixpanel's Query API has been seen to show it, in seconds.
+LAG: Final = (2.0, 30.0)
 # Dead letters are kept for good, and have room for what is added to a record of the largest size.
 DEAD_LETTER_CONFIG: Final = {"retention.ms": "-1", "max.message.bytes": str(1_048_588 + 262_144)}
 
@@ -47,7 +48,7 @@ class Sandbox:
         self.parts = tuple(part for part in PARTS if part in parts)
         self.partitions = partitions
         self.registry = RegistrySandbox(registry_port or free_port())
-        self.mixpanel = MixpanelSandbox(mixpanel_port or free_port())
+        self.mixpanel = MixpanelSandbox(mixpanel_port or free_port(), lag=LAG)
         self._broker_port = broker_port
         self._broker: Broker | None = None
         self._say = say
@@ -93,7 +94,15 @@ class Sandbox:
         if "registry" in self.parts:
             settings["SCHEMA_REGISTRY_URL"] = self.registry.url
         if "mixpanel" in self.parts:
-            settings |= {"MIXPANEL_URL": self.mixpanel.url, "MIXPANEL_TOKEN": TOKEN}
+            project = self.mixpanel.project
+            settings |= {
+                "MIXPANEL_URL": self.mixpanel.url,
+                "MIXPANEL_TOKEN": project.token,
+                "MIXPANEL_PROJECT_ID": project.id,
+                "MIXPANEL_SERVICE_ACCOUNT_USERNAME": project.username,
+                "MIXPANEL_SERVICE_ACCOUNT_SECRET": project.secret,
+                "MIXPANEL_QUERY_URL": self.mixpanel.url,
+            }
         return settings
 
     def __enter__(self) -> Self:

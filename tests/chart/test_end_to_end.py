@@ -15,8 +15,8 @@ from processes import ProcessKubelet
 
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.broker.security import Security
+from consumer.sandbox.mixpanel.project import TOKEN
 from consumer.sandbox.sandbox import Sandbox
-from consumer.sandbox.traffic.traffic import TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"

@@ -16,6 +16,14 @@ from confluent_kafka.admin import AdminClient
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.sandbox import DEAD_LETTERS, TOPIC, Sandbox
 
+MIXPANEL = (
+    "MIXPANEL_URL",
+    "MIXPANEL_TOKEN",
+    "MIXPANEL_PROJECT_ID",
+    "MIXPANEL_SERVICE_ACCOUNT_USERNAME",
+    "MIXPANEL_SERVICE_ACCOUNT_SECRET",
+    "MIXPANEL_QUERY_URL",
+)
 COMMAND = [sys.executable, "-m", "consumer", "sandbox"]
 
 
@@ -62,8 +70,7 @@ def test_all(start, folder):
         "KAFKA_GROUP_ID",
         "KAFKA_DEAD_LETTER_TOPIC",
         "SCHEMA_REGISTRY_URL",
-        "MIXPANEL_URL",
-        "MIXPANEL_TOKEN",
+        *MIXPANEL,
     }
     admin = AdminClient({"bootstrap.servers": found["KAFKA_BOOTSTRAP_SERVERS"], "log_level": 0})
     assert {TOPIC, DEAD_LETTERS} <= admin.list_topics(timeout=20).topics.keys()
@@ -104,7 +111,7 @@ def test_only(start, folder):
     process = start("--only", "registry,mixpanel", "--mixpanel-port", str(port))
     found, _ = exports(process)
 
-    assert set(found) == {"SCHEMA_REGISTRY_URL", "MIXPANEL_URL", "MIXPANEL_TOKEN"}
+    assert set(found) == {"SCHEMA_REGISTRY_URL", *MIXPANEL}
     assert found["MIXPANEL_URL"] == f"http://127.0.0.1:{port}"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -12,6 +12,8 @@ from consumer.sandbox.answers import Answer, of_json
 from consumer.sandbox.mixpanel.fault_kinds import KINDS
 from consumer.sandbox.mixpanel.faults import Faults
 from consumer.sandbox.mixpanel.profiles import Profiles
+from consumer.sandbox.mixpanel.project import Project
+from consumer.sandbox.mixpanel.query import QueryEndpoint
 from consumer.sandbox.mixpanel.request_log import Journal
 from consumer.sandbox.web import Arrived, Reply
 
@@ -28,10 +30,14 @@ SHOWN: Final = 200
 class Control:
     """The endpoints beside `/groups`. None of them is ever hit by a fault."""
 
-    def __init__(self, profiles: Profiles, requests: Journal, faults: Faults) -> None:
+    def __init__(
+        self, profiles: Profiles, requests: Journal, faults: Faults, query: QueryEndpoint, project: Project
+    ) -> None:
         self._profiles = profiles
         self._requests = requests
         self._faults = faults
+        self._query = query
+        self._project = project
         self._sources: dict[str, Callable[[], Any]] = {}
         self._actions: dict[str, tuple[str, Callable[[], Any]]] = {}
 
@@ -52,6 +58,8 @@ class Control:
             return self._show(arrived, head, rest)
         if head == "faults":
             return self._change_faults(arrived, unquote(rest))
+        if head == "group-keys" and rest:
+            return self._change_keys(arrived, unquote(rest))
         if head == "actions" and arrived.method == "POST":
             return self._act(unquote(rest))
         return _error(404, "no such place")
@@ -73,7 +81,11 @@ class Control:
             return _reply({"faults": self._faults.as_json(), "kinds": _kinds()})
         if head == "stats":
             more = {"profiles": len(self._profiles), "provided": sorted(self._sources)}
-            return _reply(self._requests.counts() | more)
+            return _reply(self._requests.counts() | more | {"queries": self._query.count})
+        if head == "queries":
+            return _reply(self._query.queries())
+        if head == "group-keys":
+            return _reply(self._project.data_groups())
         if head == "actions":
             return _reply([{"name": name, "label": label} for name, (label, _) in self._actions.items()])
         if head in self._sources:
@@ -107,6 +119,15 @@ class Control:
         except ValueError as error:
             return _error(400, str(error))
         return _reply({"faults": self._faults.as_json()})
+
+    def _change_keys(self, arrived: Arrived, name: str) -> Reply:
+        """PUT /group-keys/NAME defines a group key of the project, DELETE forgets it."""
+        if arrived.method not in ("PUT", "DELETE"):
+            return _error(405, "PUT or DELETE")
+        self._project.group_keys[:] = [key for key in self._project.group_keys if key != name]
+        if arrived.method == "PUT":
+            self._project.group_keys.append(name)
+        return _reply(self._project.data_groups())
 
     def _act(self, name: str) -> Reply:
         if name not in self._actions:

@@ -1,7 +1,8 @@
 """The kinds of fault that the sandbox's Mixpanel has, with the options of each.
 
-Every kind has the options of `WHOSE`: with one of them given, only requests with an update that matches every one
-given are struck, and of `refuse` only such updates are refused.
+Those of `QUERY` strike reads, all others requests to `/groups`. The others have the options of `WHOSE` too: with one
+of them given, only requests with an update that matches every one given are struck, and of `refuse` and `lost` only
+such updates are meant.
 """
 
 from dataclasses import dataclass
@@ -72,5 +73,34 @@ _OWN: Final[dict[str, Kind]] = {
         {"words": Option("refused by a fault of the sandbox", "Mixpanel's words"), **_DIALECT},
     ),
     "dialect": Kind("Tell refusals in another shape", dict(_DIALECT)),
+    "lost": Kind("Accept updates, and lose them", {}),
+    "late": Kind(
+        "Let the Query API see updates late, in no order",
+        {
+            "least": Option(2_000, "see each no sooner than after so many milliseconds"),
+            "most": Option(30_000, "and no later than after so many"),
+        },
+    ),
 }
-KINDS: Final = {name: Kind(kind.meaning, kind.options | WHOSE) for name, kind in _OWN.items()}
+QUERY: Final[dict[str, Kind]] = {
+    "wrong-region": Kind(
+        "Query API: the project lives in another region",
+        {
+            "domain": Option(
+                "", "its host as /me names it, such as eu.mixpanel.com; empty: the account is unknown here"
+            )
+        },
+    ),
+    "other-token": Kind("Query API: the token is that of another project", {}),
+    "query-refused": Kind(
+        "Query API: refuse",
+        {
+            "answer": Option(
+                "hour",
+                "429 by the hour, by concurrency, by load; 402; 401; 403; a time-out; a page; 503",
+                ("hour", "concurrency", "load", "plan", "login", "denied", "timeout", "page", "outage"),
+            )
+        },
+    ),
+}
+KINDS: Final = {name: Kind(kind.meaning, kind.options | WHOSE) for name, kind in _OWN.items()} | QUERY

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from consumer.sandbox.mixpanel.fault_kinds import KINDS, WHOSE, Option
+from consumer.sandbox.mixpanel.fault_kinds import KINDS, QUERY, WHOSE, Option
 
 Json = dict[str, Any]
 
@@ -29,7 +29,7 @@ class Fault:
     @property
     def conditional(self) -> bool:
         """Whether only some updates are meant."""
-        return any(self.options[name] for name in WHOSE)
+        return any(self.options.get(name) for name in WHOSE)
 
     def as_json(self) -> Json:
         """The fault as `GET /faults` shows it and `PUT /faults` takes it."""
@@ -78,14 +78,19 @@ class Faults:
     def strike(self, size: int) -> dict[str, Fault]:
         """The faults that strike any request whose body has `size` bytes, by kind; those of `refuse` ask updates."""
         with self._lock:
-            return self._struck(size, [fault for fault in self._faults.values() if not fault.conditional])
+            return self._struck(size, [fault for fault in self._groups() if not fault.conditional])
 
     def strike_for(self, updates: list[Any], size: int, struck: dict[str, Fault]) -> dict[str, Fault]:
         """`struck`, and of the kinds not in it the faults that strike a request for an update in it."""
         with self._lock:
-            meant = [fault for fault in self._faults.values() if fault.conditional and fault.kind not in struck]
+            meant = [fault for fault in self._groups() if fault.conditional and fault.kind not in struck]
             meant = [fault for fault in meant if any(matches(fault, update) for update in updates)]
             return struck | self._struck(size, meant)
+
+    def strike_query(self) -> dict[str, Fault]:
+        """The faults that strike a read, by kind."""
+        with self._lock:
+            return self._struck(0, [fault for fault in self._faults.values() if fault.kind in QUERY])
 
     def refuse(self, updates: list[Any]) -> tuple[dict[int, str], Fault | None]:
         """Which updates of a request are refused on demand, with what words, and the fault that did it first."""
@@ -98,6 +103,10 @@ class Faults:
                     first = first or fault
                     refused = {index: str(fault.options["words"]) for index in found} | refused
         return refused, first
+
+    def _groups(self) -> list[Fault]:
+        """The faults of requests to `/groups`."""
+        return [fault for fault in self._faults.values() if fault.kind not in QUERY]
 
     def _struck(self, size: int, faults: list[Fault]) -> dict[str, Fault]:
         """Of these faults the first of each kind that strikes a request of this size."""

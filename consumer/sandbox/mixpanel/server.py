@@ -1,4 +1,5 @@
-"""The sandbox's Mixpanel: `/groups` with every parameter, operation, limit, answer and fault that is known of it.
+"""The sandbox's Mixpanel: `/groups` with every parameter, operation, limit, answer and fault that is known of it,
+and the Query API that reads profiles back (query.py).
 
     sandbox = MixpanelSandbox()
     sandbox.start()                       # sandbox.url is http://127.0.0.1:PORT
@@ -23,8 +24,11 @@ from consumer.sandbox.answers import Answer, Dialect
 from consumer.sandbox.mixpanel import request_log as journal
 from consumer.sandbox.mixpanel import request_parsing as arrivals
 from consumer.sandbox.mixpanel.control import Control
-from consumer.sandbox.mixpanel.faults import Fault, Faults
+from consumer.sandbox.mixpanel.faults import Fault, Faults, matches
 from consumer.sandbox.mixpanel.profiles import Profiles
+from consumer.sandbox.mixpanel.project import Project
+from consumer.sandbox.mixpanel.query import PAGE_SIZE, QueryEndpoint
+from consumer.sandbox.mixpanel.reading import Lag, Reading
 from consumer.sandbox.mixpanel.request_log import Entry, Journal, Ledger
 from consumer.sandbox.mixpanel.request_parsing import Arrival
 from consumer.sandbox.mixpanel.updates import refusal
@@ -40,7 +44,8 @@ class MixpanelSandbox:
     """A Mixpanel on loopback, for one machine.
 
     `port` 0 takes a free one. `shuffle` is a seed: the updates of one request are applied in a random order, as
-    Mixpanel may; None keeps the order of the array. `ledger` keeps every applied update, for tests.
+    Mixpanel may; None keeps the order of the array. `ledger` keeps every applied update, for tests. `project` is what
+    can be read back, `lag` how long after a write, least and most, in seconds.
     """
 
     def __init__(
@@ -51,6 +56,9 @@ class MixpanelSandbox:
         ledger: bool = False,
         seed: int = 0,
         max_body: int = MAX_BODY,
+        project: Project | None = None,
+        lag: Lag = (0.0, 0.0),
+        page_size: int = PAGE_SIZE,
     ) -> None:
         self.profiles = Profiles()
         self.requests = Journal()
@@ -60,7 +68,10 @@ class MixpanelSandbox:
         self._random = None if shuffle is None else random.Random(shuffle)
         self._applying = Lock()
         self._max_body = max_body
-        self._control = Control(self.profiles, self.requests, self.faults)
+        self.project = project or Project()
+        self.reading = Reading(self.profiles, lag)
+        self.query = QueryEndpoint(self.project, self.reading, self.faults, page_size)
+        self._control = Control(self.profiles, self.requests, self.faults, self.query, self.project)
         self._web = Web(port, self._route)
 
     @property
@@ -103,6 +114,8 @@ class MixpanelSandbox:
         self.stop()
 
     def _route(self, arrived: Arrived) -> Reply:
+        if self.query.takes(arrived.path):
+            return self.query.route(arrived)
         if arrived.path.rstrip("/") != "/groups":
             return self._control.route(arrived)
         if arrived.method == "OPTIONS":
@@ -151,13 +164,13 @@ class MixpanelSandbox:
         if instead and not instead.options.get("applied", False):
             answer = _answer_of(instead, arrival.strict)
         else:
-            answer = self._apply(arrived, arrival, entry, struck.get("dialect"))
+            answer = self._apply(arrived, arrival, entry, struck)
             answer = _answer_of(instead, arrival.strict) if instead else answer
         if _resets(struck, "after-applying"):
             raise Reset
         return answer
 
-    def _apply(self, arrived: Arrived, arrival: Arrival, entry: Entry, dialect: Fault | None) -> Answer:
+    def _apply(self, arrived: Arrived, arrival: Arrival, entry: Entry, struck: dict[str, Fault]) -> Answer:
         """What Mixpanel does where no fault replaces its answer."""
         if arrived.size > self._max_body:
             return answers.too_large(f"{self._max_body} bytes")
@@ -168,10 +181,10 @@ class MixpanelSandbox:
         refused, on_demand = self._judge(arrival.updates, arrived.size)
         if on_demand:
             entry.faults += (on_demand.name,)
-        told_by = (on_demand or dialect) if arrival.strict else None
+        told_by = (on_demand or struck.get("dialect")) if arrival.strict else None
         if not (refused and told_by and told_by.options["taken"] == "none"):
             valid = [update for index, update in enumerate(arrival.updates) if index not in refused]
-            self._change(valid)
+            self._change(kept(valid, struck.get("lost")), arrival, struck.get("late"))
             entry.applied = len(valid)
         entry.refused = refused
         if not arrival.strict:
@@ -188,15 +201,22 @@ class MixpanelSandbox:
         more, fault = self.faults.refuse(updates)
         return dict(sorted((more | refused).items())), fault
 
-    def _change(self, valid: list[dict[str, Any]]) -> None:
+    def _change(self, valid: list[dict[str, Any]], arrival: Arrival, late: Fault | None) -> None:
+        lag = (late.options["least"] / 1000, late.options["most"] / 1000) if late else None
         with self._applying:  # so that the ledger has the order in which profiles changed
             if self._random:
                 self._random.shuffle(valid)
             self.profiles.change(valid)
+            self.reading.note(valid, placed=arrival.parameters.get("ip") != "0", lag=lag)
             if self.ledger:
                 self.ledger.note(valid)
             if self._watch:
                 self._watch(valid)
+
+
+def kept(valid: list[dict[str, Any]], lost: Fault | None) -> list[dict[str, Any]]:
+    """The updates without those that the fault loses."""
+    return [update for update in valid if lost is None or not matches(lost, update)]
 
 
 def marked(update: dict[str, Any]) -> str | None:

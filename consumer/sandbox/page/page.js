@@ -88,6 +88,7 @@ function showFigures(stats, service) {
     ["Requests", figure(stats.requests)],
     stats.requests > 0 && ["Per request", (stats.updates / stats.requests).toFixed(1)],
     ["Refused", figure(stats.refused)],
+    stats.queries > 0 && ["Read back", figure(stats.queries)],
     ["Profiles", figure(stats.profiles)],
     service && ["Dead letters", figure(sum(service.dead_letters))],
     service && ["Lag", figure(service.lag)],

@@ -15,12 +15,12 @@ from itertools import accumulate
 from typing import Any, Final, TypeAlias
 
 from consumer.sandbox.mixpanel.profiles import Profiles
+from consumer.sandbox.mixpanel.project import TOKEN
 from consumer.sandbox.traffic.bad import MAKERS
 from consumer.sandbox.traffic.schemas import Writers
 
 NUMBER_HEADER: Final = "traffic-event"
 """Every event has its number in this header, so that it is known again where its value cannot be read."""
-TOKEN: Final = "sandbox-token"  # noqa: S105  # of no project
 BAD: Final = 0.02
 ZIPF: Final = 0.72  # of 200,000 groups the busiest has one event in a hundred
 BASE_TIME: Final = 1_767_225_600_000  # 2026-01-01: the same seed gives the same bytes
