@@ -19,6 +19,7 @@ from consumer.kafka.source import Source, SourceFailed
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Senders
+from consumer.registry.configured import access
 from consumer.registry.fetcher import Registry
 from consumer.service import logs
 from consumer.service.health import Health, HealthServer
@@ -134,12 +135,8 @@ def mixpanel(settings: Settings) -> Mixpanel:
 
 def registry(settings: Settings, results: "SimpleQueue[object]") -> Registry:
     """The schemas."""
-    user, password = settings.schema_registry_username, settings.schema_registry_password
     return Registry(
-        settings.schema_registry_url,
-        auth=(user, password or "") if user else None,
-        token=settings.schema_registry_token or None,
-        ca=settings.schema_registry_ca_location,
+        access(settings),
         cache_dir=settings.schema_cache_dir,
         reader=reader(),
         results=results,

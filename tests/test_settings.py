@@ -119,6 +119,9 @@ WRONG = [
     ("KAFKA_PROPERTIES_FILE", "/no/such/file", "No such file"),
     ("SCHEMA_REGISTRY_URL", "registry:8081", "http:// or https://"),
     ("SCHEMA_REGISTRY_URL", "http://a:8081,ftp://b", "http:// or https://"),
+    ("SCHEMA_REGISTRY_OAUTH_URL", "idp/token", "http:// or https://"),
+    ("SCHEMA_REGISTRY_OAUTH_URL", "https://me:word@idp/token", "without user name and password"),
+    ("SCHEMA_REGISTRY_CLUSTER", "two words", "printable ASCII"),
     ("SCHEMA_CACHE_DIR", "/etc/passwd", "a folder"),
     ("MIXPANEL_REGION", "de", "one of us, eu, in"),
     ("MIXPANEL_URL", "https://api.mixpanel.com/groups", "without /groups"),
@@ -265,6 +268,11 @@ def test_no_secret_shows(tmp_path):
 
 # Contradictions.
 
+OAUTH = {
+    "SCHEMA_REGISTRY_OAUTH_URL": "https://idp/token",
+    "SCHEMA_REGISTRY_OAUTH_CLIENT_ID": "me",
+    "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET": "s3cret",
+}
 CONTRADICTIONS = [
     ({"KAFKA_DEAD_LETTER_TOPIC": "group-changes"}, "read again for ever"),
     ({"KAFKA_TOPICS": "a,mixpanel-groups.dead-letters"}, "read again for ever"),
@@ -288,6 +296,17 @@ CONTRADICTIONS = [
     ({"SCHEMA_REGISTRY_USERNAME": "u"}, "without SCHEMA_REGISTRY_PASSWORD"),
     ({"SCHEMA_REGISTRY_PASSWORD": "p"}, "without SCHEMA_REGISTRY_USERNAME"),
     ({"SCHEMA_REGISTRY_CA_LOCATION": __file__}, "no SCHEMA_REGISTRY_URL is https://"),
+    ({"SCHEMA_REGISTRY_CERTIFICATE_LOCATION": __file__}, "no SCHEMA_REGISTRY_URL is https://"),
+    ({"SCHEMA_REGISTRY_KEY_LOCATION": __file__}, "without SCHEMA_REGISTRY_CERTIFICATE_LOCATION"),
+    ({"SCHEMA_REGISTRY_KEY_PASSWORD": "p"}, "without SCHEMA_REGISTRY_CERTIFICATE_LOCATION"),
+    ({"SCHEMA_REGISTRY_OAUTH_URL": "https://idp"}, "CLIENT_ID and SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET: give all of"),
+    (
+        {"SCHEMA_REGISTRY_OAUTH_SCOPE": "read"},
+        "SCHEMA_REGISTRY_OAUTH_SCOPE is given without SCHEMA_REGISTRY_OAUTH_URL",
+    ),
+    ({**OAUTH, "SCHEMA_REGISTRY_TOKEN": "t"}, "SCHEMA_REGISTRY_TOKEN are both given: give one way to log in"),
+    ({"SCHEMA_REGISTRY_CLUSTER": "lsrc-1"}, "SCHEMA_REGISTRY_CLUSTER is given without a token"),
+    ({"SCHEMA_REGISTRY_IDENTITY_POOL": "pool-1"}, "SCHEMA_REGISTRY_IDENTITY_POOL is given without a token"),
     ({"MIXPANEL_REGION": "eu", "MIXPANEL_URL": "https://api.mixpanel.com"}, 'host of region "us"'),
 ]
 
@@ -303,6 +322,15 @@ def test_token_and_user():
     """A token contradicts a user and a password."""
     environ = {"SCHEMA_REGISTRY_TOKEN": "t", "SCHEMA_REGISTRY_USERNAME": "u", "SCHEMA_REGISTRY_PASSWORD": "p"}
     assert len(problems(environ)) == 2
+
+
+def test_a_provider_of_tokens():
+    """Client credentials are one way to log in, with what Confluent Cloud wants beside a token."""
+    more = {"SCHEMA_REGISTRY_CLUSTER": "lsrc-1", "SCHEMA_REGISTRY_IDENTITY_POOL": "pool-1"}
+    settings = load(REQUIRED | OAUTH | more)
+    assert settings.schema_registry_oauth_client_secret == "s3cret"
+    assert "s3cret" not in repr(settings)
+    assert {row.value for row in settings.rows() if row.name.endswith("CLIENT_SECRET")} == {"********"}
 
 
 def test_tls_files_that_hold_no_certificate():

@@ -10,9 +10,10 @@ What cannot be cut is the resolution of a host's name.
 """
 
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -136,6 +137,16 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    def __init__(self, context: Callable[[], ssl.SSLContext] | None, connections: int) -> None:
+        self._context = context
+        super().__init__(pool_connections=connections, pool_maxsize=connections)
+
+    def build_connection_pool_key_attributes(self, *args: Any, **more: Any) -> Any:
+        host, pool = super().build_connection_pool_key_attributes(*args, **more)
+        if self._context is None or host["scheme"] != "https":
+            return host, pool
+        return host, {**pool, "ssl_context": self._context()}
+
     def init_poolmanager(self, *args: object, **more: object) -> None:
         super().init_poolmanager(*args, **more)  # type: ignore[arg-type]
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
@@ -146,10 +157,15 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def cuttable(session: requests.Session, connections: int = 10) -> requests.Session:
-    """The session, with connections that a `Cut` can shut down; it keeps up to `connections` of them open."""
+def cuttable(
+    session: requests.Session, connections: int = 10, context: Callable[[], ssl.SSLContext] | None = None
+) -> requests.Session:
+    """The session, with connections that a `Cut` can shut down; it keeps up to `connections` of them open.
+
+    `context` makes what TLS is spoken with, anew for each request; what it raises the request raises.
+    """
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(pool_connections=connections, pool_maxsize=connections))
+        session.mount(scheme, _Adapter(context, connections))
     return session
 
 

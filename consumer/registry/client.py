@@ -6,15 +6,17 @@ cannot be read.
 """
 
 import json
-from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 import requests
 
 from consumer.event.model import SchemaRef
 from consumer.http.deadline import Cut, cuttable, word_for
+from consumer.registry.access import Access, Endpoint
+from consumer.registry.errors import Outage, Unknown, Unusable
+from consumer.registry.login import Headers
 
 UNKNOWN_CODE = 40403
 # What one schema may be, with all that it refers to. A registry keeps a schema in one Kafka message, of 1 MB at most
@@ -26,23 +28,6 @@ MAX_ANSWER = 2 * MAX_TEXT
 ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 
 
-class Unknown(Exception):
-    """Every registry says that it does not know the schema."""
-
-
-class Unusable(Exception):
-    """The registry knows the schema, and it can be of no use: another kind of schema, or too much. `str` says it."""
-
-
-class Outage(Exception):
-    """No answer of use. `cause` is one word for metrics; `url` is where, without credentials."""
-
-    def __init__(self, cause: str, url: str) -> None:
-        super().__init__(f"{cause} at {url}")
-        self.cause = cause
-        self.url = url
-
-
 @dataclass(frozen=True)
 class Fetched:
     """A schema's text, and those of the schemas that it refers to, dependencies first."""
@@ -51,41 +36,15 @@ class Fetched:
     references: tuple[str, ...]
 
 
-class Endpoint:
-    """One registry: its URL without credentials, and how to sign a request to it."""
-
-    def __init__(self, url: str, auth: tuple[str, str] | None, token: str | None) -> None:
-        """Credentials in the URL itself go before `auth` and `token`, which are for all of them."""
-        parts = urlsplit(url.strip())
-        host = parts.netloc.rpartition("@")[2]
-        self.url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-        if parts.username is not None:
-            auth, token = (unquote(parts.username), unquote(parts.password or "")), None
-        self._authorization = ""
-        if token is not None:
-            self._authorization = f"Bearer {token}"
-        elif auth is not None:
-            self._authorization = "Basic " + b64encode(f"{auth[0]}:{auth[1]}".encode()).decode()
-
-    def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the credentials; set even without any, so that no .netrc is looked at."""
-        if self._authorization:
-            request.headers["Authorization"] = self._authorization
-        return request
-
-    def __repr__(self) -> str:
-        return self.url
-
-
 class Client:
     """Asks the registries, the last that answered first. One thread uses it, but for `cut`."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], ca: str | None, timeout: float) -> None:
-        self._endpoints = list(endpoints)
+    def __init__(self, access: Access, timeout: float) -> None:
+        self._endpoints = list(access.endpoints)
+        self._tls = access.tls
         self._timeout = timeout
-        self._session = cuttable(requests.Session())
+        self._session = cuttable(requests.Session(), context=access.tls.for_registry)
         self._session.headers.update({"Accept": ACCEPT, "Connection": "close"})
-        self._verify: str | bool = ca or True
         self._cut: Cut | None = None
         self._closed = False
 
@@ -151,6 +110,8 @@ class Client:
     def _get(self, endpoint: Endpoint, path: str, *, unknown: bool) -> dict[str, object] | None:
         """The JSON object at the path; None for a schema that the registry does not know."""
         status, body = self._ask(endpoint, path)
+        if status == 401:
+            endpoint.login.refused()
         found = object_in(body)
         if status == 200 and found is not None:
             return found
@@ -160,6 +121,7 @@ class Client:
 
     def _ask(self, endpoint: Endpoint, path: str) -> tuple[int, bytes]:
         """Status and body of one GET that takes no longer than the time-out. Raises `Outage`."""
+        headers = endpoint.login.headers(self._timeout)
         with Cut(self._timeout) as cut:
             self._cut = cut
             try:
@@ -167,9 +129,9 @@ class Client:
                     raise Outage("closed", endpoint.url)
                 with self._session.get(
                     endpoint.url + path,
-                    auth=endpoint.sign,
+                    auth=signed_with(headers),
                     timeout=self._timeout,
-                    verify=self._verify,
+                    verify=self._tls.verify,
                     allow_redirects=False,
                     stream=True,
                 ) as response:
@@ -178,13 +140,24 @@ class Client:
                         body += piece
                         if len(body) > MAX_ANSWER:
                             raise Outage("unreadable", endpoint.url)
-            except requests.RequestException as failure:
-                raise Outage("timeout" if cut.happened else word_for(failure), endpoint.url) from None
+            except OSError as failure:  # a file of certificates that is not there is no RequestException
+                word = word_for(failure) if isinstance(failure, requests.RequestException) else "tls"
+                raise Outage("timeout" if cut.happened else word, endpoint.url) from None
             finally:
                 self._cut = None
         if cut.happened:  # an answer without a length looks whole when it is cut
             raise Outage("timeout", endpoint.url)
         return response.status_code, body
+
+
+def signed_with(headers: Headers) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """Adds the headers to a request; used even where there are none, so that no .netrc is looked at."""
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(headers)
+        return request
+
+    return sign
 
 
 def object_in(body: bytes) -> dict[str, object] | None:

@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,8 +20,11 @@ from consumer.avro.errors import IncompatibleSchema
 from consumer.event.decode import Decoder, resolve
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
 from consumer.event.model import SchemaRef
+from consumer.registry.access import Access
+from consumer.registry.advice import advice
 from consumer.registry.cache import SchemaCache
-from consumer.registry.client import Client, Endpoint, Fetched, Outage, Unknown, Unusable
+from consumer.registry.client import Client, Fetched
+from consumer.registry.errors import Outage, Unknown, Unusable
 
 log = logging.getLogger("consumer.registry")
 
@@ -73,11 +76,8 @@ class Registry:
 
     def __init__(
         self,
-        urls: Sequence[str],
+        access: Access,
         *,
-        auth: tuple[str, str] | None,
-        token: str | None,
-        ca: str | None,
         cache_dir: Path | None,
         reader: object,
         results: "SimpleQueue[object]",
@@ -86,25 +86,23 @@ class Registry:
         unknown_after: float = UNKNOWN_AFTER,
         backoff: tuple[float, float] = BACKOFF,
     ) -> None:
-        """`auth` or `token` go to every URL that holds no credentials itself; `ca` is a file of certificates.
+        """`reader` is the parsed schema that records are read as; ValueError where it is none.
 
-        `reader` is the parsed schema that records are read as; ValueError where it is none. `timeout` is that of
-        one request as a whole, in seconds.
+        `timeout` is that of one request as a whole, in seconds.
         """
         resolve(reader, reader)
-        endpoints = [Endpoint(url, auth, token) for url in urls]
         self._reader = reader
         self._results = results
         self._clock = clock
         self._unknown_after = unknown_after
         self._backoff = backoff
-        self._cache = SchemaCache(cache_dir, [endpoint.url for endpoint in endpoints])
+        self._cache = SchemaCache(cache_dir, [endpoint.url for endpoint in access.endpoints])
         self._asked: dict[SchemaRef, Ask] = {}  # under way
         self._waiting: dict[SchemaRef, Ask] = {}  # of these, the ones that no thread is at
         self._changed = threading.Condition()
         self._closed = False
         self._failing = ""  # the outage that was logged last; empty while all is well
-        self._clients = [Client(endpoints, ca, timeout) for _ in range(THREADS)]
+        self._clients = [Client(access, timeout) for _ in range(THREADS)]
         self._threads = [
             threading.Thread(target=self._work, args=(client,), name=f"registry-{number}", daemon=True)
             for number, client in enumerate(self._clients)
@@ -237,20 +235,10 @@ class Registry:
                 return
             self._failing = str(outage)
         extra = {"schema": ref, "cause": outage.cause, "url": outage.url}
-        log.warning("schema registry failing: %s", ADVICE.get(outage.cause, "waiting for it"), extra=extra)
+        log.warning("schema registry failing: %s", advice(outage.cause), extra=extra)
 
     def _note_back(self) -> None:
         with self._changed:
             was, self._failing = self._failing, ""
         if was:
             log.info("schema registry back", extra={"was": was})
-
-
-ADVICE = {
-    "status_401": "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
-    "status_403": "the credentials may not read schemas",
-    "status_404": "check the path of SCHEMA_REGISTRY_URL; a registry without GUIDs answers so too",
-    "dns": "the host of SCHEMA_REGISTRY_URL has no address",
-    "tls": "check SCHEMA_REGISTRY_CA_LOCATION, and that the certificate is the host's",
-    "unreadable": "the answer is no registry's: check SCHEMA_REGISTRY_URL",
-}

@@ -7,9 +7,13 @@ from urllib.parse import quote
 
 import requests
 
-from consumer.http.deadline import word_for
-from consumer.registry.client import Client, Endpoint, Outage, Unknown, object_in
-from consumer.registry.client import Unusable as Unusable
+from consumer.http.deadline import cuttable, word_for
+from consumer.registry.access import Endpoint
+from consumer.registry.advice import advice
+from consumer.registry.client import Client, object_in, signed_with
+from consumer.registry.configured import access
+from consumer.registry.errors import Outage, Unknown
+from consumer.registry.errors import Unusable as Unusable
 from consumer.settings import Settings
 
 TYPE: Final = "application/vnd.schemaregistry.v1+json"
@@ -17,16 +21,6 @@ TIMEOUT: Final = 10.0
 NO_SUBJECT: Final = 40401
 NO_VERSION: Final = 40402
 NO_SCHEMA: Final = 40403
-ADVICE: Final = {
-    401: "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN",
-    403: "these credentials may not do this: ask for the right, or take others",
-    404: "is SCHEMA_REGISTRY_URL complete, with its path where it has one?",
-    "dns": "the host's name does not resolve: check SCHEMA_REGISTRY_URL",
-    "tls": "its certificate is not trusted: set SCHEMA_REGISTRY_CA_LOCATION",
-    "connection": "nothing answers there: check SCHEMA_REGISTRY_URL, and that the registry runs",
-    "timeout": f"no answer within {TIMEOUT:g} seconds: check the network, and that the registry is well",
-    "proxy": "the proxy of HTTPS_PROXY or HTTP_PROXY refuses: add the host to NO_PROXY",
-}
 
 
 class RegistryError(Exception):
@@ -68,11 +62,8 @@ class RegistryApi:
     """The first registry that answers of those in the settings."""
 
     def __init__(self, settings: Settings) -> None:
-        user = settings.schema_registry_username
-        auth = (user, settings.schema_registry_password) if user else None
-        token = settings.schema_registry_token or None
-        self.endpoints = [Endpoint(url, auth, token) for url in settings.schema_registry_url]
-        self._ca: str = settings.schema_registry_ca_location
+        self._access = access(settings)
+        self.endpoints = self._access.endpoints
 
     def versions(self, subject: str) -> list[Registered] | None:
         """All versions of the subject, oldest first; None where there is no such subject."""
@@ -120,7 +111,7 @@ class RegistryApi:
     def text(self, schema_id: int) -> tuple[str, tuple[str, ...]]:
         """The schema of this id, and those that it refers to. Raises `RegistryError` or `Unusable`."""
         try:
-            fetched = Client(self.endpoints, self._ca or None, TIMEOUT).fetch(schema_id)
+            fetched = Client(self._access, TIMEOUT).fetch(schema_id)
         except Unknown:
             raise RegistryError(f"no registry knows schema {schema_id}") from None
         except Outage as outage:
@@ -140,19 +131,22 @@ class RegistryApi:
     def ask_one(self, endpoint: Endpoint, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
         """One request to this registry. Raises `RegistryError` where it cannot be reached."""
         try:
-            response = requests.request(
-                method,
-                endpoint.url + path,
-                json=body,
-                auth=endpoint.sign,
-                headers={"Accept": f"{TYPE}, application/json"} | ({"Content-Type": TYPE} if body else {}),
-                timeout=TIMEOUT,
-                verify=self._ca or True,
-                allow_redirects=False,
-            )
-        except requests.RequestException as failure:
-            word = word_for(failure)
-            raise RegistryError(f"{endpoint.url}: {ADVICE.get(word, word)}") from None
+            with cuttable(requests.Session(), context=self._access.tls.for_registry) as session:
+                response = session.request(
+                    method,
+                    endpoint.url + path,
+                    json=body,
+                    auth=signed_with(endpoint.login.headers(TIMEOUT)),
+                    headers={"Accept": f"{TYPE}, application/json"} | ({"Content-Type": TYPE} if body else {}),
+                    timeout=TIMEOUT,
+                    verify=self._access.tls.verify,
+                    allow_redirects=False,
+                )
+        except Outage as outage:
+            raise RegistryError(f"{endpoint.url}: {outage}: {advice(outage.cause)}") from None
+        except OSError as failure:
+            word = word_for(failure) if isinstance(failure, requests.RequestException) else "tls"
+            raise RegistryError(f"{endpoint.url}: {advice(word)}") from None
         content: Any = object_in(response.content)
         if content is None:
             try:
@@ -169,4 +163,4 @@ class RegistryApi:
         if answer.status == 200:
             raise RegistryError(f"{where}: the answer is not that of a schema registry: check SCHEMA_REGISTRY_URL")
         words = f" ({answer.words})" if answer.words else ""
-        raise RegistryError(f"{where}: status {answer.status}{words}: {ADVICE.get(answer.status, 'see its log')}")
+        raise RegistryError(f"{where}: status {answer.status}{words}: {advice(f'status_{answer.status}')}")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from consumer.settings.declared import HOSTS, NAMES
 from consumer.settings.properties import SETTING_OF
+from consumer.settings.registry_checks import registry
 from consumer.settings.sources import Given
 from consumer.settings.values import TOPIC
 
@@ -121,22 +122,6 @@ def tls(values: Values, properties: Mapping[str, str]) -> Iterator[str]:
 def effective(values: Values, properties: Mapping[str, str], name: str) -> str:
     """What the setting or else the file says of the property."""
     return str(values[SETTING_OF[name]] or properties.get(name, ""))
-
-
-def registry(values: Values, given: Mapping[str, Given]) -> Iterator[str]:
-    """One way to log in to the registry, and all of it."""
-    user, password = "SCHEMA_REGISTRY_USERNAME", "SCHEMA_REGISTRY_PASSWORD"
-    for name in (user, password):
-        if name in given and "SCHEMA_REGISTRY_TOKEN" in given:
-            yield f"SCHEMA_REGISTRY_TOKEN and {name} are both given: give a token, or a user and a password"
-    if user in given and password not in given:
-        yield f"{user} is given without {password}: give both"
-    if password in given and user not in given:
-        yield f"{password} is given without {user}: give both"
-    urls = values["SCHEMA_REGISTRY_URL"]
-    secure = isinstance(urls, tuple) and any(url.startswith("https:") for url in urls)
-    if "SCHEMA_REGISTRY_CA_LOCATION" in given and urls and not secure:
-        yield "SCHEMA_REGISTRY_CA_LOCATION is given, and no SCHEMA_REGISTRY_URL is https://: leave it out"
 
 
 def region(values: Values, given: Mapping[str, Given]) -> Iterator[str]:

@@ -60,6 +60,15 @@ class Settings:
     schema_registry_password: str = field(repr=False)
     schema_registry_token: str = field(repr=False)
     schema_registry_ca_location: str
+    schema_registry_certificate_location: str
+    schema_registry_key_location: str
+    schema_registry_key_password: str = field(repr=False)
+    schema_registry_oauth_url: str
+    schema_registry_oauth_client_id: str
+    schema_registry_oauth_client_secret: str = field(repr=False)
+    schema_registry_oauth_scope: str
+    schema_registry_cluster: str
+    schema_registry_identity_pool: str
     schema_cache_dir: Path | None
     mixpanel_token: str = field(repr=False)
     mixpanel_region: str

@@ -180,6 +180,18 @@ def servers() -> Kind:
     return Kind(read, "HOST:PORT,...")
 
 
+def url() -> Kind:
+    """One URL as it is asked, without credentials."""
+
+    def read(given: str) -> str:
+        parts = web_address(given, "one http:// or https:// URL without ? or #")
+        if parts.username is not None or parts.password is not None:
+            raise Wrong("a URL without user name and password")
+        return given
+
+    return Kind(read, "URL")
+
+
 def urls() -> Kind:
     """URLs of one service, comma separated; each may carry its own credentials."""
 

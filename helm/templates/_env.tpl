@@ -42,6 +42,12 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- else if .password -}}
 {{- $found = append $found (dict "env" "SCHEMA_REGISTRY_PASSWORD" "secret" $own "key" "schema-registry-password") -}}
 {{- end -}}
+{{- if .oauth.existingSecret -}}
+{{- $found = append $found (dict "env" "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET" "secret" .oauth.existingSecret "key" .oauth.clientSecretKey) -}}
+{{- end -}}
+{{- if and .clientSecret .privateKeyPasswordKey -}}
+{{- $found = append $found (dict "env" "SCHEMA_REGISTRY_KEY_PASSWORD" "secret" .clientSecret "key" .privateKeyPasswordKey) -}}
+{{- end -}}
 {{- end -}}
 {{- range $found -}}
 {{- $_ := set . "file" (.env | lower | replace "_" "-") -}}
@@ -62,6 +68,11 @@ Credentials come from Secrets, as files or as variables; everything that is moun
   "KAFKA_SASL_USERNAME" $v.kafka.sasl.username
   "SCHEMA_REGISTRY_URL" (join "," $v.schemaRegistry.urls)
   "SCHEMA_REGISTRY_USERNAME" $v.schemaRegistry.username
+  "SCHEMA_REGISTRY_OAUTH_URL" $v.schemaRegistry.oauth.url
+  "SCHEMA_REGISTRY_OAUTH_CLIENT_ID" $v.schemaRegistry.oauth.clientId
+  "SCHEMA_REGISTRY_OAUTH_SCOPE" $v.schemaRegistry.oauth.scope
+  "SCHEMA_REGISTRY_CLUSTER" $v.schemaRegistry.cluster
+  "SCHEMA_REGISTRY_IDENTITY_POOL" $v.schemaRegistry.identityPool
   "SCHEMA_CACHE_DIR" (ternary (include "gc.cacheFolder" .) "" $v.schemaRegistry.cache.enabled)
   "MIXPANEL_REGION" $v.mixpanel.region
   "MIXPANEL_URL" $v.mixpanel.url
@@ -124,10 +135,13 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- $found = append $found (dict "env" $ca.env "kind" "configMap" "name" $ca.from.caConfigMap "key" $ca.from.caKey "file" $ca.file) -}}
 {{- end -}}
 {{- end -}}
-{{- with .Values.kafka.tls -}}
+{{- range $client := list (dict "env" "KAFKA_SSL" "from" .Values.kafka.tls "file" "kafka-client")
+  (dict "env" "SCHEMA_REGISTRY" "from" .Values.schemaRegistry "file" "schema-registry-client") -}}
+{{- with $client.from -}}
 {{- if .clientSecret -}}
-{{- $found = append $found (dict "env" "KAFKA_SSL_CERTIFICATE_LOCATION" "kind" "secret" "name" .clientSecret "key" .certificateKey "file" "kafka-client.crt") -}}
-{{- $found = append $found (dict "env" "KAFKA_SSL_KEY_LOCATION" "kind" "secret" "name" .clientSecret "key" .privateKeyKey "file" "kafka-client.key") -}}
+{{- $found = append $found (dict "env" (printf "%s_CERTIFICATE_LOCATION" $client.env) "kind" "secret" "name" .clientSecret "key" .certificateKey "file" (printf "%s.crt" $client.file)) -}}
+{{- $found = append $found (dict "env" (printf "%s_KEY_LOCATION" $client.env) "kind" "secret" "name" .clientSecret "key" .privateKeyKey "file" (printf "%s.key" $client.file)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if .Values.kafka.propertiesSecret.name -}}

@@ -18,6 +18,15 @@ SCHEMA_REGISTRY_USERNAME: schemaRegistry.username
 SCHEMA_REGISTRY_PASSWORD: schemaRegistry.existingSecret
 SCHEMA_REGISTRY_TOKEN: schemaRegistry.tokenKey
 SCHEMA_REGISTRY_CA_LOCATION: schemaRegistry.caSecret
+SCHEMA_REGISTRY_CERTIFICATE_LOCATION: schemaRegistry.clientSecret
+SCHEMA_REGISTRY_KEY_LOCATION: schemaRegistry.clientSecret
+SCHEMA_REGISTRY_KEY_PASSWORD: schemaRegistry.privateKeyPasswordKey
+SCHEMA_REGISTRY_OAUTH_URL: schemaRegistry.oauth.url
+SCHEMA_REGISTRY_OAUTH_CLIENT_ID: schemaRegistry.oauth.clientId
+SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET: schemaRegistry.oauth.existingSecret
+SCHEMA_REGISTRY_OAUTH_SCOPE: schemaRegistry.oauth.scope
+SCHEMA_REGISTRY_CLUSTER: schemaRegistry.cluster
+SCHEMA_REGISTRY_IDENTITY_POOL: schemaRegistry.identityPool
 SCHEMA_CACHE_DIR: schemaRegistry.cache.enabled
 MIXPANEL_TOKEN: mixpanel.existingSecret
 MIXPANEL_REGION: mixpanel.region

@@ -42,6 +42,9 @@ each other. All of it at once, each with the value's name. The schema has refuse
 {{- range $number, $one := $v.schemaRegistry.urls -}}
 {{- $given = append $given (list (printf "schemaRegistry.urls[%d]" $number) "url" $one) -}}
 {{- end -}}
+{{- with $v.schemaRegistry.oauth.url -}}
+{{- $given = append $given (list "schemaRegistry.oauth.url" "url" .) -}}
+{{- end -}}
 {{- with $v.mixpanel.url -}}
 {{- $given = append $given (list "mixpanel.url" "url" .) -}}
 {{- end -}}
@@ -147,8 +150,10 @@ password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
 - "{{ $name }}.caSecret and {{ $name }}.caConfigMap exclude each other"
 {{- end }}
 {{- end }}
-{{- if and $v.kafka.tls.privateKeyPasswordKey (not $v.kafka.tls.clientSecret) }}
-- "kafka.tls.privateKeyPasswordKey needs kafka.tls.clientSecret"
+{{- range $name, $from := dict "kafka.tls" $v.kafka.tls "schemaRegistry" $v.schemaRegistry }}
+{{- if and $from.privateKeyPasswordKey (not $from.clientSecret) }}
+- "{{ $name }}.privateKeyPasswordKey needs {{ $name }}.clientSecret"
+{{- end }}
 {{- end }}
 {{- with $v.schemaRegistry }}
 {{- if and .existingSecret (or .password .token) }}
@@ -168,6 +173,15 @@ password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
 {{- end }}
 {{- if and .password (not .username) }}
 - "schemaRegistry.password needs schemaRegistry.username"
+{{- end }}
+{{- if and (or .oauth.url .oauth.clientId .oauth.existingSecret .oauth.scope) (not (and .oauth.url .oauth.clientId .oauth.existingSecret)) }}
+- "schemaRegistry.oauth needs url, clientId and existingSecret"
+{{- end }}
+{{- if and .oauth.url (or .username .usernameKey .password .token .existingSecret) }}
+- "schemaRegistry.oauth excludes a user name, a password and a token"
+{{- end }}
+{{- if and (or .cluster .identityPool) (not (or .token .tokenKey .oauth.url)) }}
+- "schemaRegistry.cluster and schemaRegistry.identityPool need a token: schemaRegistry.tokenKey or schemaRegistry.oauth"
 {{- end }}
 {{- if and .username (not (or .password .existingSecret)) }}
 - "schemaRegistry.username needs schemaRegistry.existingSecret (or for a trial schemaRegistry.password)"

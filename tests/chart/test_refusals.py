@@ -9,6 +9,7 @@ from consumer.settings.properties import SECRET
 
 ROOT = Path(__file__).resolve().parents[2]
 SASL = {"mechanism": "SCRAM-SHA-512", "username": "me", "existingSecret": "sasl"}
+OAUTH = {"url": "https://idp/token", "clientId": "me", "existingSecret": "idp"}
 
 # What is wrong, and what the message must name.
 CONTRADICTIONS = [
@@ -60,6 +61,10 @@ CONTRADICTIONS = [
         {"schemaRegistry": {"token": "x", "username": "me"}},
         "schemaRegistry.token and schemaRegistry.tokenKey exclude",
     ),
+    ({"schemaRegistry": {"privateKeyPasswordKey": "x"}}, "schemaRegistry.privateKeyPasswordKey needs"),
+    ({"schemaRegistry": {"oauth": {"url": "https://idp"}}}, "schemaRegistry.oauth needs url, clientId"),
+    ({"schemaRegistry": {"oauth": OAUTH, "token": "x"}}, "schemaRegistry.oauth excludes a user name"),
+    ({"schemaRegistry": {"cluster": "lsrc-1"}}, "schemaRegistry.identityPool need a token"),
     (
         {"autoscaling": {"mode": "keda", "minReplicas": 5}},
         "autoscaling.minReplicas (5) is above autoscaling.maxReplicas",

@@ -25,6 +25,8 @@ def certificates():
         "schema-registry-ca.crt": ca.cert_pem.bytes(),
         "kafka-client.crt": client.cert_chain_pems[0].bytes(),
         "kafka-client.key": client.private_key_pem.bytes(),
+        "schema-registry-client.crt": client.cert_chain_pems[0].bytes(),
+        "schema-registry-client.key": client.private_key_pem.bytes(),
     }
 
 
@@ -123,7 +125,12 @@ def test_every_setting_reaches_the_pod(chart):
             "groupId": "g",
             "deadLetterTopic": "d",
         },
-        "schemaRegistry": {"urls": ["http://r", "http://s"]},
+        "schemaRegistry": {
+            "urls": ["http://r", "http://s"],
+            "oauth": {"url": "https://idp/token", "clientId": "me", "existingSecret": "idp", "scope": "read"},
+            "cluster": "lsrc-1",
+            "identityPool": "pool-1",
+        },
         "mixpanel": {"region": "in", "url": "http://proxy", "timeout": "5s", "maxInFlight": 3} | READ_BACK,
         "batch": {"maxUpdates": 7, "maxBytes": "1MiB", "linger": "2s"},
         "limits": {"openRecords": 1000000, "openBytes": "32MiB"},
@@ -140,6 +147,11 @@ def test_every_setting_reaches_the_pod(chart):
         "KAFKA_GROUP_ID": "g",
         "KAFKA_DEAD_LETTER_TOPIC": "d",
         "SCHEMA_REGISTRY_URL": "http://r,http://s",
+        "SCHEMA_REGISTRY_OAUTH_URL": "https://idp/token",
+        "SCHEMA_REGISTRY_OAUTH_CLIENT_ID": "me",
+        "SCHEMA_REGISTRY_OAUTH_SCOPE": "read",
+        "SCHEMA_REGISTRY_CLUSTER": "lsrc-1",
+        "SCHEMA_REGISTRY_IDENTITY_POOL": "pool-1",
         "MIXPANEL_REGION": "in",
         "MIXPANEL_URL": "http://proxy",
         "MIXPANEL_TIMEOUT": "5s",

@@ -16,9 +16,12 @@ from queue import Empty, SimpleQueue
 import pytest
 import trustme
 
+from consumer.registry.access import Access, Endpoint
 from consumer.registry.cache import BUDGET, MAX_FILE, SchemaCache
 from consumer.registry.client import MAX_REFERENCES, MAX_TEXT, Fetched
 from consumer.registry.fetcher import Registry, SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.registry.login import Login, basic, bearer, nobody
+from consumer.registry.tls import Tls
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
 TEXT = json.dumps(SCHEMA)
@@ -103,10 +106,10 @@ def start(results: "SimpleQueue[object]") -> Iterator[Callable[..., Registry]]:
     """Starts registries, and closes them at the end."""
     started: list[Registry] = []
 
-    def begin(*urls: str, **more: object) -> Registry:
-        settings = {"auth": None, "token": None, "ca": None, "cache_dir": None, "timeout": PATIENCE}
-        settings |= {"unknown_after": 0.2, "backoff": (0.05, 0.2)}
-        started.append(Registry(urls, reader=SCHEMA, results=results, **{**settings, **more}))
+    def begin(*urls: str, login: Login | None = None, ca: str = "", **more: object) -> Registry:
+        settings = {"cache_dir": None, "timeout": PATIENCE, "unknown_after": 0.2, "backoff": (0.05, 0.2)}
+        access = Access(tuple(Endpoint(url, login or nobody()) for url in urls), Tls(ca))
+        started.append(Registry(access, reader=SCHEMA, results=results, **{**settings, **more}))
         return started[-1]
 
     yield begin
@@ -502,18 +505,18 @@ def test_a_registry_that_is_back_ends_all_waiting(server, start, results):
 
 
 @pytest.mark.parametrize(
-    ("userinfo", "more", "sent"),
+    ("userinfo", "login", "sent"),
     [
-        ("", {"auth": ("user", "p:ss")}, "Basic dXNlcjpwOnNz"),
-        ("", {"token": "secret"}, "Bearer secret"),
-        ("user:p%3Ass@", {}, "Basic dXNlcjpwOnNz"),
-        ("user:p%3Ass@", {"token": "for-the-others"}, "Basic dXNlcjpwOnNz"),
+        ("", basic("user", lambda: "p:ss"), "Basic dXNlcjpwOnNz"),
+        ("", bearer(lambda: "secret", {}), "Bearer secret"),
+        ("user:p%3Ass@", None, "Basic dXNlcjpwOnNz"),
+        ("user:p%3Ass@", bearer(lambda: "for-the-others", {}), "Basic dXNlcjpwOnNz"),
     ],
 )
-def test_credentials_are_sent(server, start, results, userinfo: str, more: dict[str, object], sent: str):
+def test_credentials_are_sent(server, start, results, userinfo: str, login: Login | None, sent: str):
     """User and password, a token, or what the URL itself holds: each reaches the registry."""
     server.answer("/schemas/ids/7", (200, {"schema": TEXT}))
-    start(server.url.replace("://", f"://{userinfo}"), **more).fetch(7)
+    start(server.url.replace("://", f"://{userinfo}"), login=login).fetch(7)
     assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
     assert server.asked == [("/schemas/ids/7", sent)]
 
@@ -522,7 +525,7 @@ def test_logs_tell_changes_of_state_and_no_secret(server, start, results, caplog
     """An outage is logged when it begins, changes and ends, not with each attempt, and never with credentials."""
     caplog.set_level(logging.DEBUG, "consumer.registry")
     server.answer("/schemas/ids/7", (401, b""), (401, b""), (401, b""), (500, b""), (200, {"schema": TEXT}))
-    start(server.url.replace("://", "://someone:hidden@"), token="hidden-too").fetch(7)
+    start(server.url.replace("://", "://someone:hidden@"), login=bearer(lambda: "hidden-too", {})).fetch(7)
     while not isinstance(results.get(timeout=PATIENCE), SchemaKnown):
         pass
     lines = [(line.levelname, line.getMessage().partition(":")[0]) for line in caplog.records]

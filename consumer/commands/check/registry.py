@@ -5,7 +5,8 @@ from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
 from consumer.commands.schema_judge import judge
-from consumer.registry.subjects import ADVICE, Registered, RegistryApi, RegistryError, Unusable
+from consumer.registry.advice import advice
+from consumer.registry.subjects import Registered, RegistryApi, RegistryError, Unusable
 from consumer.settings import Settings
 from consumer.terminal.table import counted
 
@@ -33,7 +34,7 @@ def registry_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator
             found.append(ok(what, "answers, and takes the credentials" if login else "answers"))
         else:
             words = f" ({answer.words})" if answer.words else ""
-            fix = ADVICE.get(answer.status, "see the registry's log")
+            fix = advice(f"status_{answer.status}")
             found.append(fault(what, f"answers with status {answer.status}{words}", fix))
     for fact in found:  # one that answers is enough to work, and the others are missed one day
         yield warning(fact.what, fact.detail, fact.fix) if answering and fact.state == "fault" else fact

@@ -1,0 +1,35 @@
+"""What to do about a registry that gives no answer, by the cause of the outage."""
+
+from typing import Final
+
+LOGIN: Final = (
+    "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, SCHEMA_REGISTRY_TOKEN, or what the registry lets "
+    "SCHEMA_REGISTRY_OAUTH_CLIENT_ID do"
+)
+PROVIDER: Final = "check SCHEMA_REGISTRY_OAUTH_CLIENT_ID and SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET"
+ADVICE: Final = {
+    "status_401": LOGIN,
+    "status_403": "these credentials may not do this: ask for the right, or take others",
+    "status_404": "is SCHEMA_REGISTRY_URL complete, with its path? A registry without GUIDs answers so, too",
+    "dns": "the host's name does not resolve: check SCHEMA_REGISTRY_URL",
+    "connection": "nothing answers there: check SCHEMA_REGISTRY_URL, and that the registry runs",
+    "timeout": "no answer in time: check the network, and that the registry is well",
+    "proxy": "the proxy of HTTPS_PROXY or HTTP_PROXY refuses: add the host to NO_PROXY",
+    "tls": "its certificate is not trusted, or ours not by it: check SCHEMA_REGISTRY_CA_LOCATION and "
+    "SCHEMA_REGISTRY_CERTIFICATE_LOCATION",
+    "certificate": "a file of certificates cannot be used: check SCHEMA_REGISTRY_CERTIFICATE_LOCATION, "
+    "SCHEMA_REGISTRY_KEY_LOCATION, SCHEMA_REGISTRY_KEY_PASSWORD and SCHEMA_REGISTRY_CA_LOCATION",
+    "unreadable": "the answer is no registry's: check SCHEMA_REGISTRY_URL",
+}
+OAUTH: Final = {
+    "status_400": f"the provider refuses: {PROVIDER}, and SCHEMA_REGISTRY_OAUTH_SCOPE",
+    "status_401": f"the provider refuses: {PROVIDER}",
+    "tls": "the provider's certificate is not trusted: add its authority to SCHEMA_REGISTRY_CA_LOCATION",
+}
+
+
+def advice(cause: str) -> str:
+    """What to do, in a few words; causes with `oauth_` before them are those of the provider of tokens."""
+    if cause.startswith("oauth_"):
+        return OAUTH.get(cause.removeprefix("oauth_"), "no token is had: check SCHEMA_REGISTRY_OAUTH_URL")
+    return ADVICE.get(cause, "see its log")

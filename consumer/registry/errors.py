@@ -1,0 +1,23 @@
+"""What a registry may say instead of a schema.
+
+Unknown    no registry knows it
+Unusable   it is known, and no record of it can be read
+Outage     no answer of use: to be asked again
+"""
+
+
+class Unknown(Exception):
+    """Every registry says that it does not know the schema."""
+
+
+class Unusable(Exception):
+    """The registry knows the schema, and it can be of no use: another kind of schema, or too much. `str` says it."""
+
+
+class Outage(Exception):
+    """No answer of use. `cause` is one word for metrics; `url` is where, without credentials."""
+
+    def __init__(self, cause: str, url: str) -> None:
+        super().__init__(f"{cause} at {url}")
+        self.cause = cause
+        self.url = url
