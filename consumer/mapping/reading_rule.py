@@ -1,0 +1,295 @@
+"""One `[[rule]]` of a mapping file, but for its properties."""
+
+import re
+from typing import Final, final
+
+from consumer.mapping.faults import Fault, nearest
+from consumer.mapping.reading_properties import PropertyReader
+from consumer.mapping.rules import (
+    ACTIONS,
+    CLEAR,
+    CONVERSIONS,
+    DEBEZIUM,
+    DELETE,
+    EVENT,
+    EXISTS,
+    FORMATS,
+    ID,
+    IGNORE,
+    IN,
+    IS_THERE,
+    KEY_FORMATS,
+    NOT_IN,
+    NULLS,
+    RAW,
+    ROW,
+    UNSAID,
+    WILD,
+    WRITE,
+    Choice,
+    Condition,
+    Identity,
+    Rule,
+)
+from consumer.mapping.tables import Place, Reading
+
+RULE_KEYS: Final = (
+    "name", "topics", "format", "record", "key", "group", "project", "where", "leaves", "action", "deletes", "before",
+    "null", "send", "set", "set_once", "add", "union", "remove", "copy",
+)  # fmt: skip
+CONDITION_KEYS: Final = ("path", "is", "in", "not_in", "exists")
+ENDINGS: Final = ("delete", "clear", "ignore")
+
+
+@final
+class RuleReader:
+    """The reader of one table."""
+
+    def __init__(
+        self, reading: Reading, table: dict[str, object], defaults: dict[str, object], position: int
+    ) -> None:
+        self.reading = reading
+        self.table = table
+        self.defaults = defaults
+        self.place: Place = ("rule", position)
+        name = table.get("name")
+        self.rule_name = name if isinstance(name, str) else ""
+        self.where = f"rule {self.rule_name or position + 1}"
+        self.position = position
+
+    def fault(self, key: str, message: str, near: str = "") -> None:
+        """Something is wrong with this key of the rule."""
+        self.reading.fault((*self.place, key), f"{self.where}, {key}", message, near)
+
+    def one_of(self, key: str, known: tuple[str, ...], default: str) -> int:
+        """The position of what the rule says among those known."""
+        found = self.reading.one_of(self.table, key, known, self.place, f"{self.where}, {key}", default)
+        return known.index(found) if found in known else 0
+
+    def rule(self) -> Rule:
+        """The rule that the table is."""
+        reading = self.reading
+        reading.known(self.table, RULE_KEYS, self.place, self.where)
+        rule = Rule(self.rule_name, self.position, reading.line(self.place))
+        if not rule.name or "," in rule.name:
+            self.fault("name", "a rule has a name, a text without a comma")
+        rule.format = self.one_of("format", FORMATS, "event")
+        rule.key = self.one_of("key", KEY_FORMATS, "schema")
+        self.topics(rule)
+        if "record" in self.table:
+            records = reading.texts(self.table["record"], (*self.place, "record"), f"{self.where}, record")
+            rule.records = frozenset(records)
+        rule.null = self.null()
+        rule.where = self.conditions(rule)
+        self.group(rule)
+        rule.project = self.project(rule)
+        self.endings(rule)
+        rule.action = self.action(rule)
+        PropertyReader(reading, self.table, self.place, self.where, rule).properties()
+        self.whole(rule)
+        return rule
+
+    def topics(self, rule: Rule) -> None:
+        """Names, or one pattern that matches whole names."""
+        found = self.reading.texts(self.table.get("topics"), (*self.place, "topics"), f"{self.where}, topics")
+        known = self.reading.topics
+        patterns = [topic for topic in found if topic.startswith("^")]
+        if not patterns:
+            for topic in dict.fromkeys(found):
+                if topic in known:
+                    rule.topics.append(topic)
+                else:
+                    says = f"{topic} is not in KAFKA_TOPICS, and rules never subscribe"
+                    self.fault("topics", says, nearest(topic, known))
+            return
+        rule.pattern = patterns[0]
+        if len(found) > 1:
+            self.fault("topics", "topics are names, or one pattern alone")
+        try:
+            pattern = re.compile(rule.pattern)
+        except re.error as fault:
+            self.fault("topics", f"not a pattern: {fault}")
+            return
+        rule.topics = [topic for topic in known if pattern.fullmatch(topic)]
+        if not rule.topics:
+            self.fault("topics", f"{rule.pattern} matches none of KAFKA_TOPICS", nearest(rule.pattern, known))
+
+    def null(self) -> int:
+        """The rule's own, else that of the defaults."""
+        if "null" in self.table:
+            return self.one_of("null", NULLS, "skip")
+        if "null" in self.defaults:
+            found = self.reading.one_of(self.defaults, "null", NULLS, ("defaults",), "defaults, null", "skip")
+            return NULLS.index(found)
+        return UNSAID
+
+    def conditions(self, rule: Rule) -> list[Condition]:
+        """All of `where`."""
+        found = self.table.get("where", [])
+        if not isinstance(found, list):
+            self.fault("where", "where is a list of conditions")
+            return []
+        return [item for at, table in enumerate(found) if (item := self.condition(rule, table, at)) is not None]
+
+    def condition(self, rule: Rule, found: object, at: int) -> Condition | None:
+        """One of them; None where it is none."""
+        place: Place = (*self.place, "where", at)
+        where = f"{self.where}, where"
+        table = self.reading.table(found, place, where)
+        self.reading.known(table, CONDITION_KEYS, place, where)
+        tests = [key for key in CONDITION_KEYS[1:] if key in table]
+        if len(tests) != 1:
+            self.reading.fault(place, where, "a condition has a path, and one of is, in, not_in, exists")
+            return None
+        test = tests[0]
+        how = EXISTS if test == "exists" else RAW
+        take = self.reading.take(table.get("path"), how, (*place, "path"), where, rule.format == DEBEZIUM)
+        if test == "exists":
+            return Condition(take, IS_THERE, [], self.reading.flag(table, "exists", place, where))
+        wanted = [table[test]] if test == "is" else table[test]
+        if not isinstance(wanted, list) or not wanted or not all(isinstance(item, (str, int)) for item in wanted):
+            self.reading.fault((*place, test), where, f"{test} compares text, whole numbers and booleans")
+            return None
+        return Condition(take, NOT_IN if test == "not_in" else IN, wanted, True)
+
+    def group(self, rule: Rule) -> None:
+        """Key, id and company."""
+        place: Place = (*self.place, "group")
+        where = f"{self.where}, group"
+        table = self.reading.table(self.table.get("group", {}), place, where)
+        self.reading.known(table, ("key", "id", "company"), place, where)
+        inherited = self.reading.table(self.defaults.get("group", {}), ("defaults", "group"), "defaults, group")
+        if self.position == 0:
+            self.reading.known(inherited, ("key",), ("defaults", "group"), "defaults, group")
+        source = table if "key" in table else inherited
+        rule.group_key = self.reading.text(source, "key", place, where)
+        if not rule.group_key:
+            self.reading.fault(place, where, "a group has a key, as company")
+        if "id" in table:
+            rule.id = self.identity(rule, table["id"], (*place, "id"), where)
+        else:
+            self.reading.fault(place, where, "a group has an id")
+        if "company" in table:
+            rule.company = self.identity(rule, table["company"], (*place, "company"), where)
+
+    def identity(self, rule: Rule, found: object, place: Place, where: str) -> Identity:
+        """A path, `{ join, with }` or `{ from, as }`."""
+        line = self.reading.line(place)
+        debezium = rule.format == DEBEZIUM
+        if not isinstance(found, dict):
+            return Identity([self.reading.take(found, ID, place, where, debezium)], "", line)
+        if "join" in found:
+            self.reading.known(found, ("join", "with"), place, where)
+            parts = self.reading.texts(found["join"], (*place, "join"), where)
+            takes = [self.reading.take(part, ID, (*place, "join"), where, debezium) for part in parts]
+            return Identity(takes, self.reading.text(found, "with", place, where), line)
+        self.reading.known(found, ("from", "as"), place, where)
+        named = self.reading.one_of(found, "as", CONVERSIONS, place, where, "")
+        if named == "hash" and not self.reading.hash_key:
+            self.reading.fault((*place, "as"), where, "hash needs the secret MAPPING_HASH_KEY")
+        if named not in ("", "text", "lower", "hash"):
+            self.reading.fault((*place, "as"), where, "an id is text: as is text, lower or hash")
+        how = CONVERSIONS.index(named) if named else ID
+        return Identity([self.reading.take(found.get("from"), how, (*place, "from"), where, debezium)], "", line)
+
+    def project(self, rule: Rule) -> Choice | None:
+        """The rule's own, else that of the defaults."""
+        own = "project" in self.table
+        if not own and "project" not in self.defaults:
+            return None
+        place: Place = (*self.place, "project") if own else ("defaults", "project")
+        found = (self.table if own else self.defaults)["project"]
+        where = f"{self.where}, project"
+        if isinstance(found, str) and found:
+            choice = Choice(None, {WILD: found}, self.reading.line(place))
+        else:
+            choice = self.choice(rule, found, place, where)
+            if choice.take is None:
+                self.reading.fault(place, where, "a project is a name, or { from, values }")
+        known = self.reading.projects
+        for name in (choice.values or {}).values():
+            if name not in known:
+                says = f"MIXPANEL_PROJECTS_FILE has no project {name}"
+                self.reading.fault(place, where, says, nearest(name, known))
+        return choice
+
+    def choice(self, rule: Rule, found: object, place: Place, where: str) -> Choice:
+        """`{ from = PATH, values = { ... } }`."""
+        table = self.reading.table(found, place, where)
+        self.reading.known(table, ("from", "values"), place, where)
+        take = None
+        if "from" in table:
+            take = self.reading.take(table["from"], RAW, (*place, "from"), where, rule.format == DEBEZIUM)
+        values: dict[str, str] | None = None
+        if "values" in table:
+            rows = self.reading.table(table["values"], (*place, "values"), where)
+            values = {key: value for key, value in rows.items() if isinstance(value, str) and value}
+            if len(values) != len(rows) or not rows:
+                self.reading.fault((*place, "values"), where, "values give a name for each value")
+        return Choice(take, values, self.reading.line(place))
+
+    def endings(self, rule: Rule) -> None:
+        """What ends a group, and what is known of the row before."""
+        for key in ("leaves", "deletes"):
+            if key in self.table and rule.format == EVENT:
+                self.fault(key, f'{key} is for format = "row" and "debezium"')
+        rule.leaves = ACTIONS.index(ENDINGS[self.one_of("leaves", ENDINGS, "ignore")])
+        rule.deletes = ACTIONS.index(ENDINGS[self.one_of("deletes", ENDINGS, "delete")])
+        if "before" in self.table and rule.format != DEBEZIUM:
+            self.fault("before", 'before is for format = "debezium"')
+        rule.before_whole = self.one_of("before", ("key", "whole"), "key") == 1
+        rule.changed = self.one_of("send", ("all", "changed"), "all") == 1
+        if rule.changed and not rule.before_whole:
+            self.fault("send", 'changed needs format = "debezium" and before = "whole": only that says what changed')
+
+    def action(self, rule: Rule) -> Choice | None:
+        """What an event asks for."""
+        if "action" not in self.table:
+            return None
+        if rule.format != EVENT:
+            self.fault("action", 'action is for format = "event": rows have deletes and leaves')
+            return None
+        place: Place = (*self.place, "action")
+        choice = self.choice(rule, self.table["action"], place, f"{self.where}, action")
+        if choice.values is None:
+            self.fault("action", "action has values, one of write, delete, clear, ignore for each")
+        elif choice.take is None and set(choice.values) != {WILD}:
+            self.fault("action", 'action without from has one row, "*"')
+        for name in (choice.values or {}).values():
+            if name not in ACTIONS:
+                self.fault("action", f"{name} is none of {', '.join(ACTIONS)}", nearest(name, ACTIONS))
+        return choice
+
+    def whole(self, rule: Rule) -> None:
+        """What only the whole rule shows."""
+        done = actions(rule)
+        if CLEAR in done and rule.copy is not None:
+            self.fault("copy", "clear needs the names of all properties, and copy does not give them")
+        writes = bool(rule.properties) or rule.copy is not None
+        if not writes and (CLEAR in done or (rule.format == EVENT and WRITE in done)):
+            self.fault("name", "the rule has no property to write or clear")
+        if rule.format != EVENT and rule.deletes != IGNORE and not rule.before_whole:
+            self.deletable(rule)
+
+    def deletable(self, rule: Rule) -> None:
+        """A deleted row has its key for certain, and nothing else."""
+        for take in rule.deciding():
+            if take.path.of_value:
+                where = (
+                    f"{self.where}, {'group' if rule.project is None or take is not rule.project.take else 'project'}"
+                )
+                says = (
+                    f"{take.path.text}: a deleted row is known by its key alone, so group and project come from key."
+                )
+                also = ', or before = "whole"' if rule.format == DEBEZIUM else ""
+                self.reading.faults.append(
+                    Fault(take.line, where, f'{says} or constants (or deletes = "ignore"{also})')
+                )
+
+
+def actions(rule: Rule) -> set[int]:
+    """All that the rule may do with a record."""
+    if rule.format == EVENT:
+        names = {"write"} if rule.action is None else set((rule.action.values or {}).values())
+        return {ACTIONS.index(name) for name in names if name in ACTIONS}
+    return {WRITE, rule.deletes, rule.leaves}
