@@ -8,7 +8,7 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 
 PURE = os.environ.get("GROUP_CONSUMER_PURE") == "1"
-PURE_PACKAGES = ("avro", "event", "core")
+PURE_PACKAGES = ("avro", "event", "mapping", "core")
 SKIPPED = {"__init__.py", "errors.py"}  # mypyc makes no exceptions of its own
 CORE = [path for name in PURE_PACKAGES for path in Path("consumer", name).glob("*.py") if path.name not in SKIPPED]
 # Every record passes through these on its way into the core.

@@ -1,6 +1,7 @@
 """What can be wrong while a record is mapped.
 
 Unfit    a value that one rule cannot take: a refusal of that rule
+Misfit   no value of a type can be: found when a schema is planned for
 Hold     the mapping does not fit a schema or a key: the partition waits for another file
 """
 
@@ -11,6 +12,10 @@ class Unfit(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class Misfit(Exception):
+    """No value of a type can be read as a rule asks."""
 
 
 class Hold(Exception):

@@ -17,16 +17,18 @@ RECORD_PARTS: Final = ("topic", "partition", "offset", "timestamp")
 class Path:
     """A path as the file has it (`text`), its root, and the parts after it.
 
-    `op` and `source` are the fields of the value that they are. `of_value` says that only a value has it.
+    `op` and `source` are the fields of the value that they are. `of_value` says that only a value has it, `of_key`
+    that a key has.
     """
 
-    __slots__ = ("of_value", "parts", "root", "text")
+    __slots__ = ("of_key", "of_value", "parts", "root", "text")
 
     def __init__(self, text: str, root: int, parts: list[str]) -> None:
         self.text = text
         self.root = root
         self.parts = parts
         self.of_value = root == VALUE or root == ROW_ROOT
+        self.of_key = root == KEY
 
 
 def parse_path(text: str, debezium: bool) -> Path:
@@ -86,16 +88,17 @@ class Found:
     """Where a path leads: the type there, whether null may be there, and the steps through the types before it.
 
     A step is a field's name, a map's key, or the number of a union's branch. `map_at` counts the steps to the first
-    map on the way; -1 where there is none.
+    map on the way, -1 where there is none, and `map_type` is that map.
     """
 
-    __slots__ = ("map_at", "nullable", "steps", "type")
+    __slots__ = ("map_at", "map_type", "nullable", "steps", "type")
 
-    def __init__(self, kind: Type, nullable: bool, steps: list[str], map_at: int) -> None:
+    def __init__(self, kind: Type, nullable: bool, steps: list[str], map_at: int, map_type: Type | None) -> None:
         self.type = kind
         self.nullable = nullable
         self.steps = steps
         self.map_at = map_at
+        self.map_type = map_type
 
 
 @final
@@ -116,12 +119,13 @@ def locate(root: Type, parts: list[str]) -> Found | Lost:
     nullable = False
     steps: list[str] = []
     map_at = -1
+    map_type: Type | None = None
     at = 0
     while True:
         if here.kind == UNION:
             nullable = nullable or any(branch.kind == NULL for branch in here.items)
             if at == len(parts):
-                return Found(here, nullable, steps, map_at)
+                return Found(here, nullable, steps, map_at, map_type)
             index = sole_branch(here)
             if index < 0:
                 index = named_branch(here, parts[at])
@@ -136,13 +140,14 @@ def locate(root: Type, parts: list[str]) -> Found | Lost:
             here = here.items[index]
             continue
         if at == len(parts):
-            return Found(here, nullable, steps, map_at)
+            return Found(here, nullable, steps, map_at, map_type)
         part = parts[at]
         at += 1
         if here.kind == MAP:
             nullable = True
             if map_at < 0:
                 map_at = len(steps)
+                map_type = here
             here = here.items[0]
         elif here.kind == RECORD:
             found = next((field.type for field in here.fields if field.name == part), None)

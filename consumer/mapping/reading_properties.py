@@ -3,26 +3,17 @@
 from typing import Final, final
 
 from consumer.event.model import ADD, REMOVE, SET, SET_ONCE, UNION
-from consumer.mapping.rules import (
-    AS_IS,
-    AS_TEXT,
-    CONVERSIONS,
-    COPY,
-    DEBEZIUM,
-    EVENT,
-    NULLS,
-    SKIP_NULL,
-    Copy,
-    Property,
-    Rule,
-)
+from consumer.mapping.rules import Copy, Property, Rule
 from consumer.mapping.tables import Place, Reading, constant
+from consumer.mapping.words import AS_IS, AS_TEXT, CONVERSIONS, COPY, DEBEZIUM, EVENT, NULLS, SKIP_NULL
 
 MAX_PROPERTIES: Final = 255
 VERB_OF: Final = {"set": SET, "set_once": SET_ONCE, "add": ADD, "union": UNION, "remove": REMOVE}
 SOURCE_KEYS: Final = ("from", "as", "null", "default", "values", "value", "join", "with")
 # Names that Mixpanel keeps for itself, or that it takes for a part of the update.
-RESERVED: Final = ("$token", "$group_key", "$group_id", "$company_id", "$distinct_id", "$last_seen", "$time", "bucket", "$bucket")  # fmt: skip
+RESERVED: Final = frozenset(
+    ("$token", "$group_key", "$group_id", "$company_id", "$distinct_id", "$last_seen", "$time", "$bucket")
+)
 
 
 @final

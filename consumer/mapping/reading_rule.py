@@ -4,40 +4,28 @@ import re
 from typing import Final, final
 
 from consumer.mapping.faults import Fault, nearest
+from consumer.mapping.reading_parts import read_choice, read_condition, read_identity
 from consumer.mapping.reading_properties import PropertyReader
-from consumer.mapping.rules import (
+from consumer.mapping.rules import Choice, Condition, Rule
+from consumer.mapping.tables import Place, Reading
+from consumer.mapping.words import (
     ACTIONS,
     CLEAR,
-    CONVERSIONS,
     DEBEZIUM,
-    DELETE,
     EVENT,
-    EXISTS,
     FORMATS,
-    ID,
     IGNORE,
-    IN,
-    IS_THERE,
     KEY_FORMATS,
-    NOT_IN,
     NULLS,
-    RAW,
-    ROW,
     UNSAID,
     WILD,
     WRITE,
-    Choice,
-    Condition,
-    Identity,
-    Rule,
 )
-from consumer.mapping.tables import Place, Reading
 
 RULE_KEYS: Final = (
     "name", "topics", "format", "record", "key", "group", "project", "where", "leaves", "action", "deletes", "before",
     "null", "send", "set", "set_once", "add", "union", "remove", "copy",
 )  # fmt: skip
-CONDITION_KEYS: Final = ("path", "is", "in", "not_in", "exists")
 ENDINGS: Final = ("delete", "clear", "ignore")
 
 
@@ -129,28 +117,13 @@ class RuleReader:
         if not isinstance(found, list):
             self.fault("where", "where is a list of conditions")
             return []
-        return [item for at, table in enumerate(found) if (item := self.condition(rule, table, at)) is not None]
-
-    def condition(self, rule: Rule, found: object, at: int) -> Condition | None:
-        """One of them; None where it is none."""
-        place: Place = (*self.place, "where", at)
-        where = f"{self.where}, where"
-        table = self.reading.table(found, place, where)
-        self.reading.known(table, CONDITION_KEYS, place, where)
-        tests = [key for key in CONDITION_KEYS[1:] if key in table]
-        if len(tests) != 1:
-            self.reading.fault(place, where, "a condition has a path, and one of is, in, not_in, exists")
-            return None
-        test = tests[0]
-        how = EXISTS if test == "exists" else RAW
-        take = self.reading.take(table.get("path"), how, (*place, "path"), where, rule.format == DEBEZIUM)
-        if test == "exists":
-            return Condition(take, IS_THERE, [], self.reading.flag(table, "exists", place, where))
-        wanted = [table[test]] if test == "is" else table[test]
-        if not isinstance(wanted, list) or not wanted or not all(isinstance(item, (str, int)) for item in wanted):
-            self.reading.fault((*place, test), where, f"{test} compares text, whole numbers and booleans")
-            return None
-        return Condition(take, NOT_IN if test == "not_in" else IN, wanted, True)
+        conditions = []
+        for at, table in enumerate(found):
+            place: Place = (*self.place, "where", at)
+            item = read_condition(self.reading, rule.format == DEBEZIUM, table, place, f"{self.where}, where")
+            if item is not None:
+                conditions.append(item)
+        return conditions
 
     def group(self, rule: Rule) -> None:
         """Key, id and company."""
@@ -166,31 +139,13 @@ class RuleReader:
         if not rule.group_key:
             self.reading.fault(place, where, "a group has a key, as company")
         if "id" in table:
-            rule.id = self.identity(rule, table["id"], (*place, "id"), where)
+            rule.id = read_identity(self.reading, rule.format == DEBEZIUM, table["id"], (*place, "id"), where)
         else:
             self.reading.fault(place, where, "a group has an id")
         if "company" in table:
-            rule.company = self.identity(rule, table["company"], (*place, "company"), where)
-
-    def identity(self, rule: Rule, found: object, place: Place, where: str) -> Identity:
-        """A path, `{ join, with }` or `{ from, as }`."""
-        line = self.reading.line(place)
-        debezium = rule.format == DEBEZIUM
-        if not isinstance(found, dict):
-            return Identity([self.reading.take(found, ID, place, where, debezium)], "", line)
-        if "join" in found:
-            self.reading.known(found, ("join", "with"), place, where)
-            parts = self.reading.texts(found["join"], (*place, "join"), where)
-            takes = [self.reading.take(part, ID, (*place, "join"), where, debezium) for part in parts]
-            return Identity(takes, self.reading.text(found, "with", place, where), line)
-        self.reading.known(found, ("from", "as"), place, where)
-        named = self.reading.one_of(found, "as", CONVERSIONS, place, where, "")
-        if named == "hash" and not self.reading.hash_key:
-            self.reading.fault((*place, "as"), where, "hash needs the secret MAPPING_HASH_KEY")
-        if named not in ("", "text", "lower", "hash"):
-            self.reading.fault((*place, "as"), where, "an id is text: as is text, lower or hash")
-        how = CONVERSIONS.index(named) if named else ID
-        return Identity([self.reading.take(found.get("from"), how, (*place, "from"), where, debezium)], "", line)
+            rule.company = read_identity(
+                self.reading, rule.format == DEBEZIUM, table["company"], (*place, "company"), where
+            )
 
     def project(self, rule: Rule) -> Choice | None:
         """The rule's own, else that of the defaults."""
@@ -203,7 +158,7 @@ class RuleReader:
         if isinstance(found, str) and found:
             choice = Choice(None, {WILD: found}, self.reading.line(place))
         else:
-            choice = self.choice(rule, found, place, where)
+            choice = read_choice(self.reading, rule.format == DEBEZIUM, found, place, where)
             if choice.take is None:
                 self.reading.fault(place, where, "a project is a name, or { from, values }")
         known = self.reading.projects
@@ -212,21 +167,6 @@ class RuleReader:
                 says = f"MIXPANEL_PROJECTS_FILE has no project {name}"
                 self.reading.fault(place, where, says, nearest(name, known))
         return choice
-
-    def choice(self, rule: Rule, found: object, place: Place, where: str) -> Choice:
-        """`{ from = PATH, values = { ... } }`."""
-        table = self.reading.table(found, place, where)
-        self.reading.known(table, ("from", "values"), place, where)
-        take = None
-        if "from" in table:
-            take = self.reading.take(table["from"], RAW, (*place, "from"), where, rule.format == DEBEZIUM)
-        values: dict[str, str] | None = None
-        if "values" in table:
-            rows = self.reading.table(table["values"], (*place, "values"), where)
-            values = {key: value for key, value in rows.items() if isinstance(value, str) and value}
-            if len(values) != len(rows) or not rows:
-                self.reading.fault((*place, "values"), where, "values give a name for each value")
-        return Choice(take, values, self.reading.line(place))
 
     def endings(self, rule: Rule) -> None:
         """What ends a group, and what is known of the row before."""
@@ -250,7 +190,9 @@ class RuleReader:
             self.fault("action", 'action is for format = "event": rows have deletes and leaves')
             return None
         place: Place = (*self.place, "action")
-        choice = self.choice(rule, self.table["action"], place, f"{self.where}, action")
+        choice = read_choice(
+            self.reading, rule.format == DEBEZIUM, self.table["action"], place, f"{self.where}, action"
+        )
         if choice.values is None:
             self.fault("action", "action has values, one of write, delete, clear, ignore for each")
         elif choice.take is None and set(choice.values) != {WILD}:

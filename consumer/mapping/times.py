@@ -27,7 +27,8 @@ STAMPS_FOREVER: Final = frozenset(
 TEXTS_FOREVER: Final = frozenset(("infinity", "-infinity"))
 
 STAMP: Final = re.compile(
-    r"([+-]?\d{4,10})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,12})?)?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?",
+    r"([+-]?\d{4,10})-(\d\d)-(\d\d)"
+    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,12})?)?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
 CLOCK: Final = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,12})?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?", re.ASCII)

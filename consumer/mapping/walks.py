@@ -94,6 +94,10 @@ class Walks:
     def __init__(self) -> None:
         self._named: dict[Type, Walk] = {}
 
+    def root(self, kind: Type, marks: Trie) -> Walk:
+        """The walk over a whole datum of this type."""
+        return self._marked(kind, marks, 0)
+
     def walk(self, kind: Type, marks: Trie | None, depth: int = 0) -> Walk:
         """The walk over this type. Raises `IncompatibleSchema` where it nests too deep."""
         if depth > MAX_LEVELS:

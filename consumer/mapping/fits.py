@@ -1,0 +1,71 @@
+"""Whether what a path leads to can become what a property's verb takes: known from the types alone."""
+
+from typing import Final
+
+from consumer.avro.schema import NULL, UNION, Type
+from consumer.event.model import ADD, REMOVE, SET
+from consumer.event.model import UNION as UNITE
+from consumer.mapping.meanings import INTEGER as WHOLE
+from consumer.mapping.meanings import LIST, NUMBERS, OBJECT, TEXT, TRUTH, meaning_of, named
+from consumer.mapping.paths import HEADER, Found
+from consumer.mapping.rules import Property
+from consumer.mapping.words import AS_IS, AS_JSON, AS_LIST, AS_LOWER, AS_NUMBER, AS_TEXT, UNSAID
+
+NEEDS: Final = {ADD: "add needs a number", UNITE: "union needs a list of texts or numbers"}
+
+
+def unfitting(item: Property, found: dict[int, Found]) -> str:
+    """Why the property does not fit what its paths lead to; empty where it does. `found` is by the take's number."""
+    for take in item.takes:
+        place = found.get(take.number)
+        if place is None:
+            continue
+        for kind in parts_of(place.type):
+            why = misfit(item, kind, take.how)
+            if why:
+                return why
+    if item.verb == SET and item.null == UNSAID and not item.has_default and nullable(item, found):
+        return "null may be there, and the rule does not say what it does: null = skip, unset or null"
+    return ""
+
+
+def misfit(item: Property, kind: Type, how: int) -> str:
+    """Why values of this one type do not fit."""
+    meaning = meaning_of(kind)
+    if item.values is not None:
+        matched = meaning in (TEXT, WHOLE, TRUTH) or how == AS_TEXT or how == AS_LOWER
+        return "" if matched else f"values match text, enum, whole numbers and booleans, and {named(kind)} is there"
+    if item.joined and meaning in (LIST, OBJECT):
+        return f"join puts texts together, and {named(kind)} is there"
+    if how == AS_JSON:
+        return ""
+    if item.verb == ADD and how != AS_NUMBER and (meaning not in NUMBERS or how != AS_IS):
+        return f"add needs a number, and {named(kind)} is there"
+    if item.verb == UNITE and how != AS_LIST:
+        items = parts_of(kind.items[0]) if meaning == LIST else []
+        if not items or any(meaning_of(part) in (LIST, OBJECT, TRUTH) for part in items):
+            return f'union needs a list of texts or numbers (or as = "list"), and {named(kind)} is there'
+    if item.verb == UNITE and how == AS_LIST and meaning == TRUTH:
+        return f"union needs a list of texts or numbers, and {named(kind)} is there"
+    if item.verb == REMOVE and (meaning in (LIST, OBJECT) or how == AS_LIST):
+        return f"remove needs one text, number or boolean, and {named(kind)} is there"
+    return ""
+
+
+def nullable(item: Property, found: dict[int, Found]) -> bool:
+    """Whether the property can come to null."""
+    for take in item.takes:
+        if take.how == AS_JSON or take.path.root == HEADER:
+            continue
+        place = found.get(take.number)
+        if place is None and take.path.of_value:
+            continue  # left out
+        if place is None or not place.nullable:
+            return False
+    return bool(item.takes)
+
+
+def parts_of(kind: Type) -> list[Type]:
+    """The types that are not null."""
+    branches = kind.items if kind.kind == UNION else [kind]
+    return [branch for branch in branches if branch.kind != NULL]

@@ -1,0 +1,242 @@
+"""The table of conversions, row by row: what stands in the schema, what is in the record, what Mixpanel is sent."""
+
+import hashlib
+import hmac
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tables import SECRET, Table, connect, encode, words
+
+from consumer.event.encode import update_json
+
+INFINITE = 9223372036825200000
+TIME = "io.debezium.time."
+CONNECT = "org.apache.kafka.connect.data."
+SET = '[[rule]]\nname = "r"\ntopics = ["T"]\ngroup = { key = "company", id = "value.id" }\nnull = "skip"\n[rule.%s]\nX = %s\n'
+
+
+def logical(kind: str, name: str, **more: object) -> dict[str, object]:
+    return {"type": kind, "logicalType": name, **more}
+
+
+def event(kind: object, beside: str = "") -> dict[str, Any]:
+    field: dict[str, Any] = {"name": "x", "type": kind}
+    if beside:
+        field["logicalType"] = beside
+    return {"type": "record", "name": "E", "fields": [{"name": "id", "type": "string"}, field]}
+
+
+def come(kind: object, value: object, source: str = '"value.x"', verb: str = "set", beside: str = "") -> object:
+    """What the value comes to; the refusal's words, or None where nothing is sent. fastavro knows no annotations."""
+    schema = event(kind, beside)
+    plain = json.loads(json.dumps(schema), object_hook=without)
+    table = Table(SET % (verb, source), schema, topic="T")
+    mapped = table.send(encode(plain, {"id": "a", "x": value}))
+    for part in mapped.parts:
+        update = json.loads(update_json(part.operations[0], ""), parse_float=Decimal)
+        return update[f"${verb}"]["X"]
+    return words(mapped)[0] if mapped.refusals else None
+
+
+def without(found: dict[str, object]) -> dict[str, object]:
+    found.pop("logicalType", None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "came"),
+    [
+        (logical("long", "timestamp-millis"), 1772357400999, "2026-03-01T09:30:00"),
+        (logical("long", "timestamp-millis"), -1, "1969-12-31T23:59:59"),
+        (logical("long", "timestamp-micros"), 1772357400999999, "2026-03-01T09:30:00"),
+        (logical("long", "timestamp-nanos"), 1772357400999999999, "2026-03-01T09:30:00"),
+        (logical("long", "local-timestamp-millis"), 1772357400999, "2026-03-01T09:30:00"),
+        (logical("long", "local-timestamp-micros"), 1772357400999999, "2026-03-01T09:30:00"),
+        (logical("long", "local-timestamp-nanos"), 1772357400999999999, "2026-03-01T09:30:00"),
+        (connect("long", TIME + "Timestamp"), 1772357400999, "2026-03-01T09:30:00"),
+        (connect("long", TIME + "MicroTimestamp"), 1772357400999999, "2026-03-01T09:30:00"),
+        (connect("long", TIME + "NanoTimestamp"), 1772357400999999999, "2026-03-01T09:30:00"),
+        (connect("string", TIME + "IsoTimestamp"), "2026-03-01T09:30:00.999Z", "2026-03-01T09:30:00"),
+        (connect("string", TIME + "IsoTimestamp"), "2026-03-01T09:30:00", "2026-03-01T09:30:00"),
+        (connect("long", CONNECT + "Timestamp"), 1772357400999, "2026-03-01T09:30:00"),
+        (connect("string", TIME + "ZonedTimestamp"), "2026-03-01T11:30:00.5+02:00", "2026-03-01T09:30:00"),
+        (connect("long", TIME + "MicroTimestamp"), INFINITE, None),
+        (connect("long", TIME + "MicroTimestamp"), -9223372036832400000, None),
+        (connect("string", TIME + "ZonedTimestamp"), "infinity", None),
+        (logical("int", "date"), 20513, "2026-03-01T00:00:00"),
+        (connect("int", TIME + "Date"), -719162, "0001-01-01T00:00:00"),
+        (connect("int", TIME + "Date"), 2932896, "9999-12-31T00:00:00"),
+        (connect("int", TIME + "Date"), 2**31 - 1, None),
+        (connect("string", TIME + "IsoDate"), "2026-03-01Z", "2026-03-01T00:00:00"),
+        (connect("int", CONNECT + "Date"), 20513, "2026-03-01T00:00:00"),
+        (logical("int", "time-millis"), 34200999, "09:30:00"),
+        (logical("long", "time-micros"), 34200999999, "09:30:00"),
+        (connect("int", TIME + "Time"), 34200999, "09:30:00"),
+        (connect("long", TIME + "MicroTime"), -34200000000, "-09:30:00"),
+        (connect("long", TIME + "MicroTime"), 838 * 3600 * 10**6, "838:00:00"),
+        (connect("long", TIME + "NanoTime"), 34200 * 10**9, "09:30:00"),
+        (connect("string", TIME + "IsoTime"), "09:30:00.5Z", "09:30:00"),
+        (connect("string", TIME + "ZonedTime"), "09:30:00+01:00", "08:30:00"),
+        (connect("int", CONNECT + "Time"), 34200999, "09:30:00"),
+        (logical("bytes", "decimal", precision=9, scale=2), (129950).to_bytes(3, "big"), Decimal("1299.5")),
+        (logical("bytes", "decimal", precision=9, scale=2), (-1).to_bytes(1, "big", signed=True), Decimal("-0.01")),
+        (
+            connect("bytes", CONNECT + "Decimal", **{"connect.parameters": {"scale": "3"}}),
+            (7).to_bytes(1, "big"),
+            Decimal("0.007"),
+        ),
+        (
+            logical("bytes", "decimal", precision=30, scale=10),
+            (123456789012345678901234567891).to_bytes(13, "big"),
+            Decimal("12345678901234567890.1234567891"),
+        ),
+        (logical("bytes", "decimal", precision=30), (10**25).to_bytes(12, "big"), 10**25),
+        ({"type": "fixed", "name": "D", "size": 2, "logicalType": "decimal", "scale": 1}, b"\0\x0f", Decimal("1.5")),
+        (logical("string", "uuid"), "7D444840-9DC0-11D1-B245-5FFDCE74FAD2", "7d444840-9dc0-11d1-b245-5ffdce74fad2"),
+        (connect("string", "io.debezium.data.Uuid"), "7d4448409dc011d1b2455ffdce74fad2", "7d444840-9dc0-11d1-b245-5ffdce74fad2"),
+        (
+            {"type": "fixed", "name": "U", "size": 16, "logicalType": "uuid"},
+            bytes(range(16)),
+            "00010203-0405-0607-0809-0a0b0c0d0e0f",
+        ),
+        ("long", 2**60, 2**60),
+        ("boolean", True, True),
+        ("double", 0.5, Decimal("0.5")),
+        ("float", 0.5, Decimal("0.5")),
+        ({"type": "enum", "name": "C", "symbols": ["A", "B"]}, "B", "B"),
+        ({"type": "array", "items": ["null", logical("int", "date")]}, [0, None], ["1970-01-01T00:00:00", None]),
+        ({"type": "map", "values": ["string", "long"]}, {"a": "b", "c": 1}, {"a": "b", "c": 1}),
+        (["null", "string"], None, None),
+        (["string", "long"], 5, 5),
+    ],
+)  # fmt: skip
+def test_by_the_annotated_type(kind: object, value: object, came: object) -> None:
+    assert come(kind, value) == came
+
+
+def test_the_annotation_beside_the_type() -> None:
+    assert come("long", 1772357400999, beside="timestamp-millis") == "2026-03-01T09:30:00"
+
+
+def test_a_decimal_of_any_scale() -> None:
+    fields = [{"name": "scale", "type": "int"}, {"name": "value", "type": "bytes"}]
+    name = "io.debezium.data.VariableScaleDecimal"
+    kind = {"type": "record", "name": "V", "connect.name": name, "fields": fields}
+    for scale, value, number, text in ((2, 150, Decimal("1.5"), "1.50"), (-2, 7, 700, "700"), (0, -7, -7, "-7")):
+        datum = {"scale": scale, "value": value.to_bytes(2, "big", signed=True)}
+        assert come(kind, datum) == number
+        assert come(kind, datum, '{ from = "value.x", as = "text" }') == text
+    for scale in (2**31 - 1, -(2**31)):
+        assert "invalid_change" in str(come(kind, {"scale": scale, "value": b"\x07"}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "how", "came"),
+    [
+        ("long", 2**60, "text", str(2**60)),
+        ("boolean", True, "text", "true"),
+        ("double", 0.1, "text", "0.1"),
+        (logical("bytes", "decimal", precision=9, scale=2), (129950).to_bytes(3, "big"), "text", "1299.50"),
+        (logical("long", "timestamp-millis"), 0, "text", "1970-01-01T00:00:00"),
+        ("bytes", "ß".encode(), "text", "ß"),
+        ("string", "ABC", "lower", "abc"),
+        ("string", "12.50", "number", Decimal("12.5")),
+        ("string", " 7 ", "number", 7),
+        ("string", "123456789012345678901.5", "number", Decimal("123456789012345678901.5")),
+        ("string", "1e3", "number", Decimal(1000)),
+        ("string", '{"a":[1,null]}', "json", {"a": [1, None]}),
+        ("string", "null", "json", None),
+        ("string", "x", "list", ["x"]),
+        (logical("int", "date"), 0, "list", ["1970-01-01T00:00:00"]),
+        ("bytes", b"\xff\x00", "base64", "/wA="),
+        ("long", 1772357400, "seconds", "2026-03-01T09:30:00"),
+        ("long", 1772357400999, "millis", "2026-03-01T09:30:00"),
+        ("long", 1772357400999999, "micros", "2026-03-01T09:30:00"),
+        ("int", 20513, "days", "2026-03-01T00:00:00"),
+    ],
+)
+def test_as_the_file_says(kind: object, value: object, how: str, came: object) -> None:
+    assert come(kind, value, f'{{ from = "value.x", as = "{how}" }}') == came
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "data"), [("string", "a@b.c", b"a@b.c"), ("bytes", b"\xff", b"\xff"), ("int", 7, b"7")]
+)
+def test_a_hash_is_an_hmac_with_the_secret(kind: object, value: object, data: bytes) -> None:
+    wanted = hmac.new(SECRET, data, hashlib.sha256).hexdigest()[:32]
+    assert come(kind, value, '{ from = "value.x", as = "hash" }') == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "how", "says"),
+    [
+        ("double", float("nan"), "", "not finite"),
+        ("float", float("inf"), "", "not finite"),
+        ({"type": "array", "items": "double"}, [float("inf")], "", "not finite"),
+        (logical("int", "date"), 2932897, "", "outside the years"),
+        (logical("int", "date"), -719163, "", "outside the years"),
+        (connect("string", TIME + "ZonedTimestamp"), "yesterday", "", "no date or time"),
+        (connect("string", TIME + "ZonedTimestamp"), "2026-02-29T00:00:00Z", "", "no date or time"),
+        (logical("string", "uuid"), "zqz", "", "no uuid"),
+        ("string", "zqz", "number", "no number"),
+        ("string", "007", "number", "no number"),
+        ("string", "1e999", "number", "no number"),
+        ("string", "NaN", "json", "not JSON"),
+        ("bytes", b"\xff", "text", "not UTF-8"),
+        (logical("bytes", "decimal", precision=9), b"\x7f" * 200, "", "more than 308 digits"),
+        ({"type": "map", "values": "int"}, {str(n): n for n in range(256)}, "", "more than 255 keys"),
+        ("string", '{"a":{"b":{"c":{"d":1}}}}', "json", "nest more than 3 levels"),
+    ],
+)
+def test_a_refusal_names_rule_and_path_and_no_value(kind: object, value: object, how: str, says: str) -> None:
+    found = str(come(kind, value, f'{{ from = "value.x", as = "{how}" }}' if how else '"value.x"'))
+    assert found.startswith("invalid_change: rule r, value.x: ")
+    assert says in found
+    assert str(value) not in found
+
+
+def test_text_that_is_not_utf_8_is_refused_where_it_is_mapped_and_nowhere_else() -> None:
+    schema = event("string")
+    value = encode(schema, {"id": "a", "x": "zz"}).replace(b"zz", b"\xff\xff")
+    assert words(Table(SET % ("set", '"value.x"'), schema, topic="T").send(value)) == [
+        "invalid_change: rule r, value.x: text that is not UTF-8"
+    ]
+    assert words(Table(SET % ("set", '"value.id"'), schema, topic="T").send(value)) == [
+        {"$group_key": "company", "$group_id": "a", "$set": {"X": "a"}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "verb", "source", "came"),
+    [
+        ("int", 3, "add", '"value.x"', 3),
+        ({"type": "array", "items": ["null", "string"]}, ["a", None], "union", '"value.x"', ["a"]),
+        ({"type": "array", "items": ["null", "string"]}, [None], "union", '"value.x"', None),
+        ("string", '["a",true]', "union", '{ from = "value.x", as = "json" }', "union needs texts or numbers"),
+        ("string", "[]", "add", '{ from = "value.x", as = "json" }', "add needs a number"),
+        ("string", "[]", "remove", '{ from = "value.x", as = "json" }', "remove needs one"),
+        ("string", "a", "remove", '"value.x"', "a"),
+        (["null", "string"], None, "set_once", '"value.x"', None),
+        (["null", "string"], None, "set", '{ from = "value.x", default = 5 }', 5),
+        (["null", "string"], None, "set", '{ from = "value.x", null = "null" }', None),
+        ("string", "p", "set", '{ from = "value.x", values = { p = "Pro", "*" = "Free" } }', "Pro"),
+        ("int", 1, "set", '{ from = "value.x", values = { 1 = "one" } }', "one"),
+        ("boolean", False, "set", '{ from = "value.x", values = { false = "no" } }', "no"),
+        ("string", "q", "set", '{ from = "value.x", values = { p = "Pro" } }', "no row in values"),
+        (["null", "string"], None, "set", '{ from = "value.x", values = { "*" = 1 }, null = "skip" }', None),
+        (["null", "string"], None, "set", '["value.x", "value.id"]', "a"),
+        (["null", "string"], None, "set", '{ join = ["value.id", "value.x", "value.id"], with = "-" }', "a-a"),
+        ("string", "x", "set", '{ value = { a = [1, 2.5, true] } }', {"a": [1, Decimal("2.5"), True]}),
+        ("string", "x", "set", '"record.timestamp"', "2026-03-01T09:30:00"),
+        ("string", "x", "set", '"record.offset"', 2),
+    ],
+)  # fmt: skip
+def test_verbs_nulls_values_and_joins(kind: object, value: object, verb: str, source: str, came: object) -> None:
+    found = come(kind, value, source, verb)
+    assert (
+        came in found
+        if isinstance(found, str) and "refused" not in found and isinstance(came, str)
+        else found == came
+    )
