@@ -14,7 +14,15 @@ from consumer.event.encode import update_json
 INFINITE = 9223372036825200000
 TIME = "io.debezium.time."
 CONNECT = "org.apache.kafka.connect.data."
-SET = '[[rule]]\nname = "r"\ntopics = ["T"]\ngroup = { key = "company", id = "value.id" }\nnull = "skip"\n[rule.%s]\nX = %s\n'
+SET = """[[rule]]
+name = "r"
+topics = ["T"]
+group = { key = "company", id = "value.id" }
+null = "skip"
+[rule.%s]
+X = %s
+"""
+UUID = "7d444840-9dc0-11d1-b245-5ffdce74fad2"
 
 
 def logical(kind: str, name: str, **more: object) -> dict[str, object]:
@@ -94,8 +102,8 @@ def without(found: dict[str, object]) -> dict[str, object]:
         ),
         (logical("bytes", "decimal", precision=30), (10**25).to_bytes(12, "big"), 10**25),
         ({"type": "fixed", "name": "D", "size": 2, "logicalType": "decimal", "scale": 1}, b"\0\x0f", Decimal("1.5")),
-        (logical("string", "uuid"), "7D444840-9DC0-11D1-B245-5FFDCE74FAD2", "7d444840-9dc0-11d1-b245-5ffdce74fad2"),
-        (connect("string", "io.debezium.data.Uuid"), "7d4448409dc011d1b2455ffdce74fad2", "7d444840-9dc0-11d1-b245-5ffdce74fad2"),
+        (logical("string", "uuid"), UUID.upper(), UUID),
+        (connect("string", "io.debezium.data.Uuid"), UUID.replace("-", ""), UUID),
         (
             {"type": "fixed", "name": "U", "size": 16, "logicalType": "uuid"},
             bytes(range(16)),
@@ -235,8 +243,7 @@ def test_text_that_is_not_utf_8_is_refused_where_it_is_mapped_and_nowhere_else()
 )  # fmt: skip
 def test_verbs_nulls_values_and_joins(kind: object, value: object, verb: str, source: str, came: object) -> None:
     found = come(kind, value, source, verb)
-    assert (
-        came in found
-        if isinstance(found, str) and "refused" not in found and isinstance(came, str)
-        else found == came
-    )
+    if isinstance(found, str) and found.startswith("invalid_change"):
+        assert str(came) in found
+    else:
+        assert found == came
