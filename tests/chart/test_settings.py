@@ -187,3 +187,10 @@ def test_a_wrong_value_that_only_the_service_knows_is_said_by_name(helms, certif
     done = settings(environment(pod, tmp_path, "x"))
     assert done.returncode == 2
     assert "no.such.property is no property of librdkafka" in done.stderr
+
+
+def test_the_test_may_write_a_canary(chart):
+    """`helm test` is given the group key; without one it writes nothing."""
+    pod = chart.one("Pod", tests={"canary": "company"}, mixpanel=READ_BACK)
+    assert pod["spec"]["containers"][0]["args"] == ["check", "--canary", "company"]
+    assert chart.one("Pod")["spec"]["containers"][0]["args"] == ["check"]

@@ -8,32 +8,47 @@ from typing import Final
 
 import click
 
+from consumer.commands.check.canary import Canary
 from consumer.commands.check.facts import COLOURS, FAULT, OK, STATES, UNKNOWN, WARNING, Fact, unknown
 from consumer.commands.check.kafka import kafka_facts
 from consumer.commands.check.machine import clock_fact, machine_facts, server_facts, settings_facts
 from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.commands.check.registry import registry_facts
-from consumer.commands.options import output_option, settings_options
+from consumer.commands.options import output_option, refuse, settings_options
+from consumer.commands.reading_back import NEEDED, missing
 from consumer.settings import Settings
 from consumer.terminal.table import counted, printable, width, wrap
 
+READ_BACK: Final = (*NEEDED, "MIXPANEL_QUERY_URL")
 EXAMPLES: Final = """\b
 Examples:
   group-consumer check
+  group-consumer check --canary company
   group-consumer check --output json | jq '.facts[] | select(.state == "fault")'
 
-Nothing is written: not to Kafka, not to the registry, not to Mixpanel. A fault stops the service or its records,
-a warning may hurt one day, unknown is what nobody can know from here. Exit status 1 where there is a fault.
+Nothing is written: not to Kafka, not to the registry, not to Mixpanel; but for --canary, which writes one profile
+of the group key, group-consumer-canary, reads it back with the service account, and deletes it.
+A fault stops the service or its records, a warning may hurt one day, unknown is what nobody can know from here.
+Exit status 1 where there is a fault.
 """
 
 
 @click.command(epilog=EXAMPLES)
+@click.option(
+    "--canary", metavar="GROUP_KEY", help="Write one profile, read it back, delete it: is it the right project?"
+)
+@click.option("--data-group-id", metavar="ID", help="Of the canary's group key, where the project does not tell it.")
 @output_option
-@settings_options(warn=False)
-def check(settings: Settings, output: str) -> None:
+@settings_options(warn=False, shown=READ_BACK)
+def check(settings: Settings, canary: str | None, data_group_id: str | None, output: str) -> None:
     """Find what would stop or hurt the service: settings, brokers, topics, rights, registry, schemas, Mixpanel."""
+    if data_group_id and not canary:
+        raise click.UsageError("--data-group-id without --canary")
+    if canary and (problems := missing(settings)):
+        refuse(problems, output == "json")
+    birds = [Canary(settings, canary, {canary: data_group_id} if data_group_id else {})] if canary else []
     facts: list[Fact] = []
-    for fact in all_facts(settings, tell=output == "table" and sys.stderr.isatty()):
+    for fact in all_facts(settings, birds, tell=output == "table" and sys.stderr.isatty()):
         facts.append(fact)
         if output == "table":
             show(fact)
@@ -46,7 +61,7 @@ def check(settings: Settings, output: str) -> None:
     raise SystemExit(1 if counts[FAULT] else 0)
 
 
-def all_facts(settings: Settings, *, tell: bool) -> Iterator[Fact]:
+def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iterator[Fact]:
     """Every fact, as it is found; `tell` says on the terminal what is being looked at."""
     dates: list[tuple[str, str]] = []
     looks: list[tuple[str, Callable[[], Iterable[Fact]]]] = [
@@ -54,7 +69,8 @@ def all_facts(settings: Settings, *, tell: bool) -> Iterator[Fact]:
         ("this machine", lambda: machine_facts(settings)),
         ("Kafka", lambda: broker_facts(settings)),
         ("the registry", lambda: registry_facts(settings, dates)),
-        ("Mixpanel", lambda: mixpanel_facts(settings, dates)),
+        ("Mixpanel", lambda: mixpanel_facts(settings, dates, proven=bool(canaries))),
+        *[("the canary, for up to two minutes", one.facts) for one in canaries],
         ("the clock", lambda: clock_facts(dates)),
     ]
     for what, look in looks:

@@ -23,8 +23,11 @@ FIXES: Final = {
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 
 
-def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator[Fact]:
-    """The host, and what cannot be known. `dates` gets the `Date` of the answer, and whose it is."""
+def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], *, proven: bool) -> Iterator[Fact]:
+    """The host, and unless a canary is to prove it what cannot be known.
+
+    `dates` gets the `Date` of the answer, and whose it is.
+    """
     what = f"Mixpanel {settings.mixpanel_url}"
     try:
         with requests.get(
@@ -39,9 +42,11 @@ def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator
     except requests.RequestException as failure:
         word = word_for(failure)
         yield fault(what, f"does not answer: {word}", FIXES.get(word, "check MIXPANEL_URL"))
+    if proven:
+        return
     odd = "" if TOKEN.fullmatch(settings.mixpanel_token) else "; it is not 32 hexadecimal digits, as most are"
     yield unknown(
         "MIXPANEL_TOKEN",
         f"a wrong token or region cannot be known: Mixpanel accepts updates all the same{odd}",
-        "compare it with Project Settings > Access Keys, and look for a changed profile once the service runs",
+        "compare it with Project Settings > Access Keys, or let --canary GROUP_KEY write a profile and read it back",
     )
