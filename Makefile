@@ -18,7 +18,8 @@ CHART_TOOLS ?= --api-server
 SOURCES := $(shell find consumer schemas -name '*.py' -o -name '*.avsc' -o -path '*/page/*' -type f) setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench image chart simulate chaos chaos-bounded fuzz soak mutants browser clients lock clean
+.PHONY: help install demo test lint bench image chart simulate chaos chaos-bounded fuzz soak mutants browser clients \
+	wheel audit lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +86,16 @@ chart: install ## Check the Helm chart, its alerts, dashboard and image; fetches
 image: ## Build the container image with docker or podman
 	$(PYTHON) scripts/chart_image.py
 
+wheel: install $(VENV)/.audit ## Build the compiled wheel into dist/, try it in an environment of its own, list what it is made of
+	$(BIN)/python -P scripts/wheel.py
+
+$(VENV)/.audit: $(VENV)/.requirements requirements/audit.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
+
+audit: $(VENV)/.audit ## Ask what is known against the versions that are shipped; says so where nobody can be asked
+	$(BIN)/python scripts/audit.py $(AUDIT)
+
 lock: $(VENV)/.requirements ## Write the requirements anew from pyproject.toml
 	$(COMPILE) -o requirements/runtime.txt
 	$(COMPILE) --extra sandbox --group dev -o requirements/dev.txt
@@ -92,6 +103,8 @@ lock: $(VENV)/.requirements ## Write the requirements anew from pyproject.toml
 		| $(COMPILE_ANY) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
 	$(COMPILE) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
+	$(COMPILE) --group audit -c requirements/dev.txt -o requirements/audit.txt
+	$(COMPILE) --group wheels -c requirements/dev.txt -o requirements/wheels.txt
 
 clean: ## Remove what was built, the environment too
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info

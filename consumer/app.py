@@ -37,6 +37,10 @@ LEASE = 3.0
 # Open records are freed by their reference counts; at Python's own threshold of 700 the collector would walk all of
 # them again and again, for half of the service's time. Cycles (of exceptions) are still found.
 GC_THRESHOLDS = (200_000, 20, 20)
+UNCOMPILED = (
+    "the core is not compiled, and several times as slow: install a wheel of a release, or a C compiler and then "
+    "the package again"
+)
 
 
 def run(settings: Settings, stopping: Callable[[], bool]) -> int:
@@ -54,6 +58,8 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> int:
         return 1
     fields = {"version": consumer.__version__, "compiled": compiled(), "group": settings.kafka_group_id}
     log.info("starting", extra=fields | {"port": server.port})
+    if not compiled():
+        log.warning(UNCOMPILED)
     try:
         loop = assemble(settings, metrics, health)
         loop.run(stopping)

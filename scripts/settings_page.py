@@ -20,8 +20,8 @@ came from and what it means, `group-consumer check` whether it works.
   machine, so give secrets by environment or file. No secret is shown in any output, log or error.
 - Durations take `500ms`, `2s`, `1m`, `1h`; sizes `512KiB`, `2MiB`, `1GiB` and plain bytes as `1500B`;
   switches `on` and `off`.
-- Where leaving a setting out means a default, an empty value is an error; where it means none, an empty value
-  is none.
+- An empty value is an error where the setting has a default in the table that stands in `code`. Where the default
+  is none, or is made of something else, an empty value is the same as none; a required setting is then missing.
 - Everything that is wrong is named at once, before anything starts: exit status 2. That includes what
   contradicts something else, files that cannot be read, and properties that librdkafka does not know or take.
 - A variable with one of our prefixes that is no setting is a warning with the nearest name. Service links of

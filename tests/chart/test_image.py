@@ -123,7 +123,7 @@ def test_the_core_is_compiled(image):
     """The core's modules are libraries, and the loop that feeds it, and the same Python loads them."""
     package = next((image[0] / "opt/group-consumer/lib").glob("python*/site-packages/consumer"))
     assert len(list(package.glob("core/*.so"))) > 10
-    assert list(package.glob("shell/records*.so"))
+    assert list(package.glob("kafka/records*.so"))
     event = {"operation": "SET", "group_key": "company", "group_id": "1", "properties": {"a": 1}}
     done = start(image, "preview", "-", given=json.dumps(event))
     assert done.returncode == 0, done.stderr
