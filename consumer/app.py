@@ -143,6 +143,7 @@ def registry(settings: Settings, results: "SimpleQueue[object]") -> Registry:
     """The schemas."""
     return Registry(
         access(settings),
+        hold_rules=settings.schema_rules == "hold",
         cache_dir=settings.schema_cache_dir,
         reader=reader(),
         results=results,

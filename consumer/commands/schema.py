@@ -9,6 +9,7 @@ import click
 
 from consumer.commands.options import output_option, settings_options
 from consumer.commands.schema_judge import Judgement, judge
+from consumer.registry.rules import named as named_rules
 from consumer.registry.subjects import Registered, RegistryApi, RegistryError, Unusable
 from consumer.schemas import newest
 from consumer.settings import Settings
@@ -45,7 +46,8 @@ Examples:
 def show(settings: Settings, avsc: bool, subjects: tuple[str, ...], output: str) -> None:
     """Show the event schema, and with a registry what versions the subjects have.
 
-    'reads' says whether the service can read records of a version: all of them, some, or none.
+    'reads' says whether the service can read records of a version: all of them, some, or none; held: rules for
+    reading stand in the way, unless SCHEMA_RULES=ignore.
     """
     if avsc:
         click.echo(newest(), nl=False)
@@ -157,7 +159,10 @@ def registered(settings: Settings, subjects: Sequence[str]) -> list[dict[str, An
 def version_row(api: RegistryApi, one: Registered) -> dict[str, Any]:
     """One version, judged."""
     try:
-        judged = judge(*api.text(one.id))
+        fetched = api.fetched(one.id)
+        judged = judge(fetched.schema, fetched.references)
+        if fetched.rules:
+            judged = Judgement("held", f"rules for reading it are not run here: {named_rules(fetched.rules)}")
     except Unusable as other:
         judged = Judgement("none", str(other))
     return row(one.subject, one.version, one.id, judged.readable, judged.why)

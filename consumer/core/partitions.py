@@ -14,6 +14,7 @@ TRACKED: Final = 4
 # Why a partition is paused.
 LIMIT: Final = "limit"
 SCHEMA: Final = "schema"
+RULES: Final = "rules"
 DEAD_LETTER: Final = "dead_letter"
 BREAKER: Final = "breaker"
 
@@ -82,13 +83,14 @@ class Partitions:
     for a schema or for the dead-letter topic do not count: their partition stopped at once, and the others go on.
     """
 
-    __slots__ = ("_bytes_limit", "_full", "_limit", "by_assignment")
+    __slots__ = ("_bytes_limit", "_full", "_limit", "by_assignment", "ruled")
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.open_records
         self._bytes_limit = limits.open_bytes
         self._full = False
         self.by_assignment: dict[Assignment, Partition] = {}
+        self.ruled: set[SchemaRef] = set()  # schemas with rules that are not run here
 
     def assignments(self) -> list[Assignment]:
         """The partitions that are ours."""
@@ -111,7 +113,7 @@ class Partitions:
         share = self._tracked_share()
         for assignment, partition in self.by_assignment.items():
             if partition.held:
-                found[assignment] = SCHEMA
+                found[assignment] = RULES if partition.needs in self.ruled else SCHEMA
             elif partition.blocked:
                 found[assignment] = DEAD_LETTER
             elif self._full or len(partition.ledger) > share:

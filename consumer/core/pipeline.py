@@ -168,11 +168,17 @@ class Pipeline:
 
     def schema_known(self, ref: SchemaRef, decoder: Decoder, now: float) -> None:
         """Records of this schema can be decoded."""
+        self.partitions.ruled.discard(ref)
         self._schemas.known(ref, decoder)
         self._release_held(ref, now)
 
+    def schema_held(self, ref: SchemaRef) -> None:
+        """Records of this schema must wait: it has rules that are not run here."""
+        self.partitions.ruled.add(ref)
+
     def schema_refused(self, ref: SchemaRef, reason: str, detail: str, now: float) -> None:
         """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
+        self.partitions.ruled.discard(ref)
         self._schemas.refused(ref, reason, detail, now)
         self._release_held(ref, now)
 

@@ -64,7 +64,13 @@ class SchemaCache:
         """
         if self._folder is None or self._root is None:
             return
-        content = {"urls": self._urls, "ref": ref, "schema": fetched.schema, "references": list(fetched.references)}
+        content = {
+            "urls": self._urls,
+            "ref": ref,
+            "schema": fetched.schema,
+            "references": list(fetched.references),
+            "rules": list(fetched.rules),
+        }
         data = json.dumps(content).encode()
         if len(data) > MAX_FILE:
             log.info("a schema is too large to be cached", extra={"schema": ref, "bytes": len(data)})
@@ -98,12 +104,12 @@ class SchemaCache:
             return None
         if not isinstance(content, dict) or content.get("urls") != self._urls or content.get("ref") != ref:
             return None
-        schema, references = content.get("schema"), content.get("references")
-        if not isinstance(schema, str) or not isinstance(references, list):
+        schema, references, rules = content.get("schema"), content.get("references"), content.get("rules")
+        if not isinstance(schema, str) or not isinstance(references, list) or not isinstance(rules, list):
             return None
-        if not all(isinstance(reference, str) for reference in references):
+        if not all(isinstance(text, str) for text in [*references, *rules]):
             return None
-        return Fetched(schema, tuple(references))
+        return Fetched(schema, tuple(references), tuple(rules))
 
 
 def make_room(root: Path, size: int, replaced: Path) -> None:

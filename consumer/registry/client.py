@@ -17,6 +17,7 @@ from consumer.http.deadline import Cut, cuttable, word_for
 from consumer.registry.access import Access, Endpoint
 from consumer.registry.errors import Outage, Unknown, Unusable
 from consumer.registry.login import Headers
+from consumer.registry.rules import read_rules
 
 UNKNOWN_CODE = 40403
 # What one schema may be, with all that it refers to. A registry keeps a schema in one Kafka message, of 1 MB at most
@@ -30,10 +31,11 @@ ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 
 @dataclass(frozen=True)
 class Fetched:
-    """A schema's text, and those of the schemas that it refers to, dependencies first."""
+    """A schema's text, those of the schemas that it refers to, dependencies first, and the rules for reading it."""
 
     schema: str
     references: tuple[str, ...]
+    rules: tuple[str, ...] = ()
 
 
 class Client:
@@ -105,7 +107,7 @@ class Client:
 
         check_size(size)
         follow(answer)
-        return Fetched(schema, tuple(texts))
+        return Fetched(schema, tuple(texts), read_rules(answer.get("ruleSet")))
 
     def _get(self, endpoint: Endpoint, path: str, *, unknown: bool) -> dict[str, object] | None:
         """The JSON object at the path; None for a schema that the registry does not know."""

@@ -1,10 +1,11 @@
 """Schemas by reference: fetched on two threads of its own, so that the loop never waits for a registry.
 
-    fetch(ref) -> SchemaKnown | SchemaRefused, at last; SchemaFailing for each attempt that failed until then
+    fetch(ref) -> SchemaKnown | SchemaRefused, at last; until then for each attempt SchemaFailing, or SchemaHeld
 
 A schema that is asked for is asked for until there is an answer. An outage is waited for, with 1 to 10 s between
 attempts; what the cache folder has is used meanwhile. That a schema is unknown is believed once every registry said
-so for `UNKNOWN_AFTER` seconds: a registry's follower may lag behind the producer.
+so for `UNKNOWN_AFTER` seconds: a registry's follower may lag behind the producer. A schema with rules for reading,
+which are not run here, is held: asked for again every `HELD_FOR` seconds.
 """
 
 import json
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeAlias
 
 from consumer.avro.errors import IncompatibleSchema
 from consumer.event.decode import Decoder, resolve
@@ -25,11 +27,17 @@ from consumer.registry.advice import advice
 from consumer.registry.cache import SchemaCache
 from consumer.registry.client import Client, Fetched
 from consumer.registry.errors import Outage, Unknown, Unusable
+from consumer.registry.rules import named
 
 log = logging.getLogger("consumer.registry")
 
 THREADS = 2
+HELD = (
+    "the schema has rules for reading that are not run here: its records hold their partition, since what the rules "
+    "encrypted or changed would be sent as it is; SCHEMA_RULES=ignore allows that"
+)
 UNKNOWN_AFTER = 5.0
+HELD_FOR = 60.0
 # Between two attempts, in seconds: the first, doubled each time up to the second.
 BACKOFF = (1.0, 10.0)
 
@@ -62,6 +70,17 @@ class SchemaFailing:
     cause: str
 
 
+@dataclass(frozen=True)
+class SchemaHeld:
+    """Records of this schema must wait: `rules` for reading them are not run here. It is asked for again."""
+
+    ref: SchemaRef
+    rules: tuple[str, ...]
+
+
+SchemaFact: TypeAlias = SchemaKnown | SchemaRefused | SchemaFailing | SchemaHeld
+
+
 class Ask:
     """One schema under way: when it is tried next, and how it went so far."""
 
@@ -69,6 +88,7 @@ class Ask:
         self.due = due
         self.failures = 0
         self.unknown_since: float | None = None
+        self.held = False
 
 
 class Registry:
@@ -83,18 +103,23 @@ class Registry:
         results: "SimpleQueue[object]",
         timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
+        hold_rules: bool = True,
         unknown_after: float = UNKNOWN_AFTER,
+        held_for: float = HELD_FOR,
         backoff: tuple[float, float] = BACKOFF,
     ) -> None:
         """`reader` is the parsed schema that records are read as; ValueError where it is none.
 
-        `timeout` is that of one request as a whole, in seconds.
+        `timeout` is that of one request as a whole, in seconds. `hold_rules` is off where a schema with rules for
+        reading is read as it is.
         """
         resolve(reader, reader)
         self._reader = reader
         self._results = results
         self._clock = clock
+        self._hold_rules = hold_rules
         self._unknown_after = unknown_after
+        self._held_for = held_for
         self._backoff = backoff
         self._cache = SchemaCache(cache_dir, [endpoint.url for endpoint in access.endpoints])
         self._asked: dict[SchemaRef, Ask] = {}  # under way
@@ -161,7 +186,7 @@ class Registry:
                 self._outage(ref, outage)
             else:
                 self._note_failing(ref, outage)
-                self._conclude(ref, self._resolved(ref, cached))
+                self._judge(ref, cached, keep=False)
         except Unknown:
             self._note_back()
             self._unknown(ref)
@@ -170,10 +195,31 @@ class Registry:
             self._conclude(ref, SchemaRefused(ref, INCOMPATIBLE_SCHEMA, str(other)))
         else:
             self._note_back()
-            result = self._resolved(ref, fetched)
-            if isinstance(result, SchemaKnown):
-                self._cache.write(ref, fetched)
-            self._conclude(ref, result)
+            self._judge(ref, fetched, keep=True)
+
+    def _judge(self, ref: SchemaRef, fetched: Fetched, *, keep: bool) -> None:
+        """Say what the schema is good for; `keep` it where records can be decoded with it."""
+        if fetched.rules and self._hold_rules:
+            self._hold(ref, fetched.rules)
+            return
+        result = self._resolved(ref, fetched)
+        if keep and isinstance(result, SchemaKnown):
+            self._cache.write(ref, fetched)
+        self._conclude(ref, result)
+
+    def _hold(self, ref: SchemaRef, rules: tuple[str, ...]) -> None:
+        """Say that its records must wait, and look again later whether the rules are gone."""
+        with self._changed:
+            ask = self._asked.get(ref)
+            if self._closed or ask is None:
+                return
+            first, ask.held = not ask.held, True
+            ask.due = self._clock() + self._held_for
+            self._waiting[ref] = ask
+            self._results.put(SchemaHeld(ref, rules))
+            self._changed.notify()
+        if first:
+            log.error("%s", HELD, extra={"schema": ref, "rules": named(rules)})
 
     def _resolved(self, ref: SchemaRef, fetched: Fetched) -> SchemaKnown | SchemaRefused:
         """The decoder for what was fetched, or why there is none."""

@@ -10,7 +10,7 @@ import requests
 from consumer.http.deadline import cuttable, word_for
 from consumer.registry.access import Endpoint
 from consumer.registry.advice import advice
-from consumer.registry.client import Client, object_in, signed_with
+from consumer.registry.client import Client, Fetched, object_in, signed_with
 from consumer.registry.configured import access
 from consumer.registry.errors import Outage, Unknown
 from consumer.registry.errors import Unusable as Unusable
@@ -108,15 +108,14 @@ class RegistryApi:
         listed = [str(message) for message in messages] if isinstance(messages, list) else []
         return listed or ["the registry does not say why"]
 
-    def text(self, schema_id: int) -> tuple[str, tuple[str, ...]]:
-        """The schema of this id, and those that it refers to. Raises `RegistryError` or `Unusable`."""
+    def fetched(self, schema_id: int) -> Fetched:
+        """The schema of this id, with what it refers to and its rules. Raises `RegistryError` or `Unusable`."""
         try:
-            fetched = Client(self._access, TIMEOUT).fetch(schema_id)
+            return Client(self._access, TIMEOUT).fetch(schema_id)
         except Unknown:
             raise RegistryError(f"no registry knows schema {schema_id}") from None
         except Outage as outage:
             raise RegistryError(f"{outage.url}: {outage.cause} when schema {schema_id} was asked for") from None
-        return fetched.schema, fetched.references
 
     def ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
         """One request, to the first registry that can be reached."""

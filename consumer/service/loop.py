@@ -19,7 +19,7 @@ from consumer.core.pipeline import Delivered, Pipeline
 from consumer.event.model import SchemaRef
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Delivered as Sent
-from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 
 log = logging.getLogger("consumer.loop")
 
@@ -78,7 +78,7 @@ class Watch(Protocol):
     def read(self, records: list[Record]) -> None: ...
     def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None: ...
     def dead_lettered(self, letter: DeadLetter) -> None: ...
-    def schema(self, fact: SchemaKnown | SchemaRefused | SchemaFailing) -> None: ...
+    def schema(self, fact: SchemaFact) -> None: ...
     def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None: ...
     def drained(self, assignments: Sequence[Assignment], seconds: float, given_up: int, clean: bool) -> None: ...
     def turned(self, now: float) -> None: ...
@@ -197,6 +197,9 @@ class Loop:
             self._watch.schema(result)
         elif isinstance(result, SchemaRefused):
             self.pipeline.schema_refused(result.ref, result.reason, result.detail, now)
+            self._watch.schema(result)
+        elif isinstance(result, SchemaHeld):
+            self.pipeline.schema_held(result.ref)
             self._watch.schema(result)
         elif isinstance(result, SchemaFailing):
             self._watch.schema(result)

@@ -9,12 +9,12 @@ from typing import Protocol
 
 from consumer.core.batch import NEVER, Batch
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, SCHEMA
+from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, RULES, SCHEMA
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.kafka.client_status import Membership
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Delivered as Sent
-from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.service.health import Health
 from consumer.service.metrics import Gauges, Metrics
 from consumer.service.transactions import Transactions
@@ -106,7 +106,7 @@ class Watch:
         self._rejects[letter.reason] = self._rejects.get(letter.reason, 0) + 1
         self._last_letter = f"{letter.record!r}: {letter.detail}"
 
-    def schema(self, fact: SchemaKnown | SchemaRefused | SchemaFailing) -> None:
+    def schema(self, fact: SchemaFact) -> None:
         """The registry said something, or nothing, of a schema."""
         if isinstance(fact, SchemaKnown):
             self._metrics.fetches.labels("known").inc()
@@ -115,6 +115,8 @@ class Watch:
             self._metrics.fetches.labels("refused").inc()
             fields = {"schema": fact.ref, "reason": fact.reason, "detail": fact.detail}
             log.warning("schema refused: its records are dead letters", extra=fields)
+        elif isinstance(fact, SchemaHeld):
+            self._metrics.fetches.labels("held").inc()
         else:
             self._metrics.fetches.labels("failing").inc()
 
@@ -183,7 +185,7 @@ class Watch:
             reasons.append(f"sending is halted: Mixpanel answered {self._pipeline.halted}")
         if self._pipeline.breaker_open:
             reasons.append("the dead-letter breaker is open")
-        held = [cause for cause in paused.values() if cause in (SCHEMA, DEAD_LETTER)]
+        held = [cause for cause in paused.values() if cause in (SCHEMA, RULES, DEAD_LETTER)]
         if held and len(held) == len(self._pipeline.partitions.assignments()):
             reasons.append(f"every partition is held: {', '.join(sorted(set(held)))}")
         return tuple(reasons)
@@ -240,7 +242,7 @@ class Watch:
 
     def _why(self, cause: str, partitions: list[str]) -> dict[str, object]:
         fields: dict[str, object] = {"cause": cause, "partitions": partitions}
-        if cause == SCHEMA:
+        if cause in (SCHEMA, RULES):
             fields["schemas"] = sorted({str(ref) for ref in self._pipeline.partitions.held_schemas().values()})
         return fields
 

@@ -104,6 +104,12 @@ VARIABLES: Final = (
     Variable("SCHEMA_REGISTRY_OAUTH_SCOPE", text(), "", "Scope that is asked for, where the provider wants one"),
     Variable("SCHEMA_REGISTRY_CLUSTER", token(), "", "Confluent Cloud, with a token: the registry (lsrc-...)"),
     Variable("SCHEMA_REGISTRY_IDENTITY_POOL", token(), "", "Confluent Cloud, with a token: the pool (pool-...)"),
+    Variable(
+        "SCHEMA_RULES",
+        choice("hold", "ignore"),
+        "hold",
+        "A schema with rules for reading holds its partition; ignore: it is read as it is",
+    ),
     Variable("SCHEMA_CACHE_DIR", folder(), "", "Folder that keeps schemas over a restart in a registry outage"),
     Variable("MIXPANEL_TOKEN", token(), "", "Project token", required=True, secret=True),
     Variable("MIXPANEL_REGION", choice(*HOSTS), "us", "Where the project's data lives: us, eu or in"),

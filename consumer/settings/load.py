@@ -69,6 +69,7 @@ class Settings:
     schema_registry_oauth_scope: str
     schema_registry_cluster: str
     schema_registry_identity_pool: str
+    schema_rules: str
     schema_cache_dir: Path | None
     mixpanel_token: str = field(repr=False)
     mixpanel_region: str

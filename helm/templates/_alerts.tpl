@@ -8,7 +8,7 @@ number that `monitoring.rules.alerts` may change. A symptom is silent while an a
 
 {{- define "gc.alerts" -}}
 {{- $s := include "gc.series" . -}}
-{{- $causes := printf "max(group_consumer_halted{%s}) > 0 or max(group_consumer_breaker_open{%s}) > 0 or max(group_consumer_dead_letters_blocked{%s}) > 0 or sum(group_consumer_paused{%s,cause=\"schema\"}) > 0" $s $s $s $s -}}
+{{- $causes := printf "max(group_consumer_halted{%s}) > 0 or max(group_consumer_breaker_open{%s}) > 0 or max(group_consumer_dead_letters_blocked{%s}) > 0 or sum(group_consumer_paused{%s,cause=~\"schema|rules\"}) > 0" $s $s $s $s -}}
 GroupConsumerHalted:
   for: 2m
   severity: critical
@@ -33,6 +33,12 @@ GroupConsumerRegistryFailing:
   expr: sum(group_consumer_paused{ {{- $s -}},cause="schema"}) > 0
   summary: The schema registry does not give a schema that is needed
   description: "{{`{{ $value }}`}} partitions wait for a schema."
+GroupConsumerSchemaRules:
+  for: 2m
+  severity: critical
+  expr: sum(group_consumer_paused{ {{- $s -}},cause="rules"}) > 0
+  summary: A schema has rules that the service does not run
+  description: "{{`{{ $value }}`}} partitions are held: what the rules encrypted or changed would be sent as it is."
 GroupConsumerRetriesWithoutSuccess:
   for: 5m
   severity: critical

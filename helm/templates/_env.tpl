@@ -73,6 +73,7 @@ Credentials come from Secrets, as files or as variables; everything that is moun
   "SCHEMA_REGISTRY_OAUTH_SCOPE" $v.schemaRegistry.oauth.scope
   "SCHEMA_REGISTRY_CLUSTER" $v.schemaRegistry.cluster
   "SCHEMA_REGISTRY_IDENTITY_POOL" $v.schemaRegistry.identityPool
+  "SCHEMA_RULES" $v.schemaRegistry.rules
   "SCHEMA_CACHE_DIR" (ternary (include "gc.cacheFolder" .) "" $v.schemaRegistry.cache.enabled)
   "MIXPANEL_REGION" $v.mixpanel.region
   "MIXPANEL_URL" $v.mixpanel.url

@@ -27,6 +27,7 @@ SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET: schemaRegistry.oauth.existingSecret
 SCHEMA_REGISTRY_OAUTH_SCOPE: schemaRegistry.oauth.scope
 SCHEMA_REGISTRY_CLUSTER: schemaRegistry.cluster
 SCHEMA_REGISTRY_IDENTITY_POOL: schemaRegistry.identityPool
+SCHEMA_RULES: schemaRegistry.rules
 SCHEMA_CACHE_DIR: schemaRegistry.cache.enabled
 MIXPANEL_TOKEN: mixpanel.existingSecret
 MIXPANEL_REGION: mixpanel.region

@@ -82,6 +82,14 @@ CASES = [
     ),
     Case("paused for memory", "GroupConsumerRegistryFailing", "20m", [series("paused", "9x30", 'cause="limit"')]),
     Case(
+        "a schema has rules",
+        "GroupConsumerSchemaRules",
+        "5m",
+        [series("paused", "0 2x20", 'cause="rules"')],
+        "2 partitions are held: what the rules encrypted or changed would be sent as it is.",
+    ),
+    Case("a schema is needed only", "GroupConsumerSchemaRules", "9m", [series("paused", "1x30", 'cause="schema"')]),
+    Case(
         "only retries",
         "GroupConsumerRetriesWithoutSuccess",
         "20m",

@@ -110,3 +110,29 @@ def test_known_schemas_survive_a_restart_in_an_outage(world, tmp_path):
     world.run(**settings)
     world.settled()
     assert world.profile("a") == {"plan": "y"}
+
+
+RULES = {"domainRules": [{"name": "hide-owner", "kind": "TRANSFORM", "type": "ENCRYPT", "mode": "WRITEREAD"}]}
+
+
+def test_a_schema_with_rules_for_reading_holds_its_partition(world):
+    """What a rule encrypted never reaches Mixpanel as a value, nor a dead letter; other partitions go on."""
+    number = world.register("ruled", SCHEMA, rules=RULES)
+    service = world.run()
+    world.send(framed(change("hidden", owner="Zm9vYmFy"), SCHEMA, number), partition=1)
+    world.send(changed("a", plan="x"), partition=0)
+    until(lambda: world.profile("a") == {"plan": "x"}, "the other partition goes on")
+    until(lambda: service.metric("paused", cause="rules") == 1, "the partition is held")
+    assert service.metric("paused", cause="schema") == 0
+    assert service.said("rules for reading")["rules"] == "hide-owner (ENCRYPT)"
+    assert service.ready(), service.reasons()
+    assert world.profile("hidden") is None
+    assert service.metric("dead_letters_total") == 0
+
+
+def test_rules_are_ignored_where_that_is_set(world):
+    """Then the record is read as it is."""
+    number = world.register("ruled", SCHEMA, rules=RULES)
+    world.run(SCHEMA_RULES="ignore")
+    world.send(framed(change("open", owner="Zm9vYmFy"), SCHEMA, number))
+    until(lambda: world.profile("open") == {"owner": "Zm9vYmFy"}, "it is read")

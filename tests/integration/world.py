@@ -71,9 +71,15 @@ class World:
         file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         self.settings["KAFKA_PROPERTIES_FILE"] = str(file)
 
-    def register(self, subject: str, schema: object, references: Sequence[tuple[str, str, int]] = ()) -> int:
+    def register(
+        self,
+        subject: str,
+        schema: object,
+        references: Sequence[tuple[str, str, int]] = (),
+        rules: dict[str, Any] | None = None,
+    ) -> int:
         """A new version of the subject; its id. `references` are (name, subject, version)."""
-        return self.registry.register(subject, json.dumps(schema), references)
+        return self.registry.register(subject, json.dumps(schema), references, rules=rules)
 
     # The topic.
 

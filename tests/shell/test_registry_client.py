@@ -19,7 +19,7 @@ import trustme
 from consumer.registry.access import Access, Endpoint
 from consumer.registry.cache import BUDGET, MAX_FILE, SchemaCache
 from consumer.registry.client import MAX_REFERENCES, MAX_TEXT, Fetched
-from consumer.registry.fetcher import Registry, SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import Registry, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.registry.login import Login, basic, bearer, nobody
 from consumer.registry.tls import Tls
 
@@ -679,3 +679,87 @@ def test_a_cache_that_cannot_be_written_does_no_harm(server, start, results, tmp
         assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
     assert [line.levelname for line in caplog.records] == ["WARNING"]
     assert "SCHEMA_CACHE_DIR" in caplog.records[0].getMessage()
+
+
+# Rules for reading.
+
+
+def ruled(*rules: object, kind: str = "domainRules") -> dict[str, object]:
+    """The registry's answer for a schema with these rules."""
+    return {"schema": TEXT, "ruleSet": {kind: list(rules)}}
+
+
+def rule(**more: object) -> dict[str, object]:
+    """One rule."""
+    return {
+        "name": "hide-owner",
+        "kind": "TRANSFORM",
+        "type": "ENCRYPT",
+        "mode": "WRITEREAD",
+        "tags": ["PII"],
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        (ruled(rule()), ("hide-owner (ENCRYPT)",)),
+        (ruled(rule(mode="READ", type="CEL")), ("hide-owner (CEL)",)),
+        (ruled(rule(mode="UPGRADE", type="JSONATA"), kind="migrationRules"), ("hide-owner (JSONATA)",)),
+        (ruled(rule(type="ENCRYPT_PAYLOAD"), kind="encodingRules"), ("hide-owner (ENCRYPT_PAYLOAD)",)),
+        (ruled(rule(mode=None)), ("hide-owner (ENCRYPT)",)),
+        (ruled(rule(mode="WRITE"), rule(name="second")), ("second (ENCRYPT)",)),
+        (ruled(7), ("unnamed",)),
+    ],
+)
+def test_a_schema_with_rules_for_reading_is_held(server, start, results, answer: object, rules: object, caplog):
+    """What a rule encrypted decodes as text: the schema is not read, which is said once in the log."""
+    server.answer("/schemas/ids/7", (200, answer))
+    start(server.url, held_for=0.01).fetch(7)
+    for _ in range(3):
+        assert results.get(timeout=PATIENCE) == SchemaHeld(7, rules)
+    lines = [line for line in caplog.records if "SCHEMA_RULES" in line.getMessage()]
+    assert [line.levelname for line in lines] == ["ERROR"]
+    assert lines[0].rules == rules[0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ruled(rule(mode="WRITE")),
+        ruled(rule(disabled=True)),
+        ruled(),
+        {"schema": TEXT, "ruleSet": None},
+        {"schema": TEXT, "ruleSet": {"domainRules": None}},
+    ],
+)
+def test_rules_that_do_not_concern_reading_hold_nothing(server, start, results, answer: object):
+    """Rules for writing alone, disabled ones and empty sets are as good as none."""
+    server.answer("/schemas/ids/7", (200, answer))
+    start(server.url).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_rules_are_ignored_where_the_settings_say_so(server, start, results):
+    """Then the schema is read as it is."""
+    server.answer("/schemas/ids/7", (200, ruled(rule())))
+    start(server.url, hold_rules=False).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_a_schema_whose_rules_are_gone_is_known(server, start, results):
+    """A held schema is asked for again, by itself."""
+    server.answer("/schemas/ids/7", (200, ruled(rule())), (200, {"schema": TEXT}))
+    start(server.url, held_for=0.01).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaHeld)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+
+
+def test_the_cache_remembers_rules(server, start, results, tmp_path: Path):
+    """What was read with the rules ignored is held from the cache where they are not."""
+    server.answer("/schemas/ids/7", (200, ruled(rule())), (503, b""))
+    start(server.url, cache_dir=tmp_path, hold_rules=False).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
+    start(server.url, cache_dir=tmp_path).fetch(7)
+    assert isinstance(results.get(timeout=PATIENCE), SchemaHeld)

@@ -296,6 +296,18 @@ def test_registry_login(facts, place):
         assert "takes the credentials" in one(facts(0, **there, **login), "registry")[2]
 
 
+def test_rules_for_reading(facts, place, schemas):
+    """A version with rules that are not run holds its partition, or is read as it is where that is set."""
+    rules = {"domainRules": [{"name": "hide-owner", "type": "ENCRYPT", "mode": "WRITEREAD"}]}
+    schemas.register(f"{place['KAFKA_TOPICS']}-value", newest(), rules=rules)
+    what = f"schema {place['KAFKA_TOPICS']}-value"
+    _, _, detail, fix = one(facts(1, **place), what, "fault")
+    assert "hide-owner (ENCRYPT)" in detail
+    assert "hold their partition" in detail
+    assert "SCHEMA_RULES=ignore" in fix
+    assert "sent as it is" in one(facts(0, **place, SCHEMA_RULES="ignore"), what, "warning")[2]
+
+
 def test_no_registry_at_all(facts, place, mixpanel):
     """A web server that is no registry is a fault."""
     assert one(facts(1, **place | {"SCHEMA_REGISTRY_URL": mixpanel.url}), "registry")[0] == "fault"

@@ -6,6 +6,7 @@ from typing import Final
 from consumer.commands.check.facts import Fact, fault, ok, warning
 from consumer.commands.schema_judge import judge
 from consumer.registry.advice import advice
+from consumer.registry.rules import named
 from consumer.registry.subjects import Registered, RegistryApi, RegistryError, Unusable
 from consumer.settings import Settings
 from consumer.terminal.table import counted
@@ -40,10 +41,10 @@ def registry_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator
         yield warning(fact.what, fact.detail, fact.fix) if answering and fact.state == "fault" else fact
     if answering:
         for topic in settings.kafka_topics:
-            yield from subject_facts(api, f"{topic}-value")
+            yield from subject_facts(api, f"{topic}-value", settings.schema_rules == "hold")
 
 
-def subject_facts(api: RegistryApi, subject: str) -> Iterator[Fact]:
+def subject_facts(api: RegistryApi, subject: str, hold: bool) -> Iterator[Fact]:
     """Whether the service can read what the subject's versions write."""
     what = f"schema {subject}"
     try:
@@ -55,7 +56,7 @@ def subject_facts(api: RegistryApi, subject: str) -> Iterator[Fact]:
             return
         good = 0
         for one in versions[-LOOKED_AT:]:
-            fact = version_fact(api, what, one)
+            fact = version_fact(api, what, one, hold)
             if fact is None:
                 good += 1
             else:
@@ -67,16 +68,29 @@ def subject_facts(api: RegistryApi, subject: str) -> Iterator[Fact]:
         yield ok(what, f"every record of {good} of its {counted(len(versions), 'version')} can be read")
 
 
-def version_fact(api: RegistryApi, what: str, one: Registered) -> Fact | None:
+def version_fact(api: RegistryApi, what: str, one: Registered, hold: bool) -> Fact | None:
     """What is wrong with one version; None where all its records can be read."""
     place = f"version {one.version} (id {one.id})"
     fix = "let producers use a schema that 'group-consumer schema compatible FILE' likes"
     try:
-        judged = judge(*api.text(one.id))
+        fetched = api.fetched(one.id)
     except Unusable as other:
         return fault(what, f"{place}: {other}: its records are dead letters", fix)
+    judged = judge(fetched.schema, fetched.references)
+    if fetched.rules and judged.readable != "none":
+        return rules_fact(what, f"{place} has rules for reading that are not run here", fetched.rules, hold)
     if judged.readable == "none":
         return fault(what, f"{place} cannot be read, its records are dead letters: {judged.why}", fix)
     if judged.readable == "some":
         return warning(what, f"{place}: some records are dead letters: {judged.why}", fix)
     return None
+
+
+def rules_fact(what: str, begin: str, rules: tuple[str, ...], hold: bool) -> Fact:
+    """What rules of a data contract mean for its records."""
+    words = f"{begin}, {named(rules)}"
+    if hold:
+        fix = "write with a schema without them, or set SCHEMA_RULES=ignore to read what they would change as it is"
+        return fault(what, f"{words}: its records hold their partition", fix)
+    detail = f"{words}, and SCHEMA_RULES=ignore: what they encrypted is sent as it is"
+    return warning(what, detail, "see that it may be")

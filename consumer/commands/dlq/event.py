@@ -8,7 +8,8 @@ from consumer.commands.dlq.letter import Letter
 from consumer.event.decode import frame
 from consumer.event.errors import Reject
 from consumer.event.model import Change
-from consumer.registry.fetcher import SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.rules import named
 from consumer.settings import Settings
 
 PATIENCE: Final = 8.0  # the registry is given up after so many seconds
@@ -50,6 +51,9 @@ def answer(results: "SimpleQueue[object]") -> SchemaKnown | SchemaRefused:
         raise NotDecoded("the schema registry gave no answer") from None
     if isinstance(found, SchemaKnown | SchemaRefused):
         return found
+    if isinstance(found, SchemaHeld):
+        words = f"its schema has rules that are not run here, {named(found.rules)}"
+        raise NotDecoded(f"{words}: SCHEMA_RULES=ignore reads it as it is")
     cause = getattr(found, "cause", "unknown")
     raise NotDecoded(f"the schema registry cannot be asked ({cause}): check SCHEMA_REGISTRY_URL")
 

@@ -13,7 +13,8 @@ from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.mixpanel.pool import Delivered as Sent
-from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld
+from consumer.registry.rules import named
 
 SAMPLES: Final = 10
 SAY_AFTER: Final = 5.0  # of a standstill
@@ -49,6 +50,7 @@ class View:
         self._done = 0
         self._done_at = time.monotonic()
         self._failing = ""  # of the registry
+        self._rules = ""  # of a schema
         self._again = ""  # why the last request has to be repeated
         self._said = ""
         self.stuck = ""
@@ -67,9 +69,10 @@ class View:
             name = f"{place.topic}:{place.partition}:{letter.record.offset}"
             self._result.samples.append((name, letter.reason, letter.error or letter.detail))
 
-    def schema(self, fact: SchemaKnown | SchemaRefused | SchemaFailing) -> None:
+    def schema(self, fact: SchemaFact) -> None:
         """A word of the schema registry."""
         self._failing = fact.cause if isinstance(fact, SchemaFailing) else ""
+        self._rules = named(fact.rules) if isinstance(fact, SchemaHeld) else self._rules
 
     def turned(self, now: float) -> None:
         """The loop went on."""
@@ -95,6 +98,8 @@ class View:
             return "what was replayed cannot be noted in Kafka"
         if self._pipeline.halted:
             return f"Mixpanel answers {self._pipeline.halted}: check MIXPANEL_TOKEN, MIXPANEL_REGION and MIXPANEL_URL"
+        if self._pipeline.partitions.ruled:
+            return f"a schema has rules that are not run here ({self._rules}): SCHEMA_RULES=ignore reads it as it is"
         if self._pipeline.partitions.held_schemas() and self._failing:
             return f"the schema registry cannot be asked ({self._failing}): check SCHEMA_REGISTRY_URL"
         return f"Mixpanel gives no clear answer ({self._again})" if self._again else ""

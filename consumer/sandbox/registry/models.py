@@ -1,6 +1,7 @@
 """What the sandbox's registry keeps: schemas, what they refer to, versions of subjects, and how it says no."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -33,12 +34,13 @@ class Reference:
 
 @dataclass(frozen=True)
 class Schema:
-    """One schema. Only those of Avro are looked into; of others the text is kept."""
+    """One schema. Only those of Avro are looked into; of others the text is kept, as `rules` are of all (JSON)."""
 
     id: int
     text: str
     kind: str = "AVRO"
     references: tuple[Reference, ...] = ()
+    rules: str = ""
 
     @property
     def guid(self) -> str:
@@ -55,6 +57,8 @@ class Schema:
             shown["schemaType"] = self.kind
         if self.references:
             shown["references"] = [one.as_json() for one in self.references]
+        if self.rules:
+            shown["ruleSet"] = json.loads(self.rules)
         return shown
 
 

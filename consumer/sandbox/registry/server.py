@@ -83,12 +83,17 @@ class RegistrySandbox:
         schema: str,
         references: Sequence[tuple[str, str, int]] = (),
         kind: str = "AVRO",
+        rules: dict[str, Any] | None = None,
     ) -> int:
-        """Register a schema and say its id. `references` are (name, subject, version). Raises `RegistryError`."""
+        """Register a schema and say its id. `references` are (name, subject, version), `rules` a data contract's.
+
+        Raises `RegistryError`.
+        """
         asked = {
             "schema": schema,
             "schemaType": kind,
             "references": [{"name": name, "subject": of, "version": number} for name, of, number in references],
+            "ruleSet": rules,
         }
         with self._lock:
             return self.subjects.register(subject, asked).schema.id

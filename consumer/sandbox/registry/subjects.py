@@ -4,6 +4,7 @@ One id for one schema, whatever its subjects. A version that was deleted softly 
 that was deleted for good is forgotten. Errors are Confluent's, as `RegistryError`.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -53,10 +54,11 @@ class Subjects:
                 text = avro_schema.canonical(avro_schema.parse(text, texts), texts)
             except InvalidSchema as error:
                 raise RegistryError(422, 42201, f"Invalid schema {text}, details: {error}") from None
+        rules = json.dumps(asked["ruleSet"]) if asked.get("ruleSet") else ""
         for known in self.schemas.values():
-            if (known.text, known.kind, known.references) == (text, kind, references):
+            if (known.text, known.kind, known.references, known.rules) == (text, kind, references, rules):
                 return known
-        return Schema(self._next_id, text, kind, references)
+        return Schema(self._next_id, text, kind, references, rules)
 
     def texts(self, references: Sequence[Reference]) -> list[str]:
         """The texts of what is referred to, each once, dependencies first."""
