@@ -27,6 +27,7 @@ from consumer.event.errors import (
     VALUE_CONVERTER,
     Reject,
 )
+from consumer.event.foreign_frames import has_long_id, looks_like
 from consumer.event.model import Change, Headers, SchemaRef
 
 SCHEMA_HEADER: Final = "__value_schema_id"
@@ -59,9 +60,11 @@ def frame(value: bytes | None, headers: Headers | None) -> tuple[SchemaRef, int]
         if found is not None:
             return header_ref(found), 0
     if len(value) < 5 or value[0] != 0:
-        detail = "the value starts with no schema id (byte 0 and 4 bytes), and there is no schema header"
-        raise Reject(NOT_FRAMED, VALUE_CONVERTER, detail)
-    return known(value[1] << 24 | value[2] << 16 | value[3] << 8 | value[4]), 5
+        raise Reject(NOT_FRAMED, VALUE_CONVERTER, looks_like(value, headers))
+    schema = known(value[1] << 24 | value[2] << 16 | value[3] << 8 | value[4])
+    if schema == 0 and has_long_id(value):
+        raise Reject(NOT_FRAMED, VALUE_CONVERTER, looks_like(value, headers))
+    return schema, 5
 
 
 def header_ref(header: bytes) -> SchemaRef:

@@ -58,3 +58,40 @@ def test_an_id_that_no_registry_can_give_is_unknown(value: bytes):
     with pytest.raises(Reject) as caught:
         frame(value, None)
     assert caught.value.reason == UNKNOWN_SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "words"),
+    [
+        (b"\3\0" + GUID + b"data", None, "AWS Glue's serializer (byte 3 and 17 bytes): use a serializer that writes"),
+        (b"\3\5" + GUID, None, "AWS Glue's serializer"),
+        (
+            b"\0\0\0\0\0\0\0\0\7data",
+            None,
+            "Apicurio's serializer (byte 0 and 8 bytes): set apicurio.registry.as-conf",
+        ),
+        (
+            b"\x10bare",
+            [("apicurio.value.globalId", b"\0\0\0\0\0\0\0\7")],
+            "in a header of Apicurio's serializer: set",
+        ),
+        (b'{"json": true}', None, "plain JSON: use a serializer that writes Confluent's frame"),
+        (b' \n[{"json": true}]', None, "plain JSON"),
+        (b"\3\1" + GUID, None, "starts with no schema id"),
+        (b"\3\0short", None, "starts with no schema id"),
+        (b"\x10bare", [("apicurio.key.globalId", b"7")], "starts with no schema id"),
+        (b"", None, "starts with no schema id"),
+    ],
+)
+def test_a_foreign_frame_is_told_by_what_it_looks_like(value: bytes, headers: object, words: str):
+    """The detail says whose serializer it seems to be and what to set, and nothing of the value."""
+    with pytest.raises(Reject) as caught:
+        frame(value, headers)
+    assert (caught.value.reason, caught.value.stage) == (NOT_FRAMED, VALUE_CONVERTER)
+    assert words in caught.value.detail
+
+
+@pytest.mark.parametrize("value", [b"\0\0\0\0\0", b"\0\0\0\0\0abc", b"\0\0\0\0\0\0\0\0\0abc"])
+def test_a_schema_id_of_0_is_asked_for(value: bytes):
+    """Where no 8-byte id follows, it is left to the registry."""
+    assert frame(value, None) == (0, 5)
