@@ -97,8 +97,8 @@ audit: $(VENV)/.audit ## Ask what is known against the versions that are shipped
 	$(BIN)/python scripts/audit.py $(AUDIT)
 
 lock: $(VENV)/.requirements ## Write the requirements anew from pyproject.toml
-	$(COMPILE) -o requirements/runtime.txt
-	$(COMPILE) --extra sandbox --group dev -o requirements/dev.txt
+	$(COMPILE) --extra aws -o requirements/runtime.txt
+	$(COMPILE) --extra aws --extra sandbox --group dev -o requirements/dev.txt
 	$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires']))" \
 		| $(COMPILE_ANY) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt

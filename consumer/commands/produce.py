@@ -14,6 +14,7 @@ from fastavro import parse_schema
 from consumer.commands.events import BadLine, Event, EventReader
 from consumer.commands.options import output_option, settings_options
 from consumer.kafka.brokers import BrokerError, Brokers, Missing
+from consumer.kafka.clients import ClientFailed, client
 from consumer.kafka.config import producer_config
 from consumer.registry.subjects import RegistryApi, RegistryError
 from consumer.schemas import newest
@@ -91,7 +92,10 @@ def produce(
         raise click.ClickException(f"{topic}: {failure}") from None
     except RegistryError as failure:
         raise click.ClickException(str(failure)) from None
-    writer = Writer(settings, topic)
+    try:
+        writer = Writer(settings, topic)
+    except ClientFailed as failure:
+        raise click.ClickException(f"{topic}: {failure}") from None
     source = traffic if file is None else lines(file, writer, schema_id)
     stopped = write_all(writer, source, generate or 0)
     summary: dict[str, Any] = {
@@ -129,7 +133,7 @@ class Writer:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         config = {**producer_config(settings), "message.timeout.ms": PATIENCE_MS, "logger": silent()}
-        self._producer = Producer(config)
+        self._producer = client(Producer, config)
         self._topic = topic
         self.written = 0
         self.bad = 0

@@ -57,7 +57,7 @@ def clients(settings: Settings) -> dict[str, dict[str, str]]:
 
     configs = {"consumer": consumer_config(settings), "producer": producer_config(settings)}
     return {
-        client: {name: shown(name, lower(value)) for name, value in sorted(config.items())}
+        client: {name: shown(name, lower(value)) for name, value in sorted(config.items()) if not callable(value)}
         for client, config in configs.items()
     }
 

@@ -21,13 +21,14 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 
+from consumer.kafka.clients import ClientFailed, client
 from consumer.kafka.config import admin_config
 from consumer.settings import Settings
 
 TIMEOUT: Final = 10.0
 # What the client tells of on the side, the most telling first, with what to do about it.
 ADVICE: Final = {
-    KafkaError._AUTHENTICATION: "the brokers refuse the login: check KAFKA_SASL_MECHANISM, user name and password",
+    KafkaError._AUTHENTICATION: "the brokers refuse the login: check KAFKA_SASL_MECHANISM, user, password or role",
     KafkaError._SSL: "TLS fails: check KAFKA_SECURITY_PROTOCOL and the KAFKA_SSL_ settings",
     KafkaError._RESOLVE: "a name does not resolve: check KAFKA_BOOTSTRAP_SERVERS and what the brokers advertise",
     KafkaError._TRANSPORT: "no connection: check KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL, and the brokers",
@@ -95,6 +96,7 @@ class Brokers:
     """A connection of the tools' own; `with` closes it."""
 
     def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
+        """Connects to nothing yet. Raises `BrokerError` where there is no token to log in with."""
         self._timeout = timeout
         self._told: dict[int, str] = {}
         self._heard = Heard()
@@ -103,7 +105,10 @@ class Brokers:
             "error_cb": self._hear,
             "logger": self._heard.logger,
         }
-        self._admin = AdminClient(self._config)
+        try:
+            self._admin = client(AdminClient, self._config)
+        except ClientFailed as failure:
+            raise BrokerError(str(failure)) from None
 
     def cluster(self) -> int:
         """How many brokers there are. Raises `BrokerError` where none answers."""
@@ -165,7 +170,10 @@ class Brokers:
 
         The admin client's own question crashes librdkafka 2.16 where a coordinator moves or loads.
         """
-        consumer = Consumer({**self._config, "group.id": group})
+        try:
+            consumer = client(Consumer, {**self._config, "group.id": group})
+        except ClientFailed as failure:
+            raise BrokerError(str(failure)) from None
         try:
             found = consumer.committed(places, timeout=self._timeout)
         except KafkaException as failure:

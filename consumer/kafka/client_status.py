@@ -16,7 +16,9 @@ ADVICE = {
     ),
     KafkaError._TRANSPORT: "a connection to a broker failed",
     KafkaError._RESOLVE: "a broker's host has no address: check KAFKA_BOOTSTRAP_SERVERS",
-    KafkaError._AUTHENTICATION: "the broker refused the credentials: check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD",
+    KafkaError._AUTHENTICATION: (
+        "the broker refused the credentials: check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"
+    ),
     KafkaError._SSL: (
         "TLS failed: check KAFKA_SSL_CA_LOCATION, that the certificate is the broker's, and"
         " KAFKA_SSL_CERTIFICATE_LOCATION where the broker wants a client certificate"
@@ -25,6 +27,10 @@ ADVICE = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "no right to read a topic of KAFKA_TOPICS",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "no right to use the group KAFKA_GROUP_ID",
 }
+# With OAUTHBEARER, by who refused what.
+REFUSED = "the broker refused the token: check KAFKA_SASL_MECHANISM, and what the broker lets this client's role do"
+NONE = "no token to log in with: check KAFKA_SASL_MECHANISM, and sasl.oauthbearer.* of KAFKA_PROPERTIES_FILE"
+ASKING = "Failed to acquire SASL OAUTHBEARER token"
 # What is over once any broker is connected; other trouble is, once partitions are assigned.
 CONNECTING = frozenset(
     (KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._AUTHENTICATION, KafkaError._SSL)
@@ -39,11 +45,14 @@ class Membership:
     `ends` has, of each partition that is fetched, the last stable offset and the end, as of the last report.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: bool = False) -> None:
+        """`tokens` says that the client logs in with tokens in the place of a password."""
+        self._tokens = tokens
         self.joined = False
         self.broker = False
         self.ends: dict[Place, tuple[int, int]] = {}
         self._trouble: KafkaError | None = None  # what was logged last; None while all is well
+        self._words = ""  # as it was logged
         self._last = ""  # of a single connection
 
     def error(self, error: KafkaError) -> None:
@@ -52,11 +61,13 @@ class Membership:
         if code == KafkaError._ALL_BROKERS_DOWN:
             self.broker = False
         words = ADVICE.get(code, error.str())
+        if self._tokens and code == KafkaError._AUTHENTICATION:
+            words = NONE if ASKING in error.str() else REFUSED
         if code in QUIET:
             self._last = error.str()
             log.debug("kafka: %s", words, extra={"cause": error.name()})
-        elif self._trouble is None or self._trouble.code() != code:
-            self._trouble = error
+        elif self._trouble is None or self._trouble.code() != code or (self._words != words and words in (REFUSED, NONE)):
+            self._trouble, self._words = error, words
             extra = {"cause": error.name()}
             log.warning("kafka: %s", words, extra=extra | {"last": self._last} if self._last else extra)
 

@@ -6,6 +6,8 @@ Each property of the file goes to the clients that know it, as librdkafka's CONF
 from collections.abc import Mapping
 from typing import Final
 
+from consumer.kafka import msk
+from consumer.kafka.clients import TOKENS
 from consumer.settings import Settings
 
 # Records stay below this; the broker and the topic have limits of their own.
@@ -105,6 +107,8 @@ def connection(settings: Settings) -> dict[str, object]:
         "ssl.key.location": settings.kafka_ssl_key_location,
         "ssl.key.password": settings.kafka_ssl_key_password,
     }
+    if settings.kafka_sasl_mechanism == msk.MECHANISM:
+        config |= {"sasl.mechanisms": "OAUTHBEARER", TOKENS: msk.tokens(settings.kafka_bootstrap_servers)}
     return {"client.id": "group-consumer"} | {name: value for name, value in config.items() if value}
 
 

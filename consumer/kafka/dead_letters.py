@@ -10,12 +10,16 @@ reading, while the producer goes on trying. Before each new try the topic's meta
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from queue import SimpleQueue
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.core.model import Assignment, DeadLetter
+from consumer.kafka.clients import Making, client
 from consumer.kafka.dead_letter_format import headers_of
+from consumer.kafka.rotation import rotation
 
 log = logging.getLogger("consumer.dead_letters")
 
@@ -31,6 +35,7 @@ TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 # A partition beyond the known ones may be new: ask again, but not for every letter.
 ASK_AGAIN_AFTER = 30.0
 BATCH = "batch.num.messages"
+WHAT = "dead-letter producer"
 
 
 class DeadLetters:
@@ -41,11 +46,13 @@ class DeadLetters:
     ) -> None:
         """`config` is librdkafka's; `advice` the command that creates the topic, for the log."""
         self._config = config
+        self._rotated: SimpleQueue[tuple[dict[str, object], Collection[str], float]] = SimpleQueue()
         self._topic = topic
         self._group_id = group_id
         self._clock = clock
         self._advice = advice
-        self._producer = self._made()
+        self._producer: Producer | None = None  # none before there is a token to make the first with
+        self._next: Making[Producer] | None = Making(partial(made, config), WHAT)
         self._waiting: deque[DeadLetter] = deque()  # not with the producer
         self._sent: dict[DeadLetter, float] = {}  # with the producer, and since when
         self._suspected: set[DeadLetter] = set()  # of these, the ones already told as failed
@@ -60,7 +67,6 @@ class DeadLetters:
         self._ask_at = 0.0
         self._suspect_at = 0.0
         self._trouble = ""  # what was logged last; empty while all is well
-        self._ask()
 
     def produce(self, letter: DeadLetter) -> None:
         """Take the letter: it is written as soon as the topic can take it."""
@@ -69,7 +75,8 @@ class DeadLetters:
 
     def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
         """The letters confirmed since the last call, and those that could not be written so far."""
-        self._hear(self._producer.poll, 0)
+        self._succeed()
+        self._hear(0)
         if self._fatal and self._clock() >= self._renew_at:
             self._renew()
         self._learn()
@@ -99,18 +106,66 @@ class DeadLetters:
     def flush(self, timeout: float) -> bool:
         """Wait for what is with the producer; whether all of it was confirmed or failed."""
         self._hand_over()
-        return self._hear(self._producer.flush, timeout) == 0
+        self._hear(timeout, flush=True)
+        return not self._sent
+
+    def rotate(self, config: dict[str, object], files: Collection[str]) -> None:
+        """Sign in as `config` and these changed files say. Any thread."""
+        self._rotated.put((config, files, 0.0))
 
     def close(self) -> None:
         """Give up what is not confirmed: it was not committed, so the next owner writes it."""
-        self._producer.purge()
-        self._hear(self._producer.poll, 0)
+        if self._next is not None:
+            self._next.stop()
+        self._give_up()
+
+    # The producer: the first, and those that follow it.
+
+    def _succeed(self) -> None:
+        """Hear of other credentials; take the next producer once it is made, and the one before has nothing left."""
+        while not self._rotated.empty():
+            self._rotate(*self._rotated.get())
+        if self._next is None or self._sent:
+            return
+        found = self._next.take(0.0)
+        if found is not None:
+            self._next, self._producer = None, found
+            self._ask()
+        elif self._producer is None and self._waiting and self._next.trouble and self._clock() >= self._ask_at:
+            self._ask_at = self._clock() + RETRY_AFTER
+            self._failed.extend(self._waiting)
+            self._troubled(self._next.trouble, self._waiting[0])
+
+    def _rotate(self, config: dict[str, object], files: Collection[str], after: float) -> None:
+        due = rotation(self._config, config, files)
+        if due is None:
+            return
+        self._config = due.config
+        if due.live and self._producer is not None and self._next is None:
+            self._producer.set_sasl_credentials(*due.live)
+            return
+        self._replace(after)
+
+    def _replace(self, after: float = 0.0) -> None:
+        """Have another producer made."""
+        if self._next is not None:
+            self._next.stop()
+        self._next = Making(partial(made, self._config), WHAT, after)
+
+    def _give_up(self) -> None:
+        """Have all that is with the producer come back as failed."""
+        if self._producer is not None:
+            self._producer.purge()
+            self._hear(0)
 
     # To the producer.
 
     def _hand_over(self) -> None:
         """Give the producer what waits, while the topic is known and the queue has room."""
         if self._apart and not self._part():
+            return
+        coming = self._next is not None and (self._next.ready() or self._config.get(BATCH) == 1)
+        if self._producer is None or coming:
             return
         while self._waiting and self._partitions:
             letter = self._waiting[0]
@@ -134,12 +189,13 @@ class DeadLetters:
             if self._sent:
                 return False
             self._config = {**self._config, BATCH: 1}
-            self._producer = self._made()
+            self._replace()
         return True
 
     def _give(self, letter: DeadLetter) -> None:
         record = letter.record
         partition = record.assignment.partition
+        assert self._producer is not None, "there is one to hand over to"
         self._producer.produce(
             self._topic,
             value=record.value,
@@ -193,27 +249,24 @@ class DeadLetters:
     def _renew(self) -> None:
         """A fatal error ends an idempotent producer: what it had comes back, and goes to a new one."""
         self._renew_at = self._clock() + RENEW_AFTER
-        self._producer.purge()
-        self._hear(self._producer.poll, 0)
-        self._fatal = ""
-        self._producer = self._made()
+        self._give_up()
+        self._fatal, self._producer = "", None
+        self._replace()
 
-    def _made(self) -> Producer:
-        return Producer({**self._config, "logger": logging.getLogger("consumer.librdkafka")})
-
-    def _hear(self, call: Callable[[float], int], seconds: float) -> int:
-        """Let the client bring its words, by `poll` or `flush`; it raises the fatal error that has ended it."""
+    def _hear(self, seconds: float, *, flush: bool = False) -> None:
+        """Let the client bring its words; it raises the fatal error that has ended it."""
+        if self._producer is None:
+            return
         try:
-            return call(seconds)
+            _ = self._producer.flush(seconds) if flush else self._producer.poll(seconds)
         except KafkaException as failure:
             self._fatal = failure.args[0].str()
-            return len(self._sent)
 
     # About the topic.
 
     def _ask(self) -> None:
         """Ask for the topic's partitions, on another thread: a broker that is away must not stop the loop."""
-        if self._asking:
+        if self._asking or self._producer is None:
             return
         self._asking = True
         self._ask_at = self._clock() + ASK_AGAIN_AFTER
@@ -267,3 +320,8 @@ class DeadLetters:
         if self._trouble and not self._waiting and not self._suspected:
             log.info("dead letters are written again", extra={"topic": self._topic, "was": self._trouble})
             self._trouble = ""
+
+
+def made(config: dict[str, object]) -> Producer:
+    """A producer. Raises `ClientFailed`."""
+    return client(Producer, {**config, "logger": logging.getLogger("consumer.librdkafka")})

@@ -1,7 +1,7 @@
 """Asks librdkafka itself, before anything starts, whether it takes the settings as a whole."""
 
 from consumer.settings import Settings
-from consumer.settings.properties import SECRET, silent
+from consumer.settings.properties import silent
 
 
 def refused_by_client(settings: Settings) -> list[str]:
@@ -15,12 +15,20 @@ def refused_by_client(settings: Settings) -> list[str]:
         return []  # the client would ask for a token at once
     from confluent_kafka import Consumer, KafkaException, Producer
 
+    from consumer.kafka import msk
+    from consumer.kafka.clients import TOKENS, without_secrets
     from consumer.kafka.config import consumer_config, producer_config
+
+    if settings.kafka_sasl_mechanism == msk.MECHANISM:
+        problem = msk.problem(settings.kafka_bootstrap_servers)
+        if problem:
+            return [problem]
 
     problems: dict[str, None] = {}
     for client, config in ((Consumer, consumer_config(settings)), (Producer, producer_config(settings))):
         config.pop("bootstrap.servers", None)
         config.pop("debug", None)
+        config.pop(TOKENS, None)
         try:
             made = client(config, logger=silent())
             if isinstance(made, Consumer):
@@ -28,13 +36,3 @@ def refused_by_client(settings: Settings) -> list[str]:
         except KafkaException as failure:
             problems[f"the Kafka client refuses the settings: {without_secrets(failure, config)}"] = None
     return list(problems)
-
-
-def without_secrets(failure: Exception, config: dict[str, object]) -> str:
-    """librdkafka's words, on one line, without the value of any secret."""
-    words = " ".join(str(failure.args[0].str()).split()).removeprefix("Failed to create consumer: ")
-    words = words.removeprefix("Failed to create producer: ")
-    for name, value in config.items():
-        if SECRET.search(name) and len(str(value)) > 2:
-            words = words.replace(str(value), "********")
-    return words

@@ -3,14 +3,14 @@
     poll -> [Record], each of a live assignment, in the order of its partition
     ends -> where a partition was read to its end: before that offset there is no record but those polled
     commit(committable), as often as one likes
+    rotate(config), when what it signs in with has changed
 
 A commit that the group refuses as that of a stranger means that the partitions are another's: they are lost at
 once. Where the group never takes them away after all, they are adopted anew at their committed offset.
 """
 
 import logging
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,8 +18,10 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from consumer.core.model import Assignment, Record
 from consumer.kafka.assignments import Owned, Ownership, Place
 from consumer.kafka.client_status import Membership
+from consumer.kafka.clients import TOKENS, client
 from consumer.kafka.commits import Commits
 from consumer.kafka.records import records_of
+from consumer.kafka.succession import Succession
 
 log = logging.getLogger("consumer.source")
 
@@ -65,24 +67,14 @@ class Source:
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
         self._unplaced: dict[Place, int] = {}  # without a valid offset to read from, and the invalid one
         self._inside = False  # a callback that may commit
-        self.membership = Membership()
-        self._consumer = Consumer(
-            {
-                **config,
-                "on_commit": self._commits.confirmed_or_not,
-                "error_cb": self.membership.error,
-                "stats_cb": self.membership.statistics,
-                "enable.partition.eof": True,
-                "statistics.interval.ms": STATISTICS_MS,
-                "logger": logging.getLogger("consumer.librdkafka"),
-            }
-        )
-        self._consumer.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._topics = list(topics)
+        self.membership = Membership(tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower())
+        self._succession = Succession(config, self._made, drain=self._drain, join=self._join, clock=clock)
 
     def poll(self, timeout: float, limit: int = 500) -> list[Record]:
         """Up to `limit` records. Raises `SourceFailed` where there will never be one again."""
+        if not self._succession.ready(timeout):
+            return []
         try:
             messages = self._consumer.consume(limit, timeout)
         except KafkaException as failure:  # raised for a fatal error, sometimes, in the place of a message with it
@@ -103,6 +95,10 @@ class Source:
         ends, self._ends = self._ends, {}
         return list(ends.items())
 
+    def rotate(self, config: dict[str, object], files: Collection[str], after: float) -> None:
+        """Sign in as `config` and these changed files say; a new client is made after so many seconds. Any thread."""
+        self._succession.rotate(config, files, after)
+
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         """Read nothing of these partitions, and go on with all others."""
         if not wanted and not self._paused:
@@ -118,26 +114,24 @@ class Source:
 
     def commit(self, offsets: Mapping[Assignment, int]) -> None:
         """Commit what is not committed yet, without waiting; failures are tried again at the next call."""
-        self._commits.send(self._consumer, offsets)
+        if offsets:
+            self._commits.send(self._consumer, offsets)
 
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Commit and wait for the broker's word, no longer than `timeout` seconds; whether all is committed."""
         commit = self._commits.send_and_look if self._inside else self._commits.send_and_wait
-        return commit(self._consumer, offsets, timeout)
+        return not offsets or commit(self._consumer, offsets, timeout)
 
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Whether the group said, to a commit, if it still knows us; what is not ours any more was told as lost."""
-        known = self._commits.verify(self._consumer, offsets, timeout)
+        known = not offsets or self._commits.verify(self._consumer, offsets, timeout)
         fenced = bool(self._commits.fenced)
         self._after_callbacks()
         return known or fenced
 
     def close(self, timeout: float) -> None:
         """Leave the group. The client may hang in rare states, so it is given up after `timeout` seconds."""
-        thread = threading.Thread(target=self._consumer.close, name="close", daemon=True)
-        thread.start()
-        thread.join(timeout)
-        if thread.is_alive():
+        if not self._succession.close(timeout):
             log.warning("the consumer did not leave the group in time: the group notices by its session time-out")
 
     def committed(self) -> dict[Assignment, int]:
@@ -164,6 +158,37 @@ class Source:
             if 0 <= stable < end and one.next >= stable:
                 found[one.assignment] = (stable, end - stable)
         return found
+
+    # The client, which another one may follow.
+
+    @property
+    def _consumer(self) -> Consumer:
+        client = self._succession.client
+        assert client is not None, "what is ours came from a client"
+        return client
+
+    def _made(self, config: dict[str, object]) -> Consumer:
+        own = {
+            "on_commit": self._commits.confirmed_or_not,
+            "error_cb": self.membership.error,
+            "stats_cb": self.membership.statistics,
+            "enable.partition.eof": True,
+            "statistics.interval.ms": STATISTICS_MS,
+            "logger": logging.getLogger("consumer.librdkafka"),
+        }
+        return client(Consumer, config | own)
+
+    def _join(self, consumer: Consumer) -> None:
+        consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+
+    def _drain(self) -> None:
+        """Settle and forget all that is ours, before the client leaves the group."""
+        mine = self._owned.all()
+        self._listener.revoked([one.assignment for one in mine])
+        self._forget([_of(one) for one in mine])
+        self._orphans.clear()
+        self._fresh.clear()
+        self.membership.joined = False
 
     # What was polled.
 
@@ -231,18 +256,24 @@ class Source:
 
     # What the client calls, from inside `poll` and `close`.
 
-    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, caller: Consumer, partitions: list[TopicPartition]) -> None:
+        if caller is not self._succession.client:
+            return  # it is leaving
         self.membership.assigned(len(partitions))
         self._fresh.extend(partitions)
         self._begin(partitions)
 
-    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, caller: Consumer, partitions: list[TopicPartition]) -> None:
+        if caller is not self._succession.client:
+            return
         self._inside = True
         self._listener.revoked([one.assignment for one in self._owned.those(partitions)])
         self._inside = False
         self._forget(partitions)
 
-    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_lost(self, caller: Consumer, partitions: list[TopicPartition]) -> None:
+        if caller is not self._succession.client:
+            return
         self._listener.lost([one.assignment for one in self._owned.those(partitions)])
         self._forget(partitions)
 

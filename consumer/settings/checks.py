@@ -15,6 +15,8 @@ from consumer.settings.values import TOPIC
 MAX_POLL_INTERVAL_MS: Final = 300_000
 # A drain ends this much before the group would give the member up, in seconds.
 ROOM: Final = 1.0
+# Lets a client show tokens that nobody has signed: for trials.
+UNSECURED: Final = "enable.sasl.oauthbearer.unsecure.jwt"
 
 # A variable with one of these is meant for us, whatever follows; any other one where it is nearly a name of ours.
 OURS: Final = ("KAFKA_", "SCHEMA_", "MIXPANEL_", "BATCH_", "MAX_", "DRAIN_", "DEAD_LETTER_", "AMBIGUOUS_")
@@ -93,6 +95,15 @@ def login(values: Values, properties: Mapping[str, str]) -> Iterator[str]:
                 )
     elif not mechanism:
         yield f"KAFKA_SECURITY_PROTOCOL is {protocol}, and KAFKA_SASL_MECHANISM is not set: it is required then"
+    elif mechanism == "AWS_MSK_IAM":
+        if protocol != "SASL_SSL":
+            yield f"KAFKA_SECURITY_PROTOCOL is {protocol}, and KAFKA_SASL_MECHANISM AWS_MSK_IAM needs SASL_SSL"
+        for name in sorted(name for name in properties if name.startswith("sasl.oauthbearer.")):
+            yield f"{name} in KAFKA_PROPERTIES_FILE has no place beside KAFKA_SASL_MECHANISM AWS_MSK_IAM"
+    elif mechanism == "OAUTHBEARER":
+        ways = ("sasl.oauthbearer.method", "sasl.oauthbearer.metadata.authentication.type")
+        if not any(properties.get(way) for way in ways) and properties.get(UNSECURED) != "true":
+            yield "KAFKA_SASL_MECHANISM OAUTHBEARER needs sasl.oauthbearer.method=oidc in KAFKA_PROPERTIES_FILE"
     elif mechanism == "PLAIN" or mechanism.startswith("SCRAM"):
         for name, value in (("USERNAME", user), ("PASSWORD", password)):
             if not value:

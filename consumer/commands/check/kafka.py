@@ -18,12 +18,13 @@ LARGEST: Final = "max.message.bytes"
 
 def kafka_facts(settings: Settings) -> Iterator[Fact]:
     """All of it; where no broker answers, only why."""
-    with Brokers(settings) as brokers:
-        try:
-            count = brokers.cluster()
-        except BrokerError as failure:
-            yield fault("brokers", str(failure), "nothing more can be known of Kafka before this works")
-            return
+    try:
+        found = Brokers(settings)
+        count = found.cluster()
+    except BrokerError as failure:
+        yield fault("brokers", str(failure), "nothing more can be known of Kafka before this works")
+        return
+    with found as brokers:
         yield ok("brokers", f"{counted(count, 'broker')} over {connection(settings)}")
         sources: list[tuple[Topic, Mapping[str, str]]] = []
         for name in settings.kafka_topics:
@@ -40,7 +41,7 @@ def connection(settings: Settings) -> str:
     """How the brokers are talked to."""
     config = consumer_config(settings)
     protocol = str(config.get("security.protocol", "plaintext")).upper()
-    mechanism = str(config.get("sasl.mechanisms", ""))
+    mechanism = settings.kafka_sasl_mechanism or str(config.get("sasl.mechanisms", ""))
     user = str(config.get("sasl.username", ""))
     return protocol + (f", {mechanism}" if mechanism else "") + (f" as {user}" if user else "")
 

@@ -18,6 +18,7 @@ from consumer.commands.dlq.selection import Selection, read_origin, read_patienc
 from consumer.commands.dlq.summary import Tally
 from consumer.commands.dlq.topic import Topic
 from consumer.commands.options import output_option, settings_options
+from consumer.kafka.clients import ClientFailed
 from consumer.settings import Settings
 
 KAFKA: Final = ("KAFKA_BOOTSTRAP_SERVERS",)
@@ -54,7 +55,7 @@ def told() -> Iterator[None]:
     """What cannot be done is told in a sentence, exit status 1."""
     try:
         yield
-    except Failed as failed:
+    except (Failed, ClientFailed) as failed:
         raise click.ClickException(str(failed)) from failed
 
 

@@ -11,13 +11,14 @@ from confluent_kafka.cimpl import NewTopic
 
 from consumer.commands.dlq.scan import TIMEOUT, Failed, TopicMissing, partitions_of
 from consumer.commands.dlq.topic import Topic
+from consumer.kafka.clients import client
 
 POLICY: Final = "cleanup.policy"
 
 
 def ensure(config: Mapping[str, object], topic: Topic, name: str) -> None:
     """Have the topic of the marks, compacted. Raises `Failed` with the command that makes it."""
-    admin = AdminClient(dict(config))  # type: ignore[arg-type]
+    admin = client(AdminClient, config)
     try:
         partitions_of(topic.consumer, name)
     except TopicMissing:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.commands.dlq.scan import Failed
+from consumer.kafka.clients import client
 
 log = logging.getLogger("consumer.dlq")
 
@@ -50,14 +51,15 @@ class Lock:
         self._denied: KafkaError | None = None
         self._answer: int | None = None  # to the last commit
         self.held = False
-        self._consumer = Consumer(
+        self._consumer = client(
+            Consumer,
             {
                 **{name: value for name, value in config.items() if name != STATIC},
                 **own,
                 "error_cb": self._error,
                 "on_commit": self._committed,
                 "logger": logging.getLogger("consumer.librdkafka"),
-            }
+            },
         )
 
     def acquire(self, waiting: Callable[[], object], stopping: Callable[[], bool]) -> bool:

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from consumer.commands.dlq.index import Index
 from consumer.commands.dlq.scan import Failed, TopicMissing, partitions_of, read, spans_of
+from consumer.kafka.clients import client
 
 log = logging.getLogger("consumer.dlq")
 
@@ -89,7 +90,7 @@ class Marks:
     """Writes marks. `write` returns at once; what was confirmed is told by a call, inside `poll` and `flush`."""
 
     def __init__(self, config: Mapping[str, object], topic: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._producer = Producer({**config, "logger": logging.getLogger("consumer.librdkafka")})
+        self._producer = client(Producer, {**config, "logger": logging.getLogger("consumer.librdkafka")})
         self._topic = topic
         self._clock = clock
         self.last = 0

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from consumer.kafka.clients import client
+
 log = logging.getLogger("consumer.dlq")
 
 BATCH: Final = 500
@@ -43,8 +45,8 @@ class Span(NamedTuple):
 
 
 def opened(config: Mapping[str, object]) -> Consumer:
-    """A consumer that only reads; `config` is that of the service's consumer."""
-    return Consumer({**config, **READER, "logger": logging.getLogger("consumer.librdkafka")})
+    """A consumer that only reads; `config` is that of the service's consumer. Raises `ClientFailed`."""
+    return client(Consumer, {**config, **READER, "logger": logging.getLogger("consumer.librdkafka")})
 
 
 def partitions_of(consumer: Consumer, topic: str) -> dict[int, int]:

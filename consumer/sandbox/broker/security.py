@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+OAUTHBEARER: Final = "OAUTHBEARER"
 SCRAM: Final = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -16,13 +17,15 @@ class Security:
     """What clients of the broker need.
 
     `protocol` is SASL_PLAINTEXT, SASL_SSL or SSL. `users` are names and passwords, the same for every mechanism of
-    SASL. For TLS: `certificate` (with its chain), `key` (PKCS#8) and `ca` are files in PEM; with
-    `client_certificates` clients have to show one that `ca` has signed.
+    SASL; with OAUTHBEARER the broker takes every token that is not signed and has not expired, if it has the `scope`
+    where one is wanted, and ends the connection with its token. For TLS: `certificate` (with its chain), `key`
+    (PKCS#8) and `ca` are files in PEM; with `client_certificates` clients have to show one that `ca` has signed.
     """
 
     protocol: str
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     mechanisms: tuple[str, ...] = ("PLAIN", *SCRAM)
+    scope: str = ""
     certificate: Path | None = None
     key: Path | None = None
     ca: Path | None = None
@@ -57,6 +60,10 @@ class Security:
             if mechanism == "PLAIN":
                 users = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
                 module = f"plain.PlainLoginModule required {users};"
+            if mechanism == OAUTHBEARER:
+                scope = f' unsecuredValidatorRequiredScope="{self.scope}"' if self.scope else ""
+                module = f'oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker"{scope};'
+                properties[f"{prefix}{mechanism.lower()}.connections.max.reauth.ms"] = "3600000"
             key = f"{prefix}{mechanism.lower()}.sasl.jaas.config"
             properties[key] = f"org.apache.kafka.common.security.{module}"
         return properties
