@@ -25,10 +25,11 @@ RUN python -m venv --without-pip /opt/group-consumer \
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY schemas/ schemas/
 COPY consumer/ consumer/
-# Debug symbols are nine tenths of fastavro's libraries.
+# Debug symbols are nine tenths of fastavro's libraries; of AWS's services, roles need three.
 RUN python -m pip --python /opt/tools/bin/python wheel --no-build-isolation --no-deps --wheel-dir /wheel . \
     && python -m pip --python /opt/group-consumer/bin/python install --no-deps --no-index /wheel/*.whl \
     && find /opt/group-consumer -path '*/fastavro/*.so' -exec strip --strip-debug {} + \
+    && find /opt/group-consumer -path '*/botocore/data/*' -prune -type d ! -name sts ! -name sso ! -name sso-oidc -exec rm -r {} + \
     && /opt/group-consumer/bin/group-consumer --version
 
 FROM ${SLIM} AS root

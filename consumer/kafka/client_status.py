@@ -61,12 +61,13 @@ class Membership:
         if code == KafkaError._ALL_BROKERS_DOWN:
             self.broker = False
         words = ADVICE.get(code, error.str())
-        if self._tokens and code == KafkaError._AUTHENTICATION:
+        token = self._tokens and code == KafkaError._AUTHENTICATION
+        if token:
             words = NONE if ASKING in error.str() else REFUSED
         if code in QUIET:
             self._last = error.str()
             log.debug("kafka: %s", words, extra={"cause": error.name()})
-        elif self._trouble is None or self._trouble.code() != code or (self._words != words and words in (REFUSED, NONE)):
+        elif self._trouble is None or self._trouble.code() != code or (token and self._words != words):
             self._trouble, self._words = error, words
             extra = {"cause": error.name()}
             log.warning("kafka: %s", words, extra=extra | {"last": self._last} if self._last else extra)

@@ -81,7 +81,7 @@ each other. All of it at once, each with the value's name. The schema has refuse
 - "kafka.sasl.mechanism needs kafka.securityProtocol SASL_SSL or SASL_PLAINTEXT; it is {{ $protocol }}"
 {{- end }}
 {{- if and (hasPrefix "SASL" $protocol) (not $kafka.sasl.mechanism) }}
-- "kafka.securityProtocol {{ $protocol }} needs kafka.sasl.mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+- "kafka.securityProtocol {{ $protocol }} needs kafka.sasl.mechanism: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM"
 {{- end }}
 {{- if and (not (hasSuffix "SSL" $protocol)) (or $kafka.tls.caSecret $kafka.tls.caConfigMap $kafka.tls.clientSecret) }}
 - "kafka.tls needs kafka.securityProtocol SSL or SASL_SSL; it is {{ $protocol }}"
@@ -136,10 +136,10 @@ password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
 {{- if and $sasl.usernameKey (not $sasl.existingSecret) }}
 - "kafka.sasl.usernameKey needs kafka.sasl.existingSecret"
 {{- end }}
-{{- if and $sasl.mechanism (ne $sasl.mechanism "OAUTHBEARER") (not (or $sasl.username $sasl.usernameKey)) (not $v.kafka.propertiesSecret.name) }}
+{{- if and $sasl.mechanism (not (has $sasl.mechanism (list "OAUTHBEARER" "AWS_MSK_IAM"))) (not (or $sasl.username $sasl.usernameKey)) (not $v.kafka.propertiesSecret.name) }}
 - "kafka.sasl.mechanism {{ $sasl.mechanism }} needs kafka.sasl.username or kafka.sasl.usernameKey"
 {{- end }}
-{{- if and $sasl.mechanism (ne $sasl.mechanism "OAUTHBEARER") (not (or $sasl.password $sasl.existingSecret)) (not $v.kafka.propertiesSecret.name) }}
+{{- if and $sasl.mechanism (not (has $sasl.mechanism (list "OAUTHBEARER" "AWS_MSK_IAM"))) (not (or $sasl.password $sasl.existingSecret)) (not $v.kafka.propertiesSecret.name) }}
 - "kafka.sasl.mechanism {{ $sasl.mechanism }} needs kafka.sasl.existingSecret (or for a trial kafka.sasl.password)"
 {{- end }}
 {{- if and (not $sasl.mechanism) (or $sasl.username $sasl.password $sasl.existingSecret) }}
@@ -226,14 +226,14 @@ password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
 {{- if and $keda.limitToPartitionsWithLag $keda.ensureEvenDistributionOfPartitions }}
 - "autoscaling.keda.limitToPartitionsWithLag and autoscaling.keda.ensureEvenDistributionOfPartitions exclude each other"
 {{- end }}
-{{- if and (eq $v.kafka.sasl.mechanism "OAUTHBEARER") (not $keda.authenticationRef) }}
-- "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism OAUTHBEARER: KEDA has parameters of its own for it"
+{{- if and (has $v.kafka.sasl.mechanism (list "OAUTHBEARER" "AWS_MSK_IAM")) (not $keda.authenticationRef) }}
+- "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism {{ $v.kafka.sasl.mechanism }}: KEDA has parameters of its own for it"
 {{- end }}
 {{- if and $v.kafka.propertiesSecret.name (not $keda.authenticationRef) }}
 {{- $login := $v.kafka.sasl }}
 {{- if not $v.kafka.securityProtocol }}
 - "kafka.securityProtocol is required with autoscaling.mode keda and kafka.propertiesSecret: KEDA does not read that Secret, and would ask in plain text (say PLAINTEXT if that is right)"
-{{- else if and (hasPrefix "SASL" $v.kafka.securityProtocol) (ne $login.mechanism "OAUTHBEARER") (not (and (or $login.username $login.usernameKey) (or $login.password $login.existingSecret))) }}
+{{- else if and (hasPrefix "SASL" $v.kafka.securityProtocol) (not (has $login.mechanism (list "OAUTHBEARER" "AWS_MSK_IAM"))) (not (and (or $login.username $login.usernameKey) (or $login.password $login.existingSecret))) }}
 - "autoscaling.keda.authenticationRef is required where the credentials are in kafka.propertiesSecret"
 {{- end }}
 {{- end }}

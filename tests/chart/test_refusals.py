@@ -104,6 +104,13 @@ CONTRADICTIONS = [
         "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism OAUTHBEARER",
     ),
     (
+        {
+            "autoscaling": {"mode": "keda"},
+            "kafka": {"securityProtocol": "SASL_SSL", "sasl": {"mechanism": "AWS_MSK_IAM"}},
+        },
+        "autoscaling.keda.authenticationRef is required with kafka.sasl.mechanism AWS_MSK_IAM",
+    ),
+    (
         {"autoscaling": {"mode": "keda"}, "kafka": {"propertiesSecret": {"name": "whole"}}},
         "kafka.securityProtocol is required with autoscaling.mode keda and kafka.propertiesSecret",
     ),
