@@ -25,6 +25,10 @@ COMMANDS: Final = {
     "preview": ("consumer.commands.preview:preview", "Show the Mixpanel updates for events, and send nothing."),
     "produce": ("consumer.commands.produce:produce", "Write change events to the topic."),
     "dlq": ("consumer.commands.dlq.commands:dlq", "List, show and replay dead letters."),
+    "verify": (
+        "consumer.commands.verify.command:verify",
+        "Read profiles back, and list what differs.",
+    ),
     "schema": ("consumer.commands.schema:schema", "Show, register and compare the event schema."),
 }
 

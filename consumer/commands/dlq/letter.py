@@ -108,8 +108,13 @@ class Letter:
         because a topic that was made anew gives the same offsets to other records.
         """
         assert self.origin is not None
-        digest = hashlib.blake2b(self.value or b"", digest_size=8, key=(self.key or b"")[:64]).hexdigest()
-        return f"{self.origin}:{digest}"
+        return identity_of(self.origin, self.key, self.value)
+
+
+def identity_of(origin: Origin, key: bytes | None, value: bytes | None) -> str:
+    """The name of the record at this place with this key and value; see `Letter.identity`."""
+    digest = hashlib.blake2b(value or b"", digest_size=8, key=(key or b"")[:64]).hexdigest()
+    return f"{origin}:{digest}"
 
 
 def parted(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Said]:

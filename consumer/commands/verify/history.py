@@ -1,0 +1,123 @@
+"""The topics read from their first record to their end, and what they make of the groups that are asked for."""
+
+from collections.abc import Collection, Iterator
+from typing import Final, TypeAlias
+
+from confluent_kafka import Message
+
+from consumer.commands.dlq.scan import Failed, Span, opened, read, spans_of
+from consumer.commands.dlq.topic import bar
+from consumer.commands.verify.decoding import Decoding
+from consumer.commands.verify.letters import Letters, read_letters
+from consumer.commands.verify.model import Group, Place
+from consumer.event.model import Operation
+from consumer.kafka.brokers import BrokerError, Brokers
+from consumer.kafka.config import consumer_config
+from consumer.settings import Settings
+
+Name: TypeAlias = tuple[str, str]
+"""Group key and id."""
+
+RETENTION: Final = "the topic's earlier records are gone"
+COMPACTED: Final = "the topic is compacted: earlier changes of the group may be gone"
+UNSEEN: Final = "this user may not see whether the topic is compacted"
+# Records at the end of each partition that are looked at first for a sample of so many groups.
+FIRST_LOOK: Final = 500
+
+
+class History:
+    """What the topics say. Joins no group and commits nothing. `close` ends the connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Asks what is committed, and reads the dead letters, which are older than that. Raises `Failed`."""
+        self._settings = settings
+        self.groups: dict[Name, Group] = {}
+        self._committed: dict[Place, int] = {}
+        self._gaps: dict[Place, str] = {}
+        self._ends: dict[Place, int] = {}
+        self._compaction: dict[str, str] = {}
+        try:
+            self._ask_brokers()
+        except BrokerError as failure:
+            raise Failed(str(failure)) from failure
+        self.letters: Letters = read_letters(settings)
+        self._decoding = Decoding(settings)
+        self._consumer = opened(consumer_config(settings))
+
+    def sample(self, count: int) -> list[Name]:
+        """The groups that were changed last, by the time of their records."""
+        look = max(FIRST_LOOK, count * 2)
+        while True:
+            last: dict[Name, int] = {}
+            whole = True
+            for topic in self._settings.kafka_topics:
+                spans = spans_of(self._consumer, topic)
+                tails = [span._replace(first=max(span.first, span.end - look)) for span in spans]
+                whole = whole and tails == spans
+                for message, operation in self._operations(topic, tails):
+                    name = operation.group_key, operation.group_id
+                    last[name] = max(last.get(name, -1), message.timestamp()[1])
+            if len(last) >= count or whole:
+                return sorted(last, key=lambda name: -last[name])[:count]
+            look *= 4
+
+    def read(self, wanted: Collection[Name] | None) -> None:
+        """Work out the groups that are wanted, None for all, from everything that the topics hold."""
+        for topic in self._settings.kafka_topics:
+            spans = spans_of(self._consumer, topic)
+            for span in spans:
+                gap = self._compaction[topic] or (RETENTION if span.first > 0 else "")
+                self._gaps[topic, span.partition] = gap
+            self._take(topic, spans, wanted)
+
+    def go_on(self, wanted: Collection[Name]) -> None:
+        """Read what came since: a profile may have it already."""
+        for topic in self._settings.kafka_topics:
+            begin = {partition: end for (name, partition), end in self._ends.items() if name == topic}
+            self._take(topic, spans_of(self._consumer, topic, begin), wanted)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._decoding.close()
+        self._consumer.close()
+
+    def _ask_brokers(self) -> None:
+        with Brokers(self._settings) as brokers:
+            for name in self._settings.kafka_topics:
+                topic = brokers.topic(name)
+                for place in brokers.offsets(self._settings.kafka_group_id, topic):
+                    self._committed[name, place.partition] = place.committed
+                try:
+                    policy = brokers.config(name).get("cleanup.policy", "")
+                except BrokerError:
+                    self._compaction[name] = UNSEEN
+                else:
+                    self._compaction[name] = COMPACTED if "compact" in policy else ""
+
+    def _take(self, topic: str, spans: list[Span], wanted: Collection[Name] | None) -> None:
+        for message, operation in self._operations(topic, spans):
+            name = operation.group_key, operation.group_id
+            if wanted is None or name in wanted:
+                group = self.groups.setdefault(name, Group(*name))
+                self._apply(group, topic, message, operation)
+        self._ends |= {(topic, span.partition): span.end for span in spans}
+
+    def _apply(self, group: Group, topic: str, message: Message, operation: Operation) -> None:
+        place = topic, message.partition() or 0
+        gap = self._gaps.get(place, "")
+        doubt = self.letters.doubt(message, topic)
+        if doubt is None:
+            waiting = (message.offset() or 0) >= self._committed.get(place, -1)
+            group.apply(operation.verb, operation.values, place, gap=gap, waiting=waiting)
+        elif doubt[1]:
+            sticky, why = doubt
+            group.doubt(operation.verb, operation.values, place, why, gap=gap, sticky=sticky)
+
+    def _operations(self, topic: str, spans: list[Span]) -> Iterator[tuple[Message, Operation]]:
+        """Each record of the spans that is a change; a bar shows how far it is."""
+        with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
+            for messages in read(self._consumer, topic, spans, moved):
+                for message in messages:
+                    operation = self._decoding.operation(message)
+                    if operation is not None:
+                        yield message, operation

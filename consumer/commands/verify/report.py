@@ -1,0 +1,70 @@
+"""What `verify` shows: a table and a summary for people, or JSON."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+
+from consumer.commands.verify.compare import ALTERED, FAULTS, KINDS, MISSING_PROFILE, UNREAD, WAITING, Finding
+from consumer.commands.verify.verdict import Outcome
+from consumer.terminal.table import counted, show
+
+SHOWN: Final = 500
+LONGEST: Final = 60
+COLOURS: Final = {**dict.fromkeys((*FAULTS, UNREAD), "red"), WAITING: "yellow", ALTERED: "yellow"}
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Everything, for programs."""
+    return {
+        "checked": outcome.checked,
+        "same": outcome.same,
+        "counts": counts(outcome),
+        "findings": [asdict(finding) for finding in ordered(outcome)],
+        "notes": outcome.notes,
+    }
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """The findings as a table, faults first; below what they come to."""
+    findings = ordered(outcome)
+    if findings:
+        rows = [row(finding) for finding in findings[:SHOWN]]
+        colours = [COLOURS.get(finding.kind, "") for finding in findings[:SHOWN]]
+        show(["what", "group", "property", "topic", "Mixpanel", "why"], rows, colours)
+        if len(findings) > SHOWN:
+            click.echo(f"... and {counted(len(findings) - SHOWN, 'line')} more: --output json has all")
+    for note in outcome.notes:
+        click.echo(f"note: {note}")
+    told = ", ".join(f"{count:,} {kind}" for kind, count in counts(outcome).items() if count)
+    summary = f"{counted(outcome.checked, 'group')} looked at, {outcome.same:,} as they should be"
+    click.echo(f"{summary}; {told}" if told else summary)
+
+
+def ordered(outcome: Outcome) -> list[Finding]:
+    """Faults first, then by group and property."""
+    rank = {kind: number for number, kind in enumerate(KINDS)}
+    return sorted(outcome.findings, key=lambda one: (rank[one.kind], one.group_key, one.group_id, one.property or ""))
+
+
+def counts(outcome: Outcome) -> dict[str, int]:
+    """How many findings there are of each kind."""
+    found = Counter(finding.kind for finding in outcome.findings)
+    return {kind: found[kind] for kind in KINDS}
+
+
+def row(finding: Finding) -> list[object]:
+    """One line of the table."""
+    whole = finding.property is None
+    there = finding.kind not in (MISSING_PROFILE, "missing") and not whole
+    expected = "" if whole or finding.kind in ("unknown", "left over") else short(finding.expected)
+    group = f"{finding.group_key}:{finding.group_id}"
+    return [finding.kind, group, finding.property or "", expected, short(finding.found) if there else "", finding.why]
+
+
+def short(value: object) -> str:
+    """The value as JSON, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

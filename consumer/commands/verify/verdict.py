@@ -1,0 +1,94 @@
+"""One verification: read the topic, read the profiles, compare, and look again at what differs."""
+
+import sys
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+import click
+
+from consumer.commands.dlq.topic import bar
+from consumer.commands.verify.compare import FAULTS, UNKNOWN, UNREAD, WAITING, Finding, judge
+from consumer.commands.verify.history import History, Name
+from consumer.commands.verify.model import Group
+from consumer.commands.verify.profiles import ProfileReader
+from consumer.terminal.table import counted
+
+NO_CHANGE: Final = "the topic has no change of it that can be applied"
+
+
+@dataclass
+class Outcome:
+    """What was found. `checked` groups were compared, `same` have no finding; `notes` are for a person."""
+
+    checked: int = 0
+    same: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something differs, or could not be read."""
+        return any(finding.kind in (*FAULTS, UNREAD) for finding in self.findings)
+
+
+def verify(
+    history: History,
+    reader: ProfileReader,
+    wanted: Collection[Name] | None,
+    settle: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Compare the wanted groups, None for all of the topic. What differs is read again after `settle` seconds.
+
+    Raises `Failed` where Kafka or the registry cannot be read.
+    """
+    history.read(wanted)
+    findings = look(history, reader, list(history.groups.values()))
+    doubtful = {(one.group_key, one.group_id) for one in findings if one.kind in FAULTS}
+    if doubtful and settle > 0:
+        if sys.stderr.isatty():
+            click.echo(f"{counted(len(doubtful), 'group')} differ; looking again in {settle:.0f} s", err=True)
+        sleep(settle)
+        again = look(history, reader, [history.groups[name] for name in sorted(doubtful)])
+        findings = [one for one in findings if (one.group_key, one.group_id) not in doubtful] + again
+    outcome = Outcome(len(history.groups), findings=findings)
+    told = {(one.group_key, one.group_id) for one in findings}
+    outcome.same = len(history.groups) - len(told)
+    for key, name in sorted(set(wanted or ()) - history.groups.keys()):
+        outcome.findings.append(Finding(UNKNOWN, key, name, why=NO_CHANGE))
+    outcome.notes = notes(history, findings)
+    return outcome
+
+
+def look(history: History, reader: ProfileReader, groups: list[Group]) -> list[Finding]:
+    """Read the profiles of these groups, then what the topic got meanwhile, and compare."""
+    with bar("Reading profiles", len(groups)) as moved:
+        profiles, unread = reader.read(groups, moved)
+    history.go_on({(group.key, group.id) for group in groups})
+    findings: list[Finding] = []
+    for group in groups:
+        if group.key in unread:
+            findings.append(Finding(UNREAD, group.key, group.id, why=unread[group.key]))
+        else:
+            findings += judge(group, profiles.get((group.key, group.id)))
+    return findings
+
+
+def notes(history: History, findings: list[Finding]) -> list[str]:
+    """What a person should know beside the findings."""
+    found = []
+    for key in sorted({group.key for group in history.groups.values() if group.exists}):
+        there = [group for group in history.groups.values() if group.key == key and group.exists]
+        gone = {one.group_id for one in findings if one.group_key == key and one.kind == "missing profile"}
+        if len(gone) == len(there):
+            found.append(
+                f"none of the {key} profiles is there: is it the right token, region and group key? "
+                f"'group-consumer check --canary {key}' tells"
+            )
+    if history.letters.missing:
+        found.append("there is no dead-letter topic: every record counts as applied")
+    if any(one.kind == WAITING for one in findings):
+        found.append("what waits is not lost: look at lag and readiness of the service")
+    return found
