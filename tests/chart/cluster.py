@@ -92,6 +92,7 @@ class Cluster:
             *("--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", str(key)),
             *("--service-account-signing-key-file", str(key), "--authorization-mode", "RBAC"),
             *("--service-cluster-ip-range", "10.0.0.0/24", "--disable-admission-plugins", "ServiceAccount"),
+            *("--kubelet-preferred-address-types", "InternalIP"),
         )
         until(self._ready, "kube-apiserver answers", 120)
         self._run(

@@ -27,6 +27,7 @@ class Running:
         self.killed_at = 0.0
         # One machine has one port of a number: the pod's own would be taken by its neighbour.
         env = {**env, "HTTP_PORT": str(self.port), "PATH": os.environ["PATH"]}
+        (folder / "process.json").write_text(json.dumps({"env": env, "port": self.port}))
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "consumer", *arguments]
             self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)

@@ -113,9 +113,10 @@ def service_pods(cluster, namespace):
     ]
 
 
-def produce(sandbox, count, seed):
-    """Write generated events."""
+def produce(sandbox, count, seed, bad=0.0):
+    """Write generated events, a share of them bad."""
     command = [sys.executable, "-m", "consumer", "produce", "--generate", str(count), "--seed", str(seed)]
+    command += ["--bad", str(bad)]
     subprocess.run(
         command, cwd=ROOT, env=os.environ | sandbox.exports(), check=True, capture_output=True, timeout=120
     )
