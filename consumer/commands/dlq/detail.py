@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from consumer.commands.dlq.advice import next_step
+from consumer.commands.dlq.dialects import told_by_others
 from consumer.commands.dlq.letter import APPENDED, CONNECT, Letter
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Mark
 from consumer.commands.dlq.report import iso, when
@@ -20,6 +21,7 @@ def as_json(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark 
     """All of it, for programs; `event` is a sentence where there is none."""
     reason = reason_now(letter, mark)
     update = letter.words("mixpanel.update")
+    others = told_by_others(letter.headers) if letter.origin is None else None
     return {
         "topic": topic,
         "partition": letter.partition,
@@ -31,6 +33,7 @@ def as_json(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark 
         "value": base64_of(letter.value),
         "headers": [{"name": name, "value": base64_of(value)} for name, value in letter.headers],
         "appended": {name: letter.words(name) for name in letter.said},
+        "foreign": None if others is None else {"prefix": others.prefix, **others.said},
         "event": event if isinstance(event, dict) else None,
         "not_decoded": event if isinstance(event, str) else None,
         "update": parsed(update) if update else None,
@@ -49,6 +52,10 @@ def print_letter(topic: str, letter: Letter, event: dict[str, Any] | str, mark: 
     if letter.origin is not None:
         origin = letter.origin
         line("came from", f"topic {origin.topic}, partition {origin.partition}, offset {origin.offset}")
+    elif (others := told_by_others(letter.headers)) is not None:
+        line("detail", others.detail)
+        line("came from", others.source)
+        line("written by", others.writer)
     line("time", f"{when(letter.timestamp)} UTC" if letter.timestamp >= 0 else "none")
     line("written by", writer(letter))
     line("schema", letter.schema)

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from confluent_kafka import Producer
 
 from consumer.core.model import Assignment, DeadLetter, Record
 from tests.tools.dlq.conftest import GONE, Board, event, letter
@@ -50,7 +51,9 @@ def test_a_letter_by_its_source(board: Board):
     [
         (event("acme", plan=1), {}, "SCHEMA_REGISTRY_URL is not set"),
         (event("acme", plan=1), {"SCHEMA_REGISTRY_URL": GONE}, "cannot be asked"),
-        (b"{not avro}", {}, "no schema id"),
+        (b"{not avro}", {}, "it looks like plain JSON"),
+        (b"\x03\x00" + bytes(16) + b"glue", {}, "it looks like the frame of AWS Glue's serializer"),
+        (b"\x00" + bytes(7) + b"\x07apicurio", {}, "it looks like the frame of Apicurio's serializer"),
         (b"", {}, "no schema id"),
     ],
 )
@@ -61,6 +64,69 @@ def test_why_there_is_no_event(board: Board, value: bytes, environ: dict[str, st
     result = board.call("show", "0:0", **environ)
     assert result.exit_code == 0
     assert f"{len(value)} bytes" in result.output or not value
+
+
+SHARE_GROUP = [
+    ("__dlq.errors.topic", b"orders"),
+    ("__dlq.errors.partition", b"3"),
+    ("__dlq.errors.offset", b"41"),
+    ("__dlq.errors.group", b"readers"),
+    ("__dlq.errors.delivery.count", b"5"),
+    ("__dlq.errors.message", b"Offset rejected by client."),
+]
+RULE = [
+    ("__rule.name", b"check-owner"),
+    ("__rule.mode", b"READ"),
+    ("__rule.subject", b"orders-value"),
+    ("__rule.topic", b"orders"),
+    ("__rule.exception", b"Rule check-owner failed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("headers", "prefix", "words"),
+    [
+        (
+            SHARE_GROUP,
+            "__dlq.errors.",
+            (
+                "detail       Offset rejected by client.",
+                "came from    topic orders, partition 3, offset 41",
+                "the broker, for share group readers, delivered 5",
+            ),
+        ),
+        (
+            RULE,
+            "__rule.",
+            (
+                "detail       Rule check-owner failed",
+                "came from    topic orders",
+                "a client, by rule check-owner (READ) of subject",
+            ),
+        ),
+    ],
+    ids=["share group", "rule"],
+)
+def test_what_others_say_of_a_dead_letter_of_theirs(board: Board, headers, prefix, words):
+    """The brokers' headers for a share group, and those of Confluent's rules: read, and never replayed."""
+    producer = Producer({"bootstrap.servers": board.broker.bootstrap})
+    producer.produce(board.topic, value=None, headers=headers, partition=0)
+    assert producer.flush(60) == 0
+    shown = board.json("show", "0:0")
+    assert (shown["reason"], shown["source"]) == ("(foreign)", None)
+    assert shown["foreign"] == {"prefix": prefix} | {
+        name.removeprefix(prefix): value.decode() for name, value in headers
+    }
+    result = board.call("show", "0:0")
+    for one in words:
+        assert one in result.output
+
+
+def test_our_own_letters_are_in_no_dialect_of_others(board: Board):
+    """Where a share group's letter was read by us and refused again, ours is what counts."""
+    board.write([letter(0, headers=SHARE_GROUP)])
+    assert board.json("show", "0:0")["foreign"] is None
+    assert "share group" not in board.call("show", "0:0").output.partition("The event")[0]
 
 
 def test_a_tombstone(board: Board):
