@@ -26,7 +26,9 @@ def test_values_that_are_shown_work(chart, text):
     """Each block of values is accepted beside the least that has to be said."""
     values = yaml.safe_load(text)
     if "kafka" in values and "securityProtocol" in values["kafka"]:
-        values = {"autoscaling": {"mode": "keda"}, **values}  # the login must be one that KEDA can be told, too
+        told = values["kafka"].get("sasl", {}).get("mechanism", "") not in ("OAUTHBEARER", "AWS_MSK_IAM")
+        keda = {} if told else {"authenticationRef": {"name": "of-your-own"}}
+        values = {"autoscaling": {"mode": "keda", "keda": keda}, **values}  # KEDA can log in, too
     assert "Deployment" in chart.kinds(**values)
 
 
