@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import micro, rig, troubled
+from bench import mapped, micro, rig, troubled
 from bench.rig import Result, Rig
 from consumer.app import compiled
 
@@ -36,7 +36,7 @@ def main() -> int:
     print(f"{len(rig.PROCESSORS)} processors, core {'compiled' if compiled() else 'NOT compiled'}", flush=True)
     figures: dict[str, Any] = {}
     if "micro" in what:
-        figures["micro"] = micro.run(40_000 // scale)
+        figures["micro"] = micro.run(40_000 // scale) | mapped.run(10_000 // scale)
         show_micro(figures["micro"])
     for part, step, events in (
         ("whole", whole, 400_000),
@@ -162,6 +162,7 @@ def ratios(figures: dict[str, Any]) -> dict[str, float]:
     found = troubled.ratios(figures)
     if "micro" in figures:
         steps = {label: row["us"] for label, row in figures["micro"].items()}
+        found["75 columns, 8 mapped / fastavro"] = steps["75 columns, 8 mapped"] / steps["75 columns, fastavro"]
         found["decode / fastavro"] = steps["decode"] / steps["fastavro, to compare"]
         found["core, mixed / fastavro"] = steps["core, mixed"] / steps["fastavro, to compare"]
         found["core, new / fastavro"] = steps["core, new"] / steps["fastavro, to compare"]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from consumer.avro.schema import NULL, UNION, Type
+from consumer.avro.schema import MAP, NULL, RECORD, UNION, Type
 from consumer.event.model import ADD, REMOVE, SET
 from consumer.event.model import UNION as UNITE
 from consumer.mapping.meanings import INTEGER as WHOLE
@@ -69,3 +69,9 @@ def parts_of(kind: Type) -> list[Type]:
     """The types that are not null."""
     branches = kind.items if kind.kind == UNION else [kind]
     return [branch for branch in branches if branch.kind != NULL]
+
+
+def copyable(kind: Type) -> bool:
+    """Whether it has fields or entries to copy."""
+    parts = parts_of(kind)
+    return bool(parts) and all(part.kind == RECORD or part.kind == MAP for part in parts)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final, final
 
-from consumer.avro.schema import MAP, NULL, RECORD, UNION, Type
+from consumer.avro.schema import NULL, UNION, Type
 from consumer.mapping.entries import Entries
 from consumer.mapping.errors import Hold, Misfit
-from consumer.mapping.fits import unfitting
+from consumer.mapping.fits import copyable, unfitting
 from consumer.mapping.paths import ROW_ROOT, VALUE, Found, Lost, Path, locate
 from consumer.mapping.placeholders import Form, Placeholder, form_of
 from consumer.mapping.readers import Reader, reader_of
@@ -135,10 +135,8 @@ class Planner:
         self, rule: Rule, take: Take, kind: Type, earlier: Sequence[Type], later: Sequence[Type]
     ) -> Found | None:
         """Where the path leads; None where only a later version has it, and the rule can do without."""
-        place = locate(kind, steps_of(take.path))
+        place = located_in(kind, take.path)
         if isinstance(place, Found):
-            if take.path.root == ROW_ROOT:
-                place.nullable = nullable_in_row(kind, take.path.parts)
             return place
         has_later = any(has(other, kind, take.path) for other in later)
         if has_later and take not in rule.deciding() and not any(has(other, kind, take.path) for other in earlier):
@@ -197,6 +195,14 @@ def steps_of(path: Path) -> list[str]:
     return ["after", *path.parts] if path.root == ROW_ROOT else path.parts
 
 
+def located_in(kind: Type, path: Path) -> Found | Lost:
+    """Where the path leads in this record."""
+    place = locate(kind, steps_of(path))
+    if isinstance(place, Found) and path.root == ROW_ROOT:
+        place.nullable = nullable_in_row(kind, path.parts)
+    return place
+
+
 def nullable_in_row(envelope: Type, parts: list[str]) -> bool:
     """Whether null may be there in a row: one that is null itself is refused before."""
     for field in envelope.fields:
@@ -224,9 +230,3 @@ def key_place(rule: Rule, take: Take, kind: Type) -> Found | None:
     if isinstance(place, Lost):
         raise Hold(rule.name, take.path.text, f"the key's schema: {place.why}")
     return place
-
-
-def copyable(kind: Type) -> bool:
-    """Whether it has fields or entries to copy."""
-    parts = [branch for branch in branches(kind) if branch.kind != NULL]
-    return bool(parts) and all(branch.kind == RECORD or branch.kind == MAP for branch in parts)

@@ -97,6 +97,7 @@ class Table:
         found = Mapper(mapping, SECRET, [topic] if compacted else []).topic(topic)
         assert found is not None
         self.map: TopicMap = found
+        self.plan: ValuePlan | None = None
 
     def value_plan(self, earlier: Any = (), later: Any = ()) -> ValuePlan:
         """The plan of the table's schema."""
@@ -112,7 +113,9 @@ class Table:
             key_bytes = encode(self.key, key or {"id": 7})
             plan = self.map.key_plan(parse(self.key))
         record = Incoming(self.topic, 1, 2, 1772357400000, key_bytes, value, headers)
-        return self.map.apply(record, None if value is None else self.value_plan(), 0, plan, 0)
+        if self.plan is None and value is not None:
+            self.plan = self.value_plan()
+        return self.map.apply(record, None if value is None else self.plan, 0, plan, 0)
 
     def change(
         self, op: str, after: Any = None, before: Any = None, headers: Any = None, key: object = None

@@ -1,6 +1,7 @@
-"""The properties are tested in the world of the core's tests, `tests/core/machine.py`."""
+"""The properties are tested in the worlds of `tests/core/machine.py` and `tests/mapping/tables.py`."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "mapping"))

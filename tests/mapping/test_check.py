@@ -1,0 +1,157 @@
+"""`check`: the published files on schemas as Connect writes them, and planted misfits, all in one run."""
+
+from pathlib import Path
+from typing import Any
+
+from tables import COLUMNS, DECIMAL, KEY, connect, envelope
+
+from consumer.avro.parsing import parse
+from consumer.mapping.check import Findings, Registered, check
+from consumer.mapping.reading import read
+
+FILES = Path(__file__).parents[2] / "docs" / "mappings"
+TOPICS = ["crm.public.companies", "crm.company-events", "cdp.calls", "COMPANY_USAGE"]
+TEXT = ["null", "string"]
+
+
+def record(name: str, *fields: tuple[str, object]) -> dict[str, Any]:
+    return {"type": "record", "name": name, "fields": [{"name": field, "type": kind} for field, kind in fields]}
+
+
+COMPANIES = [
+    {"name": "id", "type": "int"},
+    {"name": "kind", "type": TEXT, "default": None},
+    {"name": "name", "type": "string"},
+    {"name": "plan_code", "type": TEXT, "default": None},
+    {"name": "mrr", "type": ["null", DECIMAL], "default": None},
+    {"name": "renewal_date", "type": ["null", connect("int", "io.debezium.time.Date")], "default": None},
+    {"name": "labels", "type": ["null", connect("string", "io.debezium.data.Json")], "default": None},
+    {"name": "external_id", "type": ["null", "long"], "default": None},
+    {"name": "created_at", "type": connect("long", "io.debezium.time.MicroTimestamp")},
+]
+ADDRESS = ["null", record("com.acme.crm.Address", ("city", TEXT))]
+COMPANY = record(
+    "com.acme.crm.Company",
+    ("id", "string"), ("name", TEXT), ("parent_id", TEXT), ("address", ADDRESS),
+    ("markets", {"type": "array", "items": "string"}),
+)  # fmt: skip
+UPDATED = record("com.acme.crm.CompanyUpdated", ("tenant", "string"), ("region", "string"), ("company", COMPANY))
+CLOSED = record("com.acme.crm.CompanyClosed", ("tenant", "string"), ("region", "string"), ("company_id", "string"))
+CALL = record(
+    "com.acme.Call", ("type", "string"), ("groupId", TEXT),
+    ("traits", {"type": "map", "values": ["null", "string", "long", "double", "boolean"]}),
+)  # fmt: skip
+STAMP = connect("long", "org.apache.kafka.connect.data.Timestamp", logicalType="timestamp-millis")
+TOTALS = record(
+    "io.confluent.Totals",
+    ("ACTIVE_USERS", ["null", "long"]),
+    ("EVENTS", ["null", "long"]),
+    ("LAST_TS", ["null", STAMP]),
+)
+SCHEMAS: dict[str, tuple[list[Any], Any]] = {
+    "crm.public.companies": ([envelope(COMPANIES)], KEY),
+    "crm.company-events": ([UPDATED, CLOSED], None),
+    "cdp.calls": ([CALL], None),
+    "COMPANY_USAGE": ([TOTALS], None),
+}
+
+
+def findings(text: str, topic: str, *versions: Any, key: Any = KEY, compacted: bool = False) -> Findings:
+    mapping = read(text, [topic], ["emea", "us"], True)
+    values = [[parse(version) for version in versions]]
+    return check(mapping, {topic: Registered(values, None if key is None else parse(key), compacted)})
+
+
+def test_the_published_files_have_no_fault() -> None:
+    for file in FILES.glob("*.toml"):
+        mapping = read(file.read_text(), TOPICS, ["emea", "us"], True)
+        registered = {
+            topic: Registered([[parse(value)] for value in values], None if key is None else parse(key), False)
+            for topic, (values, key) in SCHEMAS.items()
+        }
+        assert [str(fault) for fault in check(mapping, registered).faults] == [], file
+
+
+PLANTED = """version = 1
+[[rule]]
+name = "r"
+topics = ["T"]
+format = "debezium"
+before = "whole"
+send = "changed"
+group = { key = "company", id = { join = ["row.nam", "row.kind"], with = "/" } }
+where = [{ path = "row.mrr", is = 1 }, { path = "row.kinds", exists = true }, { path = "sourc.db", is = "x" }]
+[rule.set]
+Name = "row.name"
+Raw = "row.raw"
+Shout = { from = "row.id", as = "lower" }
+Table = { from = "row.tags", values = { a = 1 } }
+Json = { from = "row.id", as = "json" }
+Deep = "row.id.x"
+Key = "key.idd"
+[rule.union]
+Tags = "row.id"
+[rule.remove]
+Gone = "row.tags"
+"""
+
+
+def test_planted_misfits_are_all_named_with_line_and_nearest_name() -> None:
+    text = PLANTED.replace("sourc.db", "source.tabl")
+    columns = [*COLUMNS, {"name": "raw", "type": "bytes"}]
+    found = [str(fault) for fault in findings(text, "T", envelope(columns), compacted=True).faults]
+    for line, what, near in (
+        (2, "compacted", ""), (8, "row.nam", "name"), (8, "row.kind", ""), (9, "row.mrr", ""),
+        (9, "row.kinds", "kind"), (9, "source.tabl", "table"), (11, "null may be there", ""), (12, "is bytes", ""),
+        (13, "row.id", ""), (14, "values match", ""), (15, "row.id", ""), (16, "row.id.x", ""),
+        (17, "key.idd", "id"), (19, "union needs", ""), (21, "remove needs", ""),
+    ):  # fmt: skip
+        there = [fault for fault in found if fault.startswith(f"line {line}:") and what in fault]
+        assert there, (line, what, found)
+        assert not near or any(f"nearest: {near})" in fault for fault in there), (line, near, there)
+
+
+RULE = """version = 1
+[[rule]]
+name = "r"
+topics = ["T"]
+format = "debezium"
+group = { key = "company", id = "%s" }
+null = "skip"
+[rule.set]
+Big = "row.external_id"
+Wide = "row.wide"
+Seats = "row.seats"
+"""
+
+
+def test_notes() -> None:
+    wide = {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2}
+    older = envelope([*COLUMNS, {"name": "external_id", "type": "long"}])
+    newest = envelope([*COLUMNS, {"name": "external_id", "type": "long"}, {"name": "wide", "type": wide}])
+    found = findings(RULE % "key.id", "T", older, newest)
+    assert not found.faults
+    notes = "\n".join(map(str, found.notes))
+    for says in (
+        "looks like an id",
+        "20 digits",
+        "older versions lack it",
+        "seats: nullable with a default",
+        "not mapped: id, kind",
+    ):
+        assert says in notes, says
+    assert "not taken from the record key" not in notes
+    whole = (RULE % "row.id").replace("null =", 'before = "whole"\nnull =')
+    assert "not taken from the record key" in "\n".join(map(str, findings(whole, "T", newest).notes))
+
+
+def test_records_that_no_rule_takes() -> None:
+    mapping = read((FILES / "domain-events.toml").read_text(), TOPICS, ["emea", "us"], True)
+    other = record("com.acme.crm.CompanyRenamed", ("id", "string"))
+    topics = {"crm.company-events": Registered([[parse(UPDATED)], [parse(other)], [parse(CLOSED)]], None, False)}
+    found = check(mapping, topics)
+    assert not found.faults
+    assert any("no rule takes its record com.acme.crm.CompanyRenamed" in str(note) for note in found.notes)
+    found = check(mapping, {"crm.company-events": Registered([[parse(other)]], None, False)})
+    assert all("no registered record" in str(fault) for fault in found.faults)
+    assert len(found.faults) == 3
