@@ -5,7 +5,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.resources import files
 from queue import SimpleQueue
 
@@ -27,6 +27,7 @@ from consumer.service.loop import Loop
 from consumer.service.metrics import Metrics
 from consumer.service.observer import Watch
 from consumer.settings import Settings
+from consumer.settings.sign_in import SignIn
 
 log = logging.getLogger("consumer")
 
@@ -34,6 +35,8 @@ READER = "group_change.avsc"
 # A loop that did not turn for so many seconds asks the group before it sends; under the newer protocol nobody here
 # knows the session time-out, and to ask costs one commit.
 LEASE = 3.0
+# Over so many seconds the instances spread their new consumers when a certificate changes: each is a rebalance.
+STAGGER = 15.0
 # Open records are freed by their reference counts; at Python's own threshold of 700 the collector would walk all of
 # them again and again, for half of the service's time. Cycles (of exceptions) are still found.
 GC_THRESHOLDS = (200_000, 20, 20)
@@ -93,7 +96,7 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
         advice=create_topic(settings),
     )
     watch = Watch(pipeline, letters, metrics, health)
-    return Loop(
+    loop = Loop(
         pipeline,
         source(settings, watch),
         Senders(mixpanel(settings), settings.max_in_flight, results, lease),
@@ -106,6 +109,19 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
         clock=time.monotonic,
         jitter=random.random,
     )
+    assert isinstance(loop.source, Source)
+    SignIn(settings, rotating(loop.source, letters)).start()
+    return loop
+
+
+def rotating(source: Source, letters: DeadLetters) -> Callable[[Settings, Collection[str]], None]:
+    """What hands another way to sign in to the clients of Kafka."""
+
+    def rotate(settings: Settings, files: Collection[str]) -> None:
+        source.rotate(consumer_config(settings), files, random.uniform(0.0, STAGGER))
+        letters.rotate(producer_config(settings), files)
+
+    return rotate
 
 
 def limits(settings: Settings) -> Limits:

@@ -18,22 +18,25 @@ ELSEWHERE: Final = ("option", "environment")
 
 
 class Secret:
-    """One secret of the settings. `text` is for any thread; it is empty where nothing is set."""
+    """One secret of the settings. `text` is for any thread; it is empty where nothing is set.
+
+    `path` is the file that it is read from, empty where it is from none.
+    """
 
     def __init__(self, settings: Settings, name: str) -> None:
         self._variable = BY_NAME[name]
         self._text: str = getattr(settings, self._variable.field)
         given = settings.given.get(name)
-        self._path = given.origin if given is not None and given.origin not in ELSEWHERE else ""
+        self.path = given.origin if given is not None and given.origin not in ELSEWHERE else ""
         self._wrong = ""
 
     def text(self) -> str:
         """What it is now."""
-        if not self._path:
+        if not self.path:
             return self._text
         name = self._variable.name + FILE_TWIN
         try:
-            found = str(read(self._variable, secret_in(self._path, name), self._path))
+            found = str(read(self._variable, secret_in(self.path, name), self.path))
         except Wrong as wrong:
             if str(wrong) != self._wrong:
                 log.warning("%s; the last one that could be read stays in force", wrong)
@@ -42,7 +45,7 @@ class Secret:
         self._wrong = ""
         if found != self._text:
             self._text = found
-            log.info("%s has changed, and is used from now on", name, extra={"file": self._path})
+            log.info("%s has changed, and is used from now on", name, extra={"file": self.path})
         return found
 
     def __repr__(self) -> str:
