@@ -99,9 +99,9 @@ def digest(path: Path) -> str:
     """Of a file, or of every file of a folder; empty where it cannot be read now."""
     total = hashlib.sha256()
     try:
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-            if file.is_file():
-                total.update(hashlib.sha256(file.read_bytes()).digest())
+        files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+        for file in files:
+            total.update(hashlib.sha256(file.read_bytes()).digest())
     except OSError:
         return ""
     return total.hexdigest()

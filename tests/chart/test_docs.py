@@ -1,4 +1,4 @@
-"""The values that docs/kubernetes.md and helm/README.md show are values that work."""
+"""The values that docs/kubernetes.md, docs/sign-in.md and helm/README.md show are values that work."""
 
 import re
 import textwrap
@@ -10,7 +10,7 @@ import yaml
 from consumer.settings.declared import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/kubernetes.md").read_text()
+PAGE = "".join((ROOT / "docs" / name).read_text() for name in ("kubernetes.md", "sign-in.md"))
 BLOCKS = [textwrap.dedent(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
 # Lines that are alternatives of each other stand below each other in one block.
 VALUES = [

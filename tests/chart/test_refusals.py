@@ -187,7 +187,7 @@ ILL_FORMED = [
     ({"kafka": {"bootstrapServers": "kafka:9092"}}, "kafka/bootstrapServers"),
     ({"kafka": {"topics": []}}, "kafka/topics"),
     ({"kafka": {"securityProtocol": "TLS"}}, "kafka/securityProtocol"),
-    ({"kafka": {"sasl": {"mechanism": "AWS_MSK_IAM"}}}, "kafka/sasl/mechanism"),
+    ({"kafka": {"sasl": {"mechanism": "GSSAPI"}}}, "kafka/sasl/mechanism"),
     ({"mixpanel": {"region": "asia"}}, "mixpanel/region"),
     ({"mixpanel": {"timeout": 30}}, "mixpanel/timeout"),
     ({"mixpanel": {"maxInFlight": 0}}, "mixpanel/maxInFlight"),

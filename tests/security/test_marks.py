@@ -38,6 +38,8 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
     tls, ca = serving()
     basic = "Basic " + b64encode(f"reader:{SECRET}-registry".encode()).decode()
     seen: list[str] = []
+    password = tmp_path / "password"
+    password.write_text(f"{SECRET}-kafka")
     with RegistrySandbox(tls=tls, users={"reader": f"{SECRET}-registry"}) as registry:
         registry.register("group-changes-value", json.dumps(SCHEMA))
         world = new_world(broker, registry)
@@ -49,7 +51,7 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
             "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
             "KAFKA_SASL_MECHANISM": "SCRAM-SHA-256",
             "KAFKA_SASL_USERNAME": USER,
-            "KAFKA_SASL_PASSWORD": f"{SECRET}-kafka",
+            "KAFKA_SASL_PASSWORD_FILE": str(password),
             "KAFKA_SSL_CA_LOCATION": str(certificates.ca),
             "SCHEMA_REGISTRY_USERNAME": "reader",
             "SCHEMA_REGISTRY_PASSWORD": f"{SECRET}-registry",
@@ -84,8 +86,11 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
         broker.restart()
         service.said("KAFKA_SASL_PASSWORD", 90)
         everything(service, seen)
+        broker.set_password(USER, f"{SECRET}-rotated")
+        password.write_text(f"{SECRET}-rotated\n")
+        until(service.ready, "the rotated password is used")
+        everything(service, seen)
         assert service.stop() == 0
-        broker.set_password(USER, f"{SECRET}-kafka")
 
         proxy = {"HTTP_PROXY": f"http://user:{SECRET}-proxy@127.0.0.1:9"}
         world.send(changed(f"{PAYLOAD}-good", note=f"{PAYLOAD}-value"), key=f"{PAYLOAD}-key")

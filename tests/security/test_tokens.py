@@ -5,6 +5,7 @@ looked at in tests/shell/test_msk.py.
 """
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -189,18 +190,14 @@ def test_a_token_that_the_broker_refuses_is_told(token_broker, certificates, new
     works(world)
 
 
-OIDC = """\
-sasl.oauthbearer.method=oidc
-sasl.oauthbearer.token.endpoint.url={url}
-sasl.oauthbearer.client.id=service
-sasl.oauthbearer.client.secret={secret}
-sasl.oauthbearer.scope=kafka
-"""
+PAGE = Path(__file__).parents[2] / "docs/sign-in.md"
+(OIDC,) = re.findall(r"```properties\n(sasl.oauthbearer.method.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def oidc(certificates, file: Path, url: str, secret: str = "right-secret") -> dict[str, str]:
     """The settings for a login by OIDC, as docs/sign-in.md has them."""
-    file.write_text(OIDC.format(url=url, secret=secret))
+    text = OIDC.replace("https://PROVIDER/oauth2/token", url).replace("CLIENT_SECRET", secret)
+    file.write_text(text.replace("group-consumer", "service"))
     return {
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
