@@ -150,18 +150,18 @@ def registered(settings: Settings, subjects: Sequence[str]) -> list[dict[str, An
             versions = api.versions(subject)
             if versions is None:
                 rows.append(row(subject, why="there is no such subject: 'group-consumer schema register' makes it"))
-            rows += [version_row(api, one) for one in versions or []]
+            rows += [version_row(api, one, settings.schema_rules == "hold") for one in versions or []]
         except RegistryError as failure:
             raise click.ClickException(str(failure)) from None
     return rows
 
 
-def version_row(api: RegistryApi, one: Registered) -> dict[str, Any]:
-    """One version, judged."""
+def version_row(api: RegistryApi, one: Registered, hold: bool) -> dict[str, Any]:
+    """One version, judged; `hold` says whether rules for reading stand in the way."""
     try:
         fetched = api.fetched(one.id)
         judged = judge(fetched.schema, fetched.references)
-        if fetched.rules:
+        if fetched.rules and hold:
             judged = Judgement("held", f"rules for reading it are not run here: {named_rules(fetched.rules)}")
     except Unusable as other:
         judged = Judgement("none", str(other))

@@ -179,6 +179,19 @@ def test_incompatible_schema(call, schemas, tmp_path):
     assert "group-consumer schema compatible" in result.stderr
 
 
+def test_rules_for_reading(call, schemas):
+    """A version with rules that are not run is held, unless the settings say to read it as it is."""
+    rules = {"domainRules": [{"name": "hide-owner", "type": "ENCRYPT", "mode": "READ"}]}
+    schemas.register(SUBJECT, newest(), rules=rules)
+    environ = {"SCHEMA_REGISTRY_URL": schemas.url}
+    (held,) = json.loads(call("schema", "show", "--output", "json", **environ).stdout)["versions"]
+    assert (held["reads"], "hide-owner (ENCRYPT)" in held["why"]) == ("held", True)
+    (read,) = json.loads(call("schema", "show", "--output", "json", **environ, SCHEMA_RULES="ignore").stdout)[
+        "versions"
+    ]
+    assert read["reads"] == "all"
+
+
 def test_no_subject(call, schemas):
     """A subject that is not there is said to be so, with the command that makes it."""
     result = call("schema", "show", SCHEMA_REGISTRY_URL=schemas.url, KAFKA_TOPICS="other")
