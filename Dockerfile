@@ -4,7 +4,8 @@
 #
 # Three stages: one compiles, one takes from the slim image what a service needs, the last is that and nothing else.
 # It has no compiler and no pip, runs as a number, writes nowhere, and PID 1 is the service itself.
-# To pin the bases by digest: --build-arg BUILD=python:3.13-trixie@sha256:... --build-arg SLIM=...
+# A release is built on the digests that the bases have then (.github/workflows/release.yml): --build-arg BUILD=...@sha256:...
+# They are not written here, since they change with every security fix of the bases.
 
 ARG BUILD=python:3.13-trixie
 ARG SLIM=python:3.13-slim-trixie
