@@ -141,3 +141,51 @@ def test_a_certificate_is_used_by_a_new_client(new_broker, certificates, new_cer
     restarted(world, service, "d")
     quiet(service)
     assert service.stop() == 0
+
+
+def test_a_certificate_changes_under_traffic(new_broker, certificates, new_certificates, new_world, tmp_path):
+    """Two instances, each of which gets a new client while events arrive: each is applied once and in order."""
+    stranger = new_certificates()
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(certificates.ca.read_bytes() + stranger.ca.read_bytes())
+    security = Security(
+        "SSL",
+        certificate=certificates.server_certificate,
+        key=certificates.server_key,
+        ca=trusted,
+        client_certificates=True,
+    )
+    world = new_world(new_broker(security=security))
+    client = Mounted(
+        tmp_path / "client",
+        crt=certificates.client_certificate.read_bytes(),
+        key=certificates.client_key.read_bytes(),
+    )
+    settings = {
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+        "KAFKA_SSL_CA_LOCATION": str(certificates.ca),
+        "KAFKA_SSL_CERTIFICATE_LOCATION": client / "crt",
+        "KAFKA_SSL_KEY_LOCATION": client / "key",
+    }
+    services = [world.run(**settings) for _ in range(2)]
+    groups = ("a", "b", "c", "d")
+    numbers = iter(range(10_000))
+    sent = 0
+
+    def changed_everywhere() -> bool:
+        nonlocal sent
+        sent = next(numbers) + 1
+        world.count(groups, range(sent - 1, sent))
+        return all(service.lines("a new consumer is made") and service.ready() for service in services) and all(
+            service.metric("rebalances_total", kind="assigned") >= 2 for service in services
+        )
+
+    client.swap(crt=stranger.client_certificate.read_bytes(), key=stranger.client_key.read_bytes())
+    until(changed_everywhere, "both have a new client", 90)
+    world.settled()
+    for group in groups:
+        assert world.profile(group) == {"count": sent, "last": sent - 1}
+        assert world.in_order(group)
+    for service in services:
+        quiet(service)
+        assert service.stop() == 0

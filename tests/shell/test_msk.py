@@ -140,3 +140,33 @@ def test_a_provider_that_fails_is_told_once_and_without_its_words(caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert [line.split(":")[1].split(" ")[1] for line in lines] == ["no", "there"]
     assert "a-secret" not in caplog.text
+
+
+STS = b"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAOFTHEPOD</AccessKeyId>
+<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
+DENIED = b"""<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>AccessDenied</Code><Message>not for a-secret</Message></Error></ErrorResponse>"""
+
+
+def test_a_pod_gets_the_credentials_of_its_role(monkeypatch, tmp_path, new_wire):
+    """By web identity, as EKS gives it; a role that it may not have is told by AWS's name for that."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    answers = [(200, STS), (403, DENIED)]
+
+    def sts(connection, request):
+        assert b"RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fgroup-consumer" in request
+        status, body = answers.pop(0)
+        connection.sendall(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
+
+    (tmp_path / "token").write_text("token.of.the.pod")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/group-consumer")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", new_wire(sts).url)
+    assert fields(msk.signed(SERVERS).text)[1]["X-Amz-Credential"].startswith("ASIAOFTHEPOD/")
+    with pytest.raises(NoToken) as refused:
+        msk.signed(SERVERS)
+    assert str(refused.value) == "AWS gives no credentials: AccessDenied from AssumeRoleWithWebIdentity"
