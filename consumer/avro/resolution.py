@@ -49,6 +49,7 @@ class Resolution:
     def __init__(self) -> None:
         self._named: dict[tuple[Type, Type], Node] = {}
         self._branches: dict[Type, Branches] = {}
+        self._leaves: dict[int, Node] = {}  # of kinds without parts, one serves all places
         self._done: list[Node] = []  # parts before the whole
 
     def node(self, writer: Type, reader: Type, depth: int) -> Node:
@@ -71,7 +72,9 @@ class Resolution:
             kind = PROMOTIONS.get((writer.kind, reader.kind))
             if kind is None:
                 return self._never(f"{writer} cannot be read as {reader}")
-            return self._finish(Node(kind))
+            return self._leaf(kind)
+        if writer.kind < FIXED:
+            return self._leaf(writer.kind)
         if writer.name and not same_name(writer, reader):
             return self._never(f"{writer} cannot be read as {reader}: the names differ")
         if writer.kind == RECORD:
@@ -144,6 +147,12 @@ class Resolution:
                 node.free = False
         self._done.append(node)
         return node
+
+    def _leaf(self, kind: int) -> Node:
+        leaf = self._leaves.get(kind)
+        if leaf is None:
+            leaf = self._leaves[kind] = self._finish(Node(kind))
+        return leaf
 
     def _finish(self, node: Node) -> Node:
         node.free = node.kind == NULL or (node.kind == FIXED and node.size == 0)

@@ -142,3 +142,13 @@ def test_a_large_schema_costs_in_proportion(kind: object):
     assert root.possible
     assert resolve(change(kind), SCHEMA)
     assert time.process_time() - began < 4.0
+
+
+def test_kinds_without_parts_share_a_node():
+    """What is kept of a schema grows with its records and unions, not with every place that has a string."""
+    root = plan(
+        parse(record("R", "string", "long", ["null", "string"])), parse(record("R", "string", "double", "string"))
+    )
+    text, number, union = root.items
+    assert union.items[1] is text
+    assert number is not text
