@@ -14,6 +14,7 @@ from consumer.core.limits import Limits
 from consumer.core.pipeline import Pipeline
 from consumer.event import decode
 from consumer.kafka.config import consumer_config, producer_config
+from consumer.kafka.dead_letter_format import ROOM
 from consumer.kafka.dead_letters import DeadLetters
 from consumer.kafka.source import Source, SourceFailed
 from consumer.mixpanel.client import Mixpanel
@@ -27,6 +28,7 @@ from consumer.service.loop import Loop
 from consumer.service.metrics import Metrics
 from consumer.service.observer import Watch
 from consumer.settings import Settings
+from consumer.settings.scrub import Scrubber
 from consumer.settings.sign_in import SignIn
 
 log = logging.getLogger("consumer")
@@ -49,7 +51,7 @@ UNCOMPILED = (
 def run(settings: Settings, stopping: Callable[[], bool]) -> int:
     """Run the service until `stopping` says so, then drain; returns the exit status."""
     gc.set_threshold(*GC_THRESHOLDS)
-    logs.start(settings.log_level, settings.log_format)
+    logs.start(settings.log_level, settings.log_format, Scrubber(settings.secrets()))
     for warning in settings.warnings:
         log.warning(warning)
     metrics = Metrics()
@@ -94,6 +96,7 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
         group_id=settings.kafka_group_id,
         clock=time.monotonic,
         advice=create_topic(settings),
+        scrub=Scrubber(settings.secrets()),
     )
     watch = Watch(pipeline, letters, metrics, health)
     loop = Loop(
@@ -181,5 +184,5 @@ def create_topic(settings: Settings) -> str:
     return (
         f"kafka-topics.sh --bootstrap-server {settings.kafka_bootstrap_servers} --create"
         f" --topic {settings.kafka_dead_letter_topic} --partitions <as many as the source topic>"
-        " --config retention.ms=-1 --config max.message.bytes=<that of the source topic + 262144>"
+        f" --config retention.ms=-1 --config max.message.bytes=<that of the source topic + {ROOM}>"
     )

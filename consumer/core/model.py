@@ -9,14 +9,16 @@ from consumer.event.model import Headers, SchemaRef
 class Assignment:
     """One assignment of one partition: the epoch that every record, batch and result of it carries.
 
-    Compared by identity: the same partition assigned again is another epoch.
+    Compared by identity: the same partition assigned again is another epoch. `topic_id` tells a recreated topic
+    from the one before; it is empty until it is known.
     """
 
-    __slots__ = ("partition", "topic")
+    __slots__ = ("partition", "topic", "topic_id")
 
-    def __init__(self, topic: str, partition: int) -> None:
+    def __init__(self, topic: str, partition: int, topic_id: str = "") -> None:
         self.topic = topic
         self.partition = partition
+        self.topic_id = topic_id
 
     def __repr__(self) -> str:
         return f"{self.topic}[{self.partition}]"
@@ -26,10 +28,11 @@ class Assignment:
 class Record:
     """One Kafka record as it came. `timestamp` is in milliseconds, -1 where the record has none.
 
-    `polled_at` is in seconds of the loop's clock; `size` counts the bytes of key, value and headers.
+    `polled_at` is in seconds of the loop's clock; `size` counts the bytes of key, value and headers. `headers_lost`
+    counts the headers that the client could not give.
     """
 
-    __slots__ = ("assignment", "headers", "key", "offset", "polled_at", "size", "timestamp", "value")
+    __slots__ = ("assignment", "headers", "headers_lost", "key", "offset", "polled_at", "size", "timestamp", "value")
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Record:
         headers: Headers | None,
         timestamp: int,
         polled_at: float,
+        headers_lost: int = 0,
     ) -> None:
         self.assignment = assignment
         self.offset = offset
@@ -48,6 +52,7 @@ class Record:
         self.headers = headers
         self.timestamp = timestamp
         self.polled_at = polled_at
+        self.headers_lost = headers_lost
         size = 0
         if key is not None:
             size += len(key)

@@ -3,8 +3,9 @@
     produce(letter)                        hand over; nothing is ever dropped
     poll() -> confirmed, failed            what became of them; a failed one is tried again until it is confirmed
 
-A letter that the broker has not confirmed for `SUSPECT_AFTER` counts as failed too, so that its partition stops
-reading, while the producer goes on trying. Before each new try the topic's metadata is asked for again.
+A dead letter that the broker has not confirmed for `SUSPECT_AFTER` counts as failed too, so that its partition stops
+reading, while the producer goes on trying. Before each new try the topic's metadata is asked for again. One that the
+topic refuses for what it is waits aside, and holds no other.
 """
 
 import logging
@@ -14,24 +15,26 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from queue import SimpleQueue
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from consumer.core.model import Assignment, DeadLetter
 from consumer.kafka.clients import Making, client
-from consumer.kafka.dead_letter_format import headers_of
+from consumer.kafka.dead_letter_format import ROOM, headers_of
 from consumer.kafka.rotation import rotation
 
 log = logging.getLogger("consumer.dead_letters")
 
-# What a dead letter may have beside the record: its headers, and the batch around it.
-MOST_HEADERS = 256 * 1024
 # Seconds: until a letter counts as failed, between two tries, and of one question for metadata.
 SUSPECT_AFTER = 5.0
 RETRY_AFTER = 1.0
 METADATA_TIMEOUT = 5.0
 # Seconds between two producers, where what has ended the first ends the second.
 RENEW_AFTER = 10.0
+# Seconds between two tries of one that the topic refuses for what it is.
+REFUSED_AGAIN_AFTER = 5.0
 TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
+# What is against one record, not against the topic or the broker.
+REFUSALS = (*TOO_LARGE, KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
 # A partition beyond the known ones may be new: ask again, but not for every letter.
 ASK_AGAIN_AFTER = 30.0
 BATCH = "batch.num.messages"
@@ -42,9 +45,19 @@ class DeadLetters:
     """The producer of one dead-letter topic. One thread calls; metadata is asked for on a thread of its own."""
 
     def __init__(
-        self, config: dict[str, object], topic: str, *, group_id: str, clock: Callable[[], float], advice: str
+        self,
+        config: dict[str, object],
+        topic: str,
+        *,
+        group_id: str,
+        clock: Callable[[], float],
+        advice: str,
+        scrub: Callable[[str], str] = str,
     ) -> None:
-        """`config` is librdkafka's; `advice` the command that creates the topic, for the log."""
+        """`config` is librdkafka's; `advice` the command that creates the topic, for the log.
+
+        `scrub` takes the secrets out of what others said.
+        """
         self._config = config
         self._rotated: SimpleQueue[tuple[dict[str, object], Collection[str], float]] = SimpleQueue()
         self._topic = topic
@@ -53,9 +66,13 @@ class DeadLetters:
         self._advice = advice
         self._producer: Producer | None = None  # none before there is a token to make the first with
         self._next: Making[Producer] | None = Making(partial(made, config), WHAT)
+        self._scrub = scrub
         self._waiting: deque[DeadLetter] = deque()  # not with the producer
         self._sent: dict[DeadLetter, float] = {}  # with the producer, and since when
         self._suspected: set[DeadLetter] = set()  # of these, the ones already told as failed
+        self._refused: dict[DeadLetter, float] = {}  # by the topic, for what they are, and when they are tried again
+        self._refusals: set[str] = set()  # the causes of these, as logged
+        self._timeless: set[DeadLetter] = set()  # go with the time of writing: the topic refused their own
         self._confirmed: list[DeadLetter] = []
         self._failed: list[DeadLetter] = []
         self._fatal = ""  # the error that has ended the producer
@@ -80,6 +97,7 @@ class DeadLetters:
         if self._fatal and self._clock() >= self._renew_at:
             self._renew()
         self._learn()
+        self._try_refused()
         if self._waiting:
             if not self._partitions and self._clock() >= self._ask_at:
                 self._ask()
@@ -96,12 +114,15 @@ class DeadLetters:
 
     def blocked(self) -> int:
         """How many letters could not be written so far."""
-        return len(self._suspected) + (len(self._waiting) if self._trouble else 0)
+        return len(self._suspected) + len(self._refused) + (len(self._waiting) if self._trouble else 0)
 
     def forget(self, assignments: Sequence[Assignment]) -> None:
         """These partitions are gone: what is not with the producer yet is the next owner's to write."""
         gone = set(assignments)
         self._waiting = deque([letter for letter in self._waiting if letter.record.assignment not in gone])
+        for letter in [letter for letter in self._refused if letter.record.assignment in gone]:
+            del self._refused[letter]
+        self._timeless = {letter for letter in self._timeless if letter.record.assignment not in gone}
 
     def flush(self, timeout: float) -> bool:
         """Wait for what is with the producer; whether all of it was confirmed or failed."""
@@ -196,41 +217,71 @@ class DeadLetters:
         record = letter.record
         partition = record.assignment.partition
         assert self._producer is not None, "there is one to hand over to"
+        timeless = letter in self._timeless
+        appended = headers_of(letter, self._group_id, self._scrub, own_time=timeless)
         self._producer.produce(
             self._topic,
             value=record.value,
             key=record.key,
-            headers=[*(record.headers or []), *headers_of(letter, self._group_id)],
-            timestamp=max(0, record.timestamp),
+            headers=[*(record.headers or []), *appended],
+            timestamp=0 if timeless else max(0, record.timestamp),  # 0 stands for now
             partition=partition if partition < self._partitions else -1,
-            on_delivery=lambda error, message: self._reported(letter, error, message),
+            on_delivery=lambda error, _: self._reported(letter, error),
         )
 
-    def _reported(self, letter: DeadLetter, error: KafkaError | None, message: Message) -> None:
+    def _reported(self, letter: DeadLetter, error: KafkaError | None) -> None:
         """The broker's word on one letter; called inside `poll` and `flush`."""
         if self._sent.pop(letter, None) is None:
             return
         self._suspected.discard(letter)
         if error is None:
             self._confirmed.append(letter)
+            self._timeless.discard(letter)
             self._well()
-            return
-        size = sum(len(part or b"") for part in (message.value(), message.key()))
-        self._again(letter, error, size)
+        else:
+            self._again(letter, error)
 
-    def _again(self, letter: DeadLetter, error: KafkaError, size: int = 0) -> None:
+    def _again(self, letter: DeadLetter, error: KafkaError) -> None:
         """The letter failed: keep it, ask for the topic anew, and then try again."""
-        self._waiting.append(letter)
-        if error.code() in TOO_LARGE and self._config.get(BATCH) != 1:
-            self._apart = True
+        code = error.code()
+        if code in REFUSALS:
+            self._refuse(letter, error)
             return
+        self._waiting.append(letter)
+        if code == KafkaError._INVALID_DIFFERENT_RECORD:
+            return  # another one of its batch was refused
         self._failed.append(letter)
         self._partitions = 0
         self._ask_at = self._clock() + RETRY_AFTER
-        if error.code() in TOO_LARGE:
-            self._troubled("too large for the topic", letter, size + MOST_HEADERS)
+        self._troubled(self._fatal or error.str(), letter)
+
+    def _refuse(self, letter: DeadLetter, error: KafkaError) -> None:
+        """The topic refuses it for what it is: write it in another way, or else let it wait and hold no other."""
+        code = error.code()
+        if code == KafkaError.INVALID_TIMESTAMP and letter not in self._timeless:
+            self._timeless.add(letter)
+            self._waiting.append(letter)
+        elif code != KafkaError.INVALID_TIMESTAMP and self._config.get(BATCH) != 1:
+            self._waiting.append(letter)  # it may have been another of its batch
+            self._apart = True
         else:
-            self._troubled(self._fatal or error.str(), letter)
+            self._failed.append(letter)
+            self._refused[letter] = self._clock() + REFUSED_AGAIN_AFTER
+            cause = "too large for the topic" if code in TOO_LARGE else error.str()
+            if cause not in self._refusals:
+                self._refusals.add(cause)
+                extra: dict[str, object] = {"topic": self._topic, "cause": cause, "record": repr(letter.record)}
+                log.warning(
+                    "dead letter refused by the topic: its partition is blocked, the others go on",
+                    extra=extra | remedy(letter, code),
+                )
+
+    def _try_refused(self) -> None:
+        """Hand over again what was refused a while ago: the topic may have been changed."""
+        now = self._clock()
+        for letter in [letter for letter, due in self._refused.items() if due <= now]:
+            del self._refused[letter]
+            self._waiting.append(letter)
 
     def _suspect(self) -> None:
         """Tell of letters that are with the producer for long; the oldest come first."""
@@ -298,18 +349,17 @@ class DeadLetters:
                 continue
             self._ask_at = self._clock() + RETRY_AFTER
             self._failed.extend(self._waiting)
-            self._troubled(trouble, self._waiting[0] if self._waiting else None)
+            if self._waiting or trouble == "missing":
+                self._troubled(trouble, self._waiting[0] if self._waiting else None)
 
-    def _troubled(self, words: str, letter: DeadLetter | None, needed: int = 0) -> None:
-        """Say it once; `needed` is what `max.message.bytes` of the topic must be at least."""
+    def _troubled(self, words: str, letter: DeadLetter | None) -> None:
+        """Say it once."""
         if words == self._trouble:
             return
         self._trouble = words
         extra: dict[str, object] = {"topic": self._topic, "cause": words}
         if letter is not None:
             extra["record"] = repr(letter.record)
-        if needed:
-            extra["max.message.bytes"] = needed
         if words == "missing":
             extra["create"] = self._advice
             log.warning("dead-letter topic missing: a record that must go there blocks its partition", extra=extra)
@@ -320,6 +370,24 @@ class DeadLetters:
         if self._trouble and not self._waiting and not self._suspected:
             log.info("dead letters are written again", extra={"topic": self._topic, "was": self._trouble})
             self._trouble = ""
+        if self._refusals and not self._refused and not self._waiting and not self._sent:
+            log.info("no dead letter is refused any more", extra={"topic": self._topic})
+            self._refusals.clear()
+
+
+def remedy(letter: DeadLetter, code: int) -> dict[str, object]:
+    """What to set the topic to, as fields of the line."""
+    record = letter.record
+    if code in TOO_LARGE:
+        return {"max.message.bytes": record.size + ROOM}
+    if code == KafkaError.INVALID_TIMESTAMP:
+        return {
+            "set": "message.timestamp.before.max.ms and message.timestamp.after.max.ms: this machine's clock is"
+            " outside of them"
+        }
+    if record.key is None:
+        return {"set": "cleanup.policy=delete: a compacted topic takes no record without a key"}
+    return {"set": "what validates the records of the topic: a dead letter is any bytes"}
 
 
 def made(config: dict[str, object]) -> Producer:

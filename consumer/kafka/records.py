@@ -4,17 +4,13 @@ Messages are `Any`, since a build knows nothing of the client's types.
 """
 
 import logging
-from operator import methodcaller
 from typing import Any
 
 from consumer.core.model import Record
-from consumer.event.model import Headers
 from consumer.kafka.assignments import Ownership
+from consumer.kafka.headers import headers_of
 
 log = logging.getLogger("consumer.source")
-
-# Called so, since a call that the interpreter has specialized does not see the client's error, and the next one does.
-read_headers = methodcaller("headers")
 
 
 def records_of(messages: list[Any], owned: Ownership, now: float) -> tuple[list[Record], list[Any]]:
@@ -34,16 +30,14 @@ def records_of(messages: list[Any], owned: Ownership, now: float) -> tuple[list[
         if one is None or offset < one.next:
             continue
         one.next = offset + 1
-        headers: Headers | None = None
-        try:
-            headers = read_headers(message)
-        except SystemError:
-            words = "headers not read: the name of one is not UTF-8; a dead letter of the record will lack them"
-            log.warning(words, extra={"record": f"{one.assignment}@{offset}"})
+        headers, lost = headers_of(message)
+        if lost:
+            words = "headers lost: their names are not UTF-8; a dead letter of the record will say how many"
+            log.warning(words, extra={"record": f"{one.assignment}@{offset}", "lost": lost})
         kind, timestamp = message.timestamp()
         if not kind:
             timestamp = -1
-        records.append(Record(one.assignment, offset, message.key(), message.value(), headers, timestamp, now))
+        records.append(Record(one.assignment, offset, message.key(), message.value(), headers, timestamp, now, lost))
     return records, errors
 
 

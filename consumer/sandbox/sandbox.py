@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from consumer.kafka.dead_letter_format import ROOM
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
@@ -29,7 +30,7 @@ PARTITIONS: Final = 4
 # How long after a write Mixpanel's Query API has been seen to show it, in seconds.
 LAG: Final = (2.0, 30.0)
 # Dead letters are kept for good, and have room for what is added to a record of the largest size.
-DEAD_LETTER_CONFIG: Final = {"retention.ms": "-1", "max.message.bytes": str(1_048_588 + 262_144)}
+DEAD_LETTER_CONFIG: Final = {"retention.ms": "-1", "max.message.bytes": str(1_048_588 + ROOM)}
 
 
 class Sandbox:

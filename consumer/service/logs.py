@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -49,10 +50,23 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in STANDARD}
 
 
-def start(level: str, form: str) -> None:
-    """Log to stderr: `level` as in LOG_LEVEL, `form` is `json` or `text`."""
+class Scrubbed(logging.Formatter):
+    """The lines of another formatter without any secret: what others said may repeat one."""
+
+    def __init__(self, formatter: logging.Formatter, scrub: Callable[[str], str]) -> None:
+        super().__init__()
+        self._formatter = formatter
+        self._scrub = scrub
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, scrubbed."""
+        return self._scrub(self._formatter.format(record))
+
+
+def start(level: str, form: str, scrub: Callable[[str], str] = str) -> None:
+    """Log to stderr: `level` as in LOG_LEVEL, `form` is `json` or `text`; `scrub` takes the secrets out of a line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.setFormatter(Scrubbed(JsonFormatter() if form == "json" else TextFormatter(), scrub))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from consumer.settings.checks import contradictions, unknown_variables
 from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Variable
-from consumer.settings.properties import HIDDEN, SETTING_OF, read_properties, shown
+from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
 from consumer.settings.sources import Given, gather
 from consumer.settings.values import without_credentials
 
@@ -102,6 +102,15 @@ class Settings:
             value = shown(name, self.kafka_properties[name])
             found.append(Row(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
         return found
+
+    def secrets(self) -> list[str]:
+        """The values that must not stand in any output."""
+        found = [str(getattr(self, variable.field)) for variable in VARIABLES if variable.secret]
+        found += [value for name, value in self.kafka_properties.items() if is_secret(name)]
+        for url in self.schema_registry_url:
+            password = urlsplit(url).password
+            found += [password, unquote(password)] if password else []
+        return [secret for secret in found if secret]
 
     def _row(self, variable: Variable) -> Row:
         value, origin = self._given(variable)

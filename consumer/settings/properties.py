@@ -13,7 +13,9 @@ from typing import Final
 
 from consumer.settings.values import reason
 
-SECRET: Final = re.compile(r"password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$")
+SECRET: Final = re.compile(
+    r"password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.(config|extensions)$|^ssl_key$"
+)
 HIDDEN: Final = "********"
 MAX_FILE: Final = 1024 * 1024
 
@@ -140,7 +142,7 @@ def said(failure: Exception, name: str, value: str) -> str:
         return ""  # it lacks another property; all of them together are asked about later
     if words.startswith("No such configuration property"):
         return f"{name} is no property of librdkafka"
-    if SECRET.search(name):
+    if is_secret(name):
         words = words.replace(value, HIDDEN)
     elif f'"{value}"' not in words:
         words = f'{words} (it is "{value}")'
@@ -157,4 +159,9 @@ def silent() -> logging.Logger:
 
 def shown(name: str, value: object) -> str:
     """The property's value as it may be shown."""
-    return HIDDEN if SECRET.search(name) else str(value)
+    return HIDDEN if is_secret(name) else str(value)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the property's value must not be shown."""
+    return bool(SECRET.search(name))

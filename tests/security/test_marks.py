@@ -12,7 +12,7 @@ from consumer.sandbox.registry.server import RegistrySandbox
 from tests.integration.events import SCHEMA, change, changed, framed
 from tests.integration.service import CODE
 from tests.integration.watching import until
-from tests.integration.world import QUICK_GROUP
+from tests.integration.world import QUICK_GROUP, read
 
 PAYLOAD = "marked-payload"
 SECRET = "marked-secret"
@@ -100,10 +100,30 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
         assert behind.stop() == 0
         seen += [one.log_file.read_text() for one in (service, behind)]
         seen += commands(tmp_path, world.settings | settings)
-    assert all(len(text) > 100 for text in seen[-5:])
+        kept = dead_letters(tmp_path, broker, world, settings)
+    assert all(len(text) > 100 for text in (*seen[-5:], *kept))
+    assert not [text for text in kept if SECRET in text]
     for number, text in enumerate(seen):
         for mark in (PAYLOAD, SECRET, basic.removeprefix("Basic "), PAYLOAD.upper()):
             assert mark not in text, (number, text[max(0, text.find(mark) - 300) : text.find(mark) + 50])
+
+
+def dead_letters(folder: Path, broker, world, settings: dict[str, str]) -> list[str]:
+    """What the dead-letter topic and the topic of its replays hold, and what `dlq` shows: payloads, and no secret."""
+    environ = world.settings | settings
+    replays = f"{world.letters_topic}.replays"
+    found = run_each(folder, environ, [["dlq", "replay", "--yes", "--patience", "5s"]])
+    for topic in (world.letters_topic, replays):
+        messages = read(broker, topic, 1)
+        found.append(repr([(message.key(), message.value(), message.headers()) for message in messages]))
+    listed = json.loads(run_each(folder, environ, [["dlq", "list", "--limit", "100", "--output", "json"]])[0])
+    places = [f"{one['partition']}:{one['offset']}" for one in listed["newest_letters"]]
+    assert any(one["reason"] == "rejected" for one in listed["newest_letters"])
+    found.append(json.dumps(listed))
+    shown = [
+        ["dlq", "show", place, "--output", form] for place in places[-4:] + places[:2] for form in ("json", "table")
+    ]
+    return found + run_each(folder, environ, [["dlq", "list"], *shown])
 
 
 def bad_records(world) -> None:
@@ -133,8 +153,13 @@ def bad_records(world) -> None:
 
 def commands(folder: Path, settings: dict[str, str]) -> list[str]:
     """What the tools show of the same settings."""
+    return run_each(folder, settings, [["settings"], ["settings", "--output", "json"], ["check"]])
+
+
+def run_each(folder: Path, settings: dict[str, str], commands: list[list[str]]) -> list[str]:
+    """What each of the commands puts out."""
     found = []
-    for command in (["settings"], ["settings", "--output", "json"], ["check"]):
+    for command in commands:
         done = subprocess.run(
             [sys.executable, "-m", "consumer", *command],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": CODE, **settings},

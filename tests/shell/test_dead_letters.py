@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.kafka.config import PRODUCER
 from consumer.kafka.dead_letters import DeadLetters
+from consumer.settings.scrub import Scrubber
 from tests.integration.watching import until
 from tests.integration.world import read
 
@@ -334,3 +335,83 @@ def test_flush_waits_for_the_broker(post, topic):
     one.send(*[record(number) for number in range(1, 500)])
     assert one.letters.flush(20)
     assert len(one.poll().confirmed) == 500
+
+
+FAR_AHEAD = int(time.time() * 1000) * 1000  # a producer that gave microseconds
+
+
+def test_a_timestamp_that_the_topic_refuses_goes_into_a_header(post, broker, new_topic):
+    """Out of the topic's bounds, ahead or behind: those go with the time of writing, all others as they came."""
+    topic = new_topic(1, config={"message.timestamp.before.max.ms": "86400000", "retention.ms": "-1"})
+    one = post(topic)
+    one.send(record(0), record(1, timestamp=FAR_AHEAD), record(2), record(3, timestamp=1000))
+    one.all_confirmed(4)
+    found = {headers_offset(message): message for message in read(broker, topic, 4)}
+    assert [found[number].timestamp()[1] for number in (0, 2)] == [AN_HOUR_AGO, AN_HOUR_AGO]
+    for number, own in ((1, FAR_AHEAD), (3, 1000)):
+        assert abs(found[number].timestamp()[1] / 1000 - time.time()) < 60
+        assert dict(found[number].headers())["mixpanel.record.timestamp"] == str(own).encode()
+    assert "mixpanel.record.timestamp" not in dict(found[0].headers())
+    assert one.failed == []
+
+
+def test_one_that_the_topic_refuses_holds_no_other(post, broker, new_topic, caplog):
+    """A compacted topic takes no record without a key: that one alone waits, and the log says what to set."""
+    topic = new_topic(1, config={"cleanup.policy": "compact"})
+    one = post(topic)
+    with caplog.at_level(logging.INFO, "consumer.dead_letters"):
+        (refused,) = one.send(record(0, key=None, partition=0))
+        others = one.send(*[record(number, key=b"%d" % number, partition=1) for number in range(1, 30)])
+        one.all_confirmed(29)
+        until(lambda: refused in one.poll().failed, "it is told as failed")
+        assert not set(others) & set(one.failed)
+        assert (one.letters.blocked(), one.letters.pending()) == (1, 0)
+        one.send(record(40, partition=1))  # while it waits
+        one.all_confirmed(30)
+        (line,) = [line for line in caplog.records if "refused by the topic" in line.message]
+        assert "cleanup.policy=delete" in line.set
+        assert line.record == "source[0]@0"
+        entry = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        broker.admin.incremental_alter_configs([resource])[resource].result(20)
+        one.all_confirmed(31)
+        assert [line for line in caplog.records if "refused any more" in line.message]
+
+
+def test_a_refused_one_of_a_partition_that_is_gone_is_the_next_owners(post, new_topic):
+    """Forgotten, it is not tried again."""
+    one = post(new_topic(1, config={"cleanup.policy": "compact"}))
+    (refused,) = one.send(record(0, key=None))
+    until(lambda: refused in one.poll().failed and one.letters.blocked(), "it is told as failed")
+    one.letters.forget([refused.record.assignment])
+    assert one.letters.blocked() == 0
+
+
+def test_nothing_is_said_of_dead_letters_while_there_is_none(post, caplog):
+    """With the brokers away the log does not speak of a dead letter that does not exist."""
+    with caplog.at_level(logging.INFO, "consumer.dead_letters"):
+        one = post("dead", "127.0.0.1:9")
+        until(lambda: one.poll() and one.letters._ask_at and not one.letters._asking, "the topic was asked for")
+    assert "dead letter" not in caplog.text
+
+
+def test_secrets_are_no_part_of_it(broker, topic):
+    """Mixpanel's words repeat what it was sent, and the update names the token."""
+    letters = DeadLetters(
+        {**PRODUCER, "bootstrap.servers": broker.bootstrap},
+        topic,
+        group_id="g",
+        clock=time.monotonic,
+        advice="",
+        scrub=Scrubber(["the-secret-token"]),
+    )
+    update = b'{"$token":"the-secret-token","$group_key":"company","$group_id":"acme","$set":{"plan":"pro"}}'
+    words = "$token the-secret-token is wrong"
+    letters.produce(DeadLetter(record(), "rejected", "TASK_PUT", words, 7, 200, words, update))
+    until(lambda: letters.poll()[0], "it is confirmed")
+    (message,) = read(broker, topic, 1)
+    letters.close()
+    found = dict(message.headers())
+    assert b"the-secret-token" not in b"".join(found.values())
+    assert found["mixpanel.update"] == update.replace(b'"$token":"the-secret-token",', b"")
+    assert found["mixpanel.error"] == b"$token ******** is wrong"

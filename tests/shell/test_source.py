@@ -224,17 +224,25 @@ def test_a_header_without_a_value_is_kept(join, write):
 
 
 def test_a_header_that_cannot_be_read_is_no_poison(join, write, broker, topic, caplog):
-    """A name that is not UTF-8, as only clients in C write it: the record is read without its headers, and told."""
-    raw_produce(broker.bootstrap, topic, b"1", b"\xff\xfe", b"x")
+    """Names that are not UTF-8, as only clients in C write them: all others are read, these are counted and told."""
+    own = [
+        (b"first", b"1"),
+        (b"\xff\xfe", b"x"),
+        (b"null", None),
+        (b"__value_schema_id", b"\x01" * 17),
+        (b"\x80", b""),
+    ]
+    raw_produce(broker.bootstrap, topic, b"1", own)
     write(0, 2)
     member = join()
     with caplog.at_level(logging.WARNING, "consumer.source"):
         poll_until(lambda: member.values(0) == [1, 2], "both are read", member)
-    assert member.read[0].headers is None
-    assert "the name of one is not UTF-8" in caplog.text
+    assert member.read[0].headers == [("first", b"1"), ("null", None), ("__value_schema_id", b"\x01" * 17)]
+    assert [record.headers_lost for record in member.read] == [2, 0]
+    assert "their names are not UTF-8" in caplog.text
 
 
-def raw_produce(bootstrap: str, topic: str, value: bytes, name: bytes, header: bytes) -> None:
+def raw_produce(bootstrap: str, topic: str, value: bytes, own: list[tuple[bytes, bytes | None]]) -> None:
     """Write a record to partition 0 by librdkafka's own functions, which take any bytes as a header's name."""
     folder = Path(confluent_kafka.__file__).parents[1] / "confluent_kafka.libs"
     library = ctypes.CDLL(str(next(folder.glob("librdkafka*.so*"))))
@@ -246,7 +254,9 @@ def raw_produce(bootstrap: str, topic: str, value: bytes, name: bytes, header: b
     assert library.rd_kafka_conf_set(config, b"bootstrap.servers", bootstrap.encode(), words, 512) == 0
     client = pointer(library.rd_kafka_new(0, config, words, 512))
     headers = pointer(library.rd_kafka_headers_new(size(1)))
-    assert library.rd_kafka_header_add(headers, name, size(len(name)), header, size(len(header))) == 0
+    for name, header in own:
+        length = size(-1 if header is None else len(header))
+        assert library.rd_kafka_header_add(headers, name, size(len(name)), header, length) == 0
     topic_, partition, value_, flags, headers_, end = (number(kind) for kind in (1, 3, 4, 7, 10, 0))
     failed = library.rd_kafka_producev(
         client,

@@ -6,11 +6,10 @@ from typing import Final
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
 from consumer.kafka.brokers import BrokerError, Brokers, Denied, Missing, Topic
 from consumer.kafka.config import consumer_config
+from consumer.kafka.dead_letter_format import ROOM
 from consumer.settings import Settings
 from consumer.terminal.table import counted
 
-# What a dead letter's own headers may take: see the page on dead letters.
-HEADERS: Final = 128 * 1024
 WEEK_MS: Final = 7 * 24 * 3600 * 1000
 FOREVER: Final = str(2**63 - 1)
 LARGEST: Final = "max.message.bytes"
@@ -143,7 +142,7 @@ def dead_letter_facts(
     what = f"dead letters {name}"
     partitions = max([topic.partitions for topic, _ in sources], default=12)
     largest = max([int(config.get(LARGEST, 0)) for _, config in sources], default=0) or 1_048_588
-    wanted = {LARGEST: str(largest + HEADERS), "retention.ms": "-1"}
+    wanted = {LARGEST: str(largest + ROOM), "retention.ms": "-1"}
     try:
         topic = brokers.topic(name)
     except Missing:
@@ -178,11 +177,11 @@ def dead_letter_facts(
 def keeping_facts(settings: Settings, what: str, config: Mapping[str, str], largest: int) -> Iterator[Fact]:
     """Whether the dead-letter topic takes every letter, as it is, and keeps it."""
     name = settings.kafka_dead_letter_topic
-    takes = int(config.get(LARGEST, largest + HEADERS))
-    if takes < largest + HEADERS:
-        detail = f"its {LARGEST} is {takes}, and a letter may need {largest + HEADERS}: a larger one blocks"
+    takes = int(config.get(LARGEST, largest + ROOM))
+    if takes < largest + ROOM:
+        detail = f"its {LARGEST} is {takes}, and a letter may need {largest + ROOM}: a larger one blocks"
         state = fault if takes < largest else warning
-        yield state(what, detail, "raise it", alter(settings, name, f"{LARGEST}={largest + HEADERS}"))
+        yield state(what, detail, "raise it", alter(settings, name, f"{LARGEST}={largest + ROOM}"))
     if "compact" in config.get("cleanup.policy", ""):
         detail = "it is compacted: it drops letters, and refuses those without a key"
         yield fault(what, detail, "set cleanup.policy to delete", alter(settings, name, "cleanup.policy=delete"))

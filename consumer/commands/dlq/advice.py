@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from consumer.commands.dlq.letter import FOREIGN
+from consumer.commands.dlq.dead_letter import FOREIGN
 from consumer.event import errors
 
 NEXT: Final = {

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index
-from consumer.commands.dlq.letter import Letter, Origin
 from consumer.commands.dlq.options import Parsed, selection_options
 from consumer.commands.dlq.plan import reason_of
 from consumer.commands.dlq.receipts import Mark
@@ -19,6 +19,7 @@ from consumer.commands.dlq.summary import Tally
 from consumer.commands.dlq.topic import Topic
 from consumer.commands.options import output_option, settings_options
 from consumer.kafka.clients import ClientFailed
+from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
 
 KAFKA: Final = ("KAFKA_BOOTSTRAP_SERVERS",)
@@ -46,8 +47,10 @@ def dlq() -> None:
 def start_log(settings: Settings) -> None:
     """Only what the output does not say itself, unless LOG_LEVEL asks for more."""
     from consumer.service import logs
+    from consumer.settings.scrub import Scrubber
 
-    logs.start(settings.log_level if "LOG_LEVEL" in settings.given else "error", settings.log_format)
+    level = settings.log_level if "LOG_LEVEL" in settings.given else "error"
+    logs.start(level, settings.log_format, Scrubber(settings.secrets()))
 
 
 @contextmanager
@@ -91,11 +94,11 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
         report.print_tables(settings.kafka_dead_letter_topic, tally, not selection.everything)
 
 
-def state_of(letter: Letter, index: Index) -> tuple[str, str]:
+def state_of(letter: StoredDeadLetter, index: Index) -> tuple[str, str]:
     """What replays came to, and the reason that counts today."""
     if letter.origin is None:
         return "", letter.reason
-    state, reason = index.marked(letter.identity)
+    state, reason = index.marked(letter.identity, letter.topic_id)
     return state, reason_of(letter, state, reason)
 
 
@@ -143,9 +146,9 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
         one.print_letter(settings.kafka_dead_letter_topic, letter, event, mark)
 
 
-def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> Letter:
+def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> StoredDeadLetter:
     """The letter that is meant; of several for one record the last. Raises `Failed` where there is none."""
-    letter: Letter | None = None
+    letter: StoredDeadLetter | None = None
     if place is not None:
         letter = topic.at(*place)
         if letter is None:
@@ -160,7 +163,7 @@ def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> 
     return letter
 
 
-def last_mark(topic: Topic, letter: Letter) -> Mark | None:
+def last_mark(topic: Topic, letter: StoredDeadLetter) -> Mark | None:
     """What the last replay of the letter came to; None where it was never replayed."""
     if letter.origin is None:
         return None
@@ -168,7 +171,7 @@ def last_mark(topic: Topic, letter: Letter) -> Mark | None:
 
     def seen(key: str, mark: Mark) -> None:
         nonlocal found
-        if key == identity:
+        if key == identity and (mark.topic_id == letter.topic_id or "" in (mark.topic_id, letter.topic_id)):
             found = mark
 
     topic.marks.each(seen)

@@ -7,20 +7,32 @@ from typing import Any, Final
 import click
 
 from consumer.commands.dlq.advice import next_step
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.dialects import told_by_others
-from consumer.commands.dlq.letter import APPENDED, CONNECT, Letter
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Mark
 from consumer.commands.dlq.report import iso, when
+from consumer.kafka.dead_letter_format import (
+    APPENDED,
+    DETAIL,
+    ERROR,
+    GROUP,
+    MESSAGE,
+    STAGE,
+    STATUS,
+    UPDATE,
+    VERSION,
+    without_token,
+)
 from consumer.terminal.table import printable, width, wrap
 
 MOST_BYTES: Final = 256  # of a value that cannot be decoded
 LEFT: Final = 13
 
 
-def as_json(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark | None) -> dict[str, Any]:
+def as_json(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, mark: Mark | None) -> dict[str, Any]:
     """All of it, for programs; `event` is a sentence where there is none."""
     reason = reason_now(letter, mark)
-    update = letter.words("mixpanel.update")
+    update = update_of(letter)
     others = told_by_others(letter.headers) if letter.origin is None else None
     return {
         "topic": topic,
@@ -32,7 +44,7 @@ def as_json(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark 
         "key": base64_of(letter.key),
         "value": base64_of(letter.value),
         "headers": [{"name": name, "value": base64_of(value)} for name, value in letter.headers],
-        "appended": {name: letter.words(name) for name in letter.said},
+        "appended": {name: update if name == UPDATE else letter.text(name) for name in letter.appended},
         "foreign": None if others is None else {"prefix": others.prefix, **others.said},
         "event": event if isinstance(event, dict) else None,
         "not_decoded": event if isinstance(event, str) else None,
@@ -42,13 +54,13 @@ def as_json(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark 
     }
 
 
-def print_letter(topic: str, letter: Letter, event: dict[str, Any] | str, mark: Mark | None) -> None:
+def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, mark: Mark | None) -> None:
     """All of it, for people."""
     click.secho(f"Dead letter {letter.place} of {topic}", bold=True)
-    stage, status = letter.words(CONNECT + "stage"), letter.words("mixpanel.http.status")
+    stage, status = letter.text(STAGE), letter.text(STATUS)
     line("reason", letter.reason + (f" ({stage})" if stage else ""), "red")
-    line("detail", letter.words("mixpanel.detail") or letter.words(CONNECT + "exception.message"))
-    line("Mixpanel", (f"HTTP {status}: " if status else "") + letter.words("mixpanel.error"))
+    line("detail", letter.text(DETAIL) or letter.text(MESSAGE))
+    line("Mixpanel", (f"HTTP {status}: " if status else "") + letter.text(ERROR))
     if letter.origin is not None:
         origin = letter.origin
         line("came from", f"topic {origin.topic}, partition {origin.partition}, offset {origin.offset}")
@@ -63,19 +75,20 @@ def print_letter(topic: str, letter: Letter, event: dict[str, Any] | str, mark: 
     line("key", text_of(letter.key))
     click.echo()
     print_event(letter, event)
-    if letter.words("mixpanel.update"):
+    update = update_of(letter)
+    if update:
         click.secho("\nIts update", bold=True)
-        block(pretty(parsed(letter.words("mixpanel.update"))))
+        block(pretty(parsed(update)))
     print_headers("The record's own headers", [(name, text_of(value)) for name, value in letter.headers])
-    names = [name for name in APPENDED if name in letter.said and name != "mixpanel.update"]
-    appended = [(name, letter.words(name)) for name in names]
+    names = [name for name in APPENDED if name in letter.appended and name != UPDATE]
+    appended = [(name, letter.text(name)) for name in names]
     print_headers("Appended headers", appended)
     click.secho("\nNext step", bold=True)
     for text in wrap(next_step(reason_now(letter, mark)), width() - 2):
         click.echo(f"  {text}")
 
 
-def print_event(letter: Letter, event: dict[str, Any] | str) -> None:
+def print_event(letter: StoredDeadLetter, event: dict[str, Any] | str) -> None:
     """The event, or why it is none and how its bytes begin."""
     click.secho("The event", bold=True)
     if isinstance(event, dict):
@@ -121,9 +134,14 @@ def block(text: str) -> None:
         click.echo(f"  {printable(one)}")
 
 
-def writer(letter: Letter) -> str:
+def update_of(letter: StoredDeadLetter) -> str:
+    """Its update; those of earlier versions name the project's token, which is not shown."""
+    return without_token(letter.appended.get(UPDATE) or b"").decode("utf-8", "replace")
+
+
+def writer(letter: StoredDeadLetter) -> str:
     """Which service wrote the letter."""
-    group, version = letter.words(CONNECT + "connector.name"), letter.words("mixpanel.consumer.version")
+    group, version = letter.text(GROUP), letter.text(VERSION)
     return f"consumer group {group}" + (f", version {version}" if version else "") if group else ""
 
 
@@ -139,7 +157,7 @@ def history(mark: Mark | None) -> str:
     return f"refused again as {mark.reason}, {when(mark.at)} UTC" + (f": {words}" if words else "")
 
 
-def reason_now(letter: Letter, mark: Mark | None) -> str:
+def reason_now(letter: StoredDeadLetter, mark: Mark | None) -> str:
     """The reason that counts: that of the last replay, if it was refused again."""
     if mark is not None and mark.state in (REFUSED, SENDING) and mark.reason:
         return mark.reason

@@ -4,7 +4,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from consumer.app import registry
-from consumer.commands.dlq.letter import Letter
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.event.decode import frame
 from consumer.event.errors import Reject
 from consumer.event.model import Change
@@ -19,7 +19,7 @@ class NotDecoded(Exception):
     """There is no event to show; the message says why."""
 
 
-def decode(letter: Letter, settings: Settings) -> dict[str, Any]:
+def decode(letter: StoredDeadLetter, settings: Settings) -> dict[str, Any]:
     """The event, field by field. Raises `NotDecoded`."""
     try:
         schema, start = frame(letter.value, letter.headers)

@@ -10,14 +10,19 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
-from consumer.commands.dlq.letter import Letter, Origin
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
+from consumer.kafka.dead_letter_format import Origin
 
 CACHE_KIB: Final = 8_192
 TABLES: Final = """
-CREATE TABLE marks (identity TEXT PRIMARY KEY, state TEXT, reason TEXT) WITHOUT ROWID;
+CREATE TABLE marks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, identity TEXT, topic_id TEXT, state TEXT, reason TEXT,
+    UNIQUE (identity, topic_id)
+);
 CREATE TABLE places (id INTEGER PRIMARY KEY, topic TEXT, number INTEGER);
 CREATE TABLE letters (
-    place INTEGER, offset INTEGER, identity TEXT, partition INTEGER, at INTEGER, size INTEGER, key BLOB,
+    place INTEGER, offset INTEGER, identity TEXT, topic_id TEXT, partition INTEGER, at INTEGER, size INTEGER,
+    key BLOB,
     reason TEXT, timestamp INTEGER, PRIMARY KEY (place, offset)
 ) WITHOUT ROWID;
 CREATE TABLE newest (place INTEGER, key BLOB, offset INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID;
@@ -25,11 +30,15 @@ CREATE TABLE chosen (place INTEGER, key BLOB, last INTEGER, newer INTEGER, PRIMA
 """
 
 
+SAME_TOPIC: Final = "(topic_id IN (?, '') OR ? = '')"
+
+
 class Row(NamedTuple):
-    """One selected letter: the offset that its record had, and where the letter is."""
+    """One selected dead letter: the offset that its record had, and where the dead letter is."""
 
     offset: int
     identity: str
+    topic_id: str
     partition: int
     at: int
     size: int
@@ -64,18 +73,23 @@ class Index:
 
     # Marks.
 
-    def mark(self, identity: str, state: str, reason: str) -> None:
+    def mark(self, identity: str, topic_id: str, state: str, reason: str) -> None:
         """The last mark of a record is the one that counts."""
-        self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (identity, state, reason))
+        query = "INSERT OR REPLACE INTO marks (identity, topic_id, state, reason) VALUES (?, ?, ?, ?)"
+        self._db.execute(query, (identity, topic_id, state, reason))
 
-    def marked(self, identity: str) -> tuple[str, str]:
-        """State and reason of the record's mark; empty where it has none."""
-        found = self._db.execute("SELECT state, reason FROM marks WHERE identity = ?", (identity,)).fetchone()
+    def marked(self, identity: str, topic_id: str) -> tuple[str, str]:
+        """State and reason of the record's mark; empty where it has none.
+
+        A mark of another topic of the same name does not count; where an id is not known, it may be that of any.
+        """
+        query = f"SELECT state, reason FROM marks WHERE identity = ? AND {SAME_TOPIC} ORDER BY number DESC LIMIT 1"
+        found = self._db.execute(query, (identity, topic_id, topic_id)).fetchone()
         return found or ("", "")
 
     # Letters.
 
-    def select(self, letter: Letter, reason: str) -> str:
+    def select(self, letter: StoredDeadLetter, reason: str) -> str:
         """The letter is one to replay. Returns the identity of the letter whose place it took, empty for none."""
         assert letter.origin is not None
         place, identity = self._place(letter.origin), letter.identity
@@ -86,6 +100,7 @@ class Index:
             place,
             letter.origin.offset,
             identity,
+            letter.topic_id,
             letter.partition,
             letter.offset,
             letter.size,
@@ -93,14 +108,19 @@ class Index:
             reason,
             letter.timestamp,
         )
-        self._db.execute("INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute("INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return found[0] if found else ""
 
     def drop_marked(self, states: Iterable[str]) -> int:
         """Forget the selected letters whose record has come to one of these states since; returns how many."""
         wanted = list(states)
         signs = ",".join("?" * len(wanted))
-        query = f"DELETE FROM letters WHERE identity IN (SELECT identity FROM marks WHERE state IN ({signs}))"
+        query = f"""
+            DELETE FROM letters WHERE EXISTS (
+                SELECT 1 FROM marks WHERE marks.identity = letters.identity AND state IN ({signs})
+                AND (marks.topic_id = letters.topic_id OR '' IN (marks.topic_id, letters.topic_id))
+            )
+        """
         return self._db.execute(query, wanted).rowcount
 
     def count(self) -> int:
@@ -128,14 +148,14 @@ class Index:
     def rows(self, place: int, after: int, limit: int) -> list[Row]:
         """The next letters of a source partition, in the order of the source."""
         query = """
-            SELECT offset, identity, partition, at, size FROM letters
+            SELECT offset, identity, topic_id, partition, at, size FROM letters
             WHERE place = ? AND offset > ? ORDER BY offset LIMIT ?
         """
         return [Row(*row) for row in self._db.execute(query, (place, after, limit))]
 
     # What is newer.
 
-    def note(self, letter: Letter) -> None:
+    def note(self, letter: StoredDeadLetter) -> None:
         """This letter is in the topic, selected or not: it may be newer than a selected one of its key."""
         if letter.origin is not None:
             query = """

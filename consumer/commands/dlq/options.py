@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from consumer.commands.dlq.letter import FOREIGN
+from consumer.commands.dlq.dead_letter import FOREIGN
 from consumer.commands.dlq.selection import Range, Selection, read_range, read_time
 from consumer.event.errors import REASONS
 

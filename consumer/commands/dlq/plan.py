@@ -7,8 +7,8 @@ from typing import Any, Final
 import click
 
 from consumer.commands.dlq.advice import HOPELESS
+from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
 from consumer.commands.dlq.index import Index, Summary
-from consumer.commands.dlq.letter import FOREIGN, Letter
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.report import iso, when
 from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
@@ -63,7 +63,7 @@ class Plan:
         self.rows = self.index.summary()
 
 
-def reason_of(letter: Letter, state: str, reason: str) -> str:
+def reason_of(letter: StoredDeadLetter, state: str, reason: str) -> str:
     """The reason that counts: that of the last replay where it was refused again."""
     return reason if state in (REFUSED, SENDING) and reason else letter.reason
 
@@ -82,13 +82,13 @@ def make(topic: Topic, selection: Selection, skip_newer: bool) -> Plan:
     return plan
 
 
-def consider(plan: Plan, letter: Letter, selection: Selection) -> None:
+def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection) -> None:
     """Select the letter, or count why not."""
     if letter.origin is None:
         plan.foreign += selection.takes(letter, FOREIGN)
         return
     identity = letter.identity
-    state, reason = plan.index.marked(identity)
+    state, reason = plan.index.marked(identity, letter.topic_id)
     reason = reason_of(letter, state, reason)
     if not selection.takes(letter, reason):
         return

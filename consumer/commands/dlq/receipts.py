@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
@@ -29,6 +29,13 @@ SENDING: Final = "sending"  # an $add that may be sent at most once is about to 
 SUSPECT_AFTER: Final = 5.0
 
 
+class Identity(NamedTuple):
+    """A record by name, and the id of its topic, empty where that is not known."""
+
+    name: str
+    topic_id: str
+
+
 @dataclass(frozen=True)
 class Mark:
     """What the last replay of a record came to. `at` is in milliseconds."""
@@ -39,6 +46,7 @@ class Mark:
     detail: str = ""
     error: str = ""
     status: int = 0
+    topic_id: str = ""  # of the source, where it is known; part of the key
 
     def encoded(self) -> bytes:
         """The value of the mark's record: JSON, without what is empty."""
@@ -54,6 +62,11 @@ def decoded(value: bytes | None) -> Mark | None:
         return None
 
 
+def suffix(mark: Mark) -> str:
+    """What follows the record's identity in the key of its mark: each topic of one name has marks of its own."""
+    return f":{mark.topic_id}" if mark.topic_id else ""
+
+
 class MarksRead:
     """The marks topic, read up to its end each time it is asked; what is not there has no marks."""
 
@@ -66,12 +79,12 @@ class MarksRead:
         """Put the marks that came since the last time into the index."""
 
         def put(key: str, mark: Mark) -> None:
-            index.mark(key, mark.state, mark.reason)
+            index.mark(key, mark.topic_id, mark.state, mark.reason)
 
         self.each(put)
 
     def each(self, seen: Callable[[str, Mark], None]) -> None:
-        """Call `seen` with each mark since the last time, in order."""
+        """Call `seen` with the identity and the mark of each since the last time, in order."""
         try:
             partitions = partitions_of(self._consumer, self._topic)
         except TopicMissing:
@@ -82,7 +95,7 @@ class MarksRead:
             for message in messages:
                 key, mark = message.key(), decoded(message.value())
                 if key is not None and mark is not None:
-                    seen(key.decode("utf-8", "replace"), mark)
+                    seen(key.decode("utf-8", "replace").removesuffix(suffix(mark)), mark)
         self._next = {span.partition: span.end for span in spans}
 
 
@@ -157,7 +170,11 @@ class Marks:
 
         try:
             self._producer.produce(
-                self._topic, key=identity.encode(), value=mark.encoded(), partition=0, on_delivery=reported
+                self._topic,
+                key=(identity + suffix(mark)).encode(),
+                value=mark.encoded(),
+                partition=0,
+                on_delivery=reported,
             )
         except BufferError:
             self._again.append(lambda: self._produce(number, identity, mark, confirmed))

@@ -6,10 +6,11 @@ letter, but a mark that says so. `Gate` stands before the senders.
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
-from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Mark, Marks
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Identity, Mark, Marks
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.event.errors import AMBIGUOUS_ADD
@@ -36,7 +37,7 @@ class Gate:
         self,
         senders: Sending,
         marks: Marks,
-        identities: Mapping[Record, str],
+        identities: Mapping[Record, Identity],
         *,
         at_most_once: bool,
     ) -> None:
@@ -45,7 +46,7 @@ class Gate:
         self._identities = identities
         self._at_most_once = at_most_once
         self._waiting: deque[tuple[Batch, bytes, int]] = deque()
-        self._announced: set[str] = set()
+        self._announced: set[Identity] = set()
 
     def send(self, batch: Batch, body: bytes) -> None:
         """Post the body as soon as it may go."""
@@ -53,7 +54,8 @@ class Gate:
             for identity in self._adds(batch):
                 if identity not in self._announced:
                     self._announced.add(identity)
-                    self._marks.write(identity, Mark(SENDING, now_ms(), AMBIGUOUS_ADD))
+                    mark = Mark(SENDING, now_ms(), AMBIGUOUS_ADD, topic_id=identity.topic_id)
+                    self._marks.write(identity.name, mark)
         self._waiting.append((batch, body, self._marks.last))
         self.turn()
 
@@ -69,13 +71,13 @@ class Gate:
         self._waiting.clear()
         self._senders.close(timeout)
 
-    def forget(self, identity: str) -> None:
+    def forget(self, identity: Identity) -> None:
         """The record is settled or refused: its announcement is over."""
         self._announced.discard(identity)
 
-    def _adds(self, batch: Batch) -> list[str]:
+    def _adds(self, batch: Batch) -> list[Identity]:
         """The records whose `$add` is in the batch."""
-        found: list[str] = []
+        found: list[Identity] = []
         for update in batch.updates:
             if update.verb == ADD:
                 adders = [entry.record for entry in update.run.adders(update)]
@@ -86,8 +88,10 @@ class Gate:
 class Notes:
     """Marks what is accepted and what is refused; for the loop it is the dead-letter producer."""
 
-    def __init__(self, marks: Marks, identities: dict[Record, str]) -> None:
+    def __init__(self, marks: Marks, identities: dict[Record, Identity], scrub: Callable[[str], str] = str) -> None:
+        """`scrub` takes the secrets out of what others said."""
         self._marks = marks
+        self._scrub = scrub
         self._identities = identities
         self._confirmed: list[DeadLetter] = []
         self.gate: Gate | None = None
@@ -101,10 +105,8 @@ class Notes:
 
     def produce(self, letter: DeadLetter) -> None:
         """The record is refused again."""
-        mark = Mark(
-            REFUSED, now_ms(), letter.reason, letter.detail[:MOST_WORDS], letter.error[:MOST_WORDS], letter.status
-        )
-        self._note(letter.record, mark, letter)
+        detail, error = (self._scrub(text)[:MOST_WORDS] for text in (letter.detail, letter.error))
+        self._note(letter.record, Mark(REFUSED, now_ms(), letter.reason, detail, error, letter.status), letter)
 
     def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
         """The refusals whose mark is confirmed; none fails, they are tried until they are."""
@@ -140,7 +142,7 @@ class Notes:
                 self.refused += 1
                 self._confirmed.append(letter)
 
-        self._marks.write(identity, mark, confirmed)
+        self._marks.write(identity.name, replace(mark, topic_id=identity.topic_id), confirmed)
 
 
 def now_ms() -> int:

@@ -22,7 +22,7 @@ from consumer import app
 from consumer.commands.dlq.create import ensure
 from consumer.commands.dlq.lock import SESSION_MS, Lock
 from consumer.commands.dlq.plan import Plan
-from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Marks
+from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Identity, Marks
 from consumer.commands.dlq.recorder import Gate, Notes
 from consumer.commands.dlq.replay_observer import View
 from consumer.commands.dlq.scan import Failed, opened
@@ -35,6 +35,7 @@ from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Senders
 from consumer.service.loop import Loop
 from consumer.settings import Settings
+from consumer.settings.scrub import Scrubber
 
 # What is open repeats in a crash, and waits in memory: a replay needs no more than this to keep Mixpanel busy.
 MOST_OPEN: Final = 10_000
@@ -87,6 +88,7 @@ def send(
 ) -> Outcome:
     """The replay itself, once the lock is ours."""
     limits = app.limits(settings)
+    scrub = Scrubber(settings.secrets())
     limits.breaker = False  # a flood of refusals fills no topic here
     limits.open_records = min(limits.open_records, MOST_OPEN)
     pipeline = Pipeline(settings.mixpanel_token, limits)
@@ -96,8 +98,8 @@ def send(
     results: SimpleQueue[object] = SimpleQueue()
     lease = Lease(time.monotonic, SILENCE)
     outcome = Outcome(plan.total)
-    identities: dict[Record, str] = {}
-    notes = Notes(marks, identities)
+    identities: dict[Record, Identity] = {}
+    notes = Notes(marks, identities, scrub)
     gate = Gate(
         Senders(app.mixpanel(settings), settings.max_in_flight, results, lease),
         marks,
@@ -106,7 +108,7 @@ def send(
     )
     notes.gate = gate
     with bar("Replaying", plan.total) as moved:
-        view = View(pipeline, notes, marks, outcome, moved, patience)
+        view = View(pipeline, notes, marks, outcome, moved, patience, scrub)
         loop = Loop(
             pipeline,
             lambda listener: ReplaySource(listener, plan.index, reading, topic.name, lock, marks, identities),

@@ -40,13 +40,16 @@ class View:
         result: Result,
         moved: Callable[[int], object],
         patience: float,
+        scrub: Callable[[str], str] = str,
     ) -> None:
+        """`scrub` takes the secrets out of what others said."""
         self._pipeline = pipeline
         self._notes = notes
         self._marks = marks
         self._result = result
         self._moved = moved
         self._patience = patience
+        self._scrub = scrub
         self._done = 0
         self._done_at = time.monotonic()
         self._failing = ""  # of the registry
@@ -67,7 +70,7 @@ class View:
         if len(self._result.samples) < SAMPLES:
             place = letter.record.assignment
             name = f"{place.topic}:{place.partition}:{letter.record.offset}"
-            self._result.samples.append((name, letter.reason, letter.error or letter.detail))
+            self._result.samples.append((name, letter.reason, self._scrub(letter.error or letter.detail)))
 
     def schema(self, fact: SchemaFact) -> None:
         """A word of the schema registry."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from consumer.commands.dlq.letter import Letter, Origin
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
+from consumer.kafka.dead_letter_format import Origin
 from consumer.settings.values import Wrong, duration
 
 AGO: Final = re.compile(r"(\d+)(s|m|h|d)")
@@ -43,7 +44,7 @@ class Selection:
         """Whether nothing is asked."""
         return self == Selection()
 
-    def takes(self, letter: Letter, reason: str) -> bool:
+    def takes(self, letter: StoredDeadLetter, reason: str) -> bool:
         """Whether this letter is meant; `reason` is the one that counts today."""
         if self.reasons and reason not in self.reasons:
             return False

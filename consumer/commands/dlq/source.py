@@ -13,10 +13,10 @@ from typing import Final, Protocol
 
 from confluent_kafka import Consumer
 
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index, Row
-from consumer.commands.dlq.letter import Letter
 from consumer.commands.dlq.lock import Lock
-from consumer.commands.dlq.receipts import Marks
+from consumer.commands.dlq.receipts import Identity, Marks
 from consumer.commands.dlq.scan import Span, read
 from consumer.commands.dlq.topic import letter_of
 from consumer.core.model import Assignment, Record
@@ -43,8 +43,8 @@ class Stream:
         self.place = place
         self.assignment = assignment
         self.after = -1  # the source offset that was read last
-        self.ready: deque[tuple[Row, Letter | None]] = deque()
-        self.coming: Future[list[tuple[Row, Letter | None]]] | None = None
+        self.ready: deque[tuple[Row, StoredDeadLetter | None]] = deque()
+        self.coming: Future[list[tuple[Row, StoredDeadLetter | None]]] | None = None
         self.ended = False
 
 
@@ -59,7 +59,7 @@ class ReplaySource:
         topic: str,
         lock: Lock,
         marks: Marks,
-        identities: dict[Record, str],
+        identities: dict[Record, Identity],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`identities` is filled with the name of each record that was read; who settles it takes it out."""
@@ -180,16 +180,16 @@ class ReplaySource:
             record = Record(
                 stream.assignment, row.offset, letter.key, letter.value, letter.headers, letter.timestamp, now
             )
-            self._identities[record] = row.identity
+            self._identities[record] = Identity(row.identity, row.topic_id)
             records.append(record)
         return records
 
     # On the thread.
 
-    def _read(self, place: int, after: int) -> list[tuple[Row, Letter | None]]:
+    def _read(self, place: int, after: int) -> list[tuple[Row, StoredDeadLetter | None]]:
         """The next letters of a source partition, in its order; None for what is not in the topic any more."""
         rows = within(self._index.rows(place, after, ROWS))
-        found: dict[tuple[int, int], Letter] = {}
+        found: dict[tuple[int, int], StoredDeadLetter] = {}
         wanted = {(row.partition, row.at) for row in rows}
         for span in spans(rows):
             for messages in read(self._consumer, self._topic, [span]):
@@ -222,8 +222,8 @@ def spans(rows: list[Row]) -> list[Span]:
     return found
 
 
-def genuine(row: Row, letter: Letter | None) -> Letter | None:
-    """The letter, if it is the one that was selected: a topic may have been made anew."""
-    if letter is None or letter.origin is None or letter.identity != row.identity:
+def genuine(row: Row, letter: StoredDeadLetter | None) -> StoredDeadLetter | None:
+    """The letter, if it is the one that was selected: a topic may have been recreated."""
+    if letter is None or letter.origin is None or (letter.identity, letter.topic_id) != (row.identity, row.topic_id):
         return None
     return letter

@@ -4,7 +4,8 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Final
 
-from consumer.commands.dlq.letter import Letter
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
+from consumer.kafka.dead_letter_format import DETAIL, ERROR
 
 MOST_ROWS: Final = 500
 OTHERS: Final = "(others)"
@@ -123,7 +124,7 @@ class Tally:
         self._keep = keep
         self._newest: list[Line] = []
 
-    def add(self, letter: Letter, reason: str, state: str) -> None:
+    def add(self, letter: StoredDeadLetter, reason: str, state: str) -> None:
         """One more letter; `state` is empty for one that no replay has touched."""
         is_open = state != "settled" and letter.origin is not None
         timestamp = letter.timestamp
@@ -138,7 +139,7 @@ class Tally:
             letter.partition,
             reason,
             str(letter.origin or NONE),
-            letter.words("mixpanel.error") or letter.words("mixpanel.detail"),
+            letter.text(ERROR) or letter.text(DETAIL),
             state,
         )
         if len(self._newest) < self._keep:

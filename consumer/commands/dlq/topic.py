@@ -9,11 +9,12 @@ from typing import Final, Self
 import click
 from confluent_kafka import Message
 
-from consumer.commands.dlq.letter import Letter
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.receipts import SUFFIX, MarksRead
 from consumer.commands.dlq.scan import Failed, Span, TopicMissing, opened, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
 from consumer.kafka.config import consumer_config
+from consumer.kafka.headers import headers_of
 from consumer.settings import Settings
 
 SMALL: Final = 2_000  # records; fewer are read before a bar could be seen
@@ -27,13 +28,13 @@ class Topic:
         self.consumer = opened(consumer_config(settings))
         self.marks = MarksRead(self.consumer, self.name + SUFFIX)
 
-    def letters(self, selection: Selection) -> Iterator[Letter]:
+    def letters(self, selection: Selection) -> Iterator[StoredDeadLetter]:
         """Every letter where the selection may have one, in the order of each partition. Raises `Failed`."""
         spans = [within(span, selection) for span in spans_of(self.consumer, self.name, self._wanted(selection))]
         for message in self._messages(spans):
             yield letter_of(message)
 
-    def at(self, partition: int, offset: int) -> Letter | None:
+    def at(self, partition: int, offset: int) -> StoredDeadLetter | None:
         """The letter at this place; None where there is none."""
         if partition not in self.replicas():
             return None
@@ -75,15 +76,15 @@ class Topic:
                 yield from messages
 
 
-def letter_of(message: Message) -> Letter:
+def letter_of(message: Message) -> StoredDeadLetter:
     """The letter that was read."""
     kind, timestamp = message.timestamp()
-    return Letter(
+    return StoredDeadLetter(
         message.partition(),  # type: ignore[arg-type]  # it is set on what was read
         message.offset(),  # type: ignore[arg-type]
         message.key(),
         message.value(),
-        message.headers(),  # type: ignore[arg-type]  # a list, as it was read
+        headers_of(message)[0],
         timestamp if kind else -1,
     )
 

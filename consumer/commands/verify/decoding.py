@@ -10,8 +10,8 @@ from consumer.commands.dlq.scan import Failed
 from consumer.event.convert import convert
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import Reject
-from consumer.event.model import Headers, Operation, SchemaRef
-from consumer.kafka.records import read_headers
+from consumer.event.model import Operation, SchemaRef
+from consumer.kafka.headers import headers_of
 from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown
 from consumer.settings import Settings
 
@@ -31,7 +31,7 @@ class Decoding:
         """What the record asks for; None where it is a reject. Raises `Failed` where the registry is away."""
         value = message.value()
         try:
-            ref, start = frame(value, headers_of(message))
+            ref, start = frame(value, headers_of(message)[0])
             decoder = self._decoder(ref)
             if decoder is None or value is None:
                 return None
@@ -59,12 +59,3 @@ class Decoding:
                 raise Failed(f"schema {ref} {words}: SCHEMA_RULES=ignore reads it as it is")
             self._decoders[ref] = found.decoder if isinstance(found, SchemaKnown) else None
             return self._decoders[ref]
-
-
-def headers_of(message: Message) -> Headers | None:
-    """The headers, as the service reads them: none where the client cannot give them."""
-    try:
-        found: Headers | None = read_headers(message)
-    except SystemError:
-        return None
-    return found

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from consumer.commands.dlq.letter import Origin, identity_of
+from consumer.commands.dlq.dead_letter import identity_of
 from consumer.commands.dlq.receipts import SENDING, SETTLED
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.selection import Selection
 from consumer.commands.dlq.topic import Topic
 from consumer.event.errors import AMBIGUOUS_ADD
+from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
+from consumer.kafka.dead_letter_format import REASON
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected
@@ -98,12 +99,10 @@ def _compare_letters(found: Audit, broker: Broker, topic: str, expected: Expecte
     seen: Counter[int] = Counter()
     for record in letters(broker, topic):
         headers = headers_of(record)
-        number, reason = int(headers.get(NUMBER_HEADER, -1)), headers.get("mixpanel.reason", "none")
+        number, reason = int(headers.get(NUMBER_HEADER, -1)), headers.get(REASON, "none")
         seen[number] += 1
         found.reasons[reason] += 1
-        if found.example is None or (
-            reason == "rejected" and headers_of(found.example).get("mixpanel.reason") != reason
-        ):
+        if found.example is None or (reason == "rejected" and headers_of(found.example).get(REASON) != reason):
             found.example = record
         wanted = expected.reasons.get(number)
         if wanted != reason:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
+from consumer.kafka.dead_letter_format import DETAIL, ERROR, OFFSET, PARTITION, REASON, UPDATE
+from consumer.kafka.dead_letter_format import TOPIC as SOURCE
 from consumer.sandbox.demo.audit import headers_of, observer, offsets
 from consumer.sandbox.demo.service import Service
 from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
@@ -82,15 +84,15 @@ class Figures:
 def _letter(record: Message) -> dict[str, Any]:
     """One dead letter as the page shows it."""
     headers = headers_of(record)
-    place = [headers.get(f"__connect.errors.{name}", "?") for name in ("topic", "partition", "offset")]
+    place = [headers.get(name, "?") for name in (SOURCE, PARTITION, OFFSET)]
     return {
         "source": "{}[{}]@{}".format(*place),
         "topic": record.topic(),
         "partition": record.partition(),
         "offset": record.offset(),
         "when": time.time(),
-        "reason": headers.get("mixpanel.reason"),
-        "detail": headers.get("mixpanel.detail"),
-        "error": headers.get("mixpanel.error"),
-        "update": headers.get("mixpanel.update"),
+        "reason": headers.get(REASON),
+        "detail": headers.get(DETAIL),
+        "error": headers.get(ERROR),
+        "update": headers.get(UPDATE),
     }

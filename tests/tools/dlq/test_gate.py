@@ -1,5 +1,6 @@
 """The gate before the senders of a replay: nothing goes before what came before it is noted."""
 
+from consumer.commands.dlq.receipts import Identity
 from consumer.commands.dlq.recorder import Gate
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, Record
@@ -39,7 +40,7 @@ class Fixture:
 
     def __init__(self, *, at_most_once: bool = False) -> None:
         self.marks, self.senders = Marks(), Senders()
-        self.identities: dict[Record, str] = {}
+        self.identities: dict[Record, Identity] = {}
         self.gate = Gate(
             self.senders,
             self.marks,  # type: ignore[arg-type]
@@ -51,7 +52,7 @@ class Fixture:
         """A batch of one update of one record."""
         assignment = Assignment("t", 0)
         record = Record(assignment, 0, None, b"", None, 0, 0.0)
-        self.identities[record] = name
+        self.identities[record] = Identity(name, "")
         operation = Operation("k", name, verb, {"a": 1})
         json = update_json(operation, "t")
         entry = Entry(record, verb, json, 0)

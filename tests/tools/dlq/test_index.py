@@ -5,21 +5,21 @@ import sys
 
 import pytest
 
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index, digest
-from consumer.commands.dlq.letter import Letter
 from tests.tools.dlq.conftest import CODE
 
 GROW = """
 import sys
 from consumer.commands.dlq.index import Index
-from consumer.commands.dlq.letter import Letter
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 
 index = Index()
 for number in range(int(sys.argv[1])):
     headers = [("__connect.errors.topic", b"changes"), ("__connect.errors.partition", b"0"),
                ("__connect.errors.offset", str(number).encode()), ("mixpanel.reason", b"rejected")]
-    letter = Letter(0, number, b"company:%d" % number, b"value", headers, 1000)
-    index.mark(letter.identity + "-earlier", "settled", "")
+    letter = StoredDeadLetter(0, number, b"company:%d" % number, b"value", headers, 1000)
+    index.mark(letter.identity + "-earlier", "", "settled", "")
     index.note(letter)
     index.select(letter, "rejected")
 index.choose_keys()
@@ -31,7 +31,9 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 """
 
 
-def letter(offset: int, key: bytes | None = b"key", value: bytes = b"value", topic: bytes = b"changes") -> Letter:
+def letter(
+    offset: int, key: bytes | None = b"key", value: bytes = b"value", topic: bytes = b"changes"
+) -> StoredDeadLetter:
     """A letter from this offset of the source."""
     headers = [
         ("__connect.errors.topic", topic),
@@ -39,7 +41,7 @@ def letter(offset: int, key: bytes | None = b"key", value: bytes = b"value", top
         ("__connect.errors.offset", str(offset).encode()),
         ("mixpanel.reason", b"rejected"),
     ]
-    return Letter(1, 100 + offset, key, value, headers, 1000)  # type: ignore[arg-type]
+    return StoredDeadLetter(1, 100 + offset, key, value, headers, 1000)  # type: ignore[arg-type]
 
 
 def peak(letters: int) -> int:
@@ -81,11 +83,11 @@ def test_the_last_mark_counts():
     index = Index()
     for offset in range(3):
         index.select(letter(offset), "rejected")
-    index.mark(letter(1).identity, "refused", "rejected")
-    index.mark(letter(1).identity, "settled", "")
-    index.mark(letter(2).identity, "refused", "corrupt")
-    assert index.marked(letter(1).identity) == ("settled", "")
-    assert index.marked(letter(0).identity) == ("", "")
+    index.mark(letter(1).identity, "", "refused", "rejected")
+    index.mark(letter(1).identity, "", "settled", "")
+    index.mark(letter(2).identity, "", "refused", "corrupt")
+    assert index.marked(letter(1).identity, "") == ("settled", "")
+    assert index.marked(letter(0).identity, "") == ("", "")
     assert index.drop_marked(["settled"]) == 1
     assert [row.offset for row in index.rows(0, -1, 9)] == [0, 2]
 
@@ -109,3 +111,25 @@ def test_a_null_key_is_not_an_empty_one():
     """Keys are told apart by a digest of one length."""
     assert len({digest(None), digest(b""), digest(b"k"), digest(b"kk")}) == 4
     assert {len(digest(key)) for key in (None, b"", b"k" * 9999)} == {16}
+
+
+def test_a_recreated_topic_has_marks_of_its_own():
+    """A mark counts for its own topic, and for what does not say which topic it is of; the last of them decides."""
+    index = Index()
+    name = letter(1).identity
+    index.mark(name, "the-old-topic", "settled", "")
+    assert index.marked(name, "the-new-topic") == ("", "")
+    assert index.marked(name, "the-old-topic") == ("settled", "")
+    assert index.marked(name, "") == ("settled", "")
+    index.mark(name, "the-new-topic", "refused", "corrupt")
+    assert index.marked(name, "the-old-topic") == ("settled", "")
+    assert index.marked(name, "") == ("refused", "corrupt")
+
+
+def test_a_mark_of_an_earlier_version_stays_valid():
+    """It names no topic id, and counts for a dead letter that has one, in a scan and in a replay."""
+    index = Index()
+    index.mark(letter(1).identity, "", "settled", "")
+    assert index.marked(letter(1).identity, "any-topic") == ("settled", "")
+    index.select(letter(1), "rejected")
+    assert index.drop_marked(["settled"]) == 1

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from consumer.commands.dlq.letter import Letter, Origin
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.selection import LAST, Range, Selection, read_origin, read_place, read_range, read_time
+from consumer.kafka.dead_letter_format import Origin
 
 NOW = datetime(2026, 8, 21, 12, 0, tzinfo=UTC)
 HEADERS = [
@@ -15,7 +16,7 @@ HEADERS = [
     ("__connect.errors.offset", b"70"),
     ("mixpanel.reason", b"rejected"),
 ]
-LETTER = Letter(1, 9, b"company:acme", b"value", HEADERS, 5000)  # type: ignore[arg-type]
+LETTER = StoredDeadLetter(1, 9, b"company:acme", b"value", HEADERS, 5000)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,6 @@ def test_the_reason_is_the_one_that_counts_today():
 
 def test_a_foreign_record_is_of_no_source():
     """Where the source is asked for, a record without one is left out."""
-    foreign = Letter(1, 9, None, b"", [], 5000)
+    foreign = StoredDeadLetter(1, 9, None, b"", [], 5000)
     assert Selection().takes(foreign, foreign.reason)
     assert not Selection(topic="changes").takes(foreign, foreign.reason)

@@ -6,6 +6,7 @@ import pytest
 from confluent_kafka import Producer
 
 from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.kafka.dead_letter_format import UPDATE, headers_of
 from tests.tools.dlq.conftest import GONE, Board, event, letter
 
 
@@ -155,3 +156,17 @@ def test_what_is_not_there(board: Board, arguments: tuple[str, ...], status: int
     result = board.call("show", *arguments)
     assert result.exit_code == status
     assert words in result.output
+
+
+def test_the_token_of_an_older_dead_letter_is_not_shown(board: Board):
+    """Earlier versions wrote the update with the project's token: no output has it."""
+    older = letter(41)
+    headers = [(name, value) for name, value in headers_of(older, "g") if name != UPDATE]
+    update = b'{"$token":"the-secret-token","$group_key":"company","$group_id":"acme","$set":{"plan":1}}'
+    producer = Producer({"bootstrap.servers": board.broker.bootstrap})
+    producer.produce(board.topic, older.record.value, headers=[*headers, (UPDATE, update)], partition=0)
+    assert producer.flush(20) == 0
+    for output in ("json", "table"):
+        result = board.call("show", "0:0", "--output", output)
+        assert '"plan": 1' in result.output
+        assert "the-secret-token" not in result.output

@@ -2,11 +2,11 @@
 
 import random
 
-from consumer.commands.dlq.letter import FOREIGN, Letter
+from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
 from consumer.commands.dlq.summary import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, Counts, Tally, Times
 
 
-def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "rejected") -> Letter:
+def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "rejected") -> StoredDeadLetter:
     """A dead letter of the time."""
     headers = [
         ("__connect.errors.topic", topic.encode()),
@@ -15,7 +15,7 @@ def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "r
         ("mixpanel.reason", reason.encode()),
         ("mixpanel.detail", b"why"),
     ]
-    return Letter(0, offset, None, b"", headers, timestamp)  # type: ignore[arg-type]
+    return StoredDeadLetter(0, offset, None, b"", headers, timestamp)  # type: ignore[arg-type]
 
 
 def test_counts_and_the_newest():
@@ -24,7 +24,7 @@ def test_counts_and_the_newest():
     tally.add(letter(1, 3 * HOUR), "rejected", "")
     tally.add(letter(2, 1 * HOUR, "other"), "rejected", "settled")
     tally.add(letter(3, 2 * HOUR, reason="corrupt"), "corrupt", "refused")
-    tally.add(Letter(0, 4, None, b"", [], -1), FOREIGN, "")
+    tally.add(StoredDeadLetter(0, 4, None, b"", [], -1), FOREIGN, "")
     assert (tally.total.letters, tally.total.open) == (4, 2)
     assert (tally.total.oldest, tally.total.newest) == (HOUR, 3 * HOUR)
     rows = [(name, count.letters, count.open) for name, count in tally.reasons.newest_first()]

@@ -2,16 +2,18 @@
 
 import pytest
 
-from consumer.commands.dlq.letter import APPENDED, FOREIGN, Letter, Origin
+from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.kafka.dead_letter_format import headers_of
+from consumer.kafka.dead_letter_format import APPENDED, Origin, headers_of
 
 
-def read_back(headers: list[tuple[str, bytes | None]], value: bytes | None = b"value", offset: int = 5) -> Letter:
+def read_back(
+    headers: list[tuple[str, bytes | None]], value: bytes | None = b"value", offset: int = 5
+) -> StoredDeadLetter:
     """What is read of the dead letter of a record with these headers."""
     record = Record(Assignment("changes", 3), offset, b"key", value, headers, 1000, 0.0)
     dead = DeadLetter(record, "rejected", "TASK_PUT", "why", 7, 400, "no", b'{"$set":{}}')
-    return Letter(1, 9, record.key, record.value, [*headers, *headers_of(dead, "group")], 1000)
+    return StoredDeadLetter(1, 9, record.key, record.value, [*headers, *headers_of(dead, "group")], 1000)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def test_the_records_own_headers_come_back(own: list[tuple[str, bytes | None]]):
     assert letter.headers == own
     assert (letter.key, letter.value, letter.timestamp) == (b"key", b"value", 1000)
     assert letter.origin == Origin("changes", 3, 5)
-    assert letter.words("mixpanel.error") == "no"
+    assert letter.text("mixpanel.error") == "no"
     assert (letter.reason, letter.schema, letter.place) == ("rejected", "7", "1:9")
 
 
@@ -46,7 +48,7 @@ def test_a_record_without_an_origin_is_foreign(missing: str):
     record = Record(Assignment("t", 0), 1, None, b"", [], 0, 0.0)
     dead = DeadLetter(record, "rejected", "TASK_PUT", "why")
     headers = [(name, value) for name, value in headers_of(dead, "g") if name != missing]
-    letter = Letter(0, 0, None, b"", headers, 0)  # type: ignore[arg-type]
+    letter = StoredDeadLetter(0, 0, None, b"", headers, 0)  # type: ignore[arg-type]
     assert (letter.origin, letter.reason) == (None, FOREIGN)
 
 

@@ -1,11 +1,24 @@
 """The headers of a dead letter: each rule of the interface."""
 
+import json
+
 import pytest
 
 import consumer
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.event.errors import REASONS, TASK_PUT, TRANSFORMATION, VALUE_CONVERTER
-from consumer.kafka.dead_letter_format import MAX_TEXT, MAX_UPDATE, cut, headers_of
+from consumer.kafka.dead_letter_format import (
+    MAX_TEXT,
+    MAX_UPDATE,
+    ROOM,
+    Origin,
+    cut,
+    headers_of,
+    origin_of,
+    parted,
+    timestamp_of,
+    without_token,
+)
 
 PLACE = Record(Assignment("group-changes", 3), 41, b"k", b"v", None, 1, 0.0)
 ALWAYS = {
@@ -92,3 +105,54 @@ def test_words_are_cut_between_characters(text):
     encoded = cut(text)
     assert len(encoded) <= MAX_TEXT
     assert text.startswith(encoded.decode("utf-8")) or encoded == b"?"
+
+
+@pytest.mark.parametrize(
+    ("update", "left"),
+    [
+        (b'{"$token":"t","$set":{"a":1}}', {"$set": {"a": 1}}),
+        (b'[{"$token":"t","$unset":["a"]},{"$set":{}}]', [{"$unset": ["a"]}, {"$set": {}}]),
+        (b'{"\\u0024token":"t","$set":{}}', {"$set": {}}),
+        (b'{"$set":{"$token":"a value of its own"}}', {"$set": {"$token": "a value of its own"}}),
+    ],
+)
+def test_an_update_never_names_the_token(update, left):
+    """However it is written; and a property of that name stays."""
+    assert json.loads(without_token(update)) == left
+
+
+def test_an_update_without_a_token_is_byte_for_byte():
+    """Nothing is written again that need not be."""
+    assert without_token(b'{"$set":{"a":1.50e3, "b":"\xc3\xbc"}}') == b'{"$set":{"a":1.50e3, "b":"\xc3\xbc"}}'
+
+
+def test_what_cannot_be_read_and_may_name_the_token_is_left_out():
+    """A half of an update shows no token either."""
+    assert without_token(b'{"$token":"t","$set') == b""
+
+
+def test_all_that_is_appended_fits_in_the_room():
+    """The longest of everything: what `check`, the docs and the sandbox tell to leave is enough."""
+    place = Record(Assignment("t" * 249, 2**31 - 1, "i" * 22), 2**62, b"", b"", None, 2**62, 0.0, 2**31)
+    text = "\u20ac" * MAX_TEXT
+    dead = DeadLetter(place, max(REASONS, key=len), TRANSFORMATION, text, "g" * 36, 599, text, b"x" * MAX_UPDATE)
+    headers = headers_of(dead, "g" * 32_767, own_time=True)
+    assert MAX_UPDATE < sum(len(name) + len(value) + 10 for name, value in headers) < ROOM - 128
+
+
+def test_what_is_written_is_read_back():
+    """Own headers, the origin, and the record's own time."""
+    place = Record(Assignment("t", 3, "the-topic-id"), 4, b"", b"", None, 1234, 0.0, 2)
+    own, appended = parted(
+        [("mine", None), *headers_of(DeadLetter(place, "corrupt", TASK_PUT, "x"), "g", own_time=True)]
+    )
+    assert own == [("mine", None)]
+    assert origin_of(appended) == Origin("t", 3, 4)
+    assert timestamp_of(appended, 99) == 1234
+    assert (appended["mixpanel.topic.id"], appended["mixpanel.headers.lost"]) == (b"the-topic-id", b"2")
+
+
+@pytest.mark.parametrize("written", [b"", b"-1", b"soon", b"9" * 30, None])
+def test_a_time_that_is_none_is_not_taken(written):
+    """Anybody may write a header."""
+    assert timestamp_of({"mixpanel.record.timestamp": written}, 99) == 99
