@@ -222,6 +222,29 @@ def test_oidc_lets_in_and_renews(token_broker, certificates, new_world, tmp_path
         assert service.stop() == 0
 
 
+def test_the_secret_of_a_client_is_replaced(token_broker, certificates, new_world, tmp_path):
+    """In its file and at the provider: a new client uses it, and nothing is restarted or rejected."""
+    file = tmp_path / "kafka.properties"
+    with IdentitySandbox({"service": "right-secret"}, life=6) as identity:
+        world = new_world(token_broker(scope="kafka"))
+        service = world.run(**oidc(certificates, file, identity.url))
+        works(world)
+        identity.clients = {"service": "second-secret"}
+        oidc(certificates, file, identity.url, "second-secret")
+        service.said("a new consumer is made", 30)
+        service.said("partitions revoked", 30)
+        until(service.ready, "it is ready")
+        asked = len(identity.given)
+        until(lambda: len(identity.given) >= asked + 6, "tokens are renewed", 60)
+        assert "refused" not in list(identity.given)[asked:]
+        world.send(changed("b", plan="y"), b"garbage")
+        world.settled()
+        assert world.profile("b") == {"plan": "y"}
+        assert service.metric("dead_letters_total", reason="not_framed") == 2
+        assert not service.lines("second-secret")
+        assert service.stop() == 0
+
+
 def test_an_identity_provider_that_is_away_or_refuses_is_waited_for(token_broker, certificates, new_world, tmp_path):
     """Away, then with another secret, then with tokens that lack a scope: told each time, and over by itself."""
     identity = IdentitySandbox({"service": "another"}, life=6, scope="other")
