@@ -7,8 +7,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from consumer.cli import main
+from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.mixpanel.project import Project
+from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.settings.declared import NAMES
+from tests.tools.scene import TOKEN, Scene
 
 
 @pytest.fixture
@@ -32,3 +36,29 @@ def schemas() -> Iterator[RegistrySandbox]:
     """A schema registry of this test alone."""
     with RegistrySandbox() as running:
         yield running
+
+
+@pytest.fixture
+def scene(
+    broker: Broker,
+    new_topic: Callable[..., str],
+    group_id: str,
+    registry: RegistrySandbox,
+    call: Callable[..., Result],
+) -> Iterator[Scene]:
+    """A scene with one partition, and nothing in it."""
+    topic = new_topic(1)
+    broker.create_topic(f"{group_id}.dead-letters", 1, {"retention.ms": "-1"})
+    with MixpanelSandbox(project=Project(token=TOKEN)) as mixpanel:
+        mine = mixpanel.project
+        environ = {
+            "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
+            "KAFKA_TOPICS": topic,
+            "KAFKA_GROUP_ID": group_id,
+            "SCHEMA_REGISTRY_URL": registry.url,
+            "MIXPANEL_QUERY_URL": mixpanel.url,
+            "MIXPANEL_PROJECT_ID": mine.id,
+            "MIXPANEL_SERVICE_ACCOUNT_USERNAME": mine.username,
+            "MIXPANEL_SERVICE_ACCOUNT_SECRET": mine.secret,
+        }
+        yield Scene(broker, topic, group_id, mixpanel, environ, call)

@@ -9,10 +9,10 @@ from consumer.app import registry
 from consumer.commands.dlq.scan import Failed
 from consumer.event.convert import convert
 from consumer.event.decode import Decoder, frame
-from consumer.event.errors import Reject
-from consumer.event.model import Operation, SchemaRef
+from consumer.event.errors import VALUE_CONVERTER, Reject
+from consumer.event.model import Change, Operation, SchemaRef
 from consumer.kafka.headers import headers_of
-from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown
+from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.settings import Settings
 
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
@@ -25,27 +25,39 @@ class Decoding:
         self._results: SimpleQueue[object] = SimpleQueue()
         self._registry = registry(settings, self._results)
         self._token_size = len(settings.mixpanel_token) + 2
-        self._decoders: dict[SchemaRef, Decoder | None] = {}
+        self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
 
     def operation(self, message: Message) -> Operation | None:
         """What the record asks for; None where it is a reject. Raises `Failed` where the registry is away."""
-        value = message.value()
         try:
-            ref, start = frame(value, headers_of(message)[0])
-            decoder = self._decoder(ref)
-            if decoder is None or value is None:
-                return None
-            return convert(decoder.decode(value, start), len(value), self._token_size)
+            return self.converted(self.change(message), message)
         except Reject:
             return None
+
+    def change(self, message: Message) -> Change:
+        """The record decoded. Raises `Reject`, or `Failed` where the registry is away."""
+        value = message.value()
+        ref, start = frame(value, headers_of(message)[0])
+        assert value is not None  # a null value has no frame
+        return self._decoder(ref).decode(value, start)
+
+    def converted(self, change: Change, message: Message) -> Operation:
+        """What the change asks for. Raises `Reject`."""
+        return convert(change, len(message.value() or b""), self._token_size)
 
     def close(self) -> None:
         """End it."""
         self._registry.close()
 
-    def _decoder(self, ref: SchemaRef) -> Decoder | None:
-        if ref in self._decoders:
-            return self._decoders[ref]
+    def _decoder(self, ref: SchemaRef) -> Decoder:
+        if ref not in self._decoders:
+            self._decoders[ref] = self._fetched(ref)
+        found = self._decoders[ref]
+        if isinstance(found, SchemaRefused):
+            raise Reject(found.reason, VALUE_CONVERTER, found.detail)
+        return found
+
+    def _fetched(self, ref: SchemaRef) -> Decoder | SchemaRefused:
         self._registry.fetch(ref)
         while True:
             try:
@@ -57,5 +69,7 @@ class Decoding:
             if isinstance(found, SchemaHeld):
                 words = "has rules for reading that are not run, so the service holds its records"
                 raise Failed(f"schema {ref} {words}: SCHEMA_RULES=ignore reads it as it is")
-            self._decoders[ref] = found.decoder if isinstance(found, SchemaKnown) else None
-            return self._decoders[ref]
+            if isinstance(found, SchemaKnown):
+                return found.decoder
+            if isinstance(found, SchemaRefused):
+                return found

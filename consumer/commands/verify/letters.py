@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 
 from consumer.commands.dlq.dead_letter import identity_of
-from consumer.commands.dlq.receipts import SENDING, SETTLED
+from consumer.commands.dlq.receipts import SENDING, SETTLED, Mark
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.selection import Selection
 from consumer.commands.dlq.topic import Topic
@@ -14,33 +14,47 @@ from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
 
 
+@dataclass(frozen=True)
+class Buried:
+    """A record's last dead letter: where it is, and why."""
+
+    identity: str
+    reason: str
+    place: str
+
+
 @dataclass
 class Letters:
-    """Reasons and replays, by the name of the record. `missing`: there is no dead-letter topic."""
+    """Dead letters by the record's place, and what replays came to. `missing`: there is no dead-letter topic."""
 
-    reasons: dict[Origin, tuple[str, str]] = field(default_factory=dict)
-    replayed: set[str] = field(default_factory=set)
+    buried: dict[Origin, Buried] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
     missing: bool = False
+
+    def of(self, message: Message, topic: str) -> Buried | None:
+        """The record's dead letter; None where it has none."""
+        origin = Origin(topic, message.partition() or 0, message.offset() or 0)
+        found = self.buried.get(origin)
+        return found if found and found.identity == identity_of(origin, message.key(), message.value()) else None
 
     def doubt(self, message: Message, topic: str) -> tuple[bool, str] | None:
         """None where the record is no dead letter; else whether it was replayed, and why it is in doubt.
 
         Without a reason to doubt it was not applied.
         """
-        origin = Origin(topic, message.partition() or 0, message.offset() or 0)
-        found = self.reasons.get(origin)
-        if found is None or found[0] != identity_of(origin, message.key(), message.value()):
+        found = self.of(message, topic)
+        if found is None:
             return None
-        identity, reason = found
-        if identity in self.replayed:
+        mark = self.marks.get(found.identity)
+        if mark is not None and mark.state in (SETTLED, SENDING):
             return True, "a dead letter of it was replayed, and nobody knows between which changes"
-        if reason == AMBIGUOUS_ADD:
+        if found.reason == AMBIGUOUS_ADD:
             return False, "an $add of it is in doubt: a dead letter ambiguous_add"
         return False, ""
 
 
 def read_letters(settings: Settings) -> Letters:
-    """Every dead letter, and what replays came to."""
+    """Every dead letter, and what replays came to. Raises `Failed`."""
     letters = Letters()
     with Topic(settings) as topic:
         try:
@@ -50,11 +64,6 @@ def read_letters(settings: Settings) -> Letters:
             return letters
         for letter in topic.letters(Selection()):
             if letter.origin is not None:
-                letters.reasons[letter.origin] = (letter.identity, letter.reason)
-
-        def seen(identity: str, mark: object) -> None:
-            if getattr(mark, "state", "") in (SETTLED, SENDING):
-                letters.replayed.add(identity)
-
-        topic.marks.each(seen)
+                letters.buried[letter.origin] = Buried(letter.identity, letter.reason, letter.place)
+        topic.marks.each(letters.marks.__setitem__)
     return letters

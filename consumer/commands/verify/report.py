@@ -13,6 +13,7 @@ from consumer.terminal.table import counted, show
 
 SHOWN: Final = 500
 LONGEST: Final = 60
+HEADERS: Final = ("what", "group", "property", "topic", "Mixpanel", "why")
 COLOURS: Final = {**dict.fromkeys((*FAULTS, UNREAD), "red"), WAITING: "yellow", ALTERED: "yellow"}
 
 
@@ -33,7 +34,8 @@ def print_outcome(outcome: Outcome) -> None:
     if findings:
         rows = [row(finding) for finding in findings[:SHOWN]]
         colours = [COLOURS.get(finding.kind, "") for finding in findings[:SHOWN]]
-        show(["what", "group", "property", "topic", "Mixpanel", "why"], rows, colours)
+        used = [column for column in range(len(HEADERS)) if any(row[column] != "" for row in rows)]
+        show([HEADERS[column] for column in used], [[row[column] for column in used] for row in rows], colours)
         if len(findings) > SHOWN:
             click.echo(f"... and {counted(len(findings) - SHOWN, 'line')} more: --output json has all")
     for note in outcome.notes:

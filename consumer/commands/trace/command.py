@@ -1,0 +1,100 @@
+"""`trace`: what became of a record, or of a group's changes."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from consumer.commands.dlq.commands import start_log, told
+from consumer.commands.dlq.options import TIME, Parsed
+from consumer.commands.dlq.selection import read_origin, read_time
+from consumer.commands.options import output_option, settings_options
+from consumer.commands.verify.command import read_group
+from consumer.kafka.dead_letter_format import Origin
+from consumer.settings import Settings
+from consumer.terminal.table import counted, show
+
+SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
+COLOURS: Final = {"applied": "", "replayed": "", "dead letter": "red", "waiting": "yellow"}
+EXAMPLES: Final = """\b
+Examples:
+  group-consumer trace group-changes:3:88123
+  group-consumer trace group-changes:3:88123 --url http://10.0.0.7:8080
+  group-consumer trace --group company:acme --since 2h
+
+It reads Kafka and the schema registry, joins no group and commits nothing. Why a record waits is known to the
+instance that reads its partition: name it, or all of them, with --url.
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("record", type=Parsed("TOPIC:PARTITION:OFFSET", read_origin), required=False)
+@click.option("--group", type=Parsed("KEY:ID", read_group), metavar="KEY:ID", help="The changes of this group.")
+@click.option("--since", type=TIME, metavar="TIME", default="2h", show_default=True, help="Not older than this.")
+@click.option("--url", "urls", multiple=True, metavar="URL", help="An instance's HTTP port, asked for its /status.")
+@output_option
+@settings_options(("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"), shown=SHOWN)
+def trace(
+    settings: Settings,
+    record: Origin | None,
+    group: tuple[str, str] | None,
+    since: int | str,
+    urls: tuple[str, ...],
+    output: str,
+) -> None:
+    """Show what became of a record: its event, its update, and whether it was applied, died or waits."""
+    from consumer.commands.trace.instances import Instances
+    from consumer.commands.trace.records import Tracer
+
+    if (record is None) == (group is None):
+        raise click.UsageError("Name one record as TOPIC:PARTITION:OFFSET, or give --group KEY:ID.")
+    start_log(settings)
+    instances = Instances(urls)
+    for silent in instances.silent:
+        click.echo(f"warning: {silent}", err=True)
+    with told():
+        tracer = Tracer(settings, instances)
+        try:
+            if record is not None:
+                found = [tracer.at(record)]
+            else:
+                assert group is not None
+                found = list(tracer.of_group(*group, read_time(since) if isinstance(since, str) else since))
+        finally:
+            tracer.close()
+    if output == "json":
+        click.echo(json.dumps([one.as_json() for one in found], indent=2, ensure_ascii=False))
+    elif record is not None:
+        print_record(found[0])
+    else:
+        rows = [[one.place, moment(one.timestamp), short(one), one.fate, one.why] for one in found]
+        if rows:
+            show(["record", "time", "update", "fate", "why"], rows, [COLOURS[one.fate] for one in found])
+        click.echo(counted(len(found), "change"))
+
+
+def print_record(one: Any) -> None:
+    """One record in full."""
+    rows = [["record", one.place], ["time", moment(one.timestamp)], ["fate", one.fate], ["why", one.why]]
+    if one.problem:
+        rows.append(["problem", one.problem])
+    for name, value in (one.event or {}).items():
+        rows.append([f"event.{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)])
+    if one.update is not None:
+        rows.append(["update", json.dumps(one.update, ensure_ascii=False)])
+    show(["what", "is"], rows, [COLOURS[one.fate] if row[0] == "fate" else "" for row in rows])
+
+
+def short(one: Any) -> str:
+    """What the record does, without whose it is."""
+    if one.update is None:
+        return str(one.problem)
+    return json.dumps({name: value for name, value in one.update.items() if "$group" not in name}, ensure_ascii=False)
+
+
+def moment(milliseconds: int) -> str:
+    """The time in UTC; empty where there is none."""
+    if milliseconds < 0:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,0 +1,164 @@
+"""Records found by place or by group, and what became of each."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import orjson
+from confluent_kafka import KafkaException, Message, TopicPartition
+
+from consumer.commands.dlq.event import fields
+from consumer.commands.dlq.receipts import REFUSED, SETTLED
+from consumer.commands.dlq.scan import TIMEOUT, Failed, Span, opened, partitions_of, read, spans_of
+from consumer.commands.dlq.topic import bar
+from consumer.commands.trace.instances import Instances
+from consumer.commands.verify.decoding import Decoding
+from consumer.commands.verify.letters import Letters, read_letters
+from consumer.event.encode import update_json
+from consumer.event.errors import Reject
+from consumer.event.model import Change
+from consumer.kafka.brokers import BrokerError, Brokers
+from consumer.kafka.config import consumer_config
+from consumer.kafka.dead_letter_format import Origin
+from consumer.settings import Settings
+
+APPLIED: Final = "applied"
+DEAD: Final = "dead letter"
+REPLAYED: Final = "replayed"
+WAITING: Final = "waiting"
+
+
+@dataclass(frozen=True)
+class Traced:
+    """One record. `update` is what Mixpanel gets of it without `$token`; `problem` why there is none."""
+
+    place: str
+    timestamp: int
+    event: dict[str, Any] | None
+    update: dict[str, Any] | None
+    problem: str
+    fate: str
+    why: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
+
+
+class Tracer:
+    """Finds records. Joins no group and commits nothing; `close` ends the connections."""
+
+    def __init__(self, settings: Settings, instances: Instances) -> None:
+        """`instances` are asked why a record waits."""
+        self._settings = settings
+        self._instances = instances
+        self._committed: dict[tuple[str, int], int] = {}
+        self._letters = Letters()
+        self._decoding = Decoding(settings)
+        self._consumer = opened(consumer_config(settings))
+
+    def at(self, origin: Origin) -> Traced:
+        """The record at this place. Raises `Failed` where there is none."""
+        if origin.partition not in partitions_of(self._consumer, origin.topic):
+            raise Failed(f"{origin.topic} has no partition {origin.partition}")
+        self._prepare([origin.topic])
+        (span,) = spans_of(self._consumer, origin.topic, {origin.partition: origin.offset})
+        if span.first > origin.offset:
+            words = f"it is gone by retention: the partition begins at {span.first}"
+            raise Failed(f"{origin} is not in the topic any more: {words}")
+        if span.end <= origin.offset:
+            raise Failed(f"{origin} is not written yet: the partition ends at {span.end}")
+        for messages in read(
+            self._consumer, origin.topic, [Span(origin.partition, origin.offset, origin.offset + 1)]
+        ):
+            return self._traced(messages[0], origin.topic)
+        raise Failed(f"{origin} is no record: it was compacted away, or belongs to a transaction")
+
+    def of_group(self, key: str, name: str, since: int) -> Iterator[Traced]:
+        """The group's changes since this time (ms), partition by partition in their order. Raises `Failed`."""
+        self._prepare(self._settings.kafka_topics)
+        for topic in self._settings.kafka_topics:
+            spans = spans_of(self._consumer, topic, self._begin(topic, since))
+            with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
+                for messages in read(self._consumer, topic, spans, moved):
+                    for message in messages:
+                        if self._is_of(message, key, name):
+                            yield self._traced(message, topic)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._decoding.close()
+        self._consumer.close()
+
+    def _prepare(self, topics: Collection[str]) -> None:
+        """Ask what is committed, then read the dead letters: those of what is committed are there by then."""
+        try:
+            with Brokers(self._settings) as brokers:
+                for name in topics:
+                    for place in brokers.offsets(self._settings.kafka_group_id, brokers.topic(name)):
+                        self._committed[name, place.partition] = place.committed
+        except BrokerError as failure:
+            raise Failed(str(failure)) from failure
+        self._letters = read_letters(self._settings)
+
+    def _begin(self, topic: str, since: int) -> Mapping[int, int]:
+        """The offset of each partition's first record that is not older."""
+        asked = [TopicPartition(topic, partition, since) for partition in partitions_of(self._consumer, topic)]
+        try:
+            found = self._consumer.offsets_for_times(asked, timeout=TIMEOUT)
+        except KafkaException as failure:
+            raise Failed(f"the offsets of {topic} are not told: {failure.args[0].str()}") from failure
+        return {one.partition: one.offset if one.offset >= 0 else 2**62 for one in found}
+
+    def _is_of(self, message: Message, key: str, name: str) -> bool:
+        try:
+            change = self._decoding.change(message)
+        except Reject:
+            return message.key() == f"{key}:{name}".encode()
+        return (change.group_key, change.group_id) == (key, name)
+
+    def _traced(self, message: Message, topic: str) -> Traced:
+        place = Origin(topic, message.partition() or 0, message.offset() or 0)
+        event, update, problem = self._read(message)
+        fate, why = self._fate(message, place)
+        return Traced(str(place), message.timestamp()[1], event, update, problem, fate, why)
+
+    def _read(self, message: Message) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
+        """The event, its update, and what is wrong with it."""
+        change: Change | None = None
+        try:
+            change = self._decoding.change(message)
+            update = orjson.loads(update_json(self._decoding.converted(change, message), ""))
+            del update["$token"]
+            return fields(change), update, ""
+        except Reject as reject:
+            return fields(change) if change else None, None, f"{reject.reason}: {reject.detail}"
+        except Failed as failed:
+            return None, None, str(failed)
+
+    def _fate(self, message: Message, place: Origin) -> tuple[str, str]:
+        """What became of the record, in a word, and more."""
+        buried = self._letters.of(message, place.topic)
+        committed = self._committed.get((place.topic, place.partition), -1)
+        if buried is not None:
+            mark = self._letters.marks.get(buried.identity)
+            where = f"{buried.reason}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
+            if mark is not None and mark.state == SETTLED:
+                return REPLAYED, f"was {where}; a replay of it was accepted"
+            return DEAD, where + ("; a replay of it was refused again" if mark and mark.state == REFUSED else "")
+        if place.offset < committed:
+            return APPLIED, f"committed is {committed}, and it has no dead letter"
+        return WAITING, self._reason(place, committed)
+
+    def _reason(self, place: Origin, committed: int) -> str:
+        """Why it is not committed, as far as an instance says."""
+        begin = f"committed is {committed}" if committed >= 0 else "nothing of the partition is committed"
+        block = self._instances.block(place.topic, place.partition)
+        if block is None:
+            owned = self._instances.owned(place.topic, place.partition)
+            more = "nothing blocks the partition" if owned else "--url of the instance that reads it tells why"
+            return f"{begin}; {more}"
+        cause = f"{block.cause} for {block.seconds:.0f} s" + (f" ({block.detail})" if block.detail else "")
+        return (
+            f"{begin}; {cause}" if block.offset == place.offset else f"{begin}; behind offset {block.offset}: {cause}"
+        )

@@ -1,0 +1,112 @@
+"""`trace` on a real broker: a record's event, update and fate, and why it waits."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from consumer.sandbox.answers import of_json
+from consumer.sandbox.web import Reply, Web
+from tests.tools.scene import Scene
+
+
+@pytest.fixture
+def trace(scene: Scene) -> Any:
+    """Traces: trace("topic:0:1") is what it prints with --output json."""
+
+    def run(*arguments: str, status: int = 0) -> Any:
+        result = scene.run("trace", *arguments, "--output", "json", **scene.environ)
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout) if status == 0 else result.output
+
+    return run
+
+
+@pytest.fixture
+def instance(scene: Scene) -> Iterator[tuple[Web, dict[str, Any]]]:
+    """An instance that answers `/status`, and the row of its one partition."""
+    row: dict[str, Any] = {"topic": scene.topic, "partition": 0, "blocked": None}
+    web = Web(0, lambda arrived: Reply(of_json(200, {"instance": "a", "partitions": [row]})))
+    web.start()
+    yield web, row
+    web.stop()
+
+
+def test_an_applied_record(scene: Scene, trace: Any) -> None:
+    """Decoded, with the update that it makes, without the token."""
+    offset = scene.change("acme", "set", {"plan": "pro"})
+    scene.commit(offset + 1)
+    (found,) = trace(f"{scene.topic}:0:{offset}")
+    assert found["fate"] == "applied"
+    assert found["event"]["group_id"] == "acme"
+    assert found["update"] == {"$group_key": "company", "$group_id": "acme", "$set": {"plan": "pro"}}
+    shown = scene.run("trace", f"{scene.topic}:0:{offset}", **scene.environ)
+    assert shown.exit_code == 0
+    assert '"$group_id": "acme", "$set":' in shown.stdout
+
+
+def test_a_dead_letter(scene: Scene, trace: Any) -> None:
+    """Its reason, and where the letter is."""
+    offset = scene.change("acme", "set", {"plan": "pro"})
+    scene.letter(offset, "acme", "set", {"plan": "pro"}, "rejected")
+    scene.commit(offset + 1)
+    (found,) = trace(f"{scene.topic}:0:{offset}")
+    assert (found["fate"], found["why"]) == ("dead letter", f"rejected, at 0:0 of {scene.group}.dead-letters")
+
+
+def test_a_record_that_waits(scene: Scene, trace: Any, instance: Any) -> None:
+    """Why, as the instance says: at the head, or behind it."""
+    web, row = instance
+    first = scene.change("acme", "set", {"a": 1})
+    second = scene.change("other", "set", {"a": 1})
+    scene.commit(first)
+    url = f"http://127.0.0.1:{web.port}"
+    (found,) = trace(f"{scene.topic}:0:{first}")
+    assert (found["fate"], found["why"]) == (
+        "waiting",
+        "committed is 0; --url of the instance that reads it tells why",
+    )
+    (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
+    assert found["why"] == "committed is 0; nothing blocks the partition"
+    row["blocked"] = {"offset": first, "seconds": 61.4, "cause": "retry", "detail": {"answered": 503, "attempts": 4}}
+    (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
+    assert found["why"] == "committed is 0; retry for 61 s (answered 503, attempts 4)"
+    (found,) = trace(f"{scene.topic}:0:{second}", "--url", url)
+    assert found["why"].startswith(f"committed is 0; behind offset {first}: retry for 61 s")
+
+
+def test_an_instance_that_does_not_answer_is_said(scene: Scene) -> None:
+    """And what Kafka knows is shown all the same."""
+    offset = scene.change("acme", "set", {"a": 1})
+    place = f"{scene.topic}:0:{offset}"
+    result = scene.run("trace", place, "--url", "http://127.0.0.1:1", **scene.environ)
+    assert result.exit_code == 0
+    assert "warning: http://127.0.0.1:1: connection" in result.stderr
+
+
+def test_the_changes_of_a_group(scene: Scene, trace: Any) -> None:
+    """In order, each with its fate; those of others and older ones are left out."""
+    scene.change("acme", "set", {"a": 1})
+    scene.change("other", "set", {"a": 1})
+    scene.commit(scene.change("acme", "add", {"n": 1}) + 1)
+    scene.change("acme", "unset", ["a"])
+    found = trace("--group", "company:acme")
+    assert [one["fate"] for one in found] == ["applied", "applied", "waiting"]
+    assert [one["event"]["operation"] for one in found] == ["SET", "ADD", "UNSET"]
+    assert trace("--group", "company:acme", "--since", "2100-01-01") == []
+
+
+def test_a_record_that_cannot_be_read(scene: Scene, trace: Any) -> None:
+    """Its problem takes the place of the update."""
+    offset = scene.change("acme", "add", {"n": "text"}, applied=False)
+    (found,) = trace(f"{scene.topic}:0:{offset}")
+    assert found["update"] is None
+    assert found["problem"] == "invalid_change: property 1 of 1 is a string, and ADD needs a number"
+
+
+@pytest.mark.parametrize(("offset", "words"), [("0:7", "is not written yet"), ("3:0", "has no partition 3")])
+def test_what_is_not_there(scene: Scene, trace: Any, offset: str, words: str) -> None:
+    """Said in a sentence, exit status 1."""
+    assert words in trace(f"{scene.topic}:{offset}", status=1)
+    assert trace("a:0:1", "--group", "company:acme", status=2)
