@@ -28,8 +28,6 @@ KINDS: Final = (*FAULTS, UNREAD, ALTERED, WAITING, UNKNOWN)
 CUT: Final = 255
 # Numbers are doubles there: what is nearer than this, in proportion, is the same number.
 NEAR: Final = 1e-12
-# Whole numbers up to this are exact as doubles.
-EXACT: Final = 2**53
 # A project's time zone moves a date by no more.
 ZONES: Final = timedelta(hours=14)
 
@@ -123,8 +121,6 @@ def altered(expected: object, actual: object) -> str:
 
 def rounded(expected: float, actual: float) -> bool:
     """Whether both are the same double, or nearly so where sums of fractions may be added in another order."""
-    if isinstance(expected, int) and abs(expected) <= EXACT:
-        return False
     try:
         near = 0.0 if isinstance(expected, int) else NEAR
         return math.isclose(float(expected), float(actual), rel_tol=near)
