@@ -200,11 +200,11 @@ def test_updates_of_a_request_are_applied_in_any_order(sandbox, post, update):
         assert applied[-1]["$set"] == profile["properties"]
 
 
-def test_the_order_of_the_array_is_the_default(update):
+def test_the_order_of_the_array_is_the_default(session, update):
     """Without a seed a person's requests do what they seem to do."""
     from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
-    sandbox = MixpanelSandbox()
-    sandbox._change([update(set={"x": n}) for n in range(100)])
-
-    assert sandbox.profiles.get("token", "company", "acme") == {"x": 99}
+    with MixpanelSandbox() as sandbox:
+        updates = [update(set={"x": n}) for n in range(100)]
+        assert session.post(f"{sandbox.url}/groups?strict=1", json=updates, timeout=10).status_code == 200
+        assert sandbox.profiles.get("token", "company", "acme") == {"x": 99}
