@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.settings import load
+from consumer.settings import SettingsError, load
 from consumer.settings.scrub import Scrubber
 
 
@@ -47,3 +47,50 @@ def test_all_secrets_of_the_settings_are_known(tmp_path):
     )
     expected = {"of-mixpanel", "of-the-keystore", "logicalCluster=lkc", "of%20the-url", "of the-url"}
     assert set(settings.secrets()) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "options", "words"),
+    [
+        ({}, {"MIXPANEL_TOKEN": "t"}, "--mixpanel-token-file"),
+        ({"SCHEMA_REGISTRY_URL": "http://u:secret-word@r"}, {}, "SCHEMA_REGISTRY_URL http://r gets credentials"),
+    ],
+)
+def test_what_others_can_see_is_told(environ, options, words):
+    """At the start and by `check`, without the secret."""
+    given = {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
+    if options:
+        del given["MIXPANEL_TOKEN"]
+    (warning,) = load(given | environ, options).warnings
+    assert words in warning
+    assert "secret-word" not in warning
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("enable.ssl.certificate.verification=false", "pose as a broker"),
+        ("ssl.endpoint.identification.algorithm=none", "any certificate"),
+    ],
+)
+def test_an_unverified_connection_is_told(tmp_path, lines, words):
+    """TLS that anybody can stand in the middle of."""
+    file = tmp_path / "p"
+    file.write_text(f"security.protocol=SSL\n{lines}\n")
+    given = {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
+    (warning,) = load(given | {"KAFKA_PROPERTIES_FILE": str(file)}).warnings
+    assert words in warning
+
+
+@pytest.mark.parametrize(("token", "words"), [("'t'", "quotes"), ("t\n", "line break at its end"), (" t", "blanks")])
+def test_what_is_wrong_with_a_token_is_said(token, words):
+    """No server verifies it, so it is looked at here; it is not shown."""
+    given = {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": token}
+    with pytest.raises(SettingsError, match=words):
+        load(given)
+
+
+def test_a_level_as_other_programs_write_it():
+    """LOG_LEVEL=WARN."""
+    given = {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
+    assert load(given | {"LOG_LEVEL": "WARN"}).log_level == "warning"

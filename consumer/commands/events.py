@@ -35,6 +35,7 @@ FIELDS: Final = (
     "property_names",
 )
 LARGEST: Final = 2**63
+ONE_A_LINE: Final = "one event a line is read, such as `jq -c '.[]'` writes of an array"
 
 
 class Unfit(Exception):
@@ -128,11 +129,12 @@ def parsed(line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise Unfit("is not UTF-8 text") from None
     except json.JSONDecodeError as failure:
-        raise Unfit(f"is not JSON: {failure.msg} at column {failure.colno}") from None
+        hint = f"; {ONE_A_LINE}" if line.strip() in (b"{", b"[") else ""
+        raise Unfit(f"is not JSON: {failure.msg} at column {failure.colno}{hint}") from None
     except (RecursionError, ValueError):
         raise Unfit("is not JSON that can be read: too deep, or a number too long") from None
     if not isinstance(found, dict):
-        raise Unfit("is JSON, and not an object")
+        raise Unfit(f"is JSON, and not an object; {ONE_A_LINE}")
     return found
 
 

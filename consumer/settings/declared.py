@@ -31,6 +31,11 @@ QUERY_HOSTS: Final = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.m
 FILE_TWIN: Final = "_FILE"
 
 
+def level(given: str) -> str:
+    """A log level's name in its own way of writing: other programs say warn."""
+    return "warning" if given.lower() == "warn" else given.lower()
+
+
 @dataclass(frozen=True)
 class Variable:
     """One setting. `default` is text, empty where leaving it out means none; `rule` says how another fills it in."""
@@ -154,7 +159,7 @@ VARIABLES: Final = (
         "How log lines look",
         rule="json outside a terminal, else text",
     ),
-    Variable("LOG_LEVEL", choice("debug", "info", "warning", "error", fold=str.lower), "info", "Least level logged"),
+    Variable("LOG_LEVEL", choice("debug", "info", "warning", "error", fold=level), "info", "Least level logged"),
 )
 BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
 NAMES: Final = tuple(

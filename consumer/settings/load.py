@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from consumer.settings.checks import contradictions, unknown_variables
 from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Variable
+from consumer.settings.exposure import exposed
 from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
 from consumer.settings.sources import Given, gather
 from consumer.settings.values import without_credentials
@@ -158,7 +159,7 @@ def load(
     return Settings(
         **{BY_NAME[name].field: value for name, value in values.items()},  # type: ignore[arg-type]
         kafka_properties=properties,
-        warnings=tuple(unknown_variables(environ)),
+        warnings=(*unknown_variables(environ), *exposed(values, given, properties)),
         given=given,
     )
 

@@ -45,6 +45,12 @@ def token() -> Kind:
     """A text that can stand in a request: printable ASCII without white space."""
 
     def read(given: str) -> str:
+        if given.endswith(("\n", "\r")):
+            raise Wrong("printable ASCII without white space: there is a line break at its end")
+        if given != given.strip():
+            raise Wrong("printable ASCII without white space: there are blanks around it")
+        if given[:1] in ("'", '"') or given[-1:] in ("'", '"'):
+            raise Wrong("printable ASCII without quotes around it: they are part of what was given")
         if not all(33 <= ord(character) <= 126 for character in given):
             raise Wrong("printable ASCII without white space")
         return given

@@ -23,6 +23,9 @@ from consumer.schemas import newest
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
+AHEAD = "message.timestamp.after.max.ms"
+FOREVER = str(2**63 - 1)
+
 
 @pytest.fixture
 def facts(call):
@@ -43,7 +46,7 @@ def facts(call):
 def place(broker, schemas, mixpanel, topic, new_topic):
     """Settings under which all is well."""
     schemas.register(f"{topic}-value", newest())
-    letters = new_topic(config={"max.message.bytes": str(1_048_588 + 131_072), "retention.ms": "-1"})
+    letters = new_topic(config={"max.message.bytes": str(1_048_588 + 131_072), "retention.ms": "-1", AHEAD: FOREVER})
     return {
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
         "KAFKA_TOPICS": topic,
@@ -123,7 +126,8 @@ def test_dead_letter_topic_that_is_too_small(facts, place, new_topic):
         ("fault", "it is compacted"),
         ("warning", "it keeps letters for 1 hours"),
         ("warning", "it replaces the records' own timestamps"),
-        ("warning", "it refuses records that are older than 1 days"),
+        ("warning", "it refuses times of more than 1 day ago"),
+        ("warning", "it refuses times of more than 1 hour ahead"),
     ]
     assert "--alter --topic" in found[1][3]
     assert "--add-config max.message.bytes=1179660" in found[2][3]
@@ -205,7 +209,9 @@ def test_rights_and_logins(facts, place, new_broker):
         },
     )
     server.create_topic("changes", 2)
-    server.create_topic("letters", 2, config={"max.message.bytes": str(1_048_588 + 131_072), "retention.ms": "-1"})
+    server.create_topic(
+        "letters", 2, config={"max.message.bytes": str(1_048_588 + 131_072), "retention.ms": "-1", AHEAD: FOREVER}
+    )
     login = {
         "KAFKA_BOOTSTRAP_SERVERS": server.bootstrap,
         "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",

@@ -12,6 +12,7 @@ from consumer.terminal.table import counted
 
 WEEK_MS: Final = 7 * 24 * 3600 * 1000
 FOREVER: Final = str(2**63 - 1)
+BOUNDS: Final = {"message.timestamp.before.max.ms": "ago", "message.timestamp.after.max.ms": "ahead"}
 LARGEST: Final = "max.message.bytes"
 
 
@@ -143,6 +144,7 @@ def dead_letter_facts(
     partitions = max([topic.partitions for topic, _ in sources], default=12)
     largest = max([int(config.get(LARGEST, 0)) for _, config in sources], default=0) or 1_048_588
     wanted = {LARGEST: str(largest + ROOM), "retention.ms": "-1"}
+    wanted |= {bound: FOREVER for bound in BOUNDS if any(bound in config for _, config in sources)}
     try:
         topic = brokers.topic(name)
     except Missing:
@@ -193,11 +195,19 @@ def keeping_facts(settings: Settings, what: str, config: Mapping[str, str], larg
         fix = "set message.timestamp.type to CreateTime"
         change = alter(settings, name, "message.timestamp.type=CreateTime")
         yield warning(what, "it replaces the records' own timestamps", fix, change)
-    if config.get("message.timestamp.before.max.ms", FOREVER) != FOREVER:
-        days = int(config["message.timestamp.before.max.ms"]) / 86_400_000
-        change = alter(settings, name, f"message.timestamp.before.max.ms={FOREVER}")
-        detail = f"it refuses records that are older than {days:g} days: such a letter blocks"
-        yield warning(what, detail, "take records of any age", change)
+    for bound, words in BOUNDS.items():
+        if config.get(bound, FOREVER) != FOREVER:
+            times = f"more than {span(int(config[bound]))} {words}"
+            detail = f"it refuses times of {times}: such a dead letter has the time of writing"
+            yield warning(what, detail, "take records of any time", alter(settings, name, f"{bound}={FOREVER}"))
+
+
+def span(milliseconds: int) -> str:
+    """A length of time in the largest unit that has no remainder."""
+    for name, length in (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000)):
+        if milliseconds >= length and milliseconds % length == 0:
+            return counted(milliseconds // length, name)
+    return f"{milliseconds} ms"
 
 
 def configuration(brokers: Brokers, topic: str) -> Mapping[str, str] | None:
