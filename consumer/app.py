@@ -146,7 +146,14 @@ def source(settings: Settings, watch: Watch) -> Callable[[Loop], Source]:
     """How to make the consumer for a loop."""
 
     def made(loop: Loop) -> Source:
-        found = Source(consumer_config(settings), settings.kafka_topics, loop, clock=time.monotonic, gap=watch.gap)
+        found = Source(
+            consumer_config(settings),
+            settings.kafka_topics,
+            loop,
+            clock=time.monotonic,
+            gap=watch.gap,
+            truncated=watch.truncated,
+        )
         watch.attach(found)
         return found
 

@@ -18,15 +18,40 @@ class Named(Protocol):
 
 
 class Owned:
-    """One partition of ours. Offsets are -1 where there is none yet; `next` is past all that was read."""
+    """One partition of ours. Offsets are -1 where there is none yet.
 
-    __slots__ = ("asked", "assignment", "committed", "next")
+    `next` is past all that was read, `read` past the last record of it.
+    """
+
+    __slots__ = ("asked", "assignment", "committed", "committed_at", "epochs", "leader_epoch", "next", "read")
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
         self.next = -1  # to be read
+        self.read = -1
         self.asked = -1  # of the last commit that is under way or confirmed
         self.committed = -1  # confirmed by the broker
+        self.committed_at = -1  # when, in milliseconds of the wall clock
+        self.leader_epoch = -1  # of the last record
+        self.epochs: list[tuple[int, int]] = []  # the leader's epochs, each with its first offset
+
+    def goes_on(self, offset: int, leader_epoch: int) -> None:
+        """A record is read at this offset that another leader wrote."""
+        self.leader_epoch = leader_epoch
+        self.epochs.append((offset, leader_epoch))
+
+    def epoch_before(self, offset: int) -> int:
+        """The leader's epoch of the last record before the offset; -1 where it is not known."""
+        found = -1
+        for first, leader_epoch in self.epochs:
+            if first < offset:
+                found = leader_epoch
+        return found
+
+    def settled(self, offset: int) -> None:
+        """Nothing before the offset is asked for again."""
+        while len(self.epochs) > 1 and self.epochs[1][0] < offset:
+            del self.epochs[0]
 
 
 class Ownership:
@@ -35,9 +60,9 @@ class Ownership:
     def __init__(self) -> None:
         self.by_topic: dict[str, dict[int, Owned]] = {}
 
-    def add(self, place: Named) -> Owned:
+    def add(self, place: Named, topic_id: str = "") -> Owned:
         """A new epoch of this partition begins."""
-        one = Owned(Assignment(place.topic, place.partition))
+        one = Owned(Assignment(place.topic, place.partition, topic_id))
         self.by_topic.setdefault(place.topic, {})[place.partition] = one
         return one
 

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment
 from consumer.kafka.assignments import Owned, Ownership
+from consumer.kafka.commit_metadata import Metadata, written
 
 log = logging.getLogger("consumer.source")
 
@@ -158,6 +159,8 @@ class Commits:
 
     def _confirmed(self, one: Owned, offset: int) -> None:
         one.committed = offset
+        one.committed_at = now_ms()
+        one.settled(offset)
         if self._failing:
             self._failing = False
             log.info("commits are confirmed again")
@@ -195,4 +198,20 @@ def _ask(
 
 
 def _places(due: Due) -> list[TopicPartition]:
-    return [TopicPartition(one.assignment.topic, one.assignment.partition, offset) for one, offset in due]
+    """What is committed, with the leader's epoch, by which the brokers see that a log was cut."""
+    at = now_ms()
+    return [_place(one, offset, at) for one, offset in due]
+
+
+def _place(one: Owned, offset: int, at: int) -> TopicPartition:
+    place = one.assignment
+    metadata = written(Metadata(place.topic_id, min(offset, one.read) if one.read >= 0 else -1, at))
+    leader_epoch = one.epoch_before(offset)
+    if leader_epoch < 0:
+        return TopicPartition(place.topic, place.partition, offset, metadata)
+    return TopicPartition(place.topic, place.partition, offset, metadata, leader_epoch)
+
+
+def now_ms() -> int:
+    """The wall clock, as records have it."""
+    return int(time.time() * 1000)

@@ -29,7 +29,10 @@ def records_of(messages: list[Any], owned: Ownership, now: float) -> tuple[list[
         offset: int = message.offset()
         if one is None or offset < one.next:
             continue
-        one.next = offset + 1
+        one.next = one.read = offset + 1
+        leader_epoch: int | None = message.leader_epoch()
+        if leader_epoch is not None and leader_epoch > one.leader_epoch:
+            one.goes_on(offset, leader_epoch)
         headers, lost = headers_of(message)
         if lost:
             words = "headers lost: their names are not UTF-8; a dead letter of the record will say how many"

@@ -13,21 +13,27 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.core.model import Assignment, Record
 from consumer.kafka.assignments import Owned, Ownership, Place
+from consumer.kafka.beginning import at, begin
 from consumer.kafka.client_status import Membership
 from consumer.kafka.clients import TOKENS, client
 from consumer.kafka.commits import Commits
+from consumer.kafka.lookups import Lookups
+from consumer.kafka.placing import GAP, RECREATED, TRUNCATED, Placing, Start
 from consumer.kafka.records import records_of
 from consumer.kafka.succession import Succession
 
 log = logging.getLogger("consumer.source")
 
 ADOPT_AFTER = 10.0
-OFFSETS_TIMEOUT = 5.0
 STATISTICS_MS = 2000
+WORDS = {
+    TRUNCATED: "the log was cut (an unclean election?): what was written since is read, some of it perhaps again",
+    RECREATED: "the topic was made anew: it is read from its start",
+}
 
 
 class Listener(Protocol):
@@ -53,19 +59,26 @@ class Source:
         *,
         clock: Callable[[], float],
         gap: Callable[[str, int, int], None],
+        truncated: Callable[[str, int], None],
     ) -> None:
-        """`gap` is told topic, partition and how many records retention removed before they were read."""
+        """`gap` is told topic, partition and how many records retention removed before they were read.
+
+        `truncated` is told topic and partition of a log that lost what was read of it.
+        """
         self._listener = listener
         self._clock = clock
         self._gap = gap
+        self._truncated = truncated
+        self._lookups = Lookups(config)
+        self._placing = Placing(self._lookups)
         self._owned = Ownership()
         self._commits = Commits(self._owned)
         self._incremental = incremental(config)
         self._paused: set[Place] = set()
         self._ends: dict[Assignment, int] = {}  # not told yet
         self._fresh: list[TopicPartition] = []  # assigned since the last poll
+        self._unchecked: set[Place] = set()  # read from the start until the client asks whether the log was cut
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
-        self._unplaced: dict[Place, int] = {}  # without a valid offset to read from, and the invalid one
         self._inside = False  # a callback that may commit
         self._topics = list(topics)
         self.membership = Membership(tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower())
@@ -80,10 +93,12 @@ class Source:
         except KafkaException as failure:  # raised for a fatal error, sometimes, in the place of a message with it
             raise SourceFailed(f"the Kafka consumer cannot go on: {failure.args[0].str()}") from failure
         self._after_callbacks()
+        if self._unchecked and messages:
+            messages = self._checked(messages)
         records = self._taken(messages) if messages else []
         if self._orphans:
             self._adopt()  # not before: what was just read is none of the new assignment's
-        if self._unplaced:
+        if self._placing.unplaced:
             self._place()
         return records
 
@@ -143,7 +158,7 @@ class Source:
         found: dict[Assignment, int] = {}
         for one in self._owned.all():
             try:
-                low, high = self._consumer.get_watermark_offsets(_of(one), cached=True)
+                low, high = self._consumer.get_watermark_offsets(at(one), cached=True)
             except KafkaException:
                 continue
             if high >= 0:
@@ -201,7 +216,9 @@ class Source:
     def _on_error(self, message: Message, error: KafkaError) -> None:
         code = error.code()
         if code == KafkaError._AUTO_OFFSET_RESET:
-            self._unplaced[str(message.topic()), int(message.partition() or 0)] = int(message.offset() or 0)
+            invalid = message.offset()
+            place = (str(message.topic()), int(message.partition() or 0))
+            self._placing.refused(place, invalid if invalid is not None else -1, error.str())
         elif code == KafkaError._PARTITION_EOF:
             self._ended(message)
         elif code == KafkaError._FATAL or error.fatal():
@@ -220,39 +237,40 @@ class Source:
     def _place(self) -> None:
         """Where the client knows no valid offset, say where to read from: it tells of each such partition once."""
         starts: list[TopicPartition] = []
-        for name, invalid in list(self._unplaced.items()):
-            place = _named(name)
-            one = self._owned.get(place)
-            if one is not None:
-                try:
-                    low, high = self._consumer.get_watermark_offsets(place, timeout=OFFSETS_TIMEOUT)
-                except KafkaException as failure:
-                    self.membership.error(failure.args[0])
-                    break  # asked again at the next poll
-                one.next = self._begin_at(one, one.next if one.next >= 0 else invalid, low, high)
-                starts.append(TopicPartition(place.topic, place.partition, one.next))
-            del self._unplaced[name]
+        for name in list(self._placing.unplaced):
+            one = self._owned.get(_named(name))
+            if one is None:
+                self._placing.forget(name)
+                continue
+            try:
+                found = self._placing.answered(name, one, self._clock())
+            except KafkaException as failure:
+                self.membership.error(failure.args[0])
+                continue
+            if found is not None:
+                starts.append(self._placed(one, found))
         if starts:
             self._restart(starts)
 
-    def _begin_at(self, one: Owned, wanted: int, low: int, high: int) -> int:
-        """Where to read from, when `wanted` was called invalid: the earliest record, unless it is valid by now."""
-        if wanted < 0:
-            return low  # nothing was ever committed
-        if low <= wanted <= high:
-            return wanted
-        fields = {"partition": repr(one.assignment), "wanted": wanted, "earliest": low, "latest": high}
-        if wanted < low:
-            self._gap(one.assignment.topic, one.assignment.partition, low - wanted)
+    def _placed(self, one: Owned, start: Start) -> TopicPartition:
+        """Tell what was lost; where the log is another one a new epoch begins."""
+        place = one.assignment
+        fields: dict[str, object] = {"partition": repr(place), "wanted": start.wanted, "begins_at": start.offset}
+        fields |= {"earliest": start.span.low, "latest": start.span.high}
+        if start.why == GAP:
+            gap = start.span.low - start.wanted
+            self._gap(place.topic, place.partition, gap)
             words = "retention removed records before they were read: reading goes on at the earliest"
-            log.error(words, extra=fields | {"gap": low - wanted})
-            return low
-        log.error(
-            "the topic ends before the committed offset: it was made anew, and is read from its start", extra=fields
-        )
-        self._listener.lost([one.assignment])
-        self._begin([_of(one)])
-        return low
+            log.error(words, extra=fields | {"gap": gap})
+        elif start.why in WORDS:
+            log.error(WORDS[start.why], extra=fields)
+            if start.why == TRUNCATED:
+                self._truncated(place.topic, place.partition)
+            self._listener.lost([place])
+            one = self._owned.add(place, start.span.topic_id)
+            self._listener.assigned([one.assignment])
+        one.next = start.offset
+        return TopicPartition(place.topic, place.partition, start.offset)
 
     # What the client calls, from inside `poll` and `close`.
 
@@ -260,8 +278,12 @@ class Source:
         if caller is not self._succession.client:
             return  # it is leaving
         self.membership.assigned(len(partitions))
+        starts = self._begin(partitions)
+        if self._incremental:
+            self._consumer.incremental_assign(starts)
+        else:
+            self._consumer.assign(starts)
         self._fresh.extend(partitions)
-        self._begin(partitions)
 
     def _on_revoke(self, caller: Consumer, partitions: list[TopicPartition]) -> None:
         if caller is not self._succession.client:
@@ -277,29 +299,66 @@ class Source:
         self._listener.lost([one.assignment for one in self._owned.those(partitions)])
         self._forget(partitions)
 
-    def _begin(self, partitions: list[TopicPartition]) -> None:
+    def _begin(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """New epochs begin; returned is where each is to be read from."""
         for place in partitions:
             self._orphans.pop((place.topic, place.partition), None)
-        self._listener.assigned([self._owned.add(place).assignment for place in partitions])
+        starts = begin(self._consumer, self._lookups, self._owned, partitions)
+        self._listener.assigned([one.assignment for one in self._owned.those(partitions)])
+        return starts
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
         self._owned.forget(partitions)
         for place in partitions:
             self._orphans.pop((place.topic, place.partition), None)
             self._paused.discard((place.topic, place.partition))
-            self._unplaced.pop((place.topic, place.partition), None)
+            self._placing.forget((place.topic, place.partition))
+            self._unchecked.discard((place.topic, place.partition))
 
     # What cannot be done inside a callback.
 
     def _after_callbacks(self) -> None:
         if self._fresh:
-            fresh = [place for place in self._fresh if self._owned.get(place)]
-            self._fresh = []
-            # A pause may outlive its assignment inside the client.
-            self._paused.difference_update((place.topic, place.partition) for place in fresh)
-            self._consumer.resume([TopicPartition(place.topic, place.partition) for place in fresh])
+            fresh, self._fresh = [place for place in self._fresh if self._owned.get(place)], []
+            self._let_go_on(fresh)
         if self._commits.fenced:
             self._lose()
+
+    def _let_go_on(self, fresh: list[TopicPartition]) -> None:
+        """Read these; but first send the client to where one goes on that is to be checked."""
+        for place in fresh:
+            one = self._owned.get(place)
+            if one is not None and one.leader_epoch >= 0:
+                self._unchecked.add((place.topic, place.partition))
+        # A pause may outlive its assignment inside the client.
+        self._paused.difference_update((place.topic, place.partition) for place in fresh)
+        self._consumer.resume([TopicPartition(place.topic, place.partition) for place in fresh])
+
+    def _checked(self, messages: list[Message]) -> list[Message]:
+        """Send the client to where the new assignments go on: only then does it ask whether the log was cut.
+
+        It can be sent once it has begun, as the first message shows. What it read until then is left out.
+        """
+        others: list[Message] = []
+        begun: set[Place] = set()
+        for message in messages:
+            error, place = message.error(), (str(message.topic()), int(message.partition() or 0))
+            if place not in self._unchecked or (error is not None and error.code() != KafkaError._PARTITION_EOF):
+                others.append(message)
+            else:
+                begun.add(place)
+        for place in begun:
+            one = self._owned.get(_named(place))
+            if one is not None:
+                try:
+                    self._consumer.seek(at(one))
+                except KafkaException as failure:
+                    log.debug(
+                        "not sought", extra={"partition": repr(one.assignment), "cause": failure.args[0].name()}
+                    )
+                    continue  # it is at its next message
+            self._unchecked.discard(place)
+        return others
 
     def _lose(self) -> None:
         """The group does not know us: whatever is ours is another's by now, not only what it refused."""
@@ -308,7 +367,7 @@ class Source:
             return
         still = {one.assignment: one for one in self._owned.all()}
         self._listener.lost(list(still))
-        self._forget([_of(one) for one in still.values()])
+        self._forget([at(one) for one in still.values()])
         for assignment in still:
             self._orphans[assignment.topic, assignment.partition] = self._clock()
 
@@ -324,18 +383,18 @@ class Source:
         mine = [place for place in due if (place.topic, place.partition) in assigned]
         if mine:
             log.info("partitions adopted again: the group never took them away", extra={"partitions": len(mine)})
-            self._restart(mine)
-            self._begin(mine)
+            self._restart(self._begin(mine))
+            self._fresh.extend(mine)
 
     def _restart(self, places: list[TopicPartition]) -> None:
-        """Read each of these from the offset that it names, or from the committed one where it names none."""
+        """Read each of these from the offset that it names."""
         if self._incremental:
             self._consumer.incremental_unassign(places)
             self._consumer.incremental_assign(places)
         else:
             # The older protocol assigns as a whole: the others go on where they are.
             every = {(place.topic, place.partition): place for place in self._consumer.assignment()}
-            every |= {(one.assignment.topic, one.assignment.partition): _of(one) for one in self._owned.all()}
+            every |= {(one.assignment.topic, one.assignment.partition): at(one) for one in self._owned.all()}
             every |= {(place.topic, place.partition): place for place in places}
             self._consumer.assign(list(every.values()))
             self._paused.clear()
@@ -351,9 +410,3 @@ def incremental(config: Mapping[str, object]) -> bool:
 
 def _named(place: Place) -> TopicPartition:
     return TopicPartition(place[0], place[1])
-
-
-def _of(one: Owned) -> TopicPartition:
-    """The partition, with the offset to go on at; without one where nothing of it was read."""
-    offset = one.next if one.next >= 0 else OFFSET_INVALID
-    return TopicPartition(one.assignment.topic, one.assignment.partition, offset)

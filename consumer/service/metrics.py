@@ -67,6 +67,9 @@ class Metrics:
         self.fetches = counter("schema_fetches_total", "Schemas asked for, by what came of it", "outcome")
         self.given_up = counter("given_up_requests_total", "Requests given up: Mixpanel may apply them late")
         self.gaps = counter("retention_gap_records_total", "Offsets that retention removed before they were read")
+        self.truncations = counter(
+            "log_truncations_total", "Logs that lost what was read of them", "topic", "partition"
+        )
         self.seconds = Histogram(
             PREFIX + "request_seconds", "How long requests took", buckets=SECONDS, registry=registry
         )

@@ -137,6 +137,10 @@ class Watch:
         """Retention removed so many offsets before they were read."""
         self._metrics.gaps.inc(records)
 
+    def truncated(self, topic: str, partition: int) -> None:
+        """A log lost what was read of it."""
+        self._metrics.truncations.labels(topic, str(partition)).inc()
+
     def turned(self, now: float) -> None:
         """The loop has turned."""
         self._health.turned(now)

@@ -80,6 +80,14 @@ GroupConsumerRetentionGap:
     or increase(group_consumer_retention_gap_records_total{ {{- $s -}} }[15m])) > 0
   summary: Kafka has deleted records before they were read
   description: "About {{`{{ $value | humanize }}`}} records are gone: retention is shorter than the lag was."
+GroupConsumerLogTruncated:
+  for: 0m
+  severity: critical
+  expr: >-
+    sum by (topic, partition) ((group_consumer_log_truncations_total{ {{- $s -}} } unless group_consumer_log_truncations_total{ {{- $s -}} } offset 15m)
+    or increase(group_consumer_log_truncations_total{ {{- $s -}} }[15m])) > 0
+  summary: Kafka has lost records that were read already
+  description: "The log of {{`{{ $labels.topic }}`}}[{{`{{ $labels.partition }}`}}] was cut: an unclean election, or a restored disk."
 GroupConsumerOpenTransaction:
   for: 5m
   severity: warning

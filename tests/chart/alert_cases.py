@@ -155,6 +155,15 @@ CASES = [
         {"topic": "t", "partition": "0"},
     ),
     Case(
+        "a log that was cut",
+        "GroupConsumerLogTruncated",
+        "20m",
+        [series("log_truncations_total", "_x12 1x30", TOPIC)],
+        "The log of t[0] was cut: an unclean election, or a restored disk.",
+        {"topic": "t", "partition": "0"},
+    ),
+    Case("an old cut", "GroupConsumerLogTruncated", "40m", [series("log_truncations_total", "_x5 1x60", TOPIC)]),
+    Case(
         "a transaction that ended",
         "GroupConsumerOpenTransaction",
         "20m",

@@ -26,6 +26,7 @@ class Member:
         self.mine: dict[int, Assignment] = {}
         self.read: list[Record] = []
         self.gaps: list[tuple[int, int]] = []
+        self.truncated: list[int] = []
         self.settled: dict[Assignment, int] = {}
         self.committed_at_revoke: list[tuple[bool, float]] = []
         self.ahead = 0.0  # of the real clock
@@ -35,6 +36,7 @@ class Member:
             self,
             clock=lambda: time.monotonic() + self.ahead,
             gap=lambda _, partition, records: self.gaps.append((partition, records)),
+            truncated=lambda _, partition: self.truncated.append(partition),
         )
 
     def assigned(self, assignments: list[Assignment]) -> None:

@@ -7,7 +7,7 @@ one error and nothing more until it is assigned anew, as with `auto.offset.reset
 from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import OFFSET_INVALID, KafkaError
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, KafkaError
 
 from .broker import Broker
 from .traffic import Meant, Partition
@@ -27,12 +27,14 @@ SAID = {
 class At:
     """A partition with an offset, as `confluent_kafka.TopicPartition`, but that its error can be set."""
 
-    __slots__ = ("error", "offset", "partition", "topic")
+    __slots__ = ("error", "leader_epoch", "metadata", "offset", "partition", "topic")
 
     def __init__(self, partition: Partition, offset: int = OFFSET_INVALID, error: KafkaError | None = None) -> None:
         self.topic, self.partition = partition
         self.offset = offset
         self.error = error
+        self.metadata = None
+        self.leader_epoch = 0 if offset >= 0 else None
 
 
 class Message:
@@ -68,6 +70,9 @@ class Message:
 
     def headers(self) -> list[tuple[str, bytes | None]] | None:
         return self._meant.headers if self._meant else None
+
+    def leader_epoch(self) -> int | None:
+        return 0
 
     def timestamp(self) -> tuple[int, int]:
         """The record's number: how the oracle knows it again."""
@@ -124,13 +129,21 @@ class Client:
     def incremental_assign(self, places: Iterable[Any]) -> None:
         for place in places:
             partition = (place.topic, place.partition)
-            committed = self._broker.logs[partition].committed
-            self._positions[partition] = place.offset if place.offset >= 0 else committed if committed >= 0 else -2
+            log = self._broker.logs[partition]
+            if place.offset == OFFSET_BEGINNING:
+                self._positions[partition] = log.start
+            else:
+                known = place.offset if place.offset >= 0 else log.committed
+                self._positions[partition] = known if known >= 0 else -2
             self._told_end.pop(partition, None)
 
     def incremental_unassign(self, places: Iterable[Any]) -> None:
         for place in places:
             del self._positions[place.topic, place.partition]
+
+    def seek(self, place: Any) -> None:
+        self._positions[place.topic, place.partition] = place.offset
+        self._told_end.pop((place.topic, place.partition), None)
 
     def pause(self, places: Iterable[Any]) -> None:
         self._paused.update((place.topic, place.partition) for place in places)
@@ -222,7 +235,6 @@ class Client:
             elif what == "assign":
                 places = [At(partition) for partition in partitions]
                 self._on_assign(self, places)
-                self.incremental_assign(places)
             else:
                 self._revoke(partitions)
             news = self._broker.news(self._instance)

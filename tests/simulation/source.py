@@ -7,9 +7,10 @@ from typing import Any
 from unittest import mock
 
 from consumer.core.model import Assignment, Record
-from consumer.kafka import commits, dead_letters, source
+from consumer.kafka import commits, dead_letters, lookups, source
 from consumer.service.loop import Loop
 
+from .admin import Admin
 from .broker import Broker
 from .client import Client
 from .traffic import Partition
@@ -59,6 +60,10 @@ class Time:
         return Process.running.now()
 
     @staticmethod
+    def time() -> float:
+        return Time.monotonic()
+
+    @staticmethod
     def sleep(seconds: float) -> None:
         assert Process.running is not None
         Process.running.wait(seconds, "sleep")
@@ -71,6 +76,7 @@ def simulated(world: World) -> Iterator[None]:
     asking = mock.Mock(Thread=partial(Asking, world))
     with (
         mock.patch.multiple(source, Consumer=lambda config: config["client"](config), threading=closing),
+        mock.patch.multiple(lookups, AdminClient=lambda config: config["admin"]()),
         mock.patch.multiple(commits, time=Time, _ask=lambda client, places, timeout: client.ask(places, timeout)),
         mock.patch.multiple(dead_letters, Producer=lambda config: config["client"](), threading=asking),
     ):
@@ -85,9 +91,11 @@ class Source:
         self._instance = instance
         self._loop = loop
         self._mine: dict[Partition, Assignment] = {}
-        config = {**CONFIG[broker.protocol], "client": self._client}
+        config = {**CONFIG[broker.protocol], "client": self._client, "admin": lambda: Admin(world, broker)}
         self._world = world
-        self._source = source.Source(config, ["changes"], self, clock=lambda: world.now, gap=self._gap)
+        self._source = source.Source(
+            config, ["changes"], self, clock=lambda: world.now, gap=self._gap, truncated=self._truncated
+        )
 
     def _client(self, config: dict[str, Any]) -> Client:
         self.client = Client(self._world, self._broker, self._instance, config)
@@ -95,6 +103,9 @@ class Source:
 
     def _gap(self, topic: str, partition: int, records: int) -> None:
         self._instance.gap((topic, partition), records)
+
+    def _truncated(self, topic: str, partition: int) -> None:
+        raise Violation(f"the log of {topic}[{partition}] was never cut")
 
     # What the loop calls.
 

@@ -1,0 +1,103 @@
+"""What is asked of the brokers beside the consumer: of each partition by itself, so that none waits for another.
+
+lookups.topic_ids(topics, timeout)      waits, no longer than the time-out
+question = lookups.about(place, since)  waits for nothing
+question.done(), question.answer()
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from consumer.kafka.assignments import Place
+from consumer.kafka.config import CONSUMER_ONLY
+
+log = logging.getLogger("consumer.source")
+
+ASK_FOR: Final = 5.0
+NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"  # of a broker that gives its topics none
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a partition holds: from `low` up to before `high`, records that are not committed included.
+
+    `since` is the first offset with a timestamp at or after the one that was asked for; `high` where there is none.
+    """
+
+    low: int
+    high: int
+    since: int
+    topic_id: str
+
+
+class Question:
+    """One that is under way."""
+
+    def __init__(self, low: "Future[Any]", high: "Future[Any]", since: "Future[Any]", topic: "Future[Any]") -> None:
+        self._parts = (low, high, since, topic)
+
+    def done(self) -> bool:
+        """Whether it is answered, be it by an error."""
+        return all(part.done() for part in self._parts)
+
+    def answer(self) -> Span:
+        """The answer, once it is done. Raises KafkaException."""
+        low, high, since, topic = [part.result(timeout=0) for part in self._parts]
+        return Span(low.offset, high.offset, since.offset if since.offset >= 0 else high.offset, id_of(topic))
+
+
+class Lookups:
+    """A client of its own for questions. One thread calls."""
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        """`config` is that of the consumer."""
+        chosen: dict[str, Any] = {name: value for name, value in config.items() if name not in CONSUMER_ONLY}
+        self._admin = AdminClient(chosen | {"logger": logging.getLogger("consumer.librdkafka")})
+
+    def topic_ids(self, topics: Iterable[str], timeout: float) -> dict[str, str]:
+        """The ids of these topics, as far as the brokers said them in time: a topic that is made anew has another."""
+        asked = self._admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=ASK_FOR)
+        end = time.monotonic() + timeout
+        while not all(one.done() for one in asked.values()) and time.monotonic() < end:
+            self._admin.poll(0.01)
+        found: dict[str, str] = {}
+        for topic, one in asked.items():
+            try:
+                found[topic] = id_of(one.result(timeout=0))
+            except (KafkaException, TimeoutError) as failure:
+                log.debug("the id of a topic is not known", extra={"topic": topic, "cause": type(failure).__name__})
+        return found
+
+    def about(self, place: Place, since: int) -> Question:
+        """Ask what the partition holds, and where its records of the time `since` (ms) and later begin."""
+        topic, partition = place
+        return Question(
+            self._offset(topic, partition, OffsetSpec.earliest()),  # type: ignore[no-untyped-call]
+            self._offset(topic, partition, OffsetSpec.latest()),  # type: ignore[no-untyped-call]
+            self._offset(topic, partition, OffsetSpec.for_timestamp(max(0, since))),
+            self._admin.describe_topics(TopicCollection([topic]), request_timeout=ASK_FOR)[topic],
+        )
+
+    def poll(self) -> None:
+        """Serve the client's callbacks."""
+        self._admin.poll(0)
+
+    def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> "Future[Any]":
+        place = TopicPartition(topic, partition)
+        level = IsolationLevel.READ_UNCOMMITTED
+        asked = self._admin.list_offsets({place: spec}, isolation_level=level, request_timeout=ASK_FOR)
+        return next(iter(asked.values()))
+
+
+def id_of(description: Any) -> str:
+    """The topic's id; empty where the broker gives none."""
+    found = str(description.topic_id or "")
+    return "" if found == NO_ID else found
