@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from consumer.kafka.assignments import Place
+from consumer.kafka.clients import client
 from consumer.kafka.config import CONSUMER_ONLY
 
 log = logging.getLogger("consumer.source")
@@ -58,9 +59,13 @@ class Lookups:
     """A client of its own for questions. One thread calls."""
 
     def __init__(self, config: Mapping[str, object]) -> None:
-        """`config` is that of the consumer."""
-        chosen: dict[str, Any] = {name: value for name, value in config.items() if name not in CONSUMER_ONLY}
-        self._admin = AdminClient(chosen | {"logger": logging.getLogger("consumer.librdkafka")})
+        """`config` is that of the consumer. Raises `ClientFailed`."""
+        chosen = {name: value for name, value in config.items() if name not in CONSUMER_ONLY}
+        self._admin = client(AdminClient, chosen | {"logger": logging.getLogger("consumer.librdkafka")})
+
+    def renew(self, user: str, password: str) -> None:
+        """Sign in so from now on."""
+        self._admin.set_sasl_credentials(user, password)
 
     def topic_ids(self, topics: Iterable[str], timeout: float) -> dict[str, str]:
         """The ids of these topics, as far as the brokers said them in time: a topic that is made anew has another."""

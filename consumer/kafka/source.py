@@ -69,8 +69,8 @@ class Source:
         self._clock = clock
         self._gap = gap
         self._truncated = truncated
-        self._lookups = Lookups(config)
-        self._placing = Placing(self._lookups)
+        self._lookups: list[Lookups] = []  # of the client that is the member; and of the next one, once it is made
+        self._placing = Placing()
         self._owned = Ownership()
         self._commits = Commits(self._owned)
         self._incremental = incremental(config)
@@ -82,7 +82,9 @@ class Source:
         self._inside = False  # a callback that may commit
         self._topics = list(topics)
         self.membership = Membership(tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower())
-        self._succession = Succession(config, self._made, drain=self._drain, join=self._join, clock=clock)
+        self._succession = Succession(
+            config, self._made, drain=self._drain, join=self._join, clock=clock, renew=self._renew
+        )
 
     def poll(self, timeout: float, limit: int = 500) -> list[Record]:
         """Up to `limit` records. Raises `SourceFailed` where there will never be one again."""
@@ -191,16 +193,24 @@ class Source:
             "statistics.interval.ms": STATISTICS_MS,
             "logger": logging.getLogger("consumer.librdkafka"),
         }
-        return client(Consumer, config | own)
+        made = client(Consumer, config | own)
+        self._lookups.append(Lookups(config))
+        return made
 
     def _join(self, consumer: Consumer) -> None:
+        del self._lookups[:-1]
+        self._placing.lookups = self._lookups[-1]
         consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+
+    def _renew(self, user: str, password: str) -> None:
+        for lookups in self._lookups:
+            lookups.renew(user, password)
 
     def _drain(self) -> None:
         """Settle and forget all that is ours, before the client leaves the group."""
         mine = self._owned.all()
         self._listener.revoked([one.assignment for one in mine])
-        self._forget([_of(one) for one in mine])
+        self._forget([at(one) for one in mine])
         self._orphans.clear()
         self._fresh.clear()
         self.membership.joined = False
@@ -303,7 +313,7 @@ class Source:
         """New epochs begin; returned is where each is to be read from."""
         for place in partitions:
             self._orphans.pop((place.topic, place.partition), None)
-        starts = begin(self._consumer, self._lookups, self._owned, partitions)
+        starts = begin(self._consumer, self._lookups[0], self._owned, partitions)
         self._listener.assigned([one.assignment for one in self._owned.those(partitions)])
         return starts
 

@@ -33,14 +33,19 @@ class Succession:
         drain: Callable[[], None],
         join: Callable[[Consumer], None],
         clock: Callable[[], float],
+        renew: Callable[..., None],
     ) -> None:
-        """`make` raises `ClientFailed`. `drain` is called before the client leaves, `join` when the next may come."""
+        """`make` raises `ClientFailed`. `drain` is called before the client leaves, `join` when the next may come.
+
+        `renew` is told a user name and password that the clients take as they are.
+        """
         self.client: Consumer | None = None
         self._config = config
         self._make = make
         self._drain = drain
         self._join = join
         self._clock = clock
+        self._renew = renew
         self._rotated: SimpleQueue[tuple[dict[str, object], Collection[str], float]] = SimpleQueue()
         self._next: Making[Consumer] | None = Making(partial(make, config), "consumer")
         self._leaving: tuple[threading.Thread, float] | None = None  # of the one before, and until when
@@ -84,6 +89,7 @@ class Succession:
         self._config = due.config
         if due.live and self.client is not None and self._next is None:
             self.client.set_sasl_credentials(*due.live)
+            self._renew(*due.live)
             log.info("kafka: credentials have changed: the consumer's next connections use them")
             return
         if self._next is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 from consumer.core.model import Assignment, Record
-from consumer.kafka import commits, dead_letters, lookups, source
+from consumer.kafka import commits, dead_letters, lookups, source, succession
 from consumer.service.loop import Loop
 
 from .admin import Admin
@@ -41,6 +41,26 @@ class Closing:
         return False
 
 
+def closing(client: Client) -> Closing:
+    """The client closes at once."""
+    thread = Closing(client.close)
+    thread.start()
+    return thread
+
+
+class Making:
+    """The client that is made on a thread: there at once."""
+
+    def __init__(self, make: Callable[[], Client], what: str, after: float = 0.0) -> None:
+        self._make = make
+
+    def take(self, timeout: float) -> Client:
+        return self._make()
+
+    def stop(self) -> None:
+        pass
+
+
 class Asking:
     """The thread that asks for metadata: an event a while later."""
 
@@ -72,10 +92,10 @@ class Time:
 @contextmanager
 def simulated(world: World) -> Iterator[None]:
     """Puts simulated clients, clock and threads in the place of the real ones."""
-    closing = mock.Mock(Thread=Closing)
     asking = mock.Mock(Thread=partial(Asking, world))
     with (
-        mock.patch.multiple(source, Consumer=lambda config: config["client"](config), threading=closing),
+        mock.patch.multiple(source, Consumer=lambda config: config["client"](config)),
+        mock.patch.multiple(succession, Making=Making, closing=closing),
         mock.patch.multiple(lookups, AdminClient=lambda config: config["admin"]()),
         mock.patch.multiple(commits, time=Time, _ask=lambda client, places, timeout: client.ask(places, timeout)),
         mock.patch.multiple(dead_letters, Producer=lambda config: config["client"](), threading=asking),
