@@ -21,6 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 from urllib3.poolmanager import PoolManager
 
 _running = threading.local()
@@ -169,10 +170,18 @@ def cuttable(
     return session
 
 
-def word_for(failure: requests.RequestException) -> str:
+# What a request may raise: certificates that are not there and hosts that are none come as other families.
+FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
+
+
+def word_for(failure: Exception) -> str:
     """One word for what went wrong; the failure's own text may hold a proxy's credentials."""
     if isinstance(failure, requests.exceptions.SSLError):
         return "tls"
+    if not isinstance(failure, requests.RequestException) and "TLS" in str(failure):
+        return "ca_bundle"
+    if isinstance(failure, requests.exceptions.InvalidSchema) and "SOCKS" in str(failure):
+        return "socks"
     if isinstance(failure, requests.exceptions.ProxyError):
         return "proxy"
     if isinstance(failure, requests.exceptions.Timeout):

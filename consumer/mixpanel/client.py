@@ -15,7 +15,7 @@ import requests
 
 import consumer
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
-from consumer.http.deadline import Cut, cuttable, word_for
+from consumer.http.deadline import FAILURES, Cut, cuttable, word_for
 
 # An answer names every refused update of 2,000; what is longer is none of Mixpanel's.
 MAX_ANSWER = 4 * 1024 * 1024
@@ -45,7 +45,7 @@ class Mixpanel:
                 self._under_way.add(cut)
             try:
                 answer = self._ask(body, cut)
-            except requests.RequestException as failure:
+            except FAILURES as failure:
                 failed = UNKNOWN if cut.sent else NOT_SENT
                 answer = Answer(0, failure=failed, cause=cause_of(failure, cut))
             finally:
@@ -117,7 +117,7 @@ def seconds_of(header: str | None) -> float | None:
         return None
 
 
-def cause_of(failure: requests.RequestException, cut: Cut) -> str:
+def cause_of(failure: Exception, cut: Cut) -> str:
     """One word for what went wrong, for logs and metrics."""
     if cut.happened:
         return "timeout"

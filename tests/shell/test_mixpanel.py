@@ -11,8 +11,10 @@ from email.utils import format_datetime
 import pytest
 import trustme
 
+from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.core.model import NOT_SENT, UNKNOWN
 from consumer.mixpanel.client import MAX_ANSWER, Mixpanel, seconds_of
+from consumer.settings import load
 from tests.integration.watching import until
 
 BODY = b'[{"$token":"t","$group_key":"company","$group_id":"g","$set":{"plan":"x"}}]'
@@ -429,3 +431,21 @@ def test_deadlines_leave_no_thread_behind(mixpanel, connect):
     for _ in range(5):
         assert endpoint.post(BODY).status == 200
     until(lambda: "deadline" not in [thread.name for thread in threading.enumerate()], "no deadline is left")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cause"),
+    [("REQUESTS_CA_BUNDLE", "/nonexistent/ca.pem", "ca_bundle"), ("ALL_PROXY", "socks5h://127.0.0.1:9", "socks")],
+)
+def test_what_the_environment_says_wrongly_has_a_cause(monkeypatch, name, value, cause):
+    """Certificates that are not there, a proxy of another kind: nothing was sent, and `check` names it."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NO_PROXY", "")
+    answer = Mixpanel("https://localhost:9", timeout=5.0, connections=1).post(b"[]")
+    assert (answer.failure, answer.cause) == (NOT_SENT, cause)
+    settings = load(
+        {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
+        | {"MIXPANEL_URL": "https://localhost:9"}
+    )
+    fact = next(iter(mixpanel_facts(settings, [], proven=False)))
+    assert (fact.state, f"{name} is {value}" in fact.detail) == ("fault", True)

@@ -1,5 +1,6 @@
 """What `check` can know of Mixpanel: that its host answers. No update is sent, so the token stays unproven."""
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -8,11 +9,14 @@ import requests
 
 import consumer
 from consumer.commands.check.facts import Fact, fault, ok, unknown
-from consumer.http.deadline import word_for
+from consumer.http.deadline import FAILURES, word_for
 from consumer.settings import Settings
+from consumer.settings.values import without_credentials
 
 TIMEOUT: Final = 10.0
 FIXES: Final = {
+    "ca_bundle": "have the variable name a file that is there, or unset it",
+    "socks": "SOCKS is not supported here: name an HTTP proxy, or add the host to NO_PROXY",
     "dns": "check MIXPANEL_URL or MIXPANEL_REGION, and this machine's DNS",
     "tls": "its certificate is not trusted here: is there a proxy in between that this machine should trust?",
     "proxy": "check HTTPS_PROXY, or add the host to NO_PROXY",
@@ -21,6 +25,16 @@ FIXES: Final = {
 }
 # What Mixpanel's tokens look like.
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
+
+
+def environment(word: str) -> str:
+    """The variables of the environment that the failure comes from, with what they name."""
+    names = {
+        "ca_bundle": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+        "socks": ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"),
+    }
+    found = ((name, os.environ.get(name) or os.environ.get(name.lower(), "")) for name in names.get(word, ()))
+    return "".join(f", {name} is {without_credentials(value)}" for name, value in found if value)
 
 
 def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], *, proven: bool) -> Iterator[Fact]:
@@ -39,9 +53,9 @@ def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], *, proven: 
         ) as answer:
             dates.insert(0, (answer.headers.get("Date", ""), settings.mixpanel_url))
             yield ok(what, f"answers (status {answer.status_code} for its front page; nothing was sent)")
-    except requests.RequestException as failure:
+    except FAILURES as failure:
         word = word_for(failure)
-        yield fault(what, f"does not answer: {word}", FIXES.get(word, "check MIXPANEL_URL"))
+        yield fault(what, f"does not answer: {word}{environment(word)}", FIXES.get(word, "check MIXPANEL_URL"))
     if proven:
         return
     odd = "" if TOKEN.fullmatch(settings.mixpanel_token) else "; it is not 32 hexadecimal digits, as most are"
