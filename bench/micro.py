@@ -24,7 +24,7 @@ from consumer.core.offsets import Ledger
 from consumer.core.pipeline import Pipeline
 from consumer.event.convert import convert
 from consumer.event.decode import resolve
-from consumer.event.encode import operation_of, update_json
+from consumer.event.encode import opening_of, operation_of, update_tail
 from consumer.event.model import DELETE, Operation
 
 ACCEPTED = b'{"error":null,"errors":{},"status":1}'
@@ -53,14 +53,14 @@ def run(events: int = 20_000) -> dict[str, dict[str, float]]:
         [value for _, value in workloads.events(workload, events, 1)] for workload in ("mixed", "new", "hot")
     ]
     changes = [decoder.decode(value, 5) for value in values]
-    operations = [convert(change, len(value)) for change, value in zip(changes, values, strict=True)]
-    alone = [convert(decoder.decode(value, 5), len(value)) for value in new]
-    updates = [update_json(operation, TOKEN) for operation in operations]
+    operations = [convert(change) for change in changes]
+    alone = [convert(decoder.decode(value, 5)) for value in new]
+    updates = [update_tail(operation) for operation in operations]
     keeping: dict[str, Callable[[], Any]] = {
         "fastavro, to compare": lambda: [_by_fastavro(value) for value in values],
         "decode": lambda: [decoder.decode(value, 5) for value in values],
-        "convert": lambda: [convert(c, len(v)) for c, v in zip(changes, values, strict=True)],
-        "encode": lambda: [update_json(operation, TOKEN) for operation in operations],
+        "convert": lambda: [convert(c) for c in changes],
+        "encode": lambda: [update_tail(operation) for operation in operations],
         "read back": lambda: [operation_of(update) for update in updates],
         "lane, encoding included": lambda: _lanes(alone),
         "offsets": lambda: _offsets(events),
@@ -93,12 +93,14 @@ def memory(step: Callable[[], Any], count: int) -> dict[str, float]:
 
 def _lanes(operations: list[Operation]) -> Lanes:
     """Every operation in a lane of its own; then all of them taken, as if their batches were not kept."""
-    lanes = Lanes(TOKEN, 2000, fold=True)
+    lanes = Lanes(len(opening_of(TOKEN)), 2000, fold=True)
     place = Assignment("bench", 0)
     for offset, operation in enumerate(operations):
-        lanes.push(Record(place, offset, None, None, None, 0, 0.0), operation, offset)
+        group = (operation.group_key, operation.group_id, operation.company_id)
+        record = Record(place, offset, None, None, None, 0, 0.0)
+        lanes.push(group, record, operation.verb, update_tail(operation), offset)
     while lanes.ready:
-        lanes.take(2 * 1024 * 1024)
+        lanes.take(2000, 2 * 1024 * 1024)
     return lanes
 
 
@@ -134,7 +136,7 @@ def _offsets(count: int) -> Ledger:
 
 def _core(values: list[bytes], decoder: Any) -> None:
     """Records in, everything settled, as the loop would do it with four requests in flight."""
-    pipeline = Pipeline(TOKEN, Limits())
+    pipeline = Pipeline({"default": len(opening_of(TOKEN))}, Limits())
     partitions = [Assignment("bench", number) for number in range(4)]
     pipeline.assigned(partitions)
     pipeline.schema_known(1, decoder, 0.0)

@@ -10,9 +10,11 @@ from importlib.resources import files
 from queue import SimpleQueue
 
 import consumer
+from consumer.core.intake import DEFAULT
 from consumer.core.limits import Limits
 from consumer.core.pipeline import Pipeline
 from consumer.event import decode
+from consumer.event.encode import opening_of
 from consumer.kafka.config import consumer_config, producer_config
 from consumer.kafka.dead_letter_format import ROOM
 from consumer.kafka.dead_letters import DeadLetters
@@ -89,7 +91,7 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
     """Every part of the service, connected; nothing has been read or sent yet."""
     results: SimpleQueue[object] = SimpleQueue()
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
-    pipeline = Pipeline(settings.mixpanel_token, limits(settings))
+    core = pipeline(settings, limits(settings))
     letters = DeadLetters(
         producer_config(settings),
         settings.kafka_dead_letter_topic,
@@ -98,11 +100,11 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
         advice=create_topic(settings),
         scrub=Scrubber(settings.secrets()),
     )
-    watch = Watch(pipeline, letters, metrics, health)
+    watch = Watch(core, letters, metrics, health)
     loop = Loop(
-        pipeline,
+        core,
         source(settings, watch),
-        Senders(mixpanel(settings), settings.max_in_flight, results, lease),
+        Senders(endpoints(settings), settings.max_in_flight, results, lease),
         registry(settings, results),
         letters,
         results,
@@ -160,9 +162,21 @@ def source(settings: Settings, watch: Watch) -> Callable[[Loop], Source]:
     return made
 
 
-def mixpanel(settings: Settings) -> Mixpanel:
-    """The endpoint."""
-    return Mixpanel(settings.mixpanel_url, timeout=settings.mixpanel_timeout, connections=settings.max_in_flight)
+def pipeline(settings: Settings, by: Limits) -> Pipeline:
+    """The core, for the projects of the settings."""
+    return Pipeline({DEFAULT: len(opening_of(settings.mixpanel_token))}, by)
+
+
+def endpoints(settings: Settings) -> dict[str, Mixpanel]:
+    """Where each project's updates go."""
+    return {
+        DEFAULT: Mixpanel(
+            settings.mixpanel_url,
+            settings.mixpanel_token,
+            timeout=settings.mixpanel_timeout,
+            connections=settings.max_in_flight,
+        )
+    }
 
 
 def registry(settings: Settings, results: "SimpleQueue[object]") -> Registry:

@@ -18,9 +18,11 @@ from typing import IO, Any, Final
 import click
 from fastavro import parse_schema, schemaless_writer
 
+from consumer.core.intake import no_project
 from consumer.event.convert import convert
 from consumer.event.decode import Decoder, resolve
-from consumer.event.errors import Reject
+from consumer.event.encode import bounded_tail, opening_of
+from consumer.event.errors import TRANSFORMATION, UNKNOWN_PROJECT, Reject
 from consumer.event.model import Operation
 from consumer.schemas import newest
 
@@ -36,6 +38,8 @@ FIELDS: Final = (
 )
 LARGEST: Final = 2**63
 ONE_A_LINE: Final = "one event a line is read, such as `jq -c '.[]'` writes of an array"
+# What an update begins with, for a token of the usual length.
+OPENING: Final = len(opening_of("0" * 32))
 
 
 class Unfit(Exception):
@@ -83,7 +87,11 @@ class EventReader:
         try:
             fields = self._fields(parsed(line))
             value = self._encoded(fields)
-            operation = convert(self._decoder.decode(value, 0), len(value))
+            change = self._decoder.decode(value, 0)
+            operation = convert(change)
+            if change.project is not None:
+                raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, no_project(change.project))
+            bounded_tail(operation, OPENING)
         except Unfit as unfit:
             return BadLine(number, "bad_line", str(unfit))
         except Reject as reject:

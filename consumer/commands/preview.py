@@ -12,6 +12,8 @@ from consumer.commands.events import BadLine, Event, EventReader
 from consumer.commands.options import output_option, settings_options
 from consumer.core.lanes import Lanes
 from consumer.core.model import Assignment, Record
+from consumer.event.encode import opening_of, update_tail
+from consumer.event.model import DELETE
 from consumer.settings import Settings
 from consumer.terminal.table import counted, show, width
 
@@ -91,18 +93,23 @@ def good(file: IO[bytes], bad: list[BadLine]) -> Iterator[Event]:
 
 def requests_for(events: list[Event], settings: Settings, before: int) -> Iterator[Shown]:
     """The updates of these events, as they go out when all of them wait together; requests counted from `before`."""
-    lanes = Lanes(TOKEN, settings.batch_max_updates, settings.fold)
+    lanes = Lanes(len(opening_of(TOKEN)), settings.batch_max_updates, settings.fold)
     place = Assignment("preview", 0)
     for event in events:
         record = Record(place, event.line, event.key.encode(), event.value, None, -1, 0.0)
-        lanes.push(record, event.operation, event.line)
+        operation = event.operation
+        group = (operation.group_key, operation.group_id, operation.company_id)
+        lanes.push(group, record, operation.verb, update_tail(operation), event.line)
     request = before
     while lanes.ready:
         request += 1
-        updates = lanes.take(settings.batch_max_bytes)
+        updates = lanes.take(settings.batch_max_updates, settings.batch_max_bytes)
         for update in updates:
-            lines = [entry.record.offset for entry in update.run.contributors(update)]
-            yield Shown(request, lines, json.dumps(json.loads(update.json), ensure_ascii=False))
+            run = update.run
+            places = range(len(run.entries)) if update.verb == DELETE else run.contributors(update, len(run.entries))
+            lines = [run.entries[place].record.offset for place in places]
+            sent = json.loads(opening_of(TOKEN) + update.json)
+            yield Shown(request, lines, json.dumps(sent, ensure_ascii=False))
         for run in dict.fromkeys(update.run for update in updates):
             lanes.release(run)
 

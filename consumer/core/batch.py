@@ -1,56 +1,85 @@
-"""One request's worth of updates, and what an answer decided on them."""
+"""One request's worth of updates, its history, and what an answer decided on them."""
 
 from typing import Final, final
 
+from consumer.core.blame import Refusal
+from consumer.core.history import History
 from consumer.core.runs import Update
-from consumer.event.encode import request_json
-
-# Later than any clock: there is nothing to wait for.
-NEVER: Final = 1e18
-
-# Why a batch waits.
-TRANSIENT: Final = 0
-CAPACITY: Final = 1
-HALTED: Final = 2
 
 # What was decided on an update that was not accepted.
 REFUSED: Final = 0
 AMBIGUOUS: Final = 1
+DIVIDED: Final = 2
 
 
 @final
 class Batch:
-    """The updates of one request, with the body as sent. `number` tells it from others in logs."""
+    """The updates of one request of one destination. `number` tells it from others in logs.
 
-    __slots__ = ("attempt", "body", "due", "number", "released", "same", "status", "suspect", "updates", "waits_for")
+    `started` is its place among the requests of its destination; `due` when it may go again; `suspect` says that its
+    fault is its own, not Mixpanel's; `failing` whether it counts on the wire as a request of a failing destination.
+    """
 
-    def __init__(self, number: int, updates: list[Update]) -> None:
+    __slots__ = (
+        "destination",
+        "due",
+        "failing",
+        "history",
+        "number",
+        "released",
+        "sent_at",
+        "started",
+        "suspect",
+        "updates",
+        "waits_for",
+    )
+
+    def __init__(self, number: int, destination: str, updates: list[Update]) -> None:
         self.number = number
-        self.carry(updates)
-        self.attempt = 0
-        self.due = 0.0
-        self.waits_for = TRANSIENT
-        self.released = False  # its wait was ended once by another's success
-        self.status = 0  # of the last server error, and how often it came in a row
-        self.same = 0
-        self.suspect = -1  # of a half that failed as a whole: how many requests had succeeded by then
-
-    def carry(self, updates: list[Update]) -> None:
-        """These are the updates to send."""
+        self.destination = destination
         self.updates = updates
-        self.body = request_json([update.json for update in updates])
+        self.history = History()
+        self.started = 0
+        self.sent_at = 0.0
+        self.due = 0.0
+        self.waits_for = 0  # a kind of fault, as in `retry`
+        self.released = False  # its wait was ended once by another's success
+        self.suspect = False
+        self.failing = False
+
+    def tails(self) -> list[bytes]:
+        """The JSON of each update, but for the token."""
+        return [update.json for update in self.updates]
+
+    def size(self, opening: int) -> int:
+        """The bytes of the body, where each update begins with so many."""
+        return 1 + sum([len(update.json) + opening + 1 for update in self.updates])
+
+    @property
+    def free(self) -> bool:
+        """Whether no group of it is in another request."""
+        for update in self.updates:
+            if update.run.flying:
+                return False
+        return True
 
 
 @final
 class Decision:
-    """What one answer decided on an update that is not accepted. `reason` of a refusal: `rejected`, `too_large`."""
+    """What one answer decided on an update that is not accepted: REFUSED or AMBIGUOUS with why.
 
-    __slots__ = ("kind", "reason", "update")
+    Or DIVIDED, with the history of the request that could not be sent: its records go on by halves.
+    """
 
-    def __init__(self, update: Update, kind: int, reason: str = "") -> None:
+    __slots__ = ("history", "kind", "refusal", "update")
+
+    def __init__(
+        self, update: Update, kind: int, refusal: Refusal | None = None, history: History | None = None
+    ) -> None:
         self.update = update
         self.kind = kind
-        self.reason = reason
+        self.refusal = refusal
+        self.history = history
 
 
 @final
@@ -67,11 +96,18 @@ class Report:
         self.decisions: list[Decision] = []
 
 
-def cut(updates: list[Update]) -> int:
-    """Where to halve: near the middle, between two runs where there are two."""
-    middle = len(updates) // 2
-    for step in range(middle):
-        for place in (middle + step, middle - step):
-            if 0 < place < len(updates) and updates[place].run is not updates[place - 1].run:
-                return place
-    return middle
+def pieces(updates: list[Update], count: int) -> list[list[Update]]:
+    """So many pieces, about equal, cut between two runs where there are two."""
+    places = [place for place in range(1, len(updates)) if updates[place].run is not updates[place - 1].run]
+    if not places:
+        places = [len(updates) // 2] if len(updates) > 1 else []
+    cuts: list[int] = []
+    for number in range(1, count):
+        wanted = len(updates) * number // count
+        best = -1
+        for place in places:
+            if (not cuts or place > cuts[-1]) and (best < 0 or abs(place - wanted) < abs(best - wanted)):
+                best = place
+        if best >= 0:
+            cuts.append(best)
+    return [updates[start:end] for start, end in zip([0, *cuts], [*cuts, len(updates)], strict=True)]

@@ -1,256 +1,75 @@
-"""The life of a batch: sent, answered, decided; or again later, split, halted.
+"""What an answer decides: on updates, on their batch, and on whether a fault is Mixpanel's or the batch's own.
 
-At most `max_in_flight` slots: a batch that waits for its next attempt keeps its slot, so a failing Mixpanel
-never sees more requests than a healthy one. Retries, probes and halves go before new batches.
+A fault that only one batch meets is that batch's own: it becomes a *suspect*, and is cut in pieces until the record
+is alone that brings it about. It is never dead-lettered for a fault that passes elsewhere.
 """
 
-from collections import deque
-from collections.abc import Iterable
 from typing import Final, final
 
-from consumer.core.batch import (
-    AMBIGUOUS,
-    CAPACITY,
-    HALTED,
-    NEVER,
-    REFUSED,
-    TRANSIENT,
-    Batch,
-    Decision,
-    Report,
-    cut,
-)
-from consumer.core.lanes import Lanes
+from consumer.core.batch import AMBIGUOUS, DIVIDED, REFUSED, Batch, Decision, Report, pieces
+from consumer.core.blame import Refusal
+from consumer.core.clock import NEVER
+from consumer.core.dispatch import LONE_FAILURES, Dispatch
+from consumer.core.history import History
 from consumer.core.model import Answer
+from consumer.core.retry import (
+    CAPACITY,
+    HALTING,
+    TRANSIENT,
+    capacity_wait,
+    suspect_wait,
+    transient_wait,
+)
 from consumer.core.runs import Update
-from consumer.core.verdict import Accepted, Again, Halt, Opaque, Refused, TooLarge, read
-from consumer.event.errors import REJECTED, TOO_LARGE
+from consumer.core.verdict import TIMEOUT, WITHHELD, Accepted, Again, Opaque, Refused, TooLarge, read
+from consumer.core.verdict import Halt as Halting
+from consumer.event.errors import AMBIGUOUS_ADD, REJECTED, TOO_LARGE
 from consumer.event.model import ADD
 
-# Waits in seconds: equal jitter, so the first is 1 to 2 s, and none is above 30 s.
-FIRST_WAIT: Final = 2.0
-LONGEST_WAIT: Final = 30.0
-LONGEST_CAPACITY_WAIT: Final = 60.0
-# A longer Retry-After is a mistake of a proxy, not a wish of Mixpanel.
-LONGEST_RETRY_AFTER: Final = 3600.0
-PROBE_AFTER: Final = 5.0
-SAME_ERRORS: Final = 8
-# The half of a batch that was split for it, once others have succeeded: it is this batch, and not Mixpanel.
-SAME_ERRORS_OF_SUSPECTS: Final = 2
-SMALLEST_CAP: Final = 65_536
+# The same failure so often is a batch's own, where others succeeded meanwhile ...
+SAME_FAILURES: Final = 2
+# ... and as the last resort a few of every batch ask for it, after each so many.
+MANY_FAILURES: Final = 8
+
+REFUSED_WORDS: Final = "Mixpanel refused this record's update"
+AMBIGUOUS_WORDS: Final = "the outcome of the request is unknown, and an $add cannot be repeated safely"
 
 
 @final
 class Delivery:
-    """Every batch that is not yet decided. `halted` is the cause while sending is halted, else empty."""
+    """Reads the answers of one destination."""
 
-    __slots__ = (
-        "_allowed",
-        "_lanes",
-        "_latencies",
-        "_linger",
-        "_max_bytes",
-        "_max_in_flight",
-        "_max_updates",
-        "_number",
-        "_probe",
-        "_probe_at",
-        "_resend_adds",
-        "_resume_at",
-        "_split",
-        "_successes",
-        "_waiting",
-        "deadline",
-        "draining",
-        "flying",
-        "halted",
-    )
+    __slots__ = ("_resend_adds", "dispatch")
 
-    def __init__(
-        self,
-        lanes: Lanes,
-        max_updates: int,
-        max_bytes: int,
-        linger: float,
-        max_in_flight: int,
-        resend_adds: bool,
-    ) -> None:
-        self._lanes = lanes
-        self._max_updates = max_updates
-        self._max_bytes = max_bytes
-        self._linger = linger
-        self._max_in_flight = max_in_flight
+    def __init__(self, dispatch: Dispatch, resend_adds: bool) -> None:
+        self.dispatch = dispatch
         self._resend_adds = resend_adds
-        self._allowed = max_in_flight
-        self._waiting: list[Batch] = []
-        self._split: deque[Batch] = deque()
-        self._latencies: deque[float] = deque(maxlen=16)
-        self._number = 0
-        self._successes = 0
-        self._probe: Batch | None = None
-        self._probe_at = 0.0
-        self._resume_at = 0.0
-        self.flying: set[Batch] = set()
-        self.halted = ""
-        self.draining = False
-        self.deadline = NEVER
-
-    # What may go now.
-
-    def start(self, now: float) -> Batch | None:
-        """The next batch to send now, or None. It is in flight until `answered`."""
-        if now + self.expected() > self.deadline or now < self._resume_at:
-            return None
-        if self.halted:
-            return self._start_probe(now)
-        if len(self.flying) >= self._allowed:
-            return None
-        batch = self._due(now)
-        if batch is None and len(self.flying) + len(self._waiting) < self._allowed:
-            batch = self._half() or self._fresh(now)
-        return self._fly(batch)
-
-    def wake_at(self, now: float) -> float:
-        """When `start` may have something without a new fact; in the past where it may have now."""
-        if now + self.expected() > self.deadline:
-            return NEVER
-        soonest = NEVER
-        if self.halted:
-            if self._probe is None:
-                soonest = max(self._probe_at, min(self._free_at(self._waiting, now), self._next_at(now)))
-        elif len(self.flying) < self._allowed:
-            for batch in self._waiting:
-                if batch.due > now or self._free(batch):
-                    soonest = min(soonest, batch.due)
-            if len(self.flying) + len(self._waiting) < self._allowed:
-                soonest = min(soonest, self._next_at(now))
-        return soonest if soonest == NEVER else max(soonest, self._resume_at)
-
-    def expected(self) -> float:
-        """How long a request takes of late, in seconds."""
-        return max(self._latencies) if self._latencies else 0.0
-
-    def pending(self) -> list[Batch]:
-        """Batches that are not in flight: they wait for an attempt or for a slot."""
-        return self._waiting + list(self._split)
-
-    def slowed(self, now: float) -> bool:
-        """Whether Mixpanel asked for fewer requests."""
-        return now < self._resume_at or self._allowed < self._max_in_flight
-
-    def _start_probe(self, now: float) -> Batch | None:
-        """While halted one batch asks, every 5 to 10 s, whether it is over."""
-        if self._probe is not None or now < self._probe_at:
-            return None
-        batch: Batch | None = None
-        for waiting in self._waiting:
-            if self._free(waiting):
-                batch = waiting
-                self._waiting.remove(waiting)
-                break
-        else:
-            batch = self._half() or self._fresh(now)
-        self._probe = batch
-        return self._fly(batch)
-
-    def _due(self, now: float) -> Batch | None:
-        """The waiting batch that is due longest, if none of its groups is in flight."""
-        found: Batch | None = None
-        for batch in self._waiting:
-            if batch.due <= now and (found is None or batch.due < found.due) and self._free(batch):
-                found = batch
-        if found is not None:
-            self._waiting.remove(found)
-        return found
-
-    def _half(self) -> Batch | None:
-        """The next half whose groups are not in flight with another half."""
-        for _ in range(len(self._split)):
-            batch = self._split.popleft()
-            if self._free(batch):
-                return batch
-            self._split.append(batch)
-        return None
-
-    def _fresh(self, now: float) -> Batch | None:
-        """A new batch, if it is time for one."""
-        if now < self._fresh_at(now):
-            return None
-        return self._batch(self._lanes.take(self._max_bytes))
-
-    def _fresh_at(self, now: float) -> float:
-        """When there is a new batch: it is full, its oldest record has waited for the linger, or it is a drain."""
-        oldest = self._lanes.oldest()
-        if oldest < 0:
-            return NEVER
-        if self.draining or self._lanes.ready >= self._max_updates:
-            return now
-        return oldest + self._linger
-
-    def _next_at(self, now: float) -> float:
-        """When `_half` or `_fresh` has a batch."""
-        return min(self._free_at(self._split, now), self._fresh_at(now))
-
-    def _free_at(self, batches: Iterable[Batch], now: float) -> float:
-        """Now, if a group of batches has one that may go; else with the next answer."""
-        for batch in batches:
-            if self._free(batch):
-                return now
-        return NEVER
-
-    def _free(self, batch: Batch) -> bool:
-        """Whether no group of the batch is in another request."""
-        for update in batch.updates:
-            if update.run.flying:
-                return False
-        return True
-
-    def _fly(self, batch: Batch | None) -> Batch | None:
-        if batch is not None:
-            for update in batch.updates:
-                update.run.flying += 1
-            self.flying.add(batch)
-        return batch
-
-    def _batch(self, updates: list[Update]) -> Batch:
-        self._number += 1
-        return Batch(self._number, updates)
-
-    # What an answer decides.
 
     def answered(self, batch: Batch, answer: Answer, now: float, jitter: float) -> Report:
-        """The batch came back. Decides what it can; the rest waits or is split. `jitter` is in [0, 1)."""
-        self.flying.discard(batch)
-        for update in batch.updates:
-            update.run.flying -= 1
-        was_probe = batch is self._probe
-        if was_probe:
-            self._probe = None
+        """The batch came back. Decides what it can; the rest waits or is cut. `jitter` is in [0, 1)."""
+        was_probe = self.dispatch.returned(batch)
         verdict = read(answer, len(batch.updates))
-        if isinstance(verdict, Halt):
-            return self._halt(batch, verdict, now, jitter, was_probe)
+        if isinstance(verdict, Halting):
+            return self._halted(batch, verdict, now, jitter, was_probe)
         if isinstance(verdict, Again):
-            return self._again(batch, verdict, answer, now, jitter)
-        self._latencies.append(answer.seconds)
-        self._recovered(now)
+            if was_probe:
+                self.dispatch.halt.asked(now, jitter)
+            return self._again(batch, verdict, now, jitter)
+        self.dispatch.succeed(batch, answer.seconds, now)
+        if isinstance(verdict, TooLarge):
+            return self._too_large(batch, verdict, answer.status, now)
+        self.dispatch.body.accepted(batch.size(self.dispatch.opening), now)
         if isinstance(verdict, Accepted):
             report = Report("accepted")
-            report.accepted = self._living(batch.updates)
+            report.accepted = self.dispatch.living(batch.updates)
             return report
         if isinstance(verdict, Refused):
             return self._refused(batch, verdict, answer.status)
-        if isinstance(verdict, TooLarge):
-            return self._too_large(batch, verdict, answer.status)
         return self._opaque(batch, verdict, answer.status)
 
-    def _decide(self, report: Report, update: Update, kind: int, reason: str = "") -> None:
-        if self._living([update]):
-            report.decisions.append(Decision(update, kind, reason))
-
-    def _refuse(self, report: Report, update: Update, status: int, words: str, reason: str) -> None:
-        update.status = status
-        update.error = words
-        self._decide(report, update, REFUSED, reason)
+    def _decide(self, report: Report, update: Update, kind: int, refusal: Refusal | None) -> None:
+        if self.dispatch.living([update]):
+            report.decisions.append(Decision(update, kind, refusal))
 
     def _refused(self, batch: Batch, verdict: Refused, status: int) -> Report:
         report = Report("partial")
@@ -260,152 +79,136 @@ class Delivery:
             if words is None:
                 accepted.append(update)
             else:
-                self._refuse(report, update, status, words, REJECTED)
-        report.accepted = self._living(accepted)
+                self._decide(report, update, REFUSED, Refusal(REJECTED, REFUSED_WORDS, status, words))
+        report.accepted = self.dispatch.living(accepted)
         return report
 
-    def _too_large(self, batch: Batch, verdict: TooLarge, status: int) -> Report:
+    def _too_large(self, batch: Batch, verdict: TooLarge, status: int, now: float) -> Report:
         """Halve, and remember the size; a single update is refused."""
         report = Report("too_large")
         if len(batch.updates) == 1:
-            self._refuse(report, batch.updates[0], status, verdict.words, TOO_LARGE)
+            refusal = Refusal(TOO_LARGE, REFUSED_WORDS, status, verdict.words)
+            self._decide(report, batch.updates[0], REFUSED, refusal)
             return report
-        self._max_bytes = min(self._max_bytes, max(len(batch.body) // 2, SMALLEST_CAP))
-        self._halve(batch, batch.updates)
+        self.dispatch.body.refused(batch.size(self.dispatch.opening), now)
+        for part in pieces(batch.updates, 2):
+            self.dispatch.requeue(part, batch.history)
         return report
 
     def _opaque(self, batch: Batch, verdict: Opaque, status: int) -> Report:
-        """Bisect; `$add`s that may have been applied leave the halves: alone once more, or ambiguous."""
+        """Cut in two; `$add`s that may have been applied leave the halves: alone once more, or ambiguous.
+
+        Indexes that are named without a count to believe guide the first cut: the others, and the named.
+        """
         report = Report("opaque")
         if len(batch.updates) == 1:
-            self._refuse(report, batch.updates[0], status, verdict.words, REJECTED)
+            refusal = Refusal(REJECTED, REFUSED_WORDS, status, verdict.words, opaque=True)
+            self._decide(report, batch.updates[0], REFUSED, refusal)
             return report
         rest: list[Update] = []
-        for update in batch.updates:
-            if update.verb != ADD or verdict.none_applied:
-                rest.append(update)
-            elif self._resend_adds:
-                self._requeue([update], 0, -1)
+        named: list[Update] = []
+        for index, update in enumerate(batch.updates):
+            if update.verb == ADD and not verdict.none_applied:
+                self._add_in_doubt(report, update, batch.history)
+            elif index in verdict.named:
+                named.append(update)
             else:
-                self._decide(report, update, AMBIGUOUS)
-        self._halve(batch, rest)
+                rest.append(update)
+        parts = [rest, named] if rest and named else pieces(rest or named, 2)
+        for part in parts:
+            self.dispatch.requeue(part, batch.history)
         return report
 
-    def _again(self, batch: Batch, verdict: Again, answer: Answer, now: float, jitter: float) -> Report:
-        """Wait and send again, slot kept; the same server error again and again splits the batch."""
+    def _add_in_doubt(self, report: Report, update: Update, history: History) -> None:
+        if self._resend_adds:
+            self.dispatch.requeue([update], history)
+        else:
+            self._decide(report, update, AMBIGUOUS, Refusal(AMBIGUOUS_ADD, AMBIGUOUS_WORDS))
+
+    def _again(self, batch: Batch, verdict: Again, now: float, jitter: float) -> Report:
+        """Wait and send again. A failure that this batch alone meets again makes it a suspect."""
+        if verdict.cause == WITHHELD:
+            self.dispatch.wait(batch, batch.updates, TRANSIENT, now)
+            return Report("withheld")
         report = Report("retry", verdict.cause)
         updates = batch.updates
         if verdict.unknown and not self._resend_adds:
             for update in updates:
                 if update.verb == ADD:
-                    self._decide(report, update, AMBIGUOUS)
+                    self._decide(report, update, AMBIGUOUS, Refusal(AMBIGUOUS_ADD, AMBIGUOUS_WORDS))
             updates = [update for update in updates if update.verb != ADD]
-        batch.attempt += 1
-        if verdict.capacity:
-            report.wait = self._capacity_wait(batch.attempt, verdict.wait, jitter)
-            self._resume_at = max(self._resume_at, now + report.wait)
-            self._allowed = max(1, min(self._allowed, self._max_in_flight) // 2)
-            self._wait(batch, updates, CAPACITY, now + report.wait)
+        self._note_failure(batch, verdict.cause, now)
+        if verdict.kind == CAPACITY:
+            report.wait = capacity_wait(batch.history.attempts, verdict.wait, jitter)
+            self.dispatch.throttle.over_capacity(now + report.wait)
+            self.dispatch.wait(batch, updates, CAPACITY, now + report.wait)
             return report
-        batch.same = batch.same + 1 if answer.status == batch.status else 1
-        batch.status = answer.status
-        if batch.same >= self._patience(batch) and answer.status >= 500 and len(updates) > 1:
-            report.outcome = "split"
-            batch.attempt = 0
-            batch.suspect = self._successes
-            self._halve(batch, updates)
-            return report
-        longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(batch.attempt - 1, 10))
-        report.wait = longest / 2 + jitter * longest / 2
-        self._wait(batch, updates, TRANSIENT, now + report.wait)
-        if self.halted:
-            self._probe_at = now + PROBE_AFTER * (1.0 + jitter)
+        if verdict.cause == TIMEOUT and not batch.suspect:
+            self.dispatch.throttle.timed_out(len(batch.updates))
+        if self._is_suspect(batch) or (batch.suspect and len(updates) == 1):
+            return self._suspected(report, batch, updates, now)
+        batch.updates = updates
+        if self._cannot_tell(batch) and self.dispatch.may_part(batch):
+            few = self.dispatch.few_of(batch)
+            self.dispatch.wait(few, few.updates, TRANSIENT, now)
+            updates = batch.updates
+        report.wait = self._retry_wait(batch, verdict, jitter)
+        self.dispatch.wait(batch, updates, verdict.kind, now + report.wait)
         return report
 
-    def _patience(self, batch: Batch) -> int:
-        """How often the same error may come: less for a suspect beside which others succeed."""
-        return SAME_ERRORS_OF_SUSPECTS if 0 <= batch.suspect < self._successes else SAME_ERRORS
+    def _retry_wait(self, batch: Batch, verdict: Again, jitter: float) -> float:
+        """The first retry comes at once while most requests succeed; that of an overload only within the budget."""
+        attempts = batch.history.attempts
+        budget = self.dispatch.budget
+        if verdict.kind == TRANSIENT:
+            return transient_wait(attempts, budget.most_succeed, jitter)
+        if attempts == 1 and budget.most_succeed and budget.spend():
+            return transient_wait(attempts, True, jitter)
+        return capacity_wait(attempts, None, jitter)
 
-    def _capacity_wait(self, attempt: int, asked: float | None, jitter: float) -> float:
-        """What Retry-After says; else 2 s doubling to 60 s, and 1 to 5 s on top (DOC: Mixpanel's 429 page)."""
-        if asked is not None:
-            return min(max(asked, 0.5), LONGEST_RETRY_AFTER)
-        return min(LONGEST_CAPACITY_WAIT, FIRST_WAIT * 2.0 ** min(attempt - 1, 10)) + 1.0 + 4.0 * jitter
+    def _halted(self, batch: Batch, verdict: Halting, now: float, jitter: float, was_probe: bool) -> Report:
+        """Nothing is sent but probes; where others succeed the answer is this batch's alone."""
+        report = Report("halt", verdict.cause)
+        self._note_failure(batch, verdict.cause, now)
+        if batch.suspect or self._is_suspect(batch):
+            return self._suspected(report, batch, batch.updates, now)
+        self.dispatch.halt.begin(verdict.cause, self.dispatch.started, was_probe, now, jitter)
+        self.dispatch.wait(batch, batch.updates, HALTING, NEVER)
+        return report
 
-    def _halt(self, batch: Batch, verdict: Halt, now: float, jitter: float, was_probe: bool) -> Report:
-        """Nothing is sent but a probe; the batch keeps its slot."""
-        if not self.halted or was_probe:
-            self._probe_at = now + PROBE_AFTER * (1.0 + jitter)
-        self.halted = verdict.cause
-        self._wait(batch, batch.updates, HALTED, NEVER)
-        return Report("halt", verdict.cause)
+    # Whose fault it is.
 
-    def _recovered(self, now: float) -> None:
-        """Mixpanel answered: a halt is over, waiting ends, and one more request at once is allowed.
+    def _note_failure(self, batch: Batch, cause: str, now: float) -> None:
+        batch.history.failed(cause, self.dispatch.started, now)
+        if not batch.suspect:
+            self.dispatch.failed = True
+            self.dispatch.budget.failed()
 
-        A batch whose wait was ended so and that failed again keeps to its own times: it is what fails.
-        """
-        self.halted = ""
-        self._successes += 1
-        if self._allowed < self._max_in_flight:
-            self._allowed += 1
-        for batch in self._waiting:
-            if batch.waits_for == HALTED or (batch.waits_for == TRANSIENT and not batch.released):
-                batch.due = min(batch.due, now)
-                batch.released = batch.waits_for == TRANSIENT
+    def _is_suspect(self, batch: Batch) -> bool:
+        """Whether the fault is this batch's own: it met it again, and others that started later did not."""
+        return batch.history.same >= SAME_FAILURES and self.dispatch.succeeded > batch.history.started
 
-    # What waits.
+    def _cannot_tell(self, batch: Batch) -> bool:
+        """Whether it failed again and again, and nothing says if it is Mixpanel or this batch."""
+        same = batch.history.same
+        if batch.suspect or self.dispatch.succeeded > batch.history.started:
+            return False
+        lone = same == LONE_FAILURES and not self.dispatch.has_others()
+        return lone or (same > 0 and same % MANY_FAILURES == 0)
 
-    def _wait(self, batch: Batch, updates: list[Update], waits_for: int, due: float) -> None:
-        """The batch waits, less what is decided or revoked; an empty one gives its slot back."""
-        living = self._living(updates)
+    def _suspected(self, report: Report, batch: Batch, updates: list[Update], now: float) -> Report:
+        """Cut the batch in pieces, down to one record; that one waits for longer and longer, and for nobody else."""
+        batch.suspect = True
+        living = self.dispatch.living(updates)
         if not living:
-            return
-        if len(living) != len(batch.updates):
-            batch.carry(living)
-        batch.waits_for = waits_for
-        batch.due = due
-        self._waiting.append(batch)
-
-    def _living(self, updates: list[Update]) -> list[Update]:
-        """The one place where old epochs are ignored: what was revoked only frees its lane."""
-        living: list[Update] = []
-        for update in updates:
-            run = update.run
-            if run.live:
-                living.append(update)
-                continue
-            run.undecided -= 1
-            if run.undecided == 0:
-                self._lanes.release(run)
-        return living
-
-    def _halve(self, batch: Batch, updates: list[Update]) -> None:
-        """Two batches from one, cut between two groups where there are two."""
-        if not updates:
-            return
-        if len(updates) == 1:
-            self._requeue(updates, batch.attempt, batch.suspect)
-            return
-        middle = cut(updates)
-        self._requeue(updates[:middle], batch.attempt, batch.suspect)
-        self._requeue(updates[middle:], batch.attempt, batch.suspect)
-
-    def _requeue(self, updates: list[Update], attempt: int, suspect: int) -> None:
-        living = self._living(updates)
-        if living:
-            batch = self._batch(living)
-            batch.attempt = attempt
-            batch.suspect = suspect
-            self._split.append(batch)
-
-    def strip(self) -> None:
-        """Take what was revoked out of every batch that is not in flight."""
-        waiting = self._waiting
-        self._waiting = []
-        for batch in waiting:
-            self._wait(batch, batch.updates, batch.waits_for, batch.due)
-        split = self._split
-        self._split = deque()
-        for batch in split:
-            self._requeue(batch.updates, batch.attempt, batch.suspect)
+            return report
+        if len(living) > 1:
+            report.outcome = "split"
+            self.dispatch.cut_suspect(living, batch.history, now)
+        elif len(living[0].run.contributors(living[0], 2)) > 1:
+            report.outcome = "split"
+            report.decisions.append(Decision(living[0], DIVIDED, None, batch.history))
+        else:
+            report.wait = suspect_wait(batch.history.attempts)
+            self.dispatch.suspect(living, batch.history, now + report.wait)
+        return report

@@ -14,15 +14,13 @@ from typing import Final, final
 
 import orjson
 
-from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
+from consumer.event.encode import MAX_BYTES
+from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation, creates
 
-# Mixpanel's limits for one update (DOC: reference/limits, data-type): below 1 MB, at most 255 properties.
-MAX_BYTES: Final = 1_000_000
+# Mixpanel's limit for one update (DOC: data-type).
 MAX_PROPERTIES: Final = 255
 # Sums stay below this, since a JSON reader may keep numbers as doubles.
 EXACT: Final = 2**53
-# JSON needs at most this many bytes for one byte of Avro (a control character becomes \u0000).
-GROWTH: Final = 6
 # Room for the envelope: token, group key, group id and the verbs.
 ENVELOPE: Final = 4096
 
@@ -31,20 +29,22 @@ ENVELOPE: Final = 4096
 class Fold:
     """The operations of a run so far, none of them a `$delete`: for each verb, the properties that are its own."""
 
-    __slots__ = ("_depth", "_exact", "_limit", "_loose", "_parts")
+    __slots__ = ("_depth", "_exact", "_keeps_creation", "_limit", "_loose", "_parts")
 
-    def __init__(self, max_updates: int) -> None:
+    def __init__(self, max_updates: int, keeps_creation: bool = True) -> None:
+        """At most so many updates. `keeps_creation`: an `$unset` that leaves nothing to create the profile waits."""
         self._limit = max_updates
+        self._keeps_creation = keeps_creation
         # By verb, the value of each property; of $union and $remove a dict of items by identity.
         self._parts: dict[int, dict[str, object]] = {}
         self._depth = 0  # the most scalars that one property is to lose: as many updates
         self._exact = 0  # the size of the fold when it was last measured
-        self._loose = 0  # bytes of Avro added since
+        self._loose = 0  # bytes of JSON added since
 
     def add(self, operation: Operation, size: int) -> bool:
         """Take the whole operation, or none of it and return False: a barrier, after which nothing is added.
 
-        `size` is the length of the record's Avro value, in bytes.
+        `size` is the length of its update as JSON, in bytes.
         """
         verb = operation.verb
         values = operation.values
@@ -53,14 +53,14 @@ class Fold:
         if verb == SET:
             self._drop(values, SET)
         elif verb == UNSET:
-            if self._only_creates(values):
+            if self._keeps_creation and self._only_creates(values):
                 return False
             self._drop(values, UNSET)
         elif self._taken(values, verb):
             return False
         return self._join(verb, values)
 
-    def updates(self, group_key: str, group_id: str) -> list[Operation]:
+    def updates(self, group_key: str, group_id: str, company: str | None = None) -> list[Operation]:
         """The updates to send: no two of them touch one property, but for several `$remove`s of it."""
         found: list[Operation] = []
         removes: list[dict[str, object]] = []
@@ -68,9 +68,10 @@ class Fold:
             if verb == REMOVE:
                 removes = one_by_one(part)
             elif part:
-                found.append(Operation(group_key, group_id, verb, all_listed(part) if verb == UNION else part))
-        for values in removes:
-            found.append(Operation(group_key, group_id, REMOVE, values))  # noqa: PERF401  # compiled, the fastest
+                values = all_listed(part) if verb == UNION else part
+                found.append(Operation(group_key, group_id, verb, values, company))
+        for one in removes:
+            found.append(Operation(group_key, group_id, REMOVE, one, company))  # noqa: PERF401  # compiled, the fastest
         return found
 
     def _join(self, verb: int, values: dict[str, object]) -> bool:
@@ -147,10 +148,10 @@ class Fold:
                         properties -= 1
             if properties > MAX_PROPERTIES:
                 return False
-        if self._exact + (self._loose + size) * GROWTH + ENVELOPE > MAX_BYTES:
+        if self._exact + self._loose + size + ENVELOPE > MAX_BYTES:
             self._exact = self._measure()
             self._loose = 0
-            if self._exact + size * GROWTH + ENVELOPE > MAX_BYTES:
+            if self._exact + size + ENVELOPE > MAX_BYTES:
                 return False
         if verb != REMOVE and self._others(verb) + 1 + self._depth > self._limit:
             return False
@@ -172,11 +173,6 @@ class Fold:
             joined = verb == UNION or verb == REMOVE
             size += len(orjson.dumps(all_listed(part) if joined else part))
         return size
-
-
-def creates(verb: int) -> bool:
-    """Whether the verb creates a missing profile (DOC: $set, $set_once, $add, $union do)."""
-    return verb == SET or verb == SET_ONCE or verb == ADD or verb == UNION
 
 
 def sums(part: dict[str, object], values: dict[str, object]) -> dict[str, object] | None:
@@ -267,4 +263,4 @@ def restricted(operation: Operation, owned: set[str] | None) -> Operation | None
     values = {name: value for name, value in operation.values.items() if name in owned}
     if not values:
         return None
-    return Operation(operation.group_key, operation.group_id, operation.verb, values)
+    return Operation(operation.group_key, operation.group_id, operation.verb, values, operation.company_id)

@@ -1,8 +1,11 @@
 """The values that flow from a poll to a commit. None of them is changed once it is made."""
 
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from consumer.event.model import Headers, SchemaRef
+
+# What a project knows a group by: its key, its id, and the parent company's id where there is one.
+Group: TypeAlias = tuple[str, str, str | None]
 
 
 @final
@@ -105,11 +108,23 @@ UNKNOWN: Final = "unknown"
 class DeadLetter:
     """A record that cannot be applied, with all that the dead-letter topic is to say of it.
 
-    `update` is the JSON of this record's own update, where one was made. `detail` and `error` (Mixpanel's
+    `update` is the JSON of this record's own update, without a token, where one was made; `project` (its name) and
+    `company_id` say whose it was. `detail` and `error` (Mixpanel's
     words) are text; `status` is 0 where Mixpanel was not asked; `schema` None where no frame was read.
     """
 
-    __slots__ = ("detail", "error", "reason", "record", "schema", "stage", "status", "update")
+    __slots__ = (
+        "company_id",
+        "detail",
+        "error",
+        "project",
+        "reason",
+        "record",
+        "schema",
+        "stage",
+        "status",
+        "update",
+    )
 
     def __init__(
         self,
@@ -121,6 +136,8 @@ class DeadLetter:
         status: int = 0,
         error: str = "",
         update: bytes = b"",
+        project: str = "",
+        company_id: str | None = None,
     ) -> None:
         self.record = record
         self.reason = reason
@@ -130,3 +147,5 @@ class DeadLetter:
         self.status = status
         self.error = error
         self.update = update
+        self.project = project
+        self.company_id = company_id

@@ -13,10 +13,44 @@ TRACKED: Final = 4
 
 # Why a partition is paused.
 LIMIT: Final = "limit"
+FAULT: Final = "fault"
 SCHEMA: Final = "schema"
 RULES: Final = "rules"
 DEAD_LETTER: Final = "dead_letter"
 BREAKER: Final = "breaker"
+# Of these, those of a record at which the partition is held.
+HELD: Final = (FAULT, SCHEMA, RULES)
+
+
+@final
+class Open:
+    """What is open in all partitions together, and whether that is too much.
+
+    At a limit reading stops, at half of it it goes on: pausing throws away what was prefetched. Records that wait
+    for a schema or for the dead-letter topic do not count: their partition stopped at once, and the others go on.
+    """
+
+    __slots__ = ("_bytes", "_bytes_limit", "_limit", "_records", "full")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.open_records
+        self._bytes_limit = limits.open_bytes
+        self._records = 0
+        self._bytes = 0
+        self.full = False
+
+    def add(self, records: int, size: int) -> None:
+        """So many more records and bytes count, or fewer."""
+        self._records += records
+        self._bytes += size
+        if self.full:
+            self.full = self._records * 2 >= self._limit or self._bytes * 2 >= self._bytes_limit
+        else:
+            self.full = self._records >= self._limit or self._bytes >= self._bytes_limit
+
+    def room(self) -> int:
+        """How many more records may be read before the limit of open records is reached."""
+        return max(0, self._limit - self._records)
 
 
 @final
@@ -24,86 +58,109 @@ class Partition:
     """What the pipeline keeps of one assignment."""
 
     __slots__ = (
+        "_all",
         "assignment",
         "blocked",
         "blocked_bytes",
         "bytes",
         "draining",
         "held",
+        "held_for",
         "ledger",
         "needs",
         "open",
         "reached",
+        "why_held",
     )
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, all_open: Open) -> None:
         self.assignment = assignment
         self.ledger = Ledger()
         self.open = 0  # records in lanes, in runs, or awaiting their dead letter
         self.bytes = 0
         self.reached = -1  # the highest offset that was ever part of a run
-        self.held: deque[Record] = deque()  # the head needs a schema that is not yet known
+        self.held: deque[Record] = deque()  # the head cannot be taken in now
+        self.held_for = ""  # why, one of HELD
+        self.why_held = ""  # in words, for a person
         self.needs: SchemaRef | None = None
         self.blocked = 0  # dead letters that could not be written so far
         self.blocked_bytes = 0
         self.draining = False
+        self._all = all_open
 
     def begin(self, record: Record) -> None:
         """The record is open."""
         self.open += 1
         self.bytes += record.size
+        self._all.add(1, record.size)
 
     def end(self, record: Record) -> None:
         """The record is open no more."""
         self.open -= 1
         self.bytes -= record.size
+        self._all.add(-1, -record.size)
 
     def block(self, record: Record) -> None:
         """The record's dead letter could not be written: it counts against no limit, its partition has stopped."""
         self.blocked += 1
         self.blocked_bytes += record.size
+        self._all.add(-1, -record.size)
 
     def unblock(self, record: Record) -> None:
         """It was written after all."""
         self.blocked -= 1
         self.blocked_bytes -= record.size
+        self._all.add(1, record.size)
+
+    def hold(self, record: Record, cause: str, words: str, needs: SchemaRef | None) -> None:
+        """Take in nothing from this record on, until it is released: the next records may be of any group."""
+        self.held.appendleft(record)
+        self.held_for = cause
+        self.why_held = words
+        self.needs = needs
+
+    def release(self) -> None:
+        """What it was held for is over."""
+        self.held_for = ""
+        self.why_held = ""
+        self.needs = None
+
+    def forget(self) -> None:
+        """The epoch is over: nothing of it counts any more."""
+        self._all.add(self.blocked - self.open, self.blocked_bytes - self.bytes)
 
     def drain(self) -> None:
-        """Take nothing new, and forget what waits for a schema."""
+        """Take nothing new, and forget what is held."""
         self.draining = True
         self.held.clear()
-        self.needs = None
+        self.release()
 
 
 @final
 class Partitions:
-    """All assignments of this instance.
+    """All assignments of this instance."""
 
-    At a limit reading stops, at half of it it goes on: pausing throws away what was prefetched. Records that wait
-    for a schema or for the dead-letter topic do not count: their partition stopped at once, and the others go on.
-    """
-
-    __slots__ = ("_bytes_limit", "_full", "_limit", "by_assignment", "ruled")
+    __slots__ = ("_limit", "_open", "by_assignment")
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.open_records
-        self._bytes_limit = limits.open_bytes
-        self._full = False
+        self._open = Open(limits)
         self.by_assignment: dict[Assignment, Partition] = {}
-        self.ruled: set[SchemaRef] = set()  # schemas with rules that are not run here
+
+    def add(self, assignment: Assignment) -> None:
+        """This partition is ours from now on."""
+        self.by_assignment[assignment] = Partition(assignment, self._open)
+
+    def remove(self, assignment: Assignment) -> bool:
+        """This partition is ours no more; False where it was not."""
+        partition = self.by_assignment.pop(assignment, None)
+        if partition is not None:
+            partition.forget()
+        return partition is not None
 
     def assignments(self) -> list[Assignment]:
         """The partitions that are ours."""
         return list(self.by_assignment)
-
-    # What a poll, a schema, a verdict or a dead letter changed.
-
-    def changed(self) -> None:
-        """Records were opened or closed: look whether a limit is reached, or left behind."""
-        records = self._counted()
-        size = sum([partition.bytes - partition.blocked_bytes for partition in self.by_assignment.values()])
-        share = 2 if self._full else 1
-        self._full = records * share >= self._limit or size * share >= self._bytes_limit
 
     def paused(self, breaker_open: bool) -> dict[Assignment, str]:
         """The partitions to read nothing from now, each with the cause."""
@@ -113,16 +170,16 @@ class Partitions:
         share = self._tracked_share()
         for assignment, partition in self.by_assignment.items():
             if partition.held:
-                found[assignment] = RULES if partition.needs in self.ruled else SCHEMA
+                found[assignment] = partition.held_for
             elif partition.blocked:
                 found[assignment] = DEAD_LETTER
-            elif self._full or len(partition.ledger) > share:
+            elif self._open.full or len(partition.ledger) > share:
                 found[assignment] = LIMIT
         return found
 
     def room(self) -> int:
         """How many more records may be read before the limit of open records is reached."""
-        return max(0, self._limit - self._counted())
+        return self._open.room()
 
     def ended(self, assignment: Assignment, end: int) -> None:
         """Before the offset `end` this partition has no records but those that were polled."""
@@ -180,10 +237,6 @@ class Partitions:
             for partition in self.by_assignment.values()
             if partition.held and partition.needs is not None
         }
-
-    def _counted(self) -> int:
-        """The open records that count against the limit."""
-        return sum([partition.open - partition.blocked for partition in self.by_assignment.values()])
 
     def _tracked_share(self) -> int:
         """How many offsets a partition may track: its fair share, once all of them together are too many."""

@@ -1,24 +1,29 @@
-"""What is under way of one group: a run of its records, the updates made of it, and what a refusal brings.
+"""What is under way of one group: a run of its records, and the updates made of it.
 
-Most runs are accepted as a whole, and carry nothing for the other case: `Refusals` comes with the first refusal.
+A run is the only one that changes its own state. Each fact about one of its updates (`accepted`, `refused`,
+`ambiguous`, `divided`, `dropped`) says what comes of the run: OPEN, REPLAY or OVER.
 """
 
-from collections import deque
-from collections.abc import Iterator
-from itertools import islice
-from typing import final
+from typing import Final, final
 
-from consumer.core.fold import creates, restricted
-from consumer.core.model import Assignment, Record
+from consumer.core.blame import Blame, Refusal, names_of, touches
+from consumer.core.history import History
+from consumer.core.model import Assignment, Group, Record
 from consumer.event.encode import operation_of
-from consumer.event.model import ADD, DELETE, UNSET, Operation
+from consumer.event.model import ADD, DELETE, UNSET, Operation, creates
+
+# What comes of a run.
+OPEN: Final = 0  # some of its updates have no verdict yet
+REPLAY: Final = 1  # its next step is to be sent
+OVER: Final = 2  # nothing of it is to be sent any more
 
 
 @final
 class Entry:
-    """One record that waits in its lane, or is part of a run, with its own update as `json`.
+    """One record, or one part of it, that waits in its lane or is part of a run, with its own update as `json`.
 
-    `order` rises with every record admitted.
+    `json` is the update without what begins it, the project's token: see `encode.update_tail`. `order` rises with
+    every entry.
     """
 
     __slots__ = ("json", "order", "record", "verb")
@@ -31,184 +36,209 @@ class Entry:
 
 
 @final
-class Lane:
-    """The queue of one group.
+class Update:
+    """One JSON object for Mixpanel, made of the run's entries from `start` up to `end`."""
 
-    `run` is what is under way; `queued` whether a batch may take from it; `deleted` the order of its last `$delete`.
-    """
+    __slots__ = ("end", "json", "run", "start", "verb")
 
-    __slots__ = ("deleted", "group", "queued", "run", "waiting")
+    def __init__(self, run: "Run", verb: int, json: bytes, start: int, end: int) -> None:
+        self.run = run
+        self.verb = verb
+        self.json = json
+        self.start = start
+        self.end = end
 
-    def __init__(self, group: tuple[str, str]) -> None:
-        self.group = group
-        self.waiting: list[Entry] = []
-        self.run: Run | None = None
-        self.queued = False
-        self.deleted = -1
+    @property
+    def operation(self) -> Operation:
+        """What it asks for, read anew each time."""
+        return operation_of(self.json)
 
 
 @final
 class Run:
     """The front of a lane, of one assignment, folded into updates that go out together.
 
-    `undecided` counts the updates without a verdict, `flying` those in a request right now.
+    `settled` counts the entries at its front that have been settled early; `live` is off once the epoch is over.
     """
 
-    __slots__ = (
-        "_operations",
-        "assignment",
-        "created",
-        "entries",
-        "flying",
-        "lane",
-        "live",
-        "refusals",
-        "undecided",
-    )
+    __slots__ = ("_flying", "_undecided", "assignment", "blame", "created", "entries", "group", "live", "settled")
 
-    def __init__(self, lane: Lane, assignment: Assignment, entries: list[Entry]) -> None:
-        self.lane = lane
+    def __init__(self, group: Group, assignment: Assignment, entries: list[Entry]) -> None:
+        self.group = group
         self.assignment = assignment
         self.entries = entries
-        self.undecided = 0
-        self.flying = 0
+        self.blame: Blame | None = None  # comes with the first refusal
         self.created = False  # an update that creates a missing profile was accepted
         self.live = True
-        self.refusals: Refusals | None = None
-        self._operations: list[Operation] | None = None
+        self.settled = 0
+        self._undecided = 0
+        self._flying = 0
 
-    def operations(self) -> list[Operation]:
-        """What its records ask for, in their order, read from their JSON once."""
-        if self._operations is None:
-            self._operations = [operation_of(entry.json) for entry in self.entries]
-        return self._operations
+    # What happens to it.
 
-    def refused(self) -> "Refusals":
-        """What refusals brought so far; an empty one from the first time on."""
-        if self.refusals is None:
-            self.refusals = Refusals()
-        return self.refusals
+    def began(self, updates: int) -> None:
+        """So many updates were made of it, or of its next step: none of them has a verdict."""
+        self._undecided += updates
 
-    def next_step(self) -> "tuple[Entry, Operation] | None":
-        """What its replay sends next; None where nothing is replayed."""
-        if self.refusals is None or not self.refusals.replay:
-            return None
-        return self.refusals.replay[0]
+    def unbegun(self, updates: int) -> None:
+        """They were not sent after all."""
+        self._undecided -= updates
 
-    def contributors(self, update: "Update") -> list[Entry]:
-        """The records whose operations the update may stem from."""
-        return list(self._sources(update))
+    def sent(self) -> None:
+        """One of its updates is in a request now."""
+        self._flying += 1
 
-    def blamed(self, update: "Update") -> Entry | None:
-        """The one record that the update stems from; None where there are several."""
-        found = list(islice(self._sources(update), 2))
-        return found[0] if len(found) == 1 else None
+    def returned(self) -> None:
+        """The request with this update came back."""
+        self._flying -= 1
 
-    def adders(self, update: "Update") -> list[Entry]:
-        """The records whose `$add`s the update carries."""
-        return [entry for entry in self.contributors(update) if entry.verb == ADD]
+    def abandoned(self) -> None:
+        """Its epoch is over: nothing more of it is sent, and no answer counts."""
+        self.live = False
 
-    def _sources(self, update: "Update") -> Iterator[Entry]:
-        """The contributors, one by one: a run may have thousands, and blame needs two at most."""
-        if update.entry is not None:
-            yield update.entry
-        elif update.verb == DELETE:
-            yield from self.entries
+    # What was decided on one of its updates.
+
+    def accepted(self, update: Update) -> int:
+        """Mixpanel took the update."""
+        if creates(update.verb):
+            self.created = True
+        return self._decided()
+
+    def refused(self, update: Update, refusal: Refusal) -> int:
+        """Mixpanel refused the update: its record is to blame, or one of several, to be found."""
+        blame = self._blame()
+        blame.travels_alone = blame.travels_alone or refusal.opaque
+        if update.verb == DELETE:
+            blame.reject(update.end - 1, refusal)
+            blame.push(update.start, update.end - 1, None)
         else:
-            owned = update.operation.values
-            for entry, own in zip(self.entries, self.operations(), strict=True):
-                if touches(own.values, owned):
-                    yield entry
+            places = self.contributors(update, 2)
+            if len(places) == 1:
+                blame.reject(places[0], refusal)
+            elif places:
+                blame.refused.append((update.start, update.end, update.json))
+        return self._decided()
 
-    def plan(self) -> bool:
-        """Plan what is sent again now that every update has its verdict; whether there is anything."""
-        refusals = self.refusals
-        if refusals is None:
-            return False
-        if refusals.updates:
-            self._plan_replay(refusals)
-        if not refusals.replay:
-            self._plan_creation(refusals)
-        return bool(refusals.replay)
+    def ambiguous(self, update: Update, refusal: Refusal) -> int:
+        """It is not known whether the `$add` was applied, and it may not be sent again: its records are refused."""
+        blame = self._blame()
+        for place in self.contributors(update, len(self.entries)):
+            if self.entries[place].verb == ADD:
+                blame.reject(place, refusal)
+        return self._decided()
 
-    def _plan_replay(self, refusals: "Refusals") -> None:
-        """Queue what the refused updates owned, record by record, in order; nothing else is sent again."""
-        owned: set[str] | None = set()
-        for update in refusals.updates:
-            if update.verb == DELETE:
-                owned = None
-                break
-            assert owned is not None
-            owned.update(update.operation.values)
-        refusals.replay.extend(self._parts(refusals, owned))
-        refusals.updates = []
+    def divided(self, update: Update, history: History) -> int:
+        """The update cannot be sent, and several records made it: they go in two halves, each alone."""
+        blame = self._blame()
+        blame.travels_alone = True
+        blame.suspected = history
+        blame.refused.append((update.start, update.end, update.json))
+        return self._decided()
 
-    def _plan_creation(self, refusals: "Refusals") -> None:
-        """Queue what an `$unset` absorbed, where it alone is left to create the profile; at most once.
+    def dropped(self) -> int:
+        """One of its updates will not be sent, since the epoch is over."""
+        self._undecided -= 1
+        return OPEN if self._undecided else OVER
 
-        After SET{bad}, SET{a}, UNSET[a] the profile exists without a property, though SET{bad} was refused.
-        """
-        if self.created or not refusals.rejected:
-            return
-        self.created = True
-        absorbed: set[str] = set()
-        for own in self.operations():
-            if own.verb == UNSET:
-                absorbed.update(own.values)
-        for entry, part in self._parts(refusals, absorbed):
-            if refusals.replay or creates(part.verb):
-                refusals.replay.append((entry, part))
-
-    def _parts(self, refusals: "Refusals", owned: set[str] | None) -> Iterator[tuple[Entry, Operation]]:
-        """What each record that is no dead letter asks of the properties `owned` (None: of all), in order."""
-        for entry, own in zip(self.entries, self.operations(), strict=True):
-            if entry.record.offset in refusals.rejected:
-                continue
-            part = restricted(own, owned)
-            if part is not None:
-                yield entry, part
-
-
-def touches(values: dict[str, object], owned: dict[str, object]) -> bool:
-    """Whether the two have a property in common."""
-    for name in owned:
-        if name in values:
-            return True
-    return False
-
-
-@final
-class Refusals:
-    """What refused updates brought to their run.
-
-    An update that one record made is that record's dead letter. One that several made is `updates` until all of the
-    run has its verdict; then the run is replayed: its operations go again one at a time, restricted to what the
-    refused updates owned.
-    """
-
-    __slots__ = ("rejected", "replay", "updates")
-
-    def __init__(self) -> None:
-        self.updates: list[Update] = []
-        self.rejected: set[int] = set()  # offsets that are dead letters already
-        self.replay: deque[tuple[Entry, Operation]] = deque()
-
-
-@final
-class Update:
-    """One JSON object for Mixpanel. `entry` is the record that it is alone the making of, else None."""
-
-    __slots__ = ("entry", "error", "json", "run", "status", "verb")
-
-    def __init__(self, run: Run, verb: int, json: bytes, entry: Entry | None) -> None:
-        self.run = run
-        self.verb = verb
-        self.json = json
-        self.entry = entry
-        self.status = 0  # of the answer that refused it
-        self.error = ""  # Mixpanel's words
+    # What others may ask.
 
     @property
-    def operation(self) -> Operation:
-        """What it asks for, read anew each time."""
-        return operation_of(self.json)
+    def flying(self) -> bool:
+        """Whether one of its updates is in a request right now."""
+        return self._flying > 0
+
+    @property
+    def replaying(self) -> bool:
+        """Whether a part of it waits to be sent again."""
+        return self.blame is not None and bool(self.blame.steps)
+
+    def next_entry(self) -> Entry:
+        """The entry that is sent first when its next step goes."""
+        assert self.blame is not None
+        return self.entries[self.blame.steps[-1].start]
+
+    def contributors(self, update: Update, most: int) -> list[int]:
+        """The places of the entries that the update may stem from, at most so many."""
+        if update.verb == DELETE:
+            return [update.end - 1]
+        if update.end - update.start == 1:
+            return [update.start]
+        return self._touching(update.start, update.end, names_of((update.json,)), most)
+
+    def through(self) -> int:
+        """How many entries at the front nothing more will be sent of, though the run goes on.
+
+        None, as long as a profile may have to be created by what they had asked for.
+        """
+        if not self.created or self.blame is None or not self.blame.steps:
+            return self.settled
+        return self.blame.steps[-1].start
+
+    def _touching(self, start: int, end: int, names: set[str] | None, most: int) -> list[int]:
+        """The places of the entries that say something of these properties, and are not refused; at most so many."""
+        found: list[int] = []
+        rejected = self.blame.rejected if self.blame is not None else None
+        for place in range(start, end):
+            if rejected is not None and place in rejected:
+                continue
+            if names is None or touches(operation_of(self.entries[place].json).values, names):
+                found.append(place)
+                if len(found) == most:
+                    break
+        return found
+
+    def _blame(self) -> Blame:
+        if self.blame is None:
+            self.blame = Blame()
+        return self.blame
+
+    def _decided(self) -> int:
+        self._undecided -= 1
+        if self._undecided:
+            return OPEN
+        blame = self.blame
+        if blame is None:
+            return OVER
+        if blame.creating and not self.created:
+            blame.steps.clear()  # what was to create the profile was refused: another may
+        self._split(blame)
+        self._skip_empty(blame)
+        if not blame.steps and blame.rejected and not self.created:
+            self._plan_creation(blame)
+        return REPLAY if blame.steps else OVER
+
+    def _split(self, blame: Blame) -> None:
+        """Cut what was refused as a whole in two, by the records that said something of what it owned."""
+        refused = blame.refused
+        if not refused:
+            return
+        blame.refused = []
+        start = refused[0][0]
+        end = refused[0][1]
+        owned = tuple([json for _, _, json in refused])
+        places = self._touching(start, end, names_of(owned), end - start)
+        middle = places[len(places) // 2] if len(places) > 1 else end
+        blame.push(middle, end, owned)
+        blame.push(start, middle, owned)
+
+    def _skip_empty(self, blame: Blame) -> None:
+        """Forget steps that have nothing to say any more."""
+        while blame.steps:
+            step = blame.steps[-1]
+            if self._touching(step.start, step.end, step.names(), 1):
+                return
+            blame.steps.pop()
+
+    def _plan_creation(self, blame: Blame) -> None:
+        """Send again what an `$unset` absorbed, where that alone is left to create the profile.
+
+        After SET{bad}, SET{a}, UNSET[a] the profile exists without a property, though SET{bad} was refused. The
+        first entry that creates goes by itself, the rest after it.
+        """
+        unset = tuple([entry.json for entry in self.entries if entry.verb == UNSET])
+        for place in self._touching(0, len(self.entries), names_of(unset), len(self.entries)):
+            if creates(self.entries[place].verb):
+                blame.creating = True
+                blame.push(place + 1, len(self.entries), unset)
+                blame.push(place, place + 1, unset)
+                return

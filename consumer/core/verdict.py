@@ -2,11 +2,13 @@
 
     answer                                                               verdict
     2xx, status 1 or body 1, no errors, count absent or as sent          Accepted
-    2xx or 400 with readable indexes, the count agrees or is absent      Refused: those; the others accepted
-    2xx or 400 in Mixpanel's JSON, refused without readable indexes      Opaque
-    status 0 with only an error that says "temporary"                    Again
-    408, 5xx, no answer, unreadable 2xx                                  Again
-    429, 503 with Retry-After                                            Again, of capacity
+    2xx or 400 with readable indexes, and a count that agrees            Refused: those; the others accepted
+    the same, all of the request named, or without a count but status 1  Refused
+    2xx or 400 in Mixpanel's JSON that refuses in any other way          Opaque, with the indexes that it names
+    status 0 with the error "a temporary failure occurred"               Again
+    408, 500, 504, other 5xx, no answer, unreadable 2xx                  Again, TRANSIENT
+    502, 503                                                             Again, OVERLOAD
+    429, 503 with Retry-After                                            Again, CAPACITY
     413                                                                  TooLarge
     anything else: 401, 403, 404, redirects, a 400 that is not theirs    Halt
 
@@ -19,9 +21,16 @@ from typing import Final, TypeAlias, final
 import orjson
 
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.core.retry import CAPACITY, OVERLOAD, TRANSIENT
 
 MAX_WORDS: Final = 2048
 NO_WORDS: Final = "refused without a reason"
+# The one refusal that passes, word for word (LIVE: seen at /engage).
+TEMPORARY: Final = "a temporary failure occurred"
+# The cause of a request that took longer than it may.
+TIMEOUT: Final = "timeout"
+# The cause of a request that was not made, since this process had stood still: no fault of Mixpanel.
+WITHHELD: Final = "lease"
 
 
 @final
@@ -43,28 +52,32 @@ class Refused:
 
 @final
 class Opaque:
-    """Something was refused, and the answer does not say what. `none_applied` where its count says so."""
+    """Something was refused, and the answer does not say for sure what.
 
-    __slots__ = ("none_applied", "words")
+    `named` are the indexes that it names all the same; `none_applied` where its count says so.
+    """
 
-    def __init__(self, words: str, none_applied: bool) -> None:
+    __slots__ = ("named", "none_applied", "words")
+
+    def __init__(self, words: str, none_applied: bool, named: "dict[int, str] | None" = None) -> None:
         self.words = words
         self.none_applied = none_applied
+        self.named = named if named is not None else {}
 
 
 @final
 class Again:
-    """A fault that passes. `unknown`: the updates may have been applied. `capacity`: slow everything down.
+    """A fault that passes, of a `kind` of `retry`. `unknown`: the updates may have been applied.
 
     `wait` is what the answer asked for, in seconds; None where it did not.
     """
 
-    __slots__ = ("capacity", "cause", "unknown", "wait")
+    __slots__ = ("cause", "kind", "unknown", "wait")
 
-    def __init__(self, cause: str, unknown: bool, capacity: bool = False, wait: float | None = None) -> None:
+    def __init__(self, cause: str, unknown: bool, kind: int = TRANSIENT, wait: float | None = None) -> None:
         self.cause = cause
         self.unknown = unknown
-        self.capacity = capacity
+        self.kind = kind
         self.wait = wait
 
 
@@ -103,10 +116,11 @@ def read(answer: Answer, sent: int) -> Verdict:
     if status == 413:
         return TooLarge(_text(answer.body) or "413")
     if status == 429:
-        return Again("429", False, True, answer.retry_after)
-    if status == 503:
-        # A proxy says 503 too when the connection behind it broke: only 429 is known to have stopped the request.
-        return Again("503", True, answer.retry_after is not None, answer.retry_after)
+        return Again("429", False, CAPACITY, answer.retry_after)
+    if status == 502 or status == 503:
+        # A proxy says these too when the connection behind it broke: only 429 is known to have stopped the request.
+        asked = answer.retry_after if status == 503 else None
+        return Again(str(status), True, OVERLOAD if asked is None else CAPACITY, asked)
     if status == 408 or 500 <= status < 600:
         return Again(str(status), True)
     return Halt(str(status))
@@ -130,12 +144,13 @@ def _body(answer: Answer, sent: int) -> Verdict | None:
     if refused is None:
         return Opaque(words, count == 0)
     if refused:
-        if count is not None and count != sent - len(refused):
-            return Opaque(words, count == 0)
-        return Refused(refused)
-    if _accepting(body, answer.status) and (count is None or count == sent):
+        agrees = count == sent - len(refused) or (count is None and len(refused) == sent)
+        if agrees or (count is None and _good(body) and answer.status != 400):
+            return Refused(refused)
+        return Opaque(words, count == 0, refused)
+    if _good(body) and answer.status != 400 and not body.get("error") and (count is None or count == sent):
         return Accepted()
-    if "temporary" in words.lower() and not count and body.get("status") == 0:
+    if body.get("error") == TEMPORARY and not count and body.get("status") == 0:
         return Again("temporary", count is None)
     return Opaque(words, count == 0)
 
@@ -154,11 +169,10 @@ def _theirs(body: dict[str, object]) -> bool:
     return "status" in body or "failed_records" in body or "num_good_events" in body or bool(body.get("errors"))
 
 
-def _accepting(body: dict[str, object], status: int) -> bool:
-    """Whether the object says that it took what was sent."""
+def _good(body: dict[str, object]) -> bool:
+    """Whether the object says that it took what was sent, or what it does not name."""
     word = body.get("status")
-    good = (isinstance(word, int) and word == 1) or word == "OK" or word == "ok"
-    return good and status != 400 and not body.get("error")
+    return (isinstance(word, int) and word == 1) or word == "OK" or word == "ok"
 
 
 def _count(body: dict[str, object]) -> int | None:

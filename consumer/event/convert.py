@@ -6,27 +6,15 @@ properties from 1 and name kinds, never a name or a value: both may be a custome
 
 from typing import Final
 
-from consumer.event.encode import update_json
-from consumer.event.errors import INVALID_CHANGE, TOO_LARGE, TRANSFORMATION, UNKNOWN_PROJECT, Reject
+from consumer.event.errors import INVALID_CHANGE, TOO_LARGE, TRANSFORMATION, Reject
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, VERBS, Change, Operation
 
-# Mixpanel's limits for one update.
-MAX_BYTES: Final = 1_000_000
+# Mixpanel's limit for one update (DOC: data-type).
 MAX_PROPERTIES: Final = 255
-# JSON needs at most this many bytes for one byte of Avro (a control character becomes \u0000) ...
-GROWTH: Final = 6
-# ... and these for what takes no byte of Avro: the envelope, defaults, items without bytes.
-SLACK: Final = 32_768
 
 
-def convert(change: Change, size: int, token_size: int = 0) -> Operation:
-    """The operation that the change asks for.
-
-    `size` is the length of the record's value in bytes, `token_size` that of the project token as sent. Raises
-    `Reject`: unknown_project, invalid_change, too_large.
-    """
-    if change.project is not None:
-        raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, "the change names a project, and no project has a name here")
+def convert(change: Change) -> Operation:
+    """The operation that the change asks for. Raises `Reject`: invalid_change, too_large."""
     verb = VERBS.get(change.operation, -1)
     if verb < 0:
         raise invalid("the operation is none that can be sent to Mixpanel")
@@ -37,8 +25,6 @@ def convert(change: Change, size: int, token_size: int = 0) -> Operation:
     operation = Operation(change.group_key, change.group_id, verb, values_of(change, verb))
     if len(operation.values) > MAX_PROPERTIES:
         raise too_large(f"{len(operation.values)} properties, and Mixpanel takes at most {MAX_PROPERTIES}")
-    if size * GROWTH + token_size + SLACK > MAX_BYTES:
-        check_bytes(operation, token_size)
     return operation
 
 
@@ -93,13 +79,6 @@ def check_values(verb: int, properties: dict[str, object]) -> None:
                 if isinstance(item, bool) or not isinstance(item, (str, int, float)):
                     detail = f"has an item that is {kind_of(item)}, and UNION needs strings or numbers"
                     raise invalid(f"property {position} of {len(properties)} {detail}")
-
-
-def check_bytes(operation: Operation, token_size: int) -> None:
-    """The update as it will be sent is within Mixpanel's limit."""
-    size = len(update_json(operation, "")) + token_size
-    if size > MAX_BYTES:
-        raise too_large(f"the update has {size} bytes of JSON, and Mixpanel takes at most {MAX_BYTES}")
 
 
 def unfit(position: int, count: int, value: object, needs: str) -> Reject:

@@ -68,12 +68,23 @@ class Change:
 
 @final
 class Operation:
-    """One verb on one group. `values` maps a property to its value: to None for UNSET; empty for DELETE."""
+    """One verb on one group. `values` maps a property to its value: to None for UNSET; empty for DELETE.
 
-    __slots__ = ("group_id", "group_key", "values", "verb")
+    `company_id` is the parent company's, where the project knows groups by it; else None.
+    """
 
-    def __init__(self, group_key: str, group_id: str, verb: int, values: dict[str, object]) -> None:
+    __slots__ = ("company_id", "group_id", "group_key", "values", "verb")
+
+    def __init__(
+        self, group_key: str, group_id: str, verb: int, values: dict[str, object], company_id: str | None = None
+    ) -> None:
         self.group_key = group_key
         self.group_id = group_id
         self.verb = verb
         self.values = values
+        self.company_id = company_id
+
+
+def creates(verb: int) -> bool:
+    """Whether the verb creates a missing profile (DOC: $set, $set_once, $add, $union do)."""
+    return verb == SET or verb == SET_ONCE or verb == ADD or verb == UNION

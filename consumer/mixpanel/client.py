@@ -1,6 +1,6 @@
-"""One POST to Mixpanel: a body in, an answer out. No retry and no decision: `core/verdict.py` says what it means.
+"""One POST to Mixpanel: updates in, an answer out. No retry and no decision: `core/verdict.py` says what it means.
 
-    mixpanel.post(body) -> Answer(status, body, retry_after) or Answer(0, failure=..., cause=...)
+    mixpanel.post(tails) -> Answer(status, body, retry_after) or Answer(0, failure=..., cause=...)
 
 What is known here and nowhere else is whether anything was sent: a request that failed before that was surely
 not applied.
@@ -8,6 +8,7 @@ not applied.
 
 import threading
 import time
+from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 
@@ -15,6 +16,7 @@ import requests
 
 import consumer
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.event.encode import opening_of, request_json
 from consumer.http.deadline import FAILURES, Cut, cuttable, word_for
 
 # An answer names every refused update of 2,000; what is longer is none of Mixpanel's.
@@ -24,10 +26,11 @@ PARAMETERS = "ip=0&strict=1&verbose=1"
 
 
 class Mixpanel:
-    """`/groups` of one Mixpanel. `post` is for any thread, up to `connections` at once."""
+    """`/groups` of one project. `post` is for any thread, up to `connections` at once."""
 
-    def __init__(self, url: str, *, timeout: float, connections: int) -> None:
+    def __init__(self, url: str, token: str, *, timeout: float, connections: int) -> None:
         """`url` is without the path; `timeout` is of one request as a whole, in seconds."""
+        self._opening = opening_of(token)
         self._url = f"{url}/groups?{PARAMETERS}"
         self._timeout = timeout
         self._under_way: set[Cut] = set()
@@ -35,8 +38,13 @@ class Mixpanel:
         self._closed = False
         self._session = session_for(url, connections)
 
-    def post(self, body: bytes) -> Answer:
-        """What came back, or why nothing did; never later than the time-out."""
+    def use_token(self, token: str) -> None:
+        """Send every request from now on with this token; from any thread."""
+        self._opening = opening_of(token)
+
+    def post(self, tails: Sequence[bytes]) -> Answer:
+        """What came back for these updates, or why nothing did; never later than the time-out."""
+        body = request_json(self._opening, tails)
         began = time.monotonic()
         with Cut(self._timeout) as cut:
             with self._lock:

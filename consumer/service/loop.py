@@ -50,7 +50,7 @@ class Source(Protocol):
 class Senders(Protocol):
     """The pool that posts; see mixpanel/pool.py."""
 
-    def send(self, batch: Batch, body: bytes) -> None: ...
+    def send(self, batch: Batch) -> None: ...
     def close(self, timeout: float) -> None: ...
 
 
@@ -158,7 +158,7 @@ class Loop:
         wait = 0.0 if self._more else max(0.0, self.pipeline.wake_at(now) - now)
         if self._doubt:
             wait = WAIT_FOR_RECORDS  # nothing that is due is done
-        busy = self.pipeline.in_flight() > 0 or self._dead_letters.pending() > 0
+        busy = self.pipeline.destinations.in_flight() > 0 or self._dead_letters.pending() > 0
         if busy:
             self._collect(min(wait, WAIT_FOR_ANSWERS))
             wait = 0.0
@@ -212,7 +212,7 @@ class Loop:
         for letter in work.dead_letters:
             self._dead_letters.produce(letter)
         for batch in work.batches:
-            self._senders.send(batch, batch.body)
+            self._senders.send(batch)
 
     def _in_doubt(self) -> bool:
         """Whether the process stood still (stopped, frozen, swapped out), and the group has not answered since."""
@@ -298,7 +298,7 @@ class Loop:
                 return False  # asleep meanwhile: another may have these partitions already
             self._lease.renew()
             self._do()
-            idle = not self.pipeline.in_flight() and not self._dead_letters.pending()
+            idle = not self.pipeline.destinations.in_flight() and not self._dead_letters.pending()
             if now >= deadline or (idle and self.pipeline.wake_at(now) > deadline):
                 return False
             self._collect(min(WAIT_FOR_ANSWERS, deadline - now))

@@ -4,7 +4,7 @@ Counters are counted as things happen. Gauges are taken from one `Gauges` value 
 once a second, so a scrape never waits for the loop, and never sees half of a change.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -14,13 +14,14 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
 import consumer
+from consumer.core.intake import DEFAULT
 from consumer.core.model import Assignment
 from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, RULES, SCHEMA
 from consumer.event.errors import REASONS
 from consumer.event.model import VERB_NAMES
 
 PREFIX = "group_consumer_"
-OUTCOMES = ("accepted", "partial", "opaque", "too_large", "retry", "split", "halt")
+OUTCOMES = ("accepted", "partial", "opaque", "too_large", "retry", "split", "halt", "withheld")
 REBALANCES = ("assigned", "revoked", "lost")
 FETCHES = ("known", "refused", "failing")
 CAUSES = (LIMIT, SCHEMA, RULES, DEAD_LETTER, BREAKER)
@@ -31,13 +32,14 @@ UPDATES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 1500, 2000)
 
 @dataclass(frozen=True)
 class Gauges:
-    """What holds at one moment. `paused` counts partitions by cause; `halted` is the answer that halted sending."""
+    """What holds at one moment. `paused` counts partitions by cause; `halted` has the answer of each project."""
 
     open_records: int = 0
     open_bytes: int = 0
     in_flight: int = 0
     oldest_open_seconds: float = 0.0
-    halted: str = ""
+    halted: Mapping[str, str] = field(default_factory=lambda: {DEFAULT: ""})
+    suspects: int = 0
     breaker_open: bool = False
     dead_letters_blocked: int = 0
     paused: dict[str, int] = field(default_factory=dict)
@@ -108,6 +110,7 @@ class _Now:
             ("open_records", "Records read and not settled", now.open_records),
             ("open_bytes", "Their bytes", now.open_bytes),
             ("in_flight", "Requests under way", now.in_flight),
+            ("suspects", "Requests whose fault is their own, each tried again by itself", now.suspects),
             ("oldest_open_seconds", "How long the oldest open record has waited", now.oldest_open_seconds),
             ("breaker_open", "1 while a flood of rejects has paused the service", float(now.breaker_open)),
             ("dead_letters_blocked", "Dead letters that could not be written so far", now.dead_letters_blocked),
@@ -117,9 +120,12 @@ class _Now:
         for cause in CAUSES:
             paused.add_metric([cause], now.paused.get(cause, 0))
         yield paused
-        halted = GaugeMetricFamily(PREFIX + "halted", "1 while Mixpanel's answer halts sending", labels=["cause"])
-        for cause in sorted({"401", "403", "404", now.halted} - {""}):
-            halted.add_metric([cause], float(cause == now.halted))
+        halted = GaugeMetricFamily(
+            PREFIX + "halted", "1 while Mixpanel's answer halts sending", labels=["project", "cause"]
+        )
+        for project, answer in now.halted.items():
+            for cause in sorted({"401", "403", "404", answer} - {""}):
+                halted.add_metric([project, cause], float(cause == answer))
         yield halted
         for name, meaning, values in (
             ("lag_records", "Offsets not committed yet", now.lag),

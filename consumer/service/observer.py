@@ -7,7 +7,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from consumer.core.batch import NEVER, Batch
+from consumer.core.batch import Batch
+from consumer.core.clock import NEVER
+from consumer.core.destinations import Suspect
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, RULES, SCHEMA
 from consumer.core.pipeline import Delivered, Pipeline
@@ -57,7 +59,8 @@ class Watch:
         self._health = health
         self._kafka: Kafka | None = None
         self._transactions = Transactions()
-        self._halted = ""
+        self._halted: dict[str, str] = {}
+        self._suspects: dict[str, Suspect] = {}
         self._failing = ""
         self._slowed = False
         self._breaker = False
@@ -92,7 +95,6 @@ class Watch:
                 "batch": batch.number,
                 "outcome": delivered.outcome,
                 "updates": len(batch.updates),
-                "bytes": len(batch.body),
                 "status": sent.answer.status,
                 "seconds": round(sent.answer.seconds, 3),
                 "settled": delivered.settled,
@@ -154,6 +156,7 @@ class Watch:
         self._health.unready = self._unready(paused)
         self._tell_breaker()
         self._tell_slowed(now)
+        self._tell_suspects(now)
         self._tell_paused(paused)
         self._tell_letters(now)
 
@@ -163,12 +166,14 @@ class Watch:
         for cause in paused.values():
             counts[cause] = counts.get(cause, 0) + 1
         oldest = pipeline.partitions.oldest_open()
+        halted = pipeline.destinations.halted()
         self._metrics.gauges = Gauges(
             open_records=pipeline.partitions.open_records(),
             open_bytes=pipeline.partitions.open_bytes(),
-            in_flight=pipeline.in_flight(),
+            in_flight=pipeline.destinations.in_flight(),
             oldest_open_seconds=now - oldest if oldest >= 0 else 0.0,
-            halted=pipeline.halted,
+            halted={name: halted.get(name, "") for name in pipeline.destinations.by_name},
+            suspects=len(pipeline.destinations.suspects()),
             breaker_open=pipeline.breaker_open,
             dead_letters_blocked=self._letters.blocked(),
             paused=counts,
@@ -185,8 +190,10 @@ class Watch:
                 reasons.append("no broker is connected")
             elif not self._kafka.membership.joined:
                 reasons.append("not yet joined the consumer group")
-        if self._pipeline.halted:
-            reasons.append(f"sending is halted: Mixpanel answered {self._pipeline.halted}")
+        destinations = self._pipeline.destinations
+        if destinations.all_halted():
+            answers = sorted(set(destinations.halted().values()))
+            reasons.append(f"sending is halted: Mixpanel answered {', '.join(answers)}")
         if self._pipeline.breaker_open:
             reasons.append("the dead-letter breaker is open")
         held = [cause for cause in paused.values() if cause in (SCHEMA, RULES, DEAD_LETTER)]
@@ -197,14 +204,7 @@ class Watch:
     # One line for each change.
 
     def _tell_failing(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
-        halted = self._pipeline.halted
-        if halted != self._halted:
-            if halted:
-                words = ADVICE.get(halted, "the answer has no known meaning: check MIXPANEL_URL and MIXPANEL_REGION")
-                log.error("sending is halted: %s; asked again every 5 to 10 s", words, extra={"status": halted})
-            else:
-                log.info("sending goes on: Mixpanel answers again", extra={"was": self._halted})
-            self._halted = halted
+        self._tell_halted(batch.destination)
         if delivered.outcome in ("retry", "split"):
             if delivered.cause != self._failing:
                 fields = {"cause": delivered.cause, "batch": batch.number, "wait": round(delivered.wait, 1)}
@@ -212,10 +212,43 @@ class Watch:
                 self._failing = delivered.cause
             if delivered.outcome == "split":
                 fields = {"batch": batch.number, "status": sent.answer.status, "records": places(batch)}
-                log.warning("the same server error again and again: the batch is split", extra=fields)
+                log.warning("a fault that this request alone meets: it is sent in parts", extra=fields)
         elif delivered.outcome != "halt" and self._failing:
             log.info("Mixpanel answers again", extra={"was": self._failing})
             self._failing = ""
+
+    def _tell_halted(self, project: str) -> None:
+        halted = self._pipeline.destinations.by_name[project].dispatch.halt.cause
+        before = self._halted.get(project, "")
+        if halted == before:
+            return
+        if halted:
+            words = ADVICE.get(halted, "the answer has no known meaning: check MIXPANEL_URL and MIXPANEL_REGION")
+            fields = {"status": halted, "project": project}
+            log.error("sending is halted: %s; asked again every 5 to 10 s", words, extra=fields)
+        else:
+            log.info("sending goes on: Mixpanel answers again", extra={"was": before, "project": project})
+        self._halted[project] = halted
+
+    def _tell_suspects(self, now: float) -> None:
+        """A record that alone brings its fault about is one line when it is found, and one when it is through."""
+        found = {repr(suspect.record): suspect for suspect in self._pipeline.destinations.suspects()}
+        for place, suspect in found.items():
+            if place not in self._suspects:
+                fields = {
+                    "record": place,
+                    "project": suspect.project,
+                    "answered": suspect.answered,
+                    "seconds": round(now - suspect.since, 1),
+                }
+                log.error(
+                    "one record alone is answered so, again and again: its group and the commits of its partition"
+                    " wait, all else goes on; it is tried again every 5 to 120 s",
+                    extra=fields,
+                )
+        for place in self._suspects.keys() - found.keys():
+            log.info("the record that was answered by a fault of its own waits no more", extra={"record": place})
+        self._suspects = found
 
     def _tell_breaker(self) -> None:
         if self._pipeline.breaker_open and not self._breaker:
@@ -226,7 +259,7 @@ class Watch:
             )
 
     def _tell_slowed(self, now: float) -> None:
-        slowed = self._pipeline.slowed(now)
+        slowed = self._pipeline.destinations.slowed(now)
         if slowed != self._slowed:
             self._slowed = slowed
             log.info("Mixpanel asks for less: slowed down" if slowed else "at full speed again")

@@ -20,6 +20,7 @@ from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.event.decode import resolve
+from consumer.event.encode import opening_of, request_json
 from consumer.event.model import VERB_NAMES, Headers
 
 TOKEN = "token"
@@ -27,6 +28,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc"
 PARSED = fastavro.parse_schema(SCHEMA)
 DECODER = resolve(SCHEMA, SCHEMA)
 KNOWN = 1
+OPENING = opening_of(TOKEN)
 ACCEPTED = Answer(200, b'{"error":null,"errors":{},"status":1}')
 
 # ("SET", {"a": 1}), ("UNSET", ["a"]) or ("DELETE",); a third member is the group's id.
@@ -52,10 +54,11 @@ def value(event: Event, schema: int = KNOWN) -> bytes:
     return b"\0" + schema.to_bytes(4, "big") + out.getvalue()
 
 
-def refuse(*indexes: int, status: int = 200, reason: str = "bad") -> Answer:
-    """The answer that refuses the updates at these indexes and takes all others."""
+def refuse(*indexes: int, status: int = 200, reason: str = "bad", taken: int | None = None) -> Answer:
+    """The answer that refuses the updates at these indexes and takes all others: so many, where it says so."""
     errors = {str(index): reason for index in indexes}
-    return Answer(status, json.dumps({"error": "some failed", "errors": errors, "status": 0}).encode())
+    counted = {"status": 1} if taken is None else {"status": 0, "num_good_events": taken}
+    return Answer(status, json.dumps({"error": "some failed", "errors": errors} | counted).encode())
 
 
 def opaque(count: int | None = None) -> Answer:
@@ -64,10 +67,15 @@ def opaque(count: int | None = None) -> Answer:
     return Answer(200, json.dumps({"error": "bad", "status": 0} | counted).encode())
 
 
+def body(batch: Batch) -> bytes:
+    """The body of the request, as it is posted."""
+    return request_json(OPENING, batch.tails())
+
+
 def sent(batch: Batch) -> list[tuple[str, str, object]]:
     """What the body of the batch says: (group id, verb, value) of each update."""
     found: list[tuple[str, str, object]] = []
-    for update in json.loads(batch.body):
+    for update in json.loads(body(batch)):
         assert update.pop("$token") == TOKEN
         assert update.pop("$group_key") == "company"
         group = update.pop("$group_id")
@@ -82,7 +90,7 @@ class Machine:
     """The pipeline, with what it asked for so far; `now` goes on as the test says."""
 
     def __init__(self, **limits: Any) -> None:
-        self.pipeline = Pipeline(TOKEN, Limits(**({"linger": 0.0} | limits)))
+        self.pipeline = Pipeline({"default": len(OPENING)}, Limits(**({"linger": 0.0} | limits)))
         self.pipeline.schema_known(KNOWN, DECODER, 0.0)
         self.now = 0.0
         self.letters: list[DeadLetter] = []  # asked for, and neither confirmed nor failed
@@ -158,20 +166,21 @@ class Machine:
 
     def leftovers(self) -> list[str]:
         """The names of what the pipeline still keeps, when nothing is open: nothing, or it grows for ever."""
-        pipeline, delivery, lanes = self.pipeline, self.pipeline._delivery, self.pipeline._lanes
+        pipeline, delivery = self.pipeline, self.pipeline.destinations.by_name["default"].dispatch
+        lanes = delivery.lanes
         kept: dict[str, Any] = {
             "lanes": lanes._lanes,
             "fresh": lanes._fresh,
             "returned": lanes._returned,
             "ready": lanes.ready,
             "runs": lanes.runs(),
-            "letters": pipeline._letters,
+            "dead letters": pipeline._dead_letters,
             "failed": pipeline._failed,
-            "schemas": pipeline._schemas.wanted,
-            "waiting": delivery._waiting,
-            "split": delivery._split,
+            "schemas": pipeline._intake.schemas.wanted,
+            "pending": delivery.pending(),
             "flying": delivery.flying,
-            "probe": delivery._probe,
+            "probe": delivery.halt.probe,
+            "open": (pipeline.partitions._open._records, pipeline.partitions._open._bytes) != (0, 0),
         }
         for assignment, partition in pipeline.partitions.by_assignment.items():
             ledger = partition.ledger

@@ -1,32 +1,39 @@
 """Lanes: order per group, batches of the oldest heads first, and what a revoke takes out of them."""
 
+from consumer.core.blame import Refusal
 from consumer.core.lanes import Lanes
 from consumer.core.model import Assignment, Record
-from consumer.core.runs import Entry, Run, Update
-from consumer.event.encode import request_json
+from consumer.core.runs import OVER, REPLAY, Entry, Run, Update
+from consumer.event.encode import opening_of, request_json, update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, UNION, UNSET, Operation
 
 A = Assignment("changes", 0)
 B = Assignment("changes", 1)
+OPENING = opening_of("t")
 
 
 class Queue:
     """Lanes, with records pushed in the order of their offsets."""
 
     def __init__(self, max_updates: int = 2000, fold: bool = True) -> None:
-        self.lanes = Lanes("t", max_updates, fold)
+        self.lanes = Lanes(len(OPENING), max_updates, fold)
         self.order = 0
+        self.max_updates = max_updates
 
     def push(self, group: str, verb: int = SET, assignment: Assignment = A, **values: object) -> Entry:
         """One more record of the group."""
         self.order += 1
         record = Record(assignment, self.order, None, b"x" * 10, None, -1, float(self.order))
         operation = Operation("company", group, verb, values or {"p": self.order})
-        return self.lanes.push(record, operation, self.order)
+        key = ("company", group, None)
+        self.lanes.push(key, record, verb, update_tail(operation), self.order)
+        lane = self.lanes.lane_of(key)
+        assert lane is not None
+        return lane.waiting[-1]
 
     def take(self, max_bytes: int = 1_000_000) -> list[Update]:
         """The updates of the next batch."""
-        return self.lanes.take(max_bytes)
+        return self.lanes.take(self.max_updates, max_bytes)
 
 
 def groups(updates: list[Update]) -> list[str]:
@@ -36,14 +43,13 @@ def groups(updates: list[Update]) -> list[str]:
 
 def size(updates: list[Update]) -> int:
     """The bytes of a request with these updates."""
-    return len(request_json([update.json for update in updates]))
+    return len(request_json(OPENING, [update.json for update in updates]))
 
 
 def decide(updates: list[Update], lanes: Lanes) -> None:
     """Every update is accepted: the runs are over."""
     for update in updates:
-        update.run.undecided -= 1
-        if update.run.undecided == 0:
+        if update.run.accepted(update) == OVER:
             lanes.release(update.run)
 
 
@@ -92,8 +98,8 @@ def test_a_run_is_folded_and_its_lane_forgotten():
     updates = queue.take()
     run = updates[0].run
     assert [update.operation.values for update in updates] == [{"p": 2}, {"q": None}]
-    assert (run.entries, run.undecided) == (entries, 2)
-    assert [update.entry for update in updates] == [None, None]
+    assert run.entries == entries
+    assert [(update.start, update.end) for update in updates] == [(0, 3), (0, 3)]
     assert len(queue.lanes) == 1
     decide(updates, queue.lanes)
     assert len(queue.lanes) == 0
@@ -109,7 +115,7 @@ def test_what_does_not_fold_waits_for_the_run_before_it():
     assert queue.lanes.ready == 0
     decide(first, queue.lanes)
     [second] = queue.take()
-    assert second.entry is barrier
+    assert second.run.entries == [barrier]
 
 
 def test_all_before_a_delete_is_one_run_with_it():
@@ -125,10 +131,10 @@ def test_all_before_a_delete_is_one_run_with_it():
     ]
     after = queue.push("a", p=1)
     [first] = queue.take()
-    assert (first.operation.verb, first.entry, first.run.entries) == (DELETE, None, entries)
+    assert (first.operation.verb, first.end, first.run.entries) == (DELETE, 6, entries)
     decide([first], queue.lanes)
     [second] = queue.take()
-    assert second.entry is after
+    assert second.run.entries == [after]
 
 
 def test_a_delete_that_is_first_is_a_run_of_its_own():
@@ -137,7 +143,7 @@ def test_a_delete_that_is_first_is_a_run_of_its_own():
     delete = queue.push("a", DELETE)
     queue.push("a")
     [update] = queue.take()
-    assert (update.entry, update.run.entries) == (delete, [delete])
+    assert (update.end, update.run.entries) == (1, [delete])
 
 
 def test_a_delete_does_not_reach_into_another_partition():
@@ -177,7 +183,7 @@ def test_without_folding_every_record_is_an_update_of_its_own():
     queue.push("b")
     first = queue.take()
     assert groups(first) == ["a", "b"]
-    assert [update.entry is not None for update in first] == [True, True]
+    assert [update.end for update in first] == [1, 1]
     decide(first, queue.lanes)
     assert groups(queue.take()) == ["a"]
 
@@ -254,32 +260,28 @@ def test_a_lane_put_back_takes_more_and_is_drained_again():
 
 
 def replayed(queue: Queue) -> Run:
-    """Two SETs of group a, folded and refused together: the run waits to be replayed."""
+    """Two SETs of group a, folded and refused together: the run waits to be replayed, one half after the other."""
     queue.push("a", p=1)
     queue.push("a", q=1)
     [update] = queue.take()
-    run = update.run
-    run.undecided = 0
-    run.refused().updates.append(update)
-    assert run.plan()
-    queue.lanes.replay(run)
-    return run
+    assert update.run.refused(update, Refusal("rejected", "")) == REPLAY
+    queue.lanes.replay(update.run)
+    return update.run
 
 
-def test_a_replay_sends_one_record_at_a_time_in_order():
-    """Each step of a replay is one update of one record; the group's later records wait for the last step."""
+def test_a_replay_sends_one_half_after_the_other():
+    """Each step of a replay is a part of the run; the group's later records wait for the last step."""
     queue = Queue()
     run = replayed(queue)
     queue.push("a", p=3)
     queue.push("b")
     [first, other] = queue.take()
-    assert (first.entry, first.operation.values) == (run.entries[0], {"p": 1})
+    assert (first.start, first.end, first.operation.values) == (0, 1, {"p": 1})
     assert other.operation.group_id == "b"
-    run.undecided = 0
-    run.refused().replay.popleft()
+    assert run.accepted(first) == REPLAY
     queue.lanes.replay(run)
     [second] = queue.take()
-    assert (second.entry, second.operation.values) == (run.entries[1], {"q": 1})
+    assert (second.start, second.end, second.operation.values) == (1, 2, {"q": 1})
     assert queue.lanes.ready == 0
 
 
@@ -289,12 +291,12 @@ def test_a_replay_put_back_is_the_same_step_again():
     queue.push("z")
     under_way = queue.take()
     queue.push("z")
-    run = replayed(queue)
+    replayed(queue)
     decide(under_way, queue.lanes)
     assert groups(queue.take(max_bytes=1)) == ["z"]
-    assert (queue.lanes.ready, run.undecided, len(run.refused().replay)) == (1, 0, 2)
+    assert queue.lanes.ready == 1
     [step] = queue.take()
-    assert step.entry is run.entries[0]
+    assert (step.start, step.end) == (0, 1)
 
 
 def test_stripping_forgets_what_waits_at_or_above_a_bound():
@@ -307,7 +309,7 @@ def test_stripping_forgets_what_waits_at_or_above_a_bound():
     assert queue.lanes.ready == 2
     updates = queue.take()
     assert groups(updates) == ["a", "c"]
-    assert updates[0].entry is kept
+    assert updates[0].run.entries == [kept]
     assert len(queue.lanes) == 2
 
 
@@ -317,7 +319,7 @@ def test_stripping_leaves_what_is_under_way():
     queue.push("a")
     under_way = queue.take()
     queue.push("a")
-    under_way[0].run.live = False
+    under_way[0].run.abandoned()
     queue.lanes.strip({A: -1})
     queue.push("a", assignment=B)
     assert queue.lanes.ready == 0
@@ -331,7 +333,7 @@ def test_stripping_ends_a_replay_between_two_steps():
     queue = Queue()
     run = replayed(queue)
     queue.push("a", assignment=B)
-    run.live = False
+    run.abandoned()
     queue.lanes.strip({A: -1})
     [update] = queue.take()
     assert update.run.assignment is B
@@ -360,10 +362,13 @@ def test_stripping_keeps_the_order_of_a_replay():
     queue.push("older")
     run = replayed(queue)
     queue.push("younger")
-    run.refused().replay.popleft()
-    decide(under_way, queue.lanes)
+    [step, younger] = queue.take()
+    assert run.accepted(step) == REPLAY
+    queue.lanes.replay(run)
+    decide([*under_way, younger], queue.lanes)
+    queue.push("youngest")
     queue.lanes.strip({B: -1})
-    assert groups(queue.take()) == ["older", "a", "younger"]
+    assert groups(queue.take()) == ["older", "a", "youngest"]
 
 
 def test_the_oldest_of_a_replay_is_its_next_record():
@@ -374,51 +379,23 @@ def test_the_oldest_of_a_replay_is_its_next_record():
 
 
 def test_blame_falls_on_all_that_may_have_made_an_update():
-    """The contributors of a folded update are the records with one of its properties."""
+    """The contributors of a folded update are the records with one of its properties; so many as are asked for."""
     queue = Queue()
-    first = queue.push("a", p=1, q=1)
-    second = queue.push("a", r=1)
-    third = queue.push("a", UNSET, q=None)
+    queue.push("a", p=1, q=1)
+    queue.push("a", r=1)
+    queue.push("a", UNSET, q=None)
     sets, unset = queue.take()
     run = sets.run
-    assert run.contributors(sets) == [first, second]
-    assert run.contributors(unset) == [first, third]
-    assert run.contributors(Update(run, SET, b"", second)) == [second]
+    assert run.contributors(sets, 9) == [0, 1]
+    assert run.contributors(unset, 9) == [0, 2]
+    assert run.contributors(unset, 1) == [0]
+    assert run.contributors(Update(run, SET, b"", 1, 2), 9) == [1]
 
 
-def test_one_record_is_blamed_or_none():
-    """An update of several records blames none of them, whatever it is; one that a single record made blames that."""
+def test_a_delete_is_its_own_record():
+    """A `$delete` that replaces others is as its record has it: that one is to blame."""
     queue = Queue()
-    first = queue.push("a", p=1, q=1)
-    queue.push("a", r=1)
-    unset = queue.push("a", UNSET, s=None)
-    sets, unsets = queue.take()
-    assert sets.run.blamed(sets) is None
-    assert sets.run.blamed(unsets) is unset
-    assert sets.run.blamed(Update(sets.run, SET, b"", first)) is first
     queue.push("b")
     queue.push("b", DELETE)
     (deleted,) = queue.take()
-    assert deleted.run.blamed(deleted) is None
-
-
-def test_the_records_of_a_run_are_read_once():
-    """However many of its updates are refused: a run may have thousands of both."""
-    queue = Queue()
-    for item in range(30):
-        queue.push("a", REMOVE, n=f"x{item}")
-    updates = queue.take()
-    assert len(updates) == 30
-    run = updates[0].run
-    assert all(run.blamed(update) is None for update in updates)
-    assert run.operations() is run.operations()
-    assert [own.values["n"] for own in run.operations()] == [f"x{item}" for item in range(30)]
-
-
-def test_adders_are_the_contributors_that_add():
-    """Only `$add`s are ambiguous: the records of other verbs are safe to send again."""
-    queue = Queue()
-    adds = [queue.push("a", ADD, n=1), queue.push("a", ADD, n=1)]
-    queue.push("a", SET, p=1)
-    update = next(update for update in queue.take() if update.operation.verb == ADD)
-    assert update.run.adders(update) == adds
+    assert deleted.run.contributors(deleted, 9) == [1]

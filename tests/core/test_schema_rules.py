@@ -26,4 +26,4 @@ def test_rules_are_forgotten_with_a_schema_that_is_refused():
     machine.pipeline.schema_refused(7, "incompatible_schema", "no", machine.now)
     machine.read(partition, ("SET", {"a": 1}), schema=7)
     assert machine.pipeline.paused() == {}
-    assert machine.pipeline.partitions.ruled == set()
+    assert machine.pipeline._intake.schemas.ruled == set()

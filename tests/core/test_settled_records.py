@@ -38,7 +38,7 @@ def record(assignment: Assignment, offset: int, group: str) -> Record:
 
 def test_an_answer_names_the_records_that_it_settled():
     """Folded records settle together; one whose update is refused is not among them."""
-    pipeline = Pipeline("token", Limits(linger=0.0))
+    pipeline = Pipeline({"default": 20}, Limits(linger=0.0))
     assignment = Assignment("t", 0)
     pipeline.assigned([assignment])
     schema = json.loads(WRITER)

@@ -3,6 +3,7 @@
 import pytest
 
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.core.retry import CAPACITY, OVERLOAD
 from consumer.core.verdict import Accepted, Again, Halt, Opaque, Refused, TooLarge, Verdict, read
 
 SENT = 3
@@ -17,14 +18,15 @@ def said(verdict: Verdict) -> str:
     if isinstance(verdict, Refused):
         return "refused " + " ".join(map(str, sorted(verdict.words)))
     if isinstance(verdict, Opaque):
-        return "opaque, none applied" if verdict.none_applied else "opaque"
+        named = f", names {' '.join(map(str, sorted(verdict.named)))}" if verdict.named else ""
+        return ("opaque, none applied" if verdict.none_applied else "opaque") + named
     if isinstance(verdict, TooLarge):
         return "too large"
     if isinstance(verdict, Halt):
         return f"halt {verdict.cause}"
     known = "unknown" if verdict.unknown else "not applied"
-    if not verdict.capacity:
-        return f"again, {known}"
+    if verdict.kind != CAPACITY:
+        return f"again, {known}" + (", patiently" if verdict.kind == OVERLOAD else "")
     return f"again, {known}, slower" + ("" if verdict.wait is None else f" after {verdict.wait:g}")
 
 
@@ -52,8 +54,11 @@ SEEN = [
     (200, '{"error":null,"errors":{"0":"bad","2":"bad"},"num_good_events":1,"status":1}', "refused 0 2"),
     (400, '{"error":"x","errors":{"1":["bad",{"field":"$set"}]},"num_good_events":2,"status":0}', "refused 1"),
     (400, '{"error":"x","errors":{"0":"a","1":"b","2":"c"},"num_good_events":0,"status":0}', "refused 0 1 2"),
-    (200, '{"error":"x","errors":{"1":"bad"},"status":0}', "refused 1"),
-    (200, '{"errors":{"1":"bad"}}', "refused 1"),
+    (200, '{"error":"x","errors":{"1":"bad"},"status":0}', "opaque, names 1"),
+    (200, '{"errors":{"1":"bad"}}', "opaque, names 1"),
+    (200, '{"error":"x","errors":{"1":"bad"},"status":1}', "refused 1"),
+    (400, '{"error":"x","errors":{"1":"bad"},"status":1}', "opaque, names 1"),
+    (200, '{"error":"x","errors":{"0":"a","1":"b","2":"c"},"status":0}', "refused 0 1 2"),
     # ... keyed by something else than an index.
     (200, '{"error":"x","errors":{"bad words":["acme"]},"num_good_events":2,"status":0}', "opaque"),
     (200, '{"error":"x","errors":{"bad words":["acme"]},"num_good_events":0,"status":0}', "opaque, none applied"),
@@ -76,8 +81,8 @@ SEEN = [
     (200, '{"error":null,"errors":{},"num_good_events":2,"status":1}', "opaque"),
     (200, '{"error":null,"errors":{},"num_good_events":0,"status":1}', "opaque, none applied"),
     (200, '{"error":null,"errors":{},"num_good_events":4,"status":1}', "opaque"),
-    (200, '{"error":"x","errors":{"1":"bad"},"num_good_events":3,"status":0}', "opaque"),
-    (200, '{"error":"x","errors":{"1":"bad"},"num_good_events":0,"status":0}', "opaque, none applied"),
+    (200, '{"error":"x","errors":{"1":"bad"},"num_good_events":3,"status":0}', "opaque, names 1"),
+    (200, '{"error":"x","errors":{"1":"bad"},"num_good_events":0,"status":0}', "opaque, none applied, names 1"),
     (200, '{"code":200,"num_records_imported":1,"status":"OK"}', "opaque"),
     # One word for the whole request.
     (200, '{"error":"bad","status":1}', "opaque"),
@@ -89,9 +94,10 @@ SEEN = [
     (400, '{"error":null,"status":1}', "opaque"),
     # A fault that passes, inside a 200.
     (200, '{"status":0,"error":"a temporary failure occurred"}', "again, unknown"),
-    (200, '{"status":0,"error":"A Temporary failure","num_good_events":0}', "again, not applied"),
+    (200, '{"status":0,"error":"a temporary failure occurred","num_good_events":0}', "again, not applied"),
+    (200, '{"status":0,"error":"temporary_seats is not allowed"}', "opaque"),
     (200, '{"status":0,"error":"a temporary failure","num_good_events":2}', "opaque"),
-    (200, '{"status":0,"error":"a temporary failure","errors":{"1":"bad"}}', "refused 1"),
+    (200, '{"status":0,"error":"a temporary failure","errors":{"1":"bad"}}', "opaque, names 1"),
     (200, '{"status":1,"error":"a temporary failure"}', "opaque"),
     # Credentials and networks.
     (401, '{"error":"Unauthorized","status":"error"}', "halt 401"),
@@ -110,8 +116,8 @@ SEEN = [
     (408, "<html></html>", "again, unknown"),
     (500, "Internal server error", "again, unknown"),
     (500, '{"error":null,"status":1}', "again, unknown"),
-    (502, "<html>nginx</html>", "again, unknown"),
-    (503, ENVOY, "again, unknown"),
+    (502, "<html>nginx</html>", "again, unknown, patiently"),
+    (503, ENVOY, "again, unknown, patiently"),
     (504, "", "again, unknown"),
     (524, "", "again, unknown"),
     (599, "", "again, unknown"),
@@ -199,7 +205,7 @@ def test_two_lists_that_agree_are_one():
 
 def test_the_last_index_of_a_full_request_is_readable():
     """Index 1999 of 2,000 is placed; 2000 is not."""
-    assert said(read(Answer(200, b'{"errors":{"1999":"bad"},"status":0}'), 2000)) == "refused 1999"
+    assert said(read(Answer(200, b'{"errors":{"1999":"bad"},"status":1}'), 2000)) == "refused 1999"
     assert said(read(Answer(200, b'{"errors":{"2000":"bad"},"status":0}'), 2000)) == "opaque"
 
 
@@ -226,7 +232,7 @@ def test_no_answer_at_all(failure: str, cause: str, expected: str):
     ("status", "body", "cause"),
     [
         (200, "", "unreadable"),
-        (200, '{"status":0,"error":"temporary"}', "temporary"),
+        (200, '{"status":0,"error":"a temporary failure occurred"}', "temporary"),
         (408, "", "408"),
         (502, "", "502"),
         (503, "", "503"),

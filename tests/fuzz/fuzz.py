@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["consumer.core"]):
     from consumer.core.verdict import Again, Halt, Opaque, Refused, TooLarge, read
     from consumer.event.convert import convert
     from consumer.event.decode import frame, resolve
-    from consumer.event.encode import update_json
+    from consumer.event.encode import update_tail
     from consumer.event.errors import REASONS, Reject
 
 READER = json.loads((ROOT / "schemas" / "group_change.avsc").read_text())
@@ -64,12 +64,12 @@ def decoder(data: bytes) -> None:
         return
     try:
         change = DECODERS[data[0] % len(DECODERS)].decode(data, 1)
-        operation = convert(change, len(data), 32)
+        operation = convert(change)
     except Reject as reject:
         assert reject.reason in REASONS
         assert reject.detail
         return
-    sent = json.loads(update_json(operation, "t" * 32))
+    sent = json.loads(b"{" + update_tail(operation))
     assert sent["$group_id"] == change.group_id
     assert len(sent) == 4
 

@@ -7,7 +7,7 @@ from typing import Any
 import fastavro
 
 from consumer.avro.parsing import parse
-from consumer.event.encode import update_json
+from consumer.event.encode import update_tail
 from consumer.mapping.bodies import KeyPlan, ValuePlan
 from consumer.mapping.mapper import Mapper, TopicMap
 from consumer.mapping.outcome import Mapped
@@ -134,8 +134,7 @@ def words(mapped: Mapped) -> list[object]:
     found: list[object] = []
     for part in mapped.parts:
         for operation in part.operations:
-            update = json.loads(update_json(operation, ""))
-            del update["$token"]
+            update = json.loads(b"{" + update_tail(operation))
             if part.project is not None:
                 update["project"] = part.project
             if part.company_id is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tables import SECRET, Table, connect, encode, words
 
-from consumer.event.encode import update_json
+from consumer.event.encode import update_tail
 
 INFINITE = 9223372036825200000
 TIME = "io.debezium.time."
@@ -43,7 +43,7 @@ def come(kind: object, value: object, source: str = '"value.x"', verb: str = "se
     table = Table(SET % (verb, source), schema, topic="T")
     mapped = table.send(encode(plain, {"id": "a", "x": value}))
     for part in mapped.parts:
-        update = json.loads(update_json(part.operations[0], ""), parse_float=Decimal)
+        update = json.loads(b"{" + update_tail(part.operations[0]), parse_float=Decimal)
         return update[f"${verb}"]["X"]
     return words(mapped)[0] if mapped.refusals else None
 

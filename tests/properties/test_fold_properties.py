@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from consumer.core.fold import EXACT
 from consumer.core.lanes import Lanes
 from consumer.core.model import Assignment, Record
-from consumer.event.encode import update_json
+from consumer.event.encode import update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
 from consumer.sandbox.mixpanel.profiles import Profiles, identity
 
 TOKEN = "t"
+GROUP = ("company", "acme", None)
 NAMES = "abcd"
 # Ten values for each verb, some of every kind that a profile may hold: each verb meets properties that do not fit it.
 HELD = (None, 0, 1, True, "x", 2.5, [1, "x"], [True, ["x"], {"k": 1}, 1], {"k": [1]}, [])
@@ -63,7 +64,7 @@ def profiles(before: dict[str, object] | None) -> Profiles:
 def apply(model: Profiles, updates: Sequence[Operation]) -> None:
     """Send each as it would be sent; none of them is refused."""
     for update in updates:
-        assert model.apply(json.loads(update_json(update, TOKEN))) is None
+        assert model.apply({"$token": TOKEN} | json.loads(b"{" + update_tail(update))) is None
 
 
 def state(model: Profiles) -> object:
@@ -73,22 +74,23 @@ def state(model: Profiles) -> object:
 
 def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation]]:
     """The run as requests: one may begin after each change whose bit is set, and what is left goes at the end."""
-    lanes = Lanes(TOKEN, limit, fold=True)
+    lanes = Lanes(14, limit, fold=True)
     partition = Assignment("changes", 0)
     found: list[list[Operation]] = []
     for place, operation in enumerate(run):
-        lanes.push(Record(partition, place, None, b"x" * 100, None, -1, 0.0), operation, place)
+        record = Record(partition, place, None, b"x" * 100, None, -1, 0.0)
+        lanes.push(GROUP, record, operation.verb, update_tail(operation), place)
         if cuts >> place & 1:
-            found.append(request(lanes))
+            found.append(request(lanes, limit))
     while lanes.ready:
-        found.append(request(lanes))
+        found.append(request(lanes, limit))
     assert len(lanes) == 0
     return found
 
 
-def request(lanes: Lanes) -> list[Operation]:
+def request(lanes: Lanes, limit: int) -> list[Operation]:
     """The updates of one request, which is accepted."""
-    updates = lanes.take(10**9)
+    updates = lanes.take(limit, 10**9)
     lanes.release(updates[0].run)
     return [update.operation for update in updates]
 

@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine import ACCEPTED, Event, Machine, opaque, refuse
+from machine import ACCEPTED, Event, Machine, body, opaque, refuse
 
 from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, DeadLetter
@@ -177,7 +177,7 @@ class World:
     def arrive(self, place: int) -> tuple[Batch, list[dict[str, object]], list[int]]:
         """One of the requests under way: its good updates, and the indexes of the others."""
         batch = self.flying.pop(place % len(self.flying))
-        updates = json.loads(batch.body)
+        updates = json.loads(body(batch))
         bad = [index for index, update in enumerate(updates) if '"bad' in json.dumps(update)]
         return batch, [update for index, update in enumerate(updates) if index not in bad], bad
 
@@ -196,7 +196,7 @@ class World:
 
     def groups(self, batch: Batch) -> set[str]:
         """The groups of the request."""
-        return {update["$group_id"] for update in json.loads(batch.body)}
+        return {update["$group_id"] for update in json.loads(body(batch))}
 
     def letter(self, place: int, confirmed: bool) -> None:
         """The dead-letter topic takes a letter, or cannot so far."""
@@ -270,11 +270,17 @@ class World:
         """No more is open than the limit, and what waits for the dead-letter topic of a blocked partition."""
         blocked = len(self.pipeline._failed)
         assert self.pipeline.partitions.open_records() - blocked <= LIMIT
-        assert len(self.pipeline._lanes) <= self.pipeline.partitions.open_records() + 3 * len(self.flying)
+        assert len(
+            self.pipeline.destinations.by_name["default"].dispatch.lanes
+        ) <= self.pipeline.partitions.open_records() + 3 * len(self.flying)
 
     def there_is_no_standstill(self) -> None:
         """While something waits to be sent, an answer or a time will bring it on."""
-        if self.pipeline._lanes.ready and not self.flying and not self.draining:
+        if (
+            self.pipeline.destinations.by_name["default"].dispatch.lanes.ready
+            and not self.flying
+            and not self.draining
+        ):
             assert self.pipeline.wake_at(self.machine.now) < NEVER
 
     def end(self) -> None:

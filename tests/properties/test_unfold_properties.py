@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine import ACCEPTED, TOKEN, Event, Machine, opaque, refuse
+from machine import ACCEPTED, TOKEN, Event, Machine, body, opaque, refuse
 
 from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
@@ -49,7 +49,7 @@ class Mixpanel:
 
     def answer(self, batch: Batch) -> Answer:
         """Apply what is good, in any order, or nothing; and say so in one of the ways."""
-        updates = json.loads(batch.body)
+        updates = json.loads(body(batch))
         bad = [index for index, update in enumerate(updates) if self.bad(update)]
         good = [update for update in updates if not self.bad(update)]
         adds = any("$add" in update for update in updates)
@@ -75,7 +75,7 @@ class Mixpanel:
                 return opaque(self.draw(st.sampled_from([None, len(good)])))
             return opaque(self.draw(st.sampled_from([None, 0])))
         self.apply(good)
-        return refuse(*bad, status=self.draw(st.sampled_from([200, 400]))) if bad else ACCEPTED
+        return refuse(*bad, status=self.draw(st.sampled_from([200, 400])), taken=len(good)) if bad else ACCEPTED
 
     def apply(self, updates: list[dict[str, Any]]) -> None:
         """In an order that nobody promises."""
@@ -211,7 +211,7 @@ class Adding(Mixpanel):
 
     def answer(self, batch: Batch) -> Answer:
         """Half of the answers say nothing of what was applied."""
-        updates = json.loads(batch.body)
+        updates = json.loads(body(batch))
         good = [update for update in updates if not self.bad(update)]
         bad = [index for index, update in enumerate(updates) if self.bad(update)]
         mode = self.draw(st.sampled_from(["index", "unknown", "not", "opaque"])) if self.faults else "index"

@@ -25,7 +25,8 @@ NAMES = {
     "oldest_open_seconds": set(),
     "committed_offset": {"topic", "partition"},
     "paused": {"cause"},
-    "halted": {"cause"},
+    "halted": {"project", "cause"},
+    "suspects": set(),
     "rebalances_total": {"kind"},
     "schema_fetches_total": {"outcome"},
 }
@@ -46,7 +47,7 @@ def metrics() -> Metrics:
         open_bytes=700,
         in_flight=1,
         oldest_open_seconds=1.5,
-        halted="401",
+        halted={"default": "401"},
         breaker_open=True,
         dead_letters_blocked=2,
         paused={"schema": 3},
@@ -84,7 +85,7 @@ def test_values_are_what_was_counted(metrics):
     assert found["lag_records", place] == 9
     assert found["committed_offset", place] == 41
     assert found["paused", frozenset({("cause", "schema")})] == 3
-    assert found["halted", frozenset({("cause", "401")})] == 1
+    assert found["halted", frozenset({("project", "default"), ("cause", "401")})] == 1
     assert found["oldest_open_seconds", frozenset()] == 1.5
     assert found["breaker_open", frozenset()] == 1
     assert found["dead_letters_blocked", frozenset()] == 2
@@ -94,7 +95,9 @@ def test_a_first_reject_is_seen_by_a_rate():
     """What has few values is there from the start, with zero: all reasons, the usual causes of a halt and a pause."""
     found = samples(Metrics())
     assert all(found["dead_letters_total", frozenset({("reason", reason)})] == 0 for reason in REASONS)
-    assert all(found["halted", frozenset({("cause", cause)})] == 0 for cause in ("401", "403", "404"))
+    assert all(
+        found["halted", frozenset({("project", "default"), ("cause", cause)})] == 0 for cause in ("401", "403", "404")
+    )
     causes = ("limit", "schema", "dead_letter", "breaker")
     assert all(found["paused", frozenset({("cause", cause)})] == 0 for cause in causes)
     kinds = ("assigned", "revoked", "lost")

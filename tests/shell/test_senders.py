@@ -1,10 +1,13 @@
 """The pool: each batch comes back exactly once, whatever happens on its way."""
 
 import threading
+from collections.abc import Sequence
 from queue import SimpleQueue
 
 from consumer.core.batch import Batch
-from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment
+from consumer.core.runs import Run, Update
+from consumer.event.model import SET
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Delivered, Senders
 
@@ -19,7 +22,8 @@ class Endpoint:
         self.arrived: SimpleQueue[bytes] = SimpleQueue()
         self.closed = False
 
-    def post(self, body: bytes) -> Answer:
+    def post(self, tails: Sequence[bytes]) -> Answer:
+        [body] = tails
         self.arrived.put(body)
         if body == b"raise":
             raise ZeroDivisionError("marked payload")
@@ -35,18 +39,21 @@ class Endpoint:
 LEASE = Lease(lambda: 0.0, 1.0)
 
 
-def batch(number: int) -> Batch:
-    """A batch; what is in it is nothing to the pool."""
-    return Batch(number, [])
+RUN = Run(("company", "acme", None), Assignment("changes", 0), [])
+
+
+def batch(number: int, tail: bytes = b"x") -> Batch:
+    """A batch of one update; what is in it is nothing to the pool."""
+    return Batch(number, "default", [Update(RUN, SET, tail, 0, 1)])
 
 
 def test_each_batch_comes_back_with_its_answer():
     """So many at once as there are threads, each with its own answer, in any order."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 3, results, LEASE)
-    batches = [batch(number) for number in range(3)]
+    senders = Senders({"default": endpoint}, 3, results, LEASE)
+    batches = [batch(number, b"%d" % number) for number in range(3)]
     for one in batches:
-        senders.send(one, str(one.number).encode())
+        senders.send(one)
     bodies = {endpoint.arrived.get(timeout=PATIENCE) for _ in range(3)}
     assert bodies == {b"0", b"1", b"2"}
     for _ in range(3):
@@ -60,11 +67,11 @@ def test_each_batch_comes_back_with_its_answer():
 def test_threads_are_started_as_they_are_needed():
     """One request at a time needs one thread, however many there may be."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 8, results, LEASE)
+    senders = Senders({"default": endpoint}, 8, results, LEASE)
     before = threading.active_count()
     for number in range(5):
         endpoint.let.release()
-        senders.send(batch(number), b"x")
+        senders.send(batch(number, b"x"))
         assert results.get(timeout=PATIENCE).batch.number == number
     assert threading.active_count() - before <= 2
     senders.close(PATIENCE)
@@ -73,14 +80,14 @@ def test_threads_are_started_as_they_are_needed():
 def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
     """Whatever is raised on a thread ends neither the thread nor the wait of the batch's groups."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 1, results, LEASE)
-    senders.send(batch(1), b"raise")
+    senders = Senders({"default": endpoint}, 1, results, LEASE)
+    senders.send(batch(1, b"raise"))
     failed = results.get(timeout=PATIENCE)
     assert isinstance(failed, Delivered)
     assert (failed.answer.status, failed.answer.failure, failed.answer.cause) == (0, UNKNOWN, "internal")
     assert "a request could not be made" in caplog.text
     endpoint.let.release()
-    senders.send(batch(2), b"x")
+    senders.send(batch(2, b"x"))
     assert results.get(timeout=PATIENCE).answer.status == 200
     senders.close(PATIENCE)
 
@@ -88,9 +95,9 @@ def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
 def test_close_ends_the_threads():
     """After it no thread of the pool is left, once what was under way has been cut off."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders(endpoint, 2, results, LEASE)
+    senders = Senders({"default": endpoint}, 2, results, LEASE)
     for number in range(2):
-        senders.send(batch(number), b"x")
+        senders.send(batch(number, b"x"))
     for _ in range(2):
         endpoint.arrived.get(timeout=PATIENCE)
     senders.close(PATIENCE)
@@ -102,14 +109,14 @@ def test_nothing_is_posted_once_the_lease_has_run_out():
     """A process that slept posts nothing when it wakes: its batch comes back as not sent, and goes again."""
     endpoint, results, now = Endpoint(), SimpleQueue(), [0.0]
     lease = Lease(lambda: now[0], 5.0)
-    senders = Senders(endpoint, 1, results, lease)
+    senders = Senders({"default": endpoint}, 1, results, lease)
     now[0] = 5.1
-    senders.send(batch(1), b"stale")
+    senders.send(batch(1, b"stale"))
     declined = results.get(timeout=PATIENCE).answer
     assert (declined.status, declined.failure, declined.cause) == (0, NOT_SENT, "lease")
     assert endpoint.arrived.empty()
     lease.renew()
     endpoint.let.release()
-    senders.send(batch(1), b"fresh")
+    senders.send(batch(1, b"fresh"))
     assert results.get(timeout=PATIENCE).answer.status == 200
     senders.close(PATIENCE)

@@ -51,7 +51,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.pipeline = Pipeline("token", Limits(linger=0.0, max_in_flight=1))
+        self.pipeline = Pipeline({"default": 20}, Limits(linger=0.0, max_in_flight=1))
         self.health = Health(lambda: self.now)
         self.metrics = Metrics()
         self.kafka = Kafka()

@@ -35,7 +35,12 @@ def check_ending(history: "History") -> None:
     for instance in history.running():
         pipeline = instance.loop.pipeline
         records, size = pipeline.partitions.open_records(), pipeline.partitions.open_bytes()
-        if records or size or pipeline.in_flight() or len(pipeline._lanes):
+        if (
+            records
+            or size
+            or pipeline.destinations.in_flight()
+            or len(pipeline.destinations.by_name["default"].dispatch.lanes)
+        ):
             raise Violation(f"ending: {instance} keeps {records} records, {size} bytes")
     check_profiles(history)
 

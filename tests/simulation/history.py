@@ -169,7 +169,7 @@ class History:
             )
         for instance in self.running():
             pipeline = instance.loop.pipeline
-            records, flying = pipeline.partitions.open_records(), pipeline.in_flight()
+            records, flying = pipeline.partitions.open_records(), pipeline.destinations.in_flight()
             lines.append(f"{instance}: {records} open, {flying} in flight, {pipeline.paused()}")
         raise Violation("\n".join(lines))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
+from consumer.event.encode import opening_of
 from consumer.mixpanel.lease import Lease
 from consumer.registry.fetcher import SchemaKnown, SchemaRefused
 from consumer.service.loop import Loop
@@ -42,7 +43,7 @@ class Instance:
         self.stopping = False
         self.stopped = False
         self.flying: list[Request] = []
-        self.halted = False
+        self.must_halt = False  # an answer of this turn refused everything
         self.probe: Request | None = None
         self.probe_after = 0.0
         self.slow_until = 0.0
@@ -57,7 +58,7 @@ class Instance:
         self.registry = Registry(world, history.registries, self.results)
         self.dead_letters = DeadLetters(world, history.letter_topic, self.process, self._lettering, self.lettered)
         self.loop = Loop(
-            Pipeline(TOKEN, limits),
+            Pipeline({"default": len(opening_of(TOKEN))}, limits),
             lambda loop: Source(world, history.broker, self, loop),
             Senders(world, history.mixpanel, self, self.results),
             self.registry,
@@ -74,6 +75,10 @@ class Instance:
 
     def __repr__(self) -> str:
         return self.name
+
+    def is_halted(self) -> bool:
+        """Whether the service says that Mixpanel refuses everything."""
+        return bool(self.loop.pipeline.destinations.halted())
 
     def note(self, what: str) -> None:
         """A line of the trace."""
@@ -217,5 +222,6 @@ class Instance:
 
     def waits(self) -> bool:
         """Whether requests are under way, or were in trouble of late, or none may be sent."""
-        stopped = self.halted or self.loop.pipeline.breaker_open
-        return bool(self.flying) or stopped or self.world.now - self.trouble_at < 70.0
+        stopped = self.is_halted() or self.loop.pipeline.breaker_open
+        suspected = bool(self.loop.pipeline.destinations.behind_suspects())
+        return bool(self.flying) or stopped or suspected or self.world.now - self.trouble_at < 70.0

@@ -17,7 +17,19 @@ SENT = ("good", "bad", "late")
 class Item:
     """One record of one epoch."""
 
-    __slots__ = ("accepted", "again", "confirmed", "decided", "epoch", "index", "lettered", "meant", "request", "run")
+    __slots__ = (
+        "accepted",
+        "again",
+        "confirmed",
+        "decided",
+        "epoch",
+        "index",
+        "lettered",
+        "meant",
+        "request",
+        "run",
+        "steps",
+    )
 
     def __init__(self, epoch: "Epoch", meant: Meant, index: int) -> None:
         self.epoch = epoch
@@ -29,7 +41,8 @@ class Item:
         self.lettered = ""  # the reason of its dead letter, once that was produced
         self.confirmed = False
         self.decided = False  # accepted, or its dead letter produced
-        self.again = False  # a folded update with it was refused: it goes again alone
+        self.again = False  # a folded update with it was refused: it goes again
+        self.steps: set[Any] = set()  # requests of several updates that were refused without a word on which
 
     def __repr__(self) -> str:
         return f"record {self.meant.number} ({self.meant.group} {self.meant.verb} @{self.meant.offset})"

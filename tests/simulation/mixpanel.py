@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.event.encode import opening_of, request_json
 from consumer.mixpanel.pool import Delivered
 from consumer.sandbox.answers import TEMPORARY, Dialect, strict
 from consumer.sandbox.mixpanel.profiles import Profiles
 
-from .traffic import refused_by_rule
+from .traffic import TOKEN, refused_by_rule
 from .world import Process, World
 
 # What an answer tells.
@@ -58,8 +59,11 @@ class Request:
     refused: list[int] = field(default_factory=list)
     wait: float = 0.0  # that the answer asks for
     told_at: float = 0.0  # when the sender heard of it
+    failures: int = 0  # of its batch, up to this answer
+    suspect: bool = False  # its sender held the fault for its own when it was sent
     given_up: bool = False  # the sender stopped waiting before it was applied
     applied: int = 0
+    blame: set[Any] = field(default_factory=set)  # the oracle's: what was sent again for a refusal
     covers: list[Any] = field(default_factory=list)  # the oracle's: for each update what it carries
     assignments: dict[str, Any] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)  # the oracle's: for each group the epoch it was sent in
@@ -89,6 +93,7 @@ class Mixpanel:
         """Take a request: what its sender will be told, and in how many seconds."""
         self._number += 1
         request = Request(self._number, sender, batch, orjson.loads(body), len(body), self._world.now)
+        request.suspect = batch.suspect
         latency = self._latency * self._world.between(0.2, 2.0)
         answer = self._answer(request, self._fault(request), latency)
         seconds = TIMEOUT if answer.cause == "timeout" else latency
@@ -167,7 +172,7 @@ class Mixpanel:
         if not refused and not lying:
             request.told = TAKEN
             request.accepted = list(range(sent))
-        elif lying or name not in ATTRIBUTED:
+        elif lying or name not in ATTRIBUTED or (count == "absent" and len(refused) < sent):
             request.told = OPAQUE
             request.unknown = not (whole or (applied == 0 and count == "honest" and name != "plain")) or lying
             if sent == 1:
@@ -235,9 +240,10 @@ class Senders:
         self._results = results
         self.closed = False
 
-    def send(self, batch: Any, body: bytes) -> None:
+    def send(self, batch: Any) -> None:
         """Post it, and let the answer come."""
         assert not self.closed
+        body = request_json(opening_of(TOKEN), batch.tails())
         request, answer, seconds = self._mixpanel.post(self._sender, batch, body)
         self._sender.sending(request)
         self._world.after(seconds, lambda: self._answered(request, answer))

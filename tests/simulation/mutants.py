@@ -59,18 +59,18 @@ MUTANTS = (
         "        if not lane.queued and lane.run is None:\n", "        if not lane.queued:\n",
     ),
     Mutant(
-        "halves-together", 2, "both halves of a split batch go at once", "core/delivery.py",
+        "halves-together", 2, "both halves of a split batch go at once", "core/batch.py",
         "            if update.run.flying:\n                return False\n", "            pass\n",
     ),
     Mutant(
         "replay-last-first", 2, "a refused run is replayed from its end", "core/runs.py",
-        "        refusals.replay.extend(self._parts(refusals, owned))\n",
-        "        refusals.replay.extendleft(self._parts(refusals, owned))\n",
+        "        blame.push(middle, end, owned)\n        blame.push(start, middle, owned)\n",
+        "        blame.push(start, middle, owned)\n        blame.push(middle, end, owned)\n",
     ),
     Mutant(
         "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/runs.py",
-        "        refusals.replay.extend(self._parts(refusals, owned))\n",
-        "        refusals.replay.extend(self._parts(refusals, None))\n",
+        "        blame.push(middle, end, owned)\n        blame.push(start, middle, owned)\n",
+        "        blame.push(middle, end, None)\n        blame.push(start, middle, None)\n",
     ),
     Mutant(
         "no-barrier", 3, "$union joins a $remove of the same property instead of waiting", "core/fold.py",
@@ -82,8 +82,9 @@ MUTANTS = (
         "unfolded-together", 3, "without folding all changes of a group go in one request", "core/lanes.py",
         "        if len(waiting) == 1 or not self._fold:\n",
         "        if not self._fold:\n            count = len([e for e in waiting if e.record.assignment is assignment])\n"
-        "            run = lane.run = Run(lane, assignment, self._front(lane, count))\n"
-        "            updates.extend([Update(run, e.verb, e.json, e) for e in run.entries])\n            return run\n"
+        "            run = lane.run = Run(lane.group, assignment, front(lane, count))\n"
+        "            updates.extend([Update(run, e.verb, e.json, n, n + 1) for n, e in enumerate(run.entries)])\n"
+        "            run.began(count)\n            return\n"
         "        if len(waiting) == 1:\n",
     ),
     Mutant(
@@ -92,16 +93,16 @@ MUTANTS = (
         "        if verb == SET or verb == UNSET:\n            part.update({**values, **part})\n",
     ),
     Mutant(
-        "delete-takes-all", 3, "a run that a $delete ends takes what follows it, too", "core/lanes.py",
-        "            if entry.order > lane.deleted or entry.record.assignment is not assignment:\n"
-        "                break\n            if entry.verb == DELETE:\n                count = place + 1\n",
-        "            if lane.deleted < 0 or entry.record.assignment is not assignment:\n"
-        "                break\n            count = place + 1\n",
+        "delete-takes-all", 3, "a run that a $delete ends takes what follows it, too", "core/stretch.py",
+        "        if entry.order > deleted or entry.record.assignment is not assignment:\n"
+        "            break\n        if entry.verb == DELETE:\n            count = place + 1\n",
+        "        if deleted < 0 or entry.record.assignment is not assignment:\n"
+        "            break\n        count = place + 1\n",
     ),
     Mutant(
-        "revoked-goes-again", 4, "a batch that waits keeps what was revoked", "core/delivery.py",
-        "            if run.live:\n                living.append(update)\n                continue\n",
-        "            living.append(update)\n            continue\n",
+        "revoked-goes-again", 4, "a batch that waits keeps what was revoked", "core/dispatch.py",
+        "            if update.run.live:\n                living.append(update)\n",
+        "            if True:\n                living.append(update)\n",
     ),
     Mutant(
         "asleep-and-sure", 4, "a loop that stood still asks nobody", "service/loop.py",
@@ -109,16 +110,16 @@ MUTANTS = (
     ),
     Mutant(
         "no-limit", 5, "reading never pauses at the limit", "core/partitions.py",
-        "        self._full = records * share >= self._limit or size * share >= self._bytes_limit\n",
-        "        self._full = False\n",
+        "            self.full = self._records >= self._limit or self._bytes >= self._bytes_limit\n",
+        "            self.full = False\n",
     ),
     Mutant(
         "retry-drops", 6, "a batch that should wait for its retry is forgotten", "core/delivery.py",
-        "        self._wait(batch, updates, TRANSIENT, now + report.wait)\n", "        self._living([])\n",
+        "        self.dispatch.wait(batch, updates, verdict.kind, now + report.wait)\n", "        pass\n",
     ),
     Mutant(
-        "retry-at-once", 6, "a retry does not wait", "core/delivery.py",
-        "        report.wait = longest / 2 + jitter * longest / 2\n", "        report.wait = 0.0\n",
+        "retry-at-once", 6, "a retry does not wait", "core/retry.py",
+        "    wait = longest / 2 + jitter * longest / 2\n", "    return 0.0\n",
     ),
     Mutant(
         "server-error-refuses", 6, "a 500 is a refusal", "core/verdict.py",
@@ -126,8 +127,8 @@ MUTANTS = (
         "    if status == 408 or 500 <= status < 600:\n        return Opaque(str(status), False)\n",
     ),
     Mutant(
-        "retry-after-ignored", 6, "a 429 slows only its own batch down", "core/delivery.py",
-        "            self._resume_at = max(self._resume_at, now + report.wait)\n", "            pass\n",
+        "retry-after-ignored", 6, "a 429 slows only its own batch down", "core/throttle.py",
+        "        self.resume_at = max(self.resume_at, until)\n", "        pass\n",
     ),
     Mutant(
         "halt-goes-on", 6, "a 401 is tried again like a 500", "core/verdict.py",
@@ -144,7 +145,7 @@ MUTANTS = (
     ),
     Mutant(
         "letter-dropped", 7, "a refused record is settled without a dead letter", "core/pipeline.py",
-        "            if refusals is not None and record.offset in refusals.rejected:\n", "            if False:\n",
+        "            if rejected is not None and place in rejected:\n", "            if False:\n",
     ),
     Mutant(
         "flood-any", 8, "the breaker opens at a thousand rejects, however many pass", "core/breaker.py",
@@ -152,12 +153,12 @@ MUTANTS = (
     ),
     Mutant(
         "blocked-eats-limit", 7, "what waits for the dead-letter topic counts against the limit of all", "core/partitions.py",
-        "        return sum([partition.open - partition.blocked for partition in self.by_assignment.values()])\n",
-        "        return sum([partition.open for partition in self.by_assignment.values()])\n", "letters/",
+        "        self.blocked_bytes += record.size\n        self._all.add(-1, -record.size)\n",
+        "        self.blocked_bytes += record.size\n", "letters/",
     ),
     Mutant(
         "poison-not-split", 6, "a batch with the same server error again and again is never split", "core/delivery.py",
-        "SAME_ERRORS: Final = 8\n", "SAME_ERRORS: Final = 10**9\n", "stuck/",
+        "SAME_FAILURES: Final = 2\n", "SAME_FAILURES: Final = 10**9\n", "stuck/",
     ),
     Mutant(
         "schema-holds-all", 6, "an outage of the registry for one schema pauses every partition", "core/partitions.py",
@@ -173,11 +174,25 @@ MUTANTS = (
     ),
     Mutant(
         "add-dropped", 9, "with AMBIGUOUS_ADD=resend an $add is not sent again after an opaque answer", "core/delivery.py",
-        "                self._requeue([update], 0, -1)\n", "                self._decide(report, update, ACCEPTED)\n",
+        "            self.dispatch.requeue([update], history)\n", "            report.accepted.append(update)\n",
     ),
     Mutant(
-        "late-answer-counts", 4, "an answer of an old epoch is counted", "core/delivery.py",
-        "            if run.live:\n                living.append", "            if True:\n                living.append",
+        "late-answer-counts", 4, "an answer of an old epoch is counted", "core/dispatch.py",
+        "            if update.run.live:\n                living.append", "            if True:\n                living.append",
+    ),
+    Mutant(
+        "blame-one-by-one", 10, "a refused run is replayed record by record", "core/runs.py",
+        "        middle = places[len(places) // 2] if len(places) > 1 else end\n",
+        "        middle = places[1] if len(places) > 1 else end\n",
+    ),
+    Mutant(
+        "suspects-together", 10, "suspects go as many at once as there are slots", "core/wire.py",
+        "        return self._flying < self._max_in_flight and self._suspects == 0\n",
+        "        return self._flying < self._max_in_flight\n", "stuck/",
+    ),
+    Mutant(
+        "suspect-keeps-its-place", 10, "a fault that one group meets alone is waited for like everybody's", "core/delivery.py",
+        "        batch.suspect = True\n        living", "        living", "stuck/",
     ),
 )  # fmt: skip
 

@@ -19,8 +19,9 @@ from typing import Any
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
 
+from .cost import check_blame, count_blame
 from .ledger import Epoch, Item
-from .mixpanel import AGAIN, CAPACITY, HALT, Request
+from .mixpanel import AGAIN, CAPACITY, HALT, LARGE, OPAQUE, Request
 from .order import carried, check_commute, check_order
 from .pace import check_alone, check_pace, check_wait
 from .traffic import Meant, Partition
@@ -71,6 +72,7 @@ class Oracle:
         for assignment in assignments:
             epoch = self.live.pop(assignment, None)
             if epoch is not None:
+                check_blame(self, epoch)
                 epoch.live = False
                 epoch.lost = lost
 
@@ -131,6 +133,7 @@ class Oracle:
                     check_alone(self, items, request)
                 covered.extend(items)
             check_order(self, request, epoch, group, covered)
+            count_blame(covered, request)
             for item in covered:
                 check_wait(self, item, request)
                 if epoch.bound is not None and item.meant.offset > epoch.bound:
@@ -183,18 +186,21 @@ class Oracle:
         """The loop took the answer out of its queue."""
         instance, now = request.sender, self.world.now
         request.told_at = now
+        if request.told in (HALT, AGAIN):
+            request.failures = request.batch.history.attempts + 1
         if request.told == HALT:
-            if not instance.halted or request is instance.probe:
+            if not instance.is_halted() or request is instance.probe:
                 instance.probe_after = now + 5.0
-            instance.halted = True
+            if not request.batch.history.cause and not request.suspect:
+                instance.must_halt = True
         elif request.told == CAPACITY:
             instance.slow_until = max(instance.slow_until, now + request.wait)
         if request.told == AGAIN:
-            if instance.halted:
+            if request is instance.probe:
                 instance.probe_after = now + 5.0
         elif request.told not in (HALT, CAPACITY):
-            instance.halted = False
             instance.well_at = now
+            instance.must_halt = False
         if request.unknown:
             for update in request.updates:
                 epoch = self.live.get(request.assignments[update["$group_id"]])
@@ -203,6 +209,10 @@ class Oracle:
         for index in request.accepted:
             for item in request.covers[index]:
                 self._accepted(item)
+        if request.told in (OPAQUE, LARGE) and len(request.updates) > 1:
+            for items in request.covers:
+                for item in items:
+                    item.steps.add(request)
         for index in request.refused:
             items = request.covers[index]
             for item in items:
@@ -279,6 +289,9 @@ class Oracle:
     def turned(self, instance: Any) -> None:
         """A turn is over: what is settled is committed within a second, where nothing else is going on."""
         now = self.world.now
+        if instance.must_halt and not instance.is_halted():
+            raise self.fail(6, f"{instance} was refused everything for the first time, and goes on")
+        instance.must_halt = False
         for epoch in self.live.values():
             if (
                 epoch.instance is not instance

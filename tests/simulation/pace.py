@@ -1,4 +1,4 @@
-"""When a request may go: halted, slowed down, after a fault, after an opaque answer."""
+"""When a request may go: halted, slowed down, after a fault, after an opaque answer, and what suspects may hold."""
 
 from typing import TYPE_CHECKING
 
@@ -9,14 +9,20 @@ if TYPE_CHECKING:
     from .oracle import Oracle
 
 SLACK = 1e-6
+# A retry at once still lets a connection be made anew.
+AT_ONCE = 0.02
+SOON = 0.16
+PATIENCE = 1.0
 
 
 def check_pace(oracle: "Oracle", request: Request) -> None:
-    """Halted: one probe at a time, 5 s apart. Slowed down: nothing before the time."""
+    """Halted: one probe at a time, 5 s apart. Slowed down: nothing before the time. Suspects: one at a time."""
     instance, now = request.sender, oracle.world.now
     if now < instance.slow_until - SLACK:
         raise oracle.fail(6, f"{instance} was told to wait for {instance.slow_until - now:.2f} s more, and sends")
-    if not instance.halted:
+    if len([one for one in instance.flying if one.suspect]) > 1:
+        raise oracle.fail(10, f"{instance} sends two suspects at once")
+    if not instance.is_halted():
         return
     if instance.probe is not None and instance.probe in instance.flying:
         raise oracle.fail(6, f"{instance} is halted, and sends while a probe is under way")
@@ -26,14 +32,13 @@ def check_pace(oracle: "Oracle", request: Request) -> None:
 
 
 def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
-    """What failed waits for a second, unless something else went well since."""
+    """What failed goes again at once, then soon, then after a second, or once others succeed."""
     last = item.request
-    if last is None or last.told != AGAIN or last.sender is not request.sender:
-        return
-    if len(request.updates) < len(last.updates):
-        return  # split, after the same error again and again
+    if last is None or last.told != AGAIN or last.sender is not request.sender or last.batch is not request.batch:
+        return  # or in parts, after the same fault again
     instance = request.sender
-    if oracle.world.now < last.told_at + 1.0 - SLACK and instance.well_at < last.told_at:
+    wait = AT_ONCE if last.failures == 1 else SOON if last.failures == 2 else PATIENCE
+    if oracle.world.now < last.told_at + wait - SLACK and instance.well_at < last.told_at:
         raise oracle.fail(6, f"{item} is sent again {oracle.world.now - last.told_at:.3f} s after a fault")
 
 

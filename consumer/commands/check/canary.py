@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from consumer.app import mixpanel
+from consumer.app import endpoints
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
 from consumer.commands.reading_back import NoGroupKey, group_key, query_api
+from consumer.core.intake import DEFAULT
 from consumer.core.verdict import Accepted, Again, Halt, Refused, Verdict, read
-from consumer.event.encode import request_json, update_json
+from consumer.event.encode import update_tail
 from consumer.event.model import DELETE, SET, Operation
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.query import AWAY, LOGIN, DataGroup, QueryApi, QueryFailed
@@ -142,7 +143,7 @@ class Canary:
 
     def _round(self, query: QueryApi, group: DataGroup) -> Iterator[Fact]:
         """Write, read back, delete."""
-        client = mixpanel(self._settings)
+        client = endpoints(self._settings)[DEFAULT]
         try:
             run = uuid.uuid4().hex
             self._written(self._post(client, SET, {PROPERTY: run}))
@@ -159,8 +160,7 @@ class Canary:
 
     def _post(self, client: Mixpanel, verb: int, values: dict[str, object]) -> Verdict:
         """What became of one update of the canary, sent as the service sends."""
-        update = update_json(Operation(self._key, GROUP_ID, verb, values), self._settings.mixpanel_token)
-        return read(client.post(request_json([update])), 1)
+        return read(client.post([update_tail(Operation(self._key, GROUP_ID, verb, values))]), 1)
 
     def _written(self, verdict: Verdict) -> None:
         """Raises `Undecided` where Mixpanel did not accept the profile."""

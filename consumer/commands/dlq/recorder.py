@@ -22,7 +22,7 @@ MOST_WORDS: Final = 2_048
 class Sending(Protocol):
     """The pool that posts; see mixpanel/pool.py."""
 
-    def send(self, batch: Batch, body: bytes) -> None: ...
+    def send(self, batch: Batch) -> None: ...
     def close(self, timeout: float) -> None: ...
 
 
@@ -45,26 +45,26 @@ class Gate:
         self._marks = marks
         self._identities = identities
         self._at_most_once = at_most_once
-        self._waiting: deque[tuple[Batch, bytes, int]] = deque()
+        self._waiting: deque[tuple[Batch, int]] = deque()
         self._announced: set[Identity] = set()
 
-    def send(self, batch: Batch, body: bytes) -> None:
-        """Post the body as soon as it may go."""
+    def send(self, batch: Batch) -> None:
+        """Post the batch as soon as it may go."""
         if self._at_most_once:
             for identity in self._adds(batch):
                 if identity not in self._announced:
                     self._announced.add(identity)
                     mark = Mark(SENDING, now_ms(), AMBIGUOUS_ADD, topic_id=identity.topic_id)
                     self._marks.write(identity.name, mark)
-        self._waiting.append((batch, body, self._marks.last))
+        self._waiting.append((batch, self._marks.last))
         self.turn()
 
     def turn(self) -> None:
         """Let go what may go by now; what was revoked meanwhile never does."""
-        while self._waiting and self._waiting[0][2] <= self._marks.confirmed:
-            batch, body, _ = self._waiting.popleft()
+        while self._waiting and self._waiting[0][1] <= self._marks.confirmed:
+            batch, _ = self._waiting.popleft()
             if any(update.run.live for update in batch.updates):
-                self._senders.send(batch, body)
+                self._senders.send(batch)
 
     def close(self, timeout: float) -> None:
         """Cut off what is under way."""
@@ -80,7 +80,8 @@ class Gate:
         found: list[Identity] = []
         for update in batch.updates:
             if update.verb == ADD:
-                adders = [entry.record for entry in update.run.adders(update)]
+                run = update.run
+                adders = [run.entries[place].record for place in run.contributors(update, len(run.entries))]
                 found.extend(self._identities[record] for record in adders if record in self._identities)
         return found
 

@@ -29,7 +29,6 @@ from consumer.commands.dlq.scan import Failed, opened
 from consumer.commands.dlq.source import ReplaySource
 from consumer.commands.dlq.topic import Topic, bar
 from consumer.core.model import Record
-from consumer.core.pipeline import Pipeline
 from consumer.kafka.config import admin_config, consumer_config, producer_config
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Senders
@@ -91,7 +90,7 @@ def send(
     scrub = Scrubber(settings.secrets())
     limits.breaker = False  # a flood of refusals fills no topic here
     limits.open_records = min(limits.open_records, MOST_OPEN)
-    pipeline = Pipeline(settings.mixpanel_token, limits)
+    pipeline = app.pipeline(settings, limits)
     marks = Marks(producer_config(settings), topic.name + SUFFIX)
     marks.prove(PROOF_TIMEOUT)
     reading = opened(consumer_config(settings))
@@ -101,7 +100,7 @@ def send(
     identities: dict[Record, Identity] = {}
     notes = Notes(marks, identities, scrub)
     gate = Gate(
-        Senders(app.mixpanel(settings), settings.max_in_flight, results, lease),
+        Senders(app.endpoints(settings), settings.max_in_flight, results, lease),
         marks,
         identities,
         at_most_once=not limits.resend_adds,

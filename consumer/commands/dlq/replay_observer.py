@@ -11,6 +11,7 @@ from consumer.commands.dlq.receipts import Marks
 from consumer.commands.dlq.recorder import Notes
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.partitions import RULES
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.mixpanel.pool import Delivered as Sent
 from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld
@@ -99,10 +100,10 @@ class View:
         """What holds the replay now; empty where nothing is known to."""
         if self._marks.failing():
             return "what was replayed cannot be noted in Kafka"
-        if self._pipeline.halted:
-            return f"Mixpanel answers {self._pipeline.halted}: check MIXPANEL_TOKEN, MIXPANEL_REGION and MIXPANEL_URL"
-        if self._pipeline.partitions.ruled:
+        if RULES in self._pipeline.paused().values():
             return f"a schema has rules that are not run here ({self._rules}): SCHEMA_RULES=ignore reads it as it is"
+        for cause in self._pipeline.destinations.halted().values():
+            return f"Mixpanel answers {cause}: check MIXPANEL_TOKEN, MIXPANEL_REGION and MIXPANEL_URL"
         if self._pipeline.partitions.held_schemas() and self._failing:
             return f"the schema registry cannot be asked ({self._failing}): check SCHEMA_REGISTRY_URL"
         return f"Mixpanel gives no clear answer ({self._again})" if self._again else ""

@@ -14,7 +14,8 @@ from consumer.commands.dlq.topic import bar
 from consumer.commands.trace.instances import Instances
 from consumer.commands.verify.decoding import Decoding
 from consumer.commands.verify.letters import Letters, read_letters
-from consumer.event.encode import update_json
+from consumer.event.convert import convert
+from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import Reject
 from consumer.event.model import Change
 from consumer.kafka.brokers import BrokerError, Brokers
@@ -128,8 +129,7 @@ class Tracer:
         change: Change | None = None
         try:
             change = self._decoding.change(message)
-            update = orjson.loads(update_json(self._decoding.converted(change, message), ""))
-            del update["$token"]
+            update = orjson.loads(update_json(update_tail(convert(change))))
             return fields(change), update, ""
         except Reject as reject:
             return fields(change) if change else None, None, f"{reject.reason}: {reject.detail}"

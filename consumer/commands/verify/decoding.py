@@ -24,13 +24,12 @@ class Decoding:
     def __init__(self, settings: Settings) -> None:
         self._results: SimpleQueue[object] = SimpleQueue()
         self._registry = registry(settings, self._results)
-        self._token_size = len(settings.mixpanel_token) + 2
         self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
 
     def operation(self, message: Message) -> Operation | None:
         """What the record asks for; None where it is a reject. Raises `Failed` where the registry is away."""
         try:
-            return self.converted(self.change(message), message)
+            return convert(self.change(message))
         except Reject:
             return None
 
@@ -40,10 +39,6 @@ class Decoding:
         ref, start = frame(value, headers_of(message)[0])
         assert value is not None  # a null value has no frame
         return self._decoder(ref).decode(value, start)
-
-    def converted(self, change: Change, message: Message) -> Operation:
-        """What the change asks for. Raises `Reject`."""
-        return convert(change, len(message.value() or b""), self._token_size)
 
     def close(self) -> None:
         """End it."""

@@ -4,8 +4,8 @@ from consumer.commands.dlq.receipts import Identity
 from consumer.commands.dlq.recorder import Gate
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, Record
-from consumer.core.runs import Entry, Lane, Run, Update
-from consumer.event.encode import update_json
+from consumer.core.runs import Entry, Run, Update
+from consumer.event.encode import update_tail
 from consumer.event.model import ADD, SET, Operation
 
 
@@ -28,7 +28,7 @@ class Senders:
     def __init__(self) -> None:
         self.sent: list[Batch] = []
 
-    def send(self, batch: Batch, body: bytes) -> None:
+    def send(self, batch: Batch) -> None:
         self.sent.append(batch)
 
     def close(self, timeout: float) -> None:
@@ -54,10 +54,10 @@ class Fixture:
         record = Record(assignment, 0, None, b"", None, 0, 0.0)
         self.identities[record] = Identity(name, "")
         operation = Operation("k", name, verb, {"a": 1})
-        json = update_json(operation, "t")
+        json = update_tail(operation)
         entry = Entry(record, verb, json, 0)
-        run = Run(Lane(("k", name)), assignment, [entry])
-        return Batch(1, [Update(run, verb, json, entry)])
+        run = Run(("k", name, None), assignment, [entry])
+        return Batch(1, "default", [Update(run, verb, json, 0, 1)])
 
 
 def test_a_request_waits_for_the_marks_before_it():
@@ -65,7 +65,7 @@ def test_a_request_waits_for_the_marks_before_it():
     case = Fixture()
     case.marks.last = 3
     batch = case.batch(SET, "a")
-    case.gate.send(batch, b"[]")
+    case.gate.send(batch)
     case.marks.last, case.marks.confirmed = 9, 2
     case.gate.turn()
     assert not case.senders.sent
@@ -77,14 +77,14 @@ def test_a_request_waits_for_the_marks_before_it():
 def test_an_add_that_may_go_once_is_announced():
     """With at_most_once the $add is marked, once, and goes when that is confirmed; a $set needs no mark."""
     case = Fixture(at_most_once=True)
-    case.gate.send(case.batch(SET, "set"), b"[]")
+    case.gate.send(case.batch(SET, "set"))
     batch = case.batch(ADD, "add")
-    case.gate.send(batch, b"[]")
+    case.gate.send(batch)
     assert case.marks.written == [("add", "sending")]
     assert len(case.senders.sent) == 1
     case.marks.confirmed = 1
     case.gate.turn()
-    case.gate.send(batch, b"[]")  # again, after a refused connection
+    case.gate.send(batch)  # again, after a refused connection
     assert case.senders.sent[1:] == [batch, batch]
     assert case.marks.written == [("add", "sending")]
 
@@ -94,7 +94,7 @@ def test_what_was_revoked_never_goes():
     case = Fixture()
     batch = case.batch(SET, "a")
     case.marks.last = 1
-    case.gate.send(batch, b"[]")
+    case.gate.send(batch)
     batch.updates[0].run.live = False
     case.marks.confirmed = 1
     case.gate.turn()

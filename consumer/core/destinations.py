@@ -1,0 +1,146 @@
+"""All projects that updates go to, and the requests at once that they share."""
+
+from collections.abc import Mapping
+from typing import final
+
+from consumer.core.batch import Batch
+from consumer.core.clock import NEVER
+from consumer.core.delivery import Delivery
+from consumer.core.dispatch import Dispatch
+from consumer.core.limits import Limits
+from consumer.core.model import Assignment, Record
+from consumer.core.runs import Entry
+from consumer.core.wire import Wire
+
+
+@final
+class Suspect:
+    """A record whose request alone brings its fault about: what was `answered`, how often, since and next when."""
+
+    __slots__ = ("answered", "attempts", "next_at", "project", "record", "since")
+
+    def __init__(
+        self, record: Record, project: str, answered: str, attempts: int, since: float, next_at: float
+    ) -> None:
+        self.record = record
+        self.project = project
+        self.answered = answered
+        self.attempts = attempts
+        self.since = since
+        self.next_at = next_at
+
+
+@final
+class Destinations:
+    """One `Delivery` for each project, by its name."""
+
+    __slots__ = ("_all", "_first", "_number", "by_name")
+
+    def __init__(self, openings: Mapping[str, int], limits: Limits) -> None:
+        wire = Wire(limits.max_in_flight, len(openings) > 1)
+        self.by_name = {
+            name: Delivery(Dispatch(name, opening, wire, limits), limits.resend_adds)
+            for name, opening in openings.items()
+        }
+        self._all = [delivery.dispatch for delivery in self.by_name.values()]
+        self._first = 0  # who is asked first next time
+        self._number = 0
+
+    def start(self, now: float) -> list[Batch]:
+        """The batches to send now, one of each destination in turn."""
+        found: list[Batch] = []
+        count = len(self._all)
+        idle = 0
+        while idle < count:
+            dispatch = self._all[self._first]
+            self._first = (self._first + 1) % count
+            batch = dispatch.start(now, self._number + 1) if len(dispatch.lanes) else None
+            if batch is None:
+                idle += 1
+            else:
+                idle = 0
+                self._number += 1
+                found.append(batch)
+        return found
+
+    def wake_at(self, now: float) -> float:
+        """When `start` may have something without a new fact."""
+        soonest = NEVER
+        for dispatch in self._all:
+            if len(dispatch.lanes):
+                soonest = min(soonest, dispatch.wake_at(now))
+        return soonest
+
+    def drain(self, bounds: dict[Assignment, int], deadline: float) -> list[Entry]:
+        """Send at once, and start nothing that cannot finish by then.
+
+        Returns what waited of these assignments at or above the bound of each: it is forgotten.
+        """
+        dropped: list[Entry] = []
+        for dispatch in self._all:
+            dispatch.draining = True
+            dispatch.deadline = deadline
+            dropped += dispatch.lanes.strip(bounds)
+        return dropped
+
+    def forget(self, gone: set[Assignment]) -> int:
+        """Nothing of these assignments is sent any more, and a drain is over; how many requests are given up."""
+        given_up = 0
+        for dispatch in self._all:
+            dispatch.draining = False
+            dispatch.deadline = NEVER
+            for run in dispatch.lanes.runs():
+                if run.assignment in gone:
+                    run.abandoned()
+            dispatch.strip()
+            dispatch.lanes.strip(dict.fromkeys(gone, -1))
+            given_up += sum(any(u.run.assignment in gone for u in batch.updates) for batch in dispatch.flying)
+        return given_up
+
+    def behind_suspects(self) -> dict[Assignment, int]:
+        """How many open records of each assignment are a suspect's, or wait behind one in its group."""
+        found: dict[Assignment, int] = {}
+        for dispatch in self._all:
+            for run in {update.run for batch in dispatch.suspects() for update in batch.updates}:
+                stuck = len(run.entries) - run.settled
+                found[run.assignment] = found.get(run.assignment, 0) + stuck
+                for entry in dispatch.lanes.behind(run):
+                    found[entry.record.assignment] = found.get(entry.record.assignment, 0) + 1
+        return found
+
+    # What holds now, for readiness, metrics and logs.
+
+    def halted(self) -> dict[str, str]:
+        """The projects that refuse everything, with the answer that said so."""
+        return {dispatch.name: dispatch.halt.cause for dispatch in self._all if dispatch.halt.cause}
+
+    def all_halted(self) -> bool:
+        """Whether every project with open records refuses everything."""
+        busy = [dispatch for dispatch in self._all if len(dispatch.lanes)]
+        return bool(busy) and all(dispatch.halt.cause for dispatch in busy)
+
+    def suspects(self) -> list[Suspect]:
+        """The records that are alone in a request whose fault is its own."""
+        found: list[Suspect] = []
+        for dispatch in self._all:
+            for batch in dispatch.suspects():
+                history = batch.history
+                places = batch.updates[0].run.contributors(batch.updates[0], 2)
+                if len(batch.updates) > 1 or len(places) != 1 or history.attempts == 0:
+                    continue
+                record = batch.updates[0].run.entries[places[0]].record
+                found.append(
+                    Suspect(record, dispatch.name, history.cause, history.attempts, history.since, batch.due)
+                )
+        return found
+
+    def slowed(self, now: float) -> bool:
+        """Whether Mixpanel asked for fewer requests."""
+        return any(dispatch.throttle.slowed(now) for dispatch in self._all)
+
+    def in_flight(self) -> int:
+        """Requests under way."""
+        count = 0
+        for dispatch in self._all:
+            count += len(dispatch.flying)
+        return count

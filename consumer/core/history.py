@@ -1,0 +1,41 @@
+"""What a batch met so far."""
+
+from typing import Final, final
+
+NEVER_STARTED: Final = -1
+
+
+@final
+class History:
+    """What a batch met so far: `cause` of its last failure, `same` times in a row, after `attempts` in all.
+
+    `since` is when it failed first; `started` how many requests of the destination had started by then: a success
+    of a later one says that the fault is this batch's own.
+    """
+
+    __slots__ = ("attempts", "cause", "same", "since", "started")
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.cause = ""
+        self.same = 0
+        self.since = 0.0
+        self.started = NEVER_STARTED
+
+    def failed(self, cause: str, started: int, now: float) -> None:
+        """One more failure."""
+        self.attempts += 1
+        if self.started == NEVER_STARTED:
+            self.started = started
+            self.since = now
+        self.same = self.same + 1 if cause == self.cause else 1
+        self.cause = cause
+
+    def of_part(self) -> "History":
+        """What a part of the batch has behind it: the fault met it once, as a whole."""
+        part = History()
+        part.cause = self.cause
+        part.same = min(self.same, 1)
+        part.since = self.since
+        part.started = self.started
+        return part

@@ -1,0 +1,100 @@
+"""What becomes of one record that was read: an operation with its JSON, a dead letter, or its partition is held."""
+
+from collections.abc import Mapping
+from typing import Final, final
+
+from consumer.core.model import DeadLetter, Record
+from consumer.core.partitions import FAULT, RULES, SCHEMA
+from consumer.core.schemas import Schemas
+from consumer.event.convert import convert
+from consumer.event.decode import frame
+from consumer.event.encode import bounded_tail
+from consumer.event.errors import TRANSFORMATION, UNKNOWN_PROJECT, Reject
+from consumer.event.model import Operation, SchemaRef
+
+# The project of events that name none.
+DEFAULT: Final = "default"
+
+TAKEN: Final = 0
+REJECTED: Final = 1
+HELD: Final = 2
+
+
+@final
+class Taken:
+    """One record, taken in: `operation` of `project` with its `tail` as JSON, or `dead_letter`, or why it is held."""
+
+    __slots__ = ("cause", "dead_letter", "operation", "outcome", "project", "schema", "tail", "words")
+
+    def __init__(self, outcome: int) -> None:
+        self.outcome = outcome
+        self.project = DEFAULT
+        self.operation: Operation | None = None
+        self.tail = b""
+        self.dead_letter: DeadLetter | None = None
+        self.cause = ""
+        self.words = ""
+        self.schema: SchemaRef | None = None
+
+
+@final
+class Intake:
+    """Decodes, converts and encodes. `schemas` are those known so far."""
+
+    __slots__ = ("_openings", "schemas")
+
+    def __init__(self, openings: Mapping[str, int]) -> None:
+        self._openings = dict(openings)
+        self.schemas = Schemas()
+
+    def take(self, record: Record, now: float) -> Taken:
+        """What becomes of the record. No fault of our own gets past here: it holds the record's partition."""
+        schema: SchemaRef | None = None
+        try:
+            schema, start = frame(record.value, record.headers)
+            decoder = self.schemas.decoder(schema, now)
+            if decoder is None:
+                self.schemas.want(schema)
+                cause = RULES if schema in self.schemas.ruled else SCHEMA
+                return held(cause, f"schema {schema} is not known yet", schema)
+            assert record.value is not None
+            change = decoder.decode(record.value, start)
+            operation = convert(change)
+            taken = Taken(TAKEN)
+            taken.operation = operation
+            taken.project = DEFAULT if change.project is None else change.project
+            opening = self._openings.get(taken.project, -1)
+            if opening < 0:
+                raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, no_project(change.project))
+            taken.tail = bounded_tail(operation, opening)
+            return taken
+        except Reject as reject:
+            taken = Taken(REJECTED)
+            taken.dead_letter = DeadLetter(record, reject.reason, reject.stage, reject.detail, schema)
+            return taken
+        except Exception as fault:  # noqa: BLE001  # whatever it is, it is one record's
+            return held(FAULT, f"a fault of the service itself: {type(fault).__name__}", None)
+
+    def look_ahead(self, record: Record, now: float) -> None:
+        """The record waits behind another: ask for its schema at once."""
+        try:
+            schema, _ = frame(record.value, record.headers)
+        except Reject:
+            return
+        self.schemas.want_ahead(schema, now)
+
+
+def held(cause: str, words: str, schema: SchemaRef | None) -> Taken:
+    """The record's partition is held at it."""
+    taken = Taken(HELD)
+    taken.cause = cause
+    taken.words = words
+    taken.schema = schema
+    return taken
+
+
+def no_project(name: str | None) -> str:
+    """Why there is no project for the change."""
+    if name is None:
+        return "the change names no project, and there is no default one (MIXPANEL_TOKEN)"
+    return "the change names a project that MIXPANEL_PROJECTS_FILE does not have"

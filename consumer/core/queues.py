@@ -1,0 +1,89 @@
+"""The batches of one destination that are not in flight, each queue with its own rule of who goes next.
+
+Waiting   they failed, and go again when they are due; each holds a place of its destination
+Pieces    parts of a request that was refused as a whole: they go at once
+Suspects  their fault is their own: they hold no place, and go one at a time
+"""
+
+from collections import deque
+from typing import final
+
+from consumer.core.batch import Batch
+from consumer.core.clock import NEVER
+
+
+@final
+class Waiting:
+    """Batches that failed. `take` gives the one that is due longest, if none of its groups is in flight."""
+
+    __slots__ = ("batches",)
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def ready_at(self, now: float) -> float:
+        """When `take` has one, without a new fact."""
+        soonest = NEVER
+        for batch in self.batches:
+            if batch.due > now or batch.free:
+                soonest = min(soonest, batch.due)
+        return soonest
+
+    def take(self, now: float) -> Batch | None:
+        """The batch to send again now."""
+        found: Batch | None = None
+        for batch in self.batches:
+            if batch.due <= now and (found is None or batch.due < found.due) and batch.free:
+                found = batch
+        if found is not None:
+            self.batches.remove(found)
+        return found
+
+    def any_free(self) -> bool:
+        """Whether `take_next` has one."""
+        for batch in self.batches:
+            if batch.free:
+                return True
+        return False
+
+    def take_next(self) -> Batch | None:
+        """The one that waits longest since it was asked last, due or not: a probe."""
+        found: Batch | None = None
+        for batch in self.batches:
+            if (found is None or batch.started < found.started) and batch.free:
+                found = batch
+        if found is not None:
+            self.batches.remove(found)
+        return found
+
+
+@final
+class Pieces:
+    """Parts of what was refused as a whole, first come, first served, as far as their groups are not in flight."""
+
+    __slots__ = ("batches",)
+
+    def __init__(self) -> None:
+        self.batches: deque[Batch] = deque()
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def ready_at(self, now: float) -> float:
+        """Now, if one may go; else with the next answer."""
+        for batch in self.batches:
+            if batch.free:
+                return now
+        return NEVER
+
+    def take(self) -> Batch | None:
+        """The next that may go."""
+        for _ in range(len(self.batches)):
+            batch = self.batches.popleft()
+            if batch.free:
+                return batch
+            self.batches.append(batch)
+        return None

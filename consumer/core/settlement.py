@@ -1,0 +1,70 @@
+"""What one answer came to: what it settled, and the dead letters of a run."""
+
+from typing import final
+
+from consumer.core.batch import Report
+from consumer.core.model import DeadLetter, Record
+from consumer.core.runs import Run
+from consumer.event.decode import frame
+from consumer.event.encode import update_json
+from consumer.event.errors import TASK_PUT, Reject
+from consumer.event.model import VERB_NAMES, SchemaRef
+
+
+@final
+class Delivered:
+    """What one answer came to: the records that it settled, and updates accepted by operation."""
+
+    __slots__ = ("accepted", "ambiguous", "cause", "counts", "outcome", "records", "settled", "updates", "wait")
+
+    def __init__(self, report: Report) -> None:
+        self.outcome = report.outcome
+        self.cause = report.cause
+        self.wait = report.wait
+        self.accepted: dict[str, int] = {}
+        self.updates = 0
+        self.settled = 0
+        self.records: list[Record] = []
+        self.ambiguous = 0
+        self.counts = [0] * len(VERB_NAMES)  # accepted updates by verb
+
+    def sum_up(self) -> None:
+        """Every verdict is counted: `accepted` and `updates` can be read."""
+        for verb, count in enumerate(self.counts):
+            if count:
+                self.accepted[VERB_NAMES[verb]] = count
+                self.updates += count
+
+
+def dead_letters_of(run: Run, project: str) -> list[DeadLetter]:
+    """A dead letter for each record of the run that was found to blame since the last call."""
+    blame = run.blame
+    if blame is None:
+        return []
+    found: list[DeadLetter] = []
+    for place in blame.take_fresh():
+        entry = run.entries[place]
+        refusal = blame.rejected[place]
+        found.append(
+            DeadLetter(
+                entry.record,
+                refusal.reason,
+                TASK_PUT,
+                refusal.detail,
+                schema_of(entry.record),
+                refusal.status,
+                refusal.words,
+                update_json(entry.json),
+                project,
+                run.group[2],
+            )
+        )
+    return found
+
+
+def schema_of(record: Record) -> SchemaRef | None:
+    """The schema that the record names, where it names one."""
+    try:
+        return frame(record.value, record.headers)[0]
+    except Reject:
+        return None
