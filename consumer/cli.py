@@ -30,6 +30,7 @@ COMMANDS: Final = {
         "consumer.commands.verify.command:verify",
         "Read profiles back, and list what differs.",
     ),
+    "map": ("consumer.commands.map.command:map_", "Check a mapping file, which makes updates of your own events."),
     "schema": ("consumer.commands.schema:schema", "Show, register and compare the event schema."),
 }
 

@@ -104,8 +104,8 @@ class Check:
         rule = self.rule
         found: dict[int, Found] = {}
         for take in rule.takes():
-            if not take.path.of_value:
-                continue
+            if not take.path.of_value or not take.path.text:
+                continue  # one without a text is a fault of the file already
             place = located_in(kind, take.path)
             if self.place(take, place, "") and isinstance(place, Found):
                 found[take.number] = place
@@ -152,8 +152,7 @@ class Check:
         rule = self.rule
         guarded = {c.take.path.text for c in rule.where if c.kind == IS_THERE and c.expected}
         guarded |= {c.take.path.text for c in rule.where if c.kind == IN}
-        assert rule.id is not None
-        for take in rule.id.takes:
+        for take in rule.id.takes if rule.id is not None else []:
             place = found.get(take.number)
             if place is not None and place.nullable and take.path.text not in guarded:
                 says = (

@@ -22,11 +22,16 @@ PLACEHOLDER: Final = b"__debezium_unavailable_value"
 
 
 class InvalidMapping(Exception):
-    """The file cannot be used; `faults` are all of them, by line."""
+    """The file cannot be used; `faults` are all of them, by line.
 
-    def __init__(self, faults: list[Fault]) -> None:
+    `mapping` is what could be understood, to be checked and never applied: a rule may lack its id, a take its path.
+    None where the text is no TOML.
+    """
+
+    def __init__(self, faults: list[Fault], mapping: Mapping | None = None) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+        self.mapping = mapping
 
 
 def read(text: str, topics: Collection[str], projects: Collection[str], hash_key: bool) -> Mapping:
@@ -44,7 +49,7 @@ def read(text: str, topics: Collection[str], projects: Collection[str], hash_key
     reading = Reading(lines_of(text), topics, projects, hash_key)
     mapping = whole(reading, file)
     if reading.faults:
-        raise InvalidMapping(sorted(reading.faults, key=lambda fault: fault.line))
+        raise InvalidMapping(sorted(reading.faults, key=lambda fault: fault.line), mapping)
     return mapping
 
 

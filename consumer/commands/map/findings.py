@@ -1,0 +1,48 @@
+"""All that `map check` finds: faults of the file itself, and of the file on the registered schemas, in one list."""
+
+from consumer.commands.map.options import Given
+from consumer.commands.map.registered import Schemas, TopicSchemas
+from consumer.kafka.brokers import Brokers
+from consumer.mapping.check import Findings, check
+from consumer.mapping.faults import Fault
+from consumer.mapping.reading import InvalidMapping
+from consumer.mapping.rules import Mapping
+from consumer.settings import Settings
+
+
+def findings_of(settings: Settings, given: Given) -> Findings:
+    """Everything, by line. Raises `RegistryError`, `BrokerError`."""
+    try:
+        mapping, faults = given.read(settings), []
+    except InvalidMapping as invalid:
+        if invalid.mapping is None:
+            only = Findings()
+            only.faults += invalid.faults
+            return only
+        mapping, faults = invalid.mapping, invalid.faults
+    topics = sorted({topic for rule in mapping.rules for topic in rule.topics})
+    schemas = Schemas(settings)
+    found = {topic: schemas.of(topic, [r for r in mapping.rules if topic in r.topics]) for topic in topics}
+    compacted = compacted_of(settings, topics) if settings.kafka_bootstrap_servers else set()
+    findings = check(mapping, {topic: one.registered(topic in compacted) for topic, one in found.items()})
+    for topic, one in found.items():
+        told(findings, mapping, topic, one)
+    known = {fault.line for fault in faults}  # what is wrong there follows from what the file itself has wrong
+    findings.faults = faults + [fault for fault in findings.faults if fault.line not in known]
+    findings.sort()
+    return findings
+
+
+def told(findings: Findings, mapping: Mapping, topic: str, found: TopicSchemas) -> None:
+    """What the registry does not have of this topic, or has and nobody can read."""
+    line = next(rule.line for rule in mapping.rules if topic in rule.topics)
+    findings.faults += [Fault(line, f"topic {topic}", problem) for problem in found.problems]
+    if not found.values and not found.problems:
+        says = f"nothing is registered, so no path was checked (asked for {', '.join(found.asked)})"
+        findings.notes.append(Fault(line, f"topic {topic}", says))
+
+
+def compacted_of(settings: Settings, topics: list[str]) -> set[str]:
+    """Those of the topics that Kafka compacts."""
+    with Brokers(settings) as brokers:
+        return {topic for topic in topics if "compact" in brokers.config(topic).get("cleanup.policy", "")}

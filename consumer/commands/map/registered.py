@@ -1,0 +1,77 @@
+"""What is registered for the topics of a mapping: by topic, by topic and record, by record, and the keys."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from consumer.avro.errors import IncompatibleSchema
+from consumer.avro.parsing import parse
+from consumer.avro.schema import Type
+from consumer.mapping.check import Registered
+from consumer.mapping.layout import branches
+from consumer.mapping.rules import Rule
+from consumer.registry.subjects import RegistryApi, Unusable
+from consumer.settings import Settings
+
+
+@dataclass
+class TopicSchemas:
+    """Of one topic: versions of each record, oldest first, the key's newest, and what cannot be read, in words."""
+
+    asked: list[str]
+    values: list[list[Type]] = field(default_factory=list)
+    key: Type | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def registered(self, compacted: bool) -> Registered:
+        """As the check takes it."""
+        return Registered(self.values, self.key, compacted)
+
+    def newest(self, record: str) -> Type | None:
+        """The newest schema that has this record, by its full name; empty: the one there is. None where none has."""
+        for versions in self.values:
+            if not record or any(kind.name == record for kind in branches(versions[-1])):
+                return versions[-1]
+        return None
+
+
+class Schemas:
+    """Asks the registry; one schema is asked for once. Methods raise `RegistryError` where it gives no answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._api = RegistryApi(settings)
+        self._subjects: dict[str, list[Type]] = {}
+
+    def of(self, topic: str, rules: Sequence[Rule]) -> TopicSchemas:
+        """All that is registered for the topic, whose rules these are."""
+        records = sorted({record for rule in rules for record in rule.records})
+        asked = [f"{topic}-value", *(f"{topic}-{record}" for record in records), *records]
+        found = TopicSchemas(asked)
+        for subject in asked:
+            found.values += by_record(self._versions(subject, found.problems))
+        keys = self._versions(f"{topic}-key", found.problems)
+        found.key = keys[-1] if keys else None
+        return found
+
+    def _versions(self, subject: str, problems: list[str]) -> list[Type]:
+        """Every version of the subject, oldest first; none where there is no such subject."""
+        if subject not in self._subjects:
+            self._subjects[subject] = []
+            for version in self._api.versions(subject) or []:
+                try:
+                    self._subjects[subject].append(self._type(version.id))
+                except (Unusable, IncompatibleSchema, ValueError, RecursionError) as fault:
+                    problems.append(f"{subject}, version {version.version}: the schema cannot be read: {fault}")
+        return self._subjects[subject]
+
+    def _type(self, number: int) -> Type:
+        fetched = self._api.fetched(number)
+        return parse(json.loads(fetched.schema), [json.loads(text) for text in fetched.references])
+
+
+def by_record(versions: Sequence[Type]) -> list[list[Type]]:
+    """The versions of each record that one subject has; those of unions are of one kind."""
+    found: dict[str, list[Type]] = {}
+    for version in versions:
+        found.setdefault(version.name, []).append(version)
+    return list(found.values())
