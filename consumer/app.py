@@ -10,7 +10,6 @@ from importlib.resources import files
 from queue import SimpleQueue
 
 import consumer
-from consumer.core.intake import DEFAULT
 from consumer.core.limits import Limits
 from consumer.core.pipeline import Pipeline
 from consumer.event import decode
@@ -164,18 +163,14 @@ def source(settings: Settings, watch: Watch) -> Callable[[Loop], Source]:
 
 def pipeline(settings: Settings, by: Limits) -> Pipeline:
     """The core, for the projects of the settings."""
-    return Pipeline({DEFAULT: len(opening_of(settings.mixpanel_token))}, by)
+    return Pipeline({name: len(opening_of(one.token)) for name, one in settings.projects.items()}, by)
 
 
 def endpoints(settings: Settings) -> dict[str, Mixpanel]:
     """Where each project's updates go."""
     return {
-        DEFAULT: Mixpanel(
-            settings.mixpanel_url,
-            settings.mixpanel_token,
-            timeout=settings.mixpanel_timeout,
-            connections=settings.max_in_flight,
-        )
+        name: Mixpanel(one.url, one.token, timeout=settings.mixpanel_timeout, connections=settings.max_in_flight)
+        for name, one in settings.projects.items()
     }
 
 

@@ -41,6 +41,7 @@ CONTRADICTIONS = """\
   `https://`.
 - `MIXPANEL_REGION` with the host of another region in `MIXPANEL_URL`; a service account's name without its secret.
 - A property in `KAFKA_PROPERTIES_FILE` and its setting.
+- One token at one host twice, in `MIXPANEL_PROJECTS_FILE` or by `MIXPANEL_TOKEN`: see [projects.md](projects.md).
 """
 
 PROPERTIES = """\

@@ -56,7 +56,8 @@ def test_defaults():
 def test_one_attribute_for_each_variable():
     """Settings has exactly the variables of the table, and what is made of them."""
     fields = {field.name for field in dataclasses.fields(Settings)}
-    assert fields == {variable.field for variable in VARIABLES} | {"kafka_properties", "warnings", "given"}
+    made = {"kafka_properties", "projects", "warnings", "given"}
+    assert fields == {variable.field for variable in VARIABLES} | made
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -23,7 +23,7 @@ from consumer.event.convert import convert
 from consumer.event.decode import Decoder, resolve
 from consumer.event.encode import bounded_tail, opening_of
 from consumer.event.errors import TRANSFORMATION, UNKNOWN_PROJECT, Reject
-from consumer.event.model import Operation
+from consumer.event.model import DEFAULT, Operation
 from consumer.schemas import newest
 
 FIELDS: Final = (
@@ -48,9 +48,10 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """One line that is a change: its key, its Avro value without a frame, and the operation that it asks for."""
+    """One line that is a change: its project, its key, its Avro value without a frame, and what it asks for."""
 
     line: int
+    project: str
     key: str
     value: bytes
     operation: Operation
@@ -68,7 +69,9 @@ class BadLine:
 class EventReader:
     """Reads lines as the service would read their records: encoded, decoded, converted."""
 
-    def __init__(self) -> None:
+    def __init__(self, projects: Collection[str]) -> None:
+        """`projects` are the names that the settings know; where they know none, there is a default project."""
+        self._projects = frozenset(projects or (DEFAULT,))
         schema = json.loads(newest())
         self._schema = parse_schema(schema)
         self._decoder: Decoder = resolve(schema, schema)
@@ -89,14 +92,15 @@ class EventReader:
             value = self._encoded(fields)
             change = self._decoder.decode(value, 0)
             operation = convert(change)
-            if change.project is not None:
+            project = DEFAULT if change.project is None else change.project
+            if project not in self._projects:
                 raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, no_project(change.project))
             bounded_tail(operation, OPENING)
         except Unfit as unfit:
             return BadLine(number, "bad_line", str(unfit))
         except Reject as reject:
             return BadLine(number, reject.reason, reject.detail)
-        return Event(number, f"{fields['group_key']}:{fields['group_id']}", value, operation)
+        return Event(number, project, f"{fields['group_key']}:{fields['group_id']}", value, operation)
 
     def _encoded(self, fields: dict[str, Any]) -> bytes:
         out = BytesIO()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import IO, Final
 
@@ -13,7 +13,7 @@ from consumer.commands.options import output_option, settings_options
 from consumer.core.lanes import Lanes
 from consumer.core.model import Assignment, Record
 from consumer.event.encode import opening_of, update_tail
-from consumer.event.model import DELETE
+from consumer.event.model import DEFAULT, DELETE
 from consumer.settings import Settings
 from consumer.terminal.table import counted, show, width
 
@@ -33,9 +33,10 @@ unless --fold is off. Exit status: 1 where a line would become a dead letter.
 
 @dataclass(frozen=True)
 class Shown:
-    """One update: which request it goes with, its JSON, and the lines that it is made of."""
+    """One update: which request it goes with, of which project, its JSON, and the lines that it is made of."""
 
     request: int
+    project: str
     lines: list[int]
     update: str
 
@@ -50,15 +51,17 @@ def preview(settings: Settings, file: IO[bytes], output: str) -> None:
     Order per group, folding and limits are those of the service.
     """
     bad: list[BadLine] = []
-    events = good(file, bad)
+    events = good(file, settings, bad)
     updates: list[Shown] = []
     count = 0
     while batch := list(islice(events, settings.max_open_records)):
         count += len(batch)
-        updates += requests_for(batch, settings, updates[-1].request if updates else 0)
+        for project in dict.fromkeys(event.project for event in batch):
+            of_project = [event for event in batch if event.project == project]
+            updates += requests_for(project, of_project, settings, updates[-1].request if updates else 0)
     if output == "json":
         rejected = [{"line": one.line, "reason": one.reason, "detail": one.detail} for one in bad]
-        sent = [{"request": one.request, "lines": one.lines, "update": json.loads(one.update)} for one in updates]
+        sent = [{**asdict(one), "update": json.loads(one.update)} for one in updates]
         click.echo(json.dumps({"updates": sent, "rejected": rejected}, indent=2, ensure_ascii=False))
     else:
         tell(updates, bad)
@@ -71,7 +74,10 @@ def preview(settings: Settings, file: IO[bytes], output: str) -> None:
 def tell(updates: list[Shown], bad: list[BadLine]) -> None:
     """The updates and the rejects as tables."""
     if updates:
-        show(["request", "lines", "update"], [[one.request, listed(one.lines), one.update] for one in updates])
+        show(
+            ["request", "project", "lines", "update"],
+            [[one.request, one.project, listed(one.lines), one.update] for one in updates],
+        )
     if updates and bad:
         click.echo("-" * min(80, width()))
     if bad:
@@ -82,18 +88,22 @@ def tell(updates: list[Shown], bad: list[BadLine]) -> None:
         )
 
 
-def good(file: IO[bytes], bad: list[BadLine]) -> Iterator[Event]:
+def good(file: IO[bytes], settings: Settings, bad: list[BadLine]) -> Iterator[Event]:
     """The events of the file; what is none is put aside."""
-    for found in EventReader().read(file):
+    for found in EventReader(settings.projects).read(file):
         if isinstance(found, BadLine):
             bad.append(found)
         else:
             yield found
 
 
-def requests_for(events: list[Event], settings: Settings, before: int) -> Iterator[Shown]:
-    """The updates of these events, as they go out when all of them wait together; requests counted from `before`."""
-    lanes = Lanes(len(opening_of(TOKEN)), settings.batch_max_updates, settings.fold)
+def requests_for(project: str, events: list[Event], settings: Settings, before: int) -> Iterator[Shown]:
+    """The updates of one project's events, as they go out when all of them wait together.
+
+    Requests are counted from `before`.
+    """
+    opening = opening_of(TOKEN if project == DEFAULT else f"token of {project}")
+    lanes = Lanes(len(opening), settings.batch_max_updates, settings.fold)
     place = Assignment("preview", 0)
     for event in events:
         record = Record(place, event.line, event.key.encode(), event.value, None, -1, 0.0)
@@ -108,8 +118,8 @@ def requests_for(events: list[Event], settings: Settings, before: int) -> Iterat
             run = update.run
             places = range(len(run.entries)) if update.verb == DELETE else run.contributors(update, len(run.entries))
             lines = [run.entries[place].record.offset for place in places]
-            sent = json.loads(opening_of(TOKEN) + update.json)
-            yield Shown(request, lines, json.dumps(sent, ensure_ascii=False))
+            sent = json.loads(opening + update.json)
+            yield Shown(request, project, lines, json.dumps(sent, ensure_ascii=False))
         for run in dict.fromkeys(update.run for update in updates):
             lanes.release(run)
 

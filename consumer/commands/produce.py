@@ -96,7 +96,7 @@ def produce(
         writer = Writer(settings, topic)
     except ClientFailed as failure:
         raise click.ClickException(f"{topic}: {failure}") from None
-    source = traffic if file is None else lines(file, writer, schema_id)
+    source = traffic if file is None else lines(file, writer, settings, schema_id)
     stopped = write_all(writer, source, generate or 0)
     summary: dict[str, Any] = {
         "topic": topic,
@@ -176,10 +176,10 @@ class Writer:
             click.secho(f"line {line}: was not confirmed by the brokers: {error.str()}", fg="red", err=True)
 
 
-def lines(file: IO[bytes], writer: Writer, schema_id: int) -> Iterator[Outgoing]:
+def lines(file: IO[bytes], writer: Writer, settings: Settings, schema_id: int) -> Iterator[Outgoing]:
     """The events of the file; what is none is named."""
     frame = b"\0" + schema_id.to_bytes(4, "big")
-    for found in EventReader().read(file):
+    for found in EventReader(settings.projects).read(file):
         if isinstance(found, Event):
             yield Outgoing(found.line, found.key.encode(), frame + found.value)
         else:

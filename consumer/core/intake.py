@@ -10,10 +10,7 @@ from consumer.event.convert import convert
 from consumer.event.decode import frame
 from consumer.event.encode import bounded_tail
 from consumer.event.errors import TRANSFORMATION, UNKNOWN_PROJECT, Reject
-from consumer.event.model import Operation, SchemaRef
-
-# The project of events that name none.
-DEFAULT: Final = "default"
+from consumer.event.model import DEFAULT, Operation, SchemaRef
 
 TAKEN: Final = 0
 REJECTED: Final = 1

@@ -25,6 +25,9 @@ VERBS: Final = {
     "DELETE": DELETE,
 }
 
+# The name of the project of events that name none.
+DEFAULT: Final = "default"
+
 # A registry names a schema by an integer id (Confluent's frame) or a GUID (the `__value_schema_id` header).
 SchemaRef: TypeAlias = int | str
 Headers: TypeAlias = list[tuple[str, bytes | None]]

@@ -14,11 +14,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
 import consumer
-from consumer.core.intake import DEFAULT
 from consumer.core.model import Assignment
 from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, RULES, SCHEMA
 from consumer.event.errors import REASONS
-from consumer.event.model import VERB_NAMES
+from consumer.event.model import DEFAULT, VERB_NAMES
 
 PREFIX = "group_consumer_"
 OUTCOMES = ("accepted", "partial", "opaque", "too_large", "retry", "split", "halt", "withheld")

@@ -117,6 +117,12 @@ VARIABLES: Final = (
     ),
     Variable("SCHEMA_CACHE_DIR", folder(), "", "Folder that keeps schemas over a restart in a registry outage"),
     Variable("MIXPANEL_TOKEN", token(), "", "Project token", required=True, secret=True),
+    Variable(
+        "MIXPANEL_PROJECTS_FILE",
+        file(),
+        "",
+        "TOML: a table for each project that events can name; MIXPANEL_TOKEN, the default one's, is optional then",
+    ),
     Variable("MIXPANEL_REGION", choice(*HOSTS), "us", "Where the project's data lives: us, eu or in"),
     Variable(
         "MIXPANEL_URL",

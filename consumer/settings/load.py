@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from consumer.event.model import DEFAULT
 from consumer.settings.checks import contradictions, unknown_variables
 from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Variable
 from consumer.settings.exposure import exposed
+from consumer.settings.projects import Project, read_projects, twice
 from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
 from consumer.settings.sources import Given, gather
 from consumer.settings.values import without_credentials
@@ -73,6 +75,7 @@ class Settings:
     schema_rules: str
     schema_cache_dir: Path | None
     mixpanel_token: str = field(repr=False)
+    mixpanel_projects_file: str
     mixpanel_region: str
     mixpanel_url: str
     mixpanel_timeout: float
@@ -93,6 +96,7 @@ class Settings:
     http_port: int
     log_format: str
     log_level: str
+    projects: Mapping[str, Project]
     warnings: tuple[str, ...] = field(repr=False, compare=False)
     given: Mapping[str, Given] = field(repr=False, compare=False)
 
@@ -102,12 +106,17 @@ class Settings:
         for name in sorted(self.kafka_properties.keys() - SETTING_OF.keys()):
             value = shown(name, self.kafka_properties[name])
             found.append(Row(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
+        for project in self.projects.values():
+            if project.name != DEFAULT:
+                value, origin = f"{project.url}, token {HIDDEN}", self.mixpanel_projects_file
+                found.append(Row(f"[{project.name}]", value, origin, "", "A project that events can name"))
         return found
 
     def secrets(self) -> list[str]:
         """The values that must not stand in any output."""
         found = [str(getattr(self, variable.field)) for variable in VARIABLES if variable.secret]
         found += [value for name, value in self.kafka_properties.items() if is_secret(name)]
+        found += [project.token for project in self.projects.values() if project.name != DEFAULT]
         for url in self.schema_registry_url:
             password = urlsplit(url).password
             found += [password, unquote(password)] if password else []
@@ -146,7 +155,8 @@ def load(
     `options` maps a variable's name (or its `_FILE` twin's) to its text. `need` are the required variables that
     the command cannot do without, None for all. `terminal` says whether a person reads the log.
     """
-    given, values, problems = gather(environ, options or {}, need)
+    options = options or {}
+    given, values, problems = gather(environ, options, needed(environ, options, need))
     path = values["KAFKA_PROPERTIES_FILE"]
     properties: dict[str, str] = {}
     if isinstance(path, str) and path:
@@ -154,14 +164,39 @@ def load(
         problems += [f"KAFKA_PROPERTIES_FILE {line}" for line in wrong]
     fill_in(values, terminal)
     problems += contradictions(values, given, properties)
+    projects, wrong = all_projects(values)
+    problems += [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in wrong]
     if problems:
         raise SettingsError(problems)
     return Settings(
         **{BY_NAME[name].field: value for name, value in values.items()},  # type: ignore[arg-type]
         kafka_properties=properties,
+        projects=projects,
         warnings=(*unknown_variables(environ), *exposed(values, given, properties)),
         given=given,
     )
+
+
+def needed(
+    environ: Mapping[str, str], options: Mapping[str, str], need: Collection[str] | None
+) -> Collection[str] | None:
+    """The required variables: with projects in a file there need be no default one."""
+    name = "MIXPANEL_PROJECTS_FILE"
+    if not options.get(name) and not environ.get(name):
+        return need
+    every = [variable.name for variable in VARIABLES if variable.required] if need is None else need
+    return [other for other in every if other != "MIXPANEL_TOKEN"]
+
+
+def all_projects(values: Mapping[str, object]) -> tuple[dict[str, Project], list[str]]:
+    """The default project where there is one, then those of the file; and what is wrong with the file."""
+    path, token, url = (str(values[f"MIXPANEL_{name}"]) for name in ("PROJECTS_FILE", "TOKEN", "URL"))
+    found = [Project(DEFAULT, token, url)] if token else []
+    wrong: list[str] = []
+    if path:
+        others, wrong = read_projects(path, url)
+        found += others
+    return {project.name: project for project in found}, wrong + twice(found)
 
 
 def fill_in(values: dict[str, object], terminal: bool | None) -> None:

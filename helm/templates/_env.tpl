@@ -145,6 +145,11 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.mixpanel.projects -}}
+{{- if .existingSecret -}}
+{{- $found = append $found (dict "env" "MIXPANEL_PROJECTS_FILE" "kind" "secret" "name" .existingSecret "key" .key "file" "projects.toml") -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.kafka.propertiesSecret.name -}}
 {{- $found = append $found (dict "env" "KAFKA_PROPERTIES_FILE" "kind" "secret" "name" .Values.kafka.propertiesSecret.name "key" .Values.kafka.propertiesSecret.key "file" "kafka.properties") -}}
 {{- else if .Values.staticMembership.enabled -}}

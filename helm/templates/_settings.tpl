@@ -30,6 +30,7 @@ SCHEMA_REGISTRY_IDENTITY_POOL: schemaRegistry.identityPool
 SCHEMA_RULES: schemaRegistry.rules
 SCHEMA_CACHE_DIR: schemaRegistry.cache.enabled
 MIXPANEL_TOKEN: mixpanel.existingSecret
+MIXPANEL_PROJECTS_FILE: mixpanel.projects.existingSecret
 MIXPANEL_REGION: mixpanel.region
 MIXPANEL_URL: mixpanel.url
 MIXPANEL_TIMEOUT: mixpanel.timeout

@@ -114,7 +114,7 @@ password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
 {{- define "gc.wrongCredentials" -}}
 {{- $v := .Values -}}
 {{- $sasl := $v.kafka.sasl -}}
-{{- if and (not $v.mixpanel.token) (not $v.mixpanel.existingSecret) }}
+{{- if not (or $v.mixpanel.token $v.mixpanel.existingSecret $v.mixpanel.projects.existingSecret) }}
 - "mixpanel.existingSecret (or for a trial mixpanel.token) is required: the project token"
 {{- end }}
 {{- if and $v.mixpanel.token $v.mixpanel.existingSecret }}

@@ -107,6 +107,15 @@ def test_properties_may_be_secret(chart):
     assert chart.env(**values)["KAFKA_PROPERTIES_FILE"] == "/etc/group-consumer/kafka.properties"
 
 
+def test_projects(chart):
+    """The file of projects is from a Secret; with it there need be no default project."""
+    values = {"mixpanel": {"existingSecret": "", "projects": {"existingSecret": "many"}}}
+    assert sources(chart.pod(**values))["projects.toml"] == ("secret", "many", "projects.toml")
+    env = chart.env(**values)
+    assert env["MIXPANEL_PROJECTS_FILE"] == "/etc/group-consumer/projects.toml"
+    assert not {"MIXPANEL_TOKEN", "MIXPANEL_TOKEN_FILE"} & env.keys()
+
+
 def test_static_members_have_names_that_stay(chart):
     """A StatefulSet, each pod with a properties file of its own name; started together, replaced one by one."""
     spec = chart.one("StatefulSet", **STATIC)["spec"]

@@ -16,7 +16,7 @@ def event(**fields):
 
 def read(line):
     """What one line is."""
-    return EventReader().one(line.encode() if isinstance(line, str) else line, 1)
+    return EventReader(()).one(line.encode() if isinstance(line, str) else line, 1)
 
 
 def preview(call, *lines, fold="on"):
@@ -32,6 +32,7 @@ def test_one_update(call):
     assert content["updates"] == [
         {
             "request": 1,
+            "project": "default",
             "lines": [1],
             "update": {
                 "$token": "MIXPANEL_TOKEN",
@@ -147,3 +148,16 @@ def test_moments():
 def test_no_file(call):
     """A file that is not there is a usage error."""
     assert call("preview", "/no/such/file").exit_code == 2
+
+
+def test_projects(call, tmp_path):
+    """Each project has requests of its own, and a group in two projects two updates; a name must be in the file."""
+    file = tmp_path / "projects.toml"
+    file.write_text('[other]\ntoken = "secret-of-other"\n')
+    lines = [event(project="other"), event(project="other"), event(project="third"), event()]
+    known = {"MIXPANEL_PROJECTS_FILE": file, "MIXPANEL_TOKEN": "t0ken"}
+    content = json.loads(call("preview", "--output", "json", stdin="\n".join(lines), **known).stdout)
+    found = [(one["request"], one["project"], one["lines"]) for one in content["updates"]]
+    assert found == [(1, "other", [1, 2]), (2, "default", [4])]
+    assert [one["update"]["$token"] for one in content["updates"]] == ["token of other", "MIXPANEL_TOKEN"]
+    assert [(one["line"], one["reason"]) for one in content["rejected"]] == [(3, "unknown_project")]

@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 from consumer.app import endpoints
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
 from consumer.commands.reading_back import NoGroupKey, group_key, query_api
-from consumer.core.intake import DEFAULT
 from consumer.core.verdict import Accepted, Again, Halt, Refused, Verdict, read
 from consumer.event.encode import update_tail
-from consumer.event.model import DELETE, SET, Operation
+from consumer.event.model import DEFAULT, DELETE, SET, Operation
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.query import AWAY, LOGIN, DataGroup, QueryApi, QueryFailed
 from consumer.settings import Settings

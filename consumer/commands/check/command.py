@@ -16,6 +16,7 @@ from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.commands.check.registry import registry_facts
 from consumer.commands.options import output_option, refuse, settings_options
 from consumer.commands.reading_back import NEEDED, missing
+from consumer.event.model import DEFAULT
 from consumer.settings import Settings
 from consumer.terminal.table import counted, printable, width, wrap
 
@@ -44,7 +45,7 @@ def check(settings: Settings, canary: str | None, data_group_id: str | None, out
     """Find what would stop or hurt the service: settings, brokers, topics, rights, registry, schemas, Mixpanel."""
     if data_group_id and not canary:
         raise click.UsageError("--data-group-id without --canary")
-    if canary and (problems := missing(settings)):
+    if canary and (problems := missing(settings) + without_default(settings)):
         refuse(problems, output == "json")
     birds = [Canary(settings, canary, {canary: data_group_id} if data_group_id else {})] if canary else []
     facts: list[Fact] = []
@@ -59,6 +60,13 @@ def check(settings: Settings, canary: str | None, data_group_id: str | None, out
         words = [counted(counts[FAULT], "fault"), counted(counts[WARNING], "warning")]
         click.echo(f"{counts[OK]} ok, {', '.join(words)}, {counts[UNKNOWN]} unknown")
     raise SystemExit(1 if counts[FAULT] else 0)
+
+
+def without_default(settings: Settings) -> list[str]:
+    """The problem of a canary that has no project to be written to."""
+    if DEFAULT in settings.projects:
+        return []
+    return ["MIXPANEL_TOKEN is not set: --canary writes its profile to the default project"]
 
 
 def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iterator[Fact]:

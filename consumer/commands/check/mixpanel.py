@@ -9,8 +9,10 @@ import requests
 
 import consumer
 from consumer.commands.check.facts import Fact, fault, ok, unknown
+from consumer.event.model import DEFAULT
 from consumer.http.deadline import FAILURES, word_for
 from consumer.settings import Settings
+from consumer.settings.projects import Project
 from consumer.settings.values import without_credentials
 
 TIMEOUT: Final = 10.0
@@ -38,29 +40,41 @@ def environment(word: str) -> str:
 
 
 def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], *, proven: bool) -> Iterator[Fact]:
-    """The host, and unless a canary is to prove it what cannot be known.
+    """Each host, and of each project what cannot be known; of the default one a canary may prove it.
 
     `dates` gets the `Date` of the answer, and whose it is.
     """
-    what = f"Mixpanel {settings.mixpanel_url}"
+    for url in dict.fromkeys(project.url for project in settings.projects.values()):
+        yield host_fact(url, dates)
+    for project in settings.projects.values():
+        if not proven or project.name != DEFAULT:
+            yield token_fact(project)
+
+
+def host_fact(url: str, dates: list[tuple[str, str]]) -> Fact:
+    """Whether the host answers."""
+    what = f"Mixpanel {url}"
     try:
         with requests.get(
-            f"{settings.mixpanel_url}/",
+            f"{url}/",
             headers={"User-Agent": f"mixpanel-group-consumer/{consumer.__version__}"},
             timeout=TIMEOUT,
             allow_redirects=False,
             stream=True,
         ) as answer:
-            dates.insert(0, (answer.headers.get("Date", ""), settings.mixpanel_url))
-            yield ok(what, f"answers (status {answer.status_code} for its front page; nothing was sent)")
+            dates.insert(0, (answer.headers.get("Date", ""), url))
+            return ok(what, f"answers (status {answer.status_code} for its front page; nothing was sent)")
     except FAILURES as failure:
         word = word_for(failure)
-        yield fault(what, f"does not answer: {word}{environment(word)}", FIXES.get(word, "check MIXPANEL_URL"))
-    if proven:
-        return
-    odd = "" if TOKEN.fullmatch(settings.mixpanel_token) else "; it is not 32 hexadecimal digits, as most are"
-    yield unknown(
-        "MIXPANEL_TOKEN",
+        return fault(what, f"does not answer: {word}{environment(word)}", FIXES.get(word, "check MIXPANEL_URL"))
+
+
+def token_fact(project: Project) -> Fact:
+    """What nobody can know of a project's token."""
+    odd = "" if TOKEN.fullmatch(project.token) else "; it is not 32 hexadecimal digits, as most are"
+    canary = ", or let --canary GROUP_KEY write a profile and read it back" if project.name == DEFAULT else ""
+    return unknown(
+        "MIXPANEL_TOKEN" if project.name == DEFAULT else f"project {project.name} ({project.url})",
         f"a wrong token or region cannot be known: Mixpanel accepts updates all the same{odd}",
-        "compare it with Project Settings > Access Keys, or let --canary GROUP_KEY write a profile and read it back",
+        f"compare it with Project Settings > Access Keys{canary}",
     )

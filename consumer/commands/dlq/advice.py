@@ -17,8 +17,8 @@ NEXT: Final = {
     errors.TOMBSTONE: "A null value is no change. To delete a group the producer sends DELETE. A replay cannot help.",
     errors.INVALID_CHANGE: "The change breaks the rules of the event schema: mend the producer, and produce the event"
     " again. A replay cannot help.",
-    errors.UNKNOWN_PROJECT: "The change names a project, and this service writes to one alone: mend the producer, and"
-    " produce the event again.",
+    errors.UNKNOWN_PROJECT: "The settings do not have the change's project: add it to MIXPANEL_PROJECTS_FILE"
+    " (MIXPANEL_TOKEN where it names none) and replay, or mend the producer and produce the event again.",
     errors.TOO_LARGE: "Have the producer split the change: at most 255 properties and 1 MB an event. A replay cannot"
     " help.",
     errors.REJECTED: "Read Mixpanel's words. Where the project or Mixpanel was at fault, replay once that is mended;"

@@ -27,9 +27,13 @@ class Decoding:
         self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
 
     def operation(self, message: Message) -> Operation | None:
-        """What the record asks for; None where it is a reject. Raises `Failed` where the registry is away."""
+        """What the record asks of the default project; None where it is a reject, or another project's.
+
+        Raises `Failed` where the registry is away.
+        """
         try:
-            return convert(self.change(message))
+            change = self.change(message)
+            return convert(change) if change.project is None else None
         except Reject:
             return None
 

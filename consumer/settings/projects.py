@@ -1,0 +1,172 @@
+"""MIXPANEL_PROJECTS_FILE: a TOML table for each project beside the default one.
+
+[emea]
+token_file = "/run/secrets/emea"   # or token = "..."
+region = "eu"                      # or url = "..."; neither: MIXPANEL_URL, else MIXPANEL_REGION
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from consumer.event.model import DEFAULT
+from consumer.settings.declared import HOSTS
+from consumer.settings.sources import clipped, secret_in
+from consumer.settings.values import Kind, Wrong, base_url, choice, reason, text, token
+
+# It is a label's value, and is found in an event as it stands here.
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+FIELDS: Final[Mapping[str, Kind]] = {
+    "token": token(),
+    "token_file": text(),
+    "region": choice(*HOSTS),
+    "url": base_url("groups"),
+}
+SECRETS: Final = ("token",)
+MAX_FILE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project: where its updates go, and with which token. `url` is without the path."""
+
+    name: str
+    token: str = field(repr=False)
+    url: str
+
+
+def read_projects(path: str, url: str) -> tuple[list[Project], list[str]]:
+    """The projects of the file in its order, and every fault with its line; no fault shows a secret.
+
+    `url` is that of a table which names neither region nor URL.
+    """
+    try:
+        source = content(path)
+        tables = tomllib.loads(source)
+    except Wrong as wrong:
+        return [], [str(wrong)]
+    except tomllib.TOMLDecodeError as failure:
+        return [], [f"is no TOML: {failure}"]
+    reading = Reading(source.splitlines(), url)
+    found = [reading.project(name, table) for name, table in tables.items()]
+    if not tables:
+        reading.faults.append("has no table: give each project one, such as [emea] with token_file and region")
+    return [project for project in found if project is not None], reading.faults
+
+
+def content(path: str) -> str:
+    """The text of the file. Raises `Wrong`."""
+    try:
+        with Path(path).open("rb") as file:
+            found = file.read(MAX_FILE + 1)
+        if len(found) > MAX_FILE:
+            raise Wrong("is larger than 1 MiB, which no file of projects is")
+        return found.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Wrong("is not UTF-8 text") from None
+    except OSError as failure:
+        raise Wrong(f"cannot be read ({reason(failure)})") from None
+
+
+def twice(projects: list[Project]) -> list[str]:
+    """A fault for each project that has the token and the host of one before it."""
+    faults = []
+    seen: dict[tuple[str, str], str] = {}
+    for project in projects:
+        first = seen.setdefault((project.token, urlsplit(project.url).netloc.lower()), project.name)
+        if first != project.name:
+            faults.append(f"[{project.name}]: has the token and the host of project {first}: give one of them")
+    return faults
+
+
+class Reading:
+    """One reading of the file: `faults` has what was wrong so far."""
+
+    def __init__(self, lines: list[str], url: str) -> None:
+        self._lines = lines
+        self._url = url
+        self.faults: list[str] = []
+
+    def project(self, name: str, table: object) -> Project | None:
+        """The project of a table; None where something is wrong with it, which is told."""
+        before = len(self.faults)
+        if not NAME.fullmatch(name):
+            self._fault(name, "", "a project's name is up to 64 letters, digits, dots, dashes and underscores")
+        if name == DEFAULT:
+            self._fault(name, "", "is the name of MIXPANEL_TOKEN's project: take another one")
+        if not isinstance(table, dict):
+            self._fault(name, "", f"is no table: write [{clipped(name)}], and its token and region below")
+            return None
+        values = {key: value for key in table if (value := self._value(name, key, table[key]))}
+        self._one_of(name, table, "token", "token_file", needed=True)
+        self._one_of(name, table, "region", "url", needed=False)
+        found = values.get("token", "")
+        if "token_file" in values:
+            found = self._tried(name, "token_file", lambda: of_file(values["token_file"]))
+        if len(self.faults) > before:
+            return None
+        region = values.get("region")
+        return Project(name, found, f"https://{HOSTS[region]}" if region else values.get("url", self._url))
+
+    def _value(self, name: str, key: str, given: object) -> str:
+        """The value of one field; empty where it is wrong."""
+        kind = FIELDS.get(key)
+        if kind is None:
+            self._fault(name, key, f"is no field of a project: there are {', '.join(FIELDS)}")
+            return ""
+        if not isinstance(given, str) or not given:
+            self._fault(name, key, "is empty" if given == "" else "is no text: put it in quotes")
+            return ""
+        return self._tried(name, key, lambda: str(read_field(kind, key, given)))
+
+    def _one_of(self, name: str, table: Mapping[str, object], first: str, second: str, *, needed: bool) -> None:
+        if first in table and second in table:
+            self._fault(name, second, f"{first} is given too: give one of them")
+        if needed and first not in table and second not in table:
+            self._fault(name, "", f"has neither {first} nor {second}")
+
+    def _tried(self, name: str, key: str, read: Callable[[], str]) -> str:
+        try:
+            return read()
+        except Wrong as wrong:
+            self._fault(name, key, str(wrong))
+            return ""
+
+    def _fault(self, name: str, key: str, words: str) -> None:
+        line = line_of(self._lines, name, key)
+        place = f"line {line}, " if line else ""
+        self.faults.append(f"{place}[{clipped(name)}]{f' {clipped(key)}' if key else ''}: {words}")
+
+
+def read_field(kind: Kind, key: str, given: str) -> object:
+    """The value of a field. Raises `Wrong`, which shows no secret."""
+    try:
+        return kind.read(given)
+    except Wrong as wrong:
+        value = "has a wrong value (not shown)" if key in SECRETS else f'is "{clipped(given)}"'
+        raise Wrong(f"{value}: allowed is {wrong}") from None
+
+
+def of_file(path: str) -> str:
+    """The token that a file holds. Raises `Wrong`."""
+    return str(read_field(FIELDS["token"], "token", secret_in(path, "it")))
+
+
+def line_of(lines: list[str], name: str, key: str) -> int:
+    """The line of a table, or of a field in it, as people write them; 0 where it is written in another way."""
+    quoted = rf"""["']?{re.escape(name)}["']?"""
+    header = re.compile(rf"\s*(\[\s*{quoted}\s*\]|{quoted}\s*[.=])")
+    field_of = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
+    start = next((number for number, line in enumerate(lines, 1) if header.match(line)), 0)
+    if not start or not key:
+        return start
+    for number, line in enumerate(lines[start:], start + 1):
+        if line.lstrip().startswith("["):
+            break
+        if field_of.match(line):
+            return number
+    return start

@@ -1,0 +1,144 @@
+"""MIXPANEL_PROJECTS_FILE: what is taken, and every fault at once, with its line and without a secret."""
+
+import pytest
+
+from consumer import app
+from consumer.settings import SettingsError, load
+from tests.test_settings import REQUIRED
+
+SECRET = "s3cret-token"
+
+
+@pytest.fixture
+def given(tmp_path):
+    """Loads settings with a file of projects."""
+
+    def load_with(content, **more):
+        file = tmp_path / "projects.toml"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return load(REQUIRED | {"MIXPANEL_PROJECTS_FILE": str(file)} | more)
+
+    return load_with
+
+
+@pytest.fixture
+def faults(given):
+    """What is wrong with a file of projects; a secret is never in it."""
+
+    def faults_of(content, **more):
+        with pytest.raises(SettingsError) as refused:
+            given(content, **more)
+        assert SECRET not in str(refused.value)
+        return [problem.removeprefix("MIXPANEL_PROJECTS_FILE ") for problem in refused.value.problems]
+
+    return faults_of
+
+
+def test_projects(given, tmp_path):
+    """A token, or the file that has it; a region, a URL, or what the settings say."""
+    (tmp_path / "secret").write_text("of-a-file\n")
+    settings = given(
+        f'[emea]\ntoken_file = "{tmp_path}/secret"\nregion = "eu"\n'
+        '["a.b"]\ntoken = "x"\nurl = "http://proxy:1/mp/"\n[us]\ntoken = "y"\n',
+        MIXPANEL_REGION="in",
+    )
+    assert {name: (project.token, project.url) for name, project in settings.projects.items()} == {
+        "default": ("t0ken", "https://api-in.mixpanel.com"),
+        "emea": ("of-a-file", "https://api-eu.mixpanel.com"),
+        "a.b": ("x", "http://proxy:1/mp"),
+        "us": ("y", "https://api-in.mixpanel.com"),
+    }
+
+
+def test_without_the_file():
+    """There is the default project alone, and none where no token is needed."""
+    assert list(load(REQUIRED).projects) == ["default"]
+    assert not load({}, need=()).projects
+
+
+@pytest.mark.parametrize("need", [None, ("MIXPANEL_TOKEN",)])
+def test_no_default(tmp_path, need):
+    """With a file the token is optional: there is no default project then."""
+    file = tmp_path / "projects.toml"
+    file.write_text('[us]\ntoken = "y"\n')
+    environ = {name: value for name, value in REQUIRED.items() if name != "MIXPANEL_TOKEN"}
+    assert list(load(environ, {"MIXPANEL_PROJECTS_FILE": str(file)}, need).projects) == ["us"]
+
+
+def test_every_fault_at_once(faults):
+    """Each is named with its line, table and field."""
+    found = faults(
+        f"""[one]
+token = "{SECRET} x"
+region = "asia"
+
+[two]
+token = "{SECRET}"
+token_file = "/nowhere"
+region = "eu"
+url = "http://x"
+colour = "red"
+
+[default]
+token = "d"
+["no name"]
+token = 5
+[empty]
+"""
+    )
+    assert found == [
+        "line 2, [one] token: has a wrong value (not shown): allowed is printable ASCII without white space",
+        'line 3, [one] region: is "asia": allowed is one of us, eu, in',
+        "line 10, [two] colour: is no field of a project: there are token, token_file, region, url",
+        "line 7, [two] token_file: token is given too: give one of them",
+        "line 9, [two] url: region is given too: give one of them",
+        'line 7, [two] token_file: it is "/nowhere": the file cannot be read (No such file or directory)',
+        "line 12, [default]: is the name of MIXPANEL_TOKEN's project: take another one",
+        "line 14, [no name]: a project's name is up to 64 letters, digits, dots, dashes and underscores",
+        "line 15, [no name] token: is no text: put it in quotes",
+        "line 16, [empty]: has neither token nor token_file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("", "has no table"),
+        ("[a\n", "is no TOML: Expected"),
+        (f'[a]\ntoken = "{SECRET}\n', "(at line 2"),
+        (b"[a]\n# \xff", "is not UTF-8 text"),
+        ('a = "x"\n', "line 1, [a]: is no table"),
+        ('[a]\ntoken = ""\n', "line 2, [a] token: is empty"),
+        ('a.token = "b c"\n', "line 1, [a] token: has a wrong value"),
+    ],
+)
+def test_a_file_that_is_none(faults, content, fault):
+    """The first thing that is wrong is said."""
+    assert fault in faults(content)[0]
+
+
+def test_the_same_project_twice(faults, given):
+    """One token at one host is one project, whatever it is called; at another host it is another one."""
+    twice = f'[a]\ntoken = "{SECRET}"\nregion = "us"\n[b]\ntoken = "{SECRET}"\nurl = "https://API.mixpanel.com"\n'
+    assert faults(twice) == ["[b]: has the token and the host of project a: give one of them"]
+    (fault,) = faults('[a]\ntoken = "t0ken"\n')
+    assert fault == "[a]: has the token and the host of project default: give one of them"
+    assert len(given('[a]\ntoken = "t0ken"\nregion = "eu"\n').projects) == 2
+
+
+def test_no_secret_is_shown(given):
+    """Neither a row nor a representation has a token; what scrubs knows it."""
+    settings = given(f'[a]\ntoken = "{SECRET}"\nregion = "eu"\n')
+    assert SECRET in settings.secrets()
+    assert SECRET not in repr(settings) + repr(settings.projects) + repr(settings.rows())
+    (row,) = [row for row in settings.rows() if row.name == "[a]"]
+    assert row.value == "https://api-eu.mixpanel.com, token ********"
+    assert row.origin.endswith("projects.toml")
+
+
+def test_each_project_has_its_client(given):
+    """The core and the senders know the same names."""
+    settings = given('[a]\ntoken = "x"\nregion = "eu"\n')
+    assert app.endpoints(settings).keys() == settings.projects.keys()
+    core = app.pipeline(settings, app.limits(settings))
+    assert core.destinations.by_name.keys() == settings.projects.keys()
