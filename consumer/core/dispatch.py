@@ -220,6 +220,10 @@ class Dispatch:
         """How long a request takes of late, in seconds."""
         return max(self._latencies) if self._latencies else 0.0
 
+    def lingers(self, now: float) -> bool:
+        """Whether the next fresh batch is not due yet."""
+        return now < self._fresh_at(now)
+
     def pending(self) -> list[Batch]:
         """Batches that are not in flight: they wait for an attempt or for a slot."""
         return self._waiting.batches + list(self._pieces.batches) + self._suspects.batches

@@ -118,6 +118,10 @@ class Lanes:
         """Everything that is under way."""
         return [lane.run for lane in self._lanes.values() if lane.run is not None]
 
+    def all(self) -> list[Lane]:
+        """Every lane, those of old first."""
+        return list(self._lanes.values())
+
     def behind(self, run: Run) -> list[Entry]:
         """What waits for this run to be over."""
         return self._lanes[run.group].waiting

@@ -104,6 +104,13 @@ class Ledger:
         first = self._stretches[self._first]
         return first.start + first.done
 
+    def next_offset(self) -> int:
+        """The next offset to be read, as far as is known; -1 before the first record."""
+        if not self._tracked:
+            return self.committable
+        last = self._stretches[-1]
+        return last.start + len(last.states)
+
     def _last(self, offset: int) -> Stretch:
         """The stretch that the offset belongs to."""
         if self._tracked:

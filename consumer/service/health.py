@@ -1,18 +1,21 @@
-"""Whether the service lives, and whether it can do its work: `/livez`, `/readyz` and `/metrics` on one port.
+"""Whether the service lives, whether it can do its work, and what it waits for, on one port with `/metrics`.
 
     /livez     503 when the loop has not turned for a minute; a drain turns too
     /readyz    503 while the work cannot be done, with the reasons
+    /status    what each partition waits for, as of the last second; see service/status.py
 
-Both answer `{"status": ..., "reasons": [...]}`. Nothing here waits for the loop, nor the loop for it.
+The first two answer `{"status": ..., "reasons": [...]}`. Nothing here waits for the loop, nor the loop for it.
 """
 
 import json
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from consumer.service.status import starting
 
 log = logging.getLogger("consumer.health")
 
@@ -27,6 +30,7 @@ class Health:
         self._clock = clock
         self._turned = clock()
         self.unready: tuple[str, ...] = ("starting",)
+        self.status: Mapping[str, object] = starting()  # replaced as a whole
 
     def turned(self, now: float) -> None:
         """The loop has turned."""
@@ -91,11 +95,14 @@ class _Request(BaseHTTPRequestHandler):
             self._say(self.server.health.still(), "alive")
         elif path == "/readyz":
             self._say(self.server.health.unready, "ready")
+        elif path == "/status":
+            body = json.dumps(self.server.health.status).encode() + b"\n"
+            self._send(200, body, "application/json")
         elif path == "/metrics":
             body, kind = self.server.metrics()
             self._send(200, body, kind)
         else:
-            self._send(404, b'{"error": "there are /livez, /readyz and /metrics"}\n', "application/json")
+            self._send(404, b'{"error": "there are /livez, /readyz, /status and /metrics"}\n', "application/json")
 
     do_HEAD = do_GET  # noqa: N815
 

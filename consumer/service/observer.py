@@ -19,6 +19,7 @@ from consumer.mixpanel.pool import Delivered as Sent
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.service.health import Health
 from consumer.service.metrics import Gauges, Metrics
+from consumer.service.status import status
 from consumer.service.transactions import Transactions
 
 log = logging.getLogger("consumer")
@@ -154,6 +155,8 @@ class Watch:
         self._transactions.look(now, self._kafka.withheld() if self._kafka else {})
         self._gauge(now, paused)
         self._health.unready = self._unready(paused)
+        gauges = self._metrics.gauges
+        self._health.status = status(self._pipeline, gauges.committed, gauges.lag, self._health.unready, now)
         self._tell_breaker()
         self._tell_slowed(now)
         self._tell_suspects(now)

@@ -1,5 +1,6 @@
 """What one refused value, one poisonous record or one slow answer may cost everybody else: little, for a while."""
 
+import json
 import time
 from math import ceil, log2
 
@@ -60,6 +61,29 @@ def test_a_record_whose_request_always_fails_holds_itself_alone(world, fault, op
     world.mixpanel.faults.clear()
     world.settled(130)
     assert world.profile(POISON) == {"plan": "x"}
+
+
+def test_status_names_the_record_that_blocks_its_partition(world):
+    """The poisoned change is told by its offset and what it was answered; then nothing blocks."""
+    world.mixpanel.faults.on("status", status=500, group_id=POISON)
+    world.send(*[changed(f"g{number}", plan="x") for number in range(7)], changed(POISON, plan="x"), partition=2)
+    service = world.run()
+
+    def blocked() -> dict[int, dict]:
+        partitions = json.loads(service.get("/status")[1])["partitions"]
+        return {row["partition"]: row["blocked"] for row in partitions if row["blocked"] is not None}
+
+    def known_by_its_fault() -> dict:
+        found = blocked().get(2)
+        return found if found and found["offset"] == 7 and found["cause"] in ("retry", "suspect") else {}
+
+    found = until(known_by_its_fault, "the poison blocks its partition, alone")
+    assert found["detail"]["answered"] == "500"
+    assert found["detail"]["attempts"] >= 1
+    assert set(blocked()) == {2}
+    world.mixpanel.faults.clear()
+    world.settled(130)
+    until(lambda: not blocked(), "nothing blocks any more")
 
 
 @pytest.mark.parametrize("status", [403, 422, 400])

@@ -80,11 +80,22 @@ def test_metrics_come_with_their_content_type(server):
     assert ask(server, "/metrics") == (200, "text/plain; version=0.0.4", b"metric 1\n")
 
 
+def test_status_is_there_from_the_first_moment(server, health):
+    """Before the loop has turned nothing is known but that; then what the loop said last, ready or not."""
+    status, kind, body = ask(server, "/status")
+    assert (status, kind) == (200, "application/json")
+    found = json.loads(body)
+    assert found.pop("instance")
+    assert found == {"ready": False, "reasons": ["starting"], "requests": [], "projects": [], "partitions": []}
+    health.status = {"ready": True}
+    assert json.loads(ask(server, "/status/")[2]) == {"ready": True}
+
+
 def test_other_paths_say_which_there_are(server):
     """A wrong path is a 404 that helps."""
     status, _, body = ask(server, "/health")
     assert status == 404
-    assert b"/livez, /readyz and /metrics" in body
+    assert b"/livez, /readyz, /status and /metrics" in body
 
 
 def test_head_has_no_body(server):

@@ -1,5 +1,6 @@
 """What people see: a line for each change of state and none for what stays, readiness as the interface words it."""
 
+import json
 import logging
 from collections.abc import Callable
 
@@ -266,3 +267,50 @@ def test_an_open_transaction_is_told_once_it_has_lasted(scene, lines):
     scene.look()
     assert [line.getMessage() for line in lines()] == ["the transaction is over: its partition is read on"]
     assert gauge not in scene.metrics.exposition()[0].decode()
+
+
+def test_status_has_every_field(scene):
+    """What `/status` says is taken once a second; what is unknown is None, and nothing tells what was read."""
+    scene.kafka.behind = {scene.places[0]: 5}
+    scene.know()
+    scene.look()
+    scene.read(place=0)
+    (batch,) = scene.pipeline.work(scene.now).batches
+    scene.now += 2.0
+    scene.look()
+    status = dict(scene.health.status)
+    assert MARK not in json.dumps(status)
+    assert status.pop("instance")
+    first, second = status.pop("partitions")
+    assert isinstance(first.pop("lag_seconds"), float)
+    assert first == {
+        "topic": "changes",
+        "partition": 0,
+        "committed": None,
+        "read": 2,
+        "open": 1,
+        "lag_records": 5,
+        "blocked": {"offset": 1, "seconds": 3.0, "cause": "in_flight", "detail": {}},
+    }
+    unknown = dict.fromkeys(("committed", "read", "lag_records", "lag_seconds", "blocked"))
+    assert second == {"topic": "changes", "partition": 1, "open": 0} | unknown
+    assert status == {
+        "ready": True,
+        "reasons": [],
+        "requests": [{"project": "default", "age_seconds": 3.0, "updates": 1}],
+        "projects": [
+            {
+                "name": "default",
+                "halted": None,
+                "throttled_seconds": 0.0,
+                "suspects": 0,
+                "in_flight": 1,
+                "body_cap_bytes": Limits().batch_bytes,
+            }
+        ],
+    }
+    scene.pipeline.delivered(batch, Answer(401), scene.now, 0.5)
+    scene.look()
+    assert scene.health.status["ready"] is False
+    assert scene.health.status["projects"][0]["halted"] == "401"
+    assert scene.health.status["partitions"][0]["blocked"]["cause"] == "halted"
