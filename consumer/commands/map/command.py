@@ -1,6 +1,7 @@
-"""`map check`: what would be wrong with a mapping file, before it runs."""
+"""`map check` and `map test`: what would be wrong with a mapping file, before it runs."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -54,6 +55,60 @@ def check(settings: Settings, given: Given, output: str) -> None:
             show(["kind", "line", "where", "what"], rows, colours)
     click.echo(f"{counted(len(findings.faults), 'fault')}, {counted(len(findings.notes), 'note')}", err=True)
     raise SystemExit(1 if findings.faults else 0)
+
+
+TEST: Final = """\b
+Examples:
+  group-consumer map test --mapping-file companies.toml
+  group-consumer map test --mapping-file companies.toml --junit report.xml
+
+A test has the schema of its file, else the newest that is registered. Exit status: 1 where a test fails; lines that
+no test reached are told, and are no failure.
+"""
+
+
+@map_.command(epilog=TEST)
+@mapping_options
+@click.option(
+    "--junit",
+    "report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a report for CI.",
+)
+@output_option
+@settings_options((), shown=SHOWN)
+def test(settings: Settings, given: Given, report: Path | None, output: str) -> None:
+    """Run the tests of the mapping file through real Avro bytes."""
+    from consumer.commands.map.examples import Examples, junit
+    from consumer.commands.map.registered import Schemas
+    from consumer.registry.subjects import RegistryError
+
+    mapping = given.valid(settings)
+    schemas = Schemas(settings) if settings.schema_registry_url else None
+    examples = Examples(mapping, given.secret, (), given.path.parent, schemas)
+    try:
+        outcomes = examples.run()
+    except RegistryError as failure:
+        raise click.ClickException(str(failure)) from None
+    if report is not None:
+        report.write_bytes(junit(outcomes, given.path))
+    unreached = examples.unreached()
+    failed = [one for one in outcomes if one.why]
+    if output == "json":
+        tests = [
+            {"line": one.line, "rule": one.rule or None, "passed": not one.why, "why": one.why} for one in outcomes
+        ]
+        lines = [{"line": line, "rule": rule, "what": what} for line, rule, what in unreached]
+        click.echo(json.dumps({"tests": tests, "unreached": lines}, indent=2, ensure_ascii=False))
+    else:
+        for one in failed:
+            click.secho(f"test {one.number}, line {one.line}, fails:", fg="red", bold=True)
+            click.echo(one.why)
+        if unreached:
+            show(["line", "rule", "no test reached"], [list(row) for row in unreached])
+    click.echo(f"{counted(len(outcomes), 'test')}, {len(failed)} failed", err=True)
+    raise SystemExit(1 if failed else 0)
 
 
 def as_json(one: Fault) -> dict[str, Any]:
