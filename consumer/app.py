@@ -12,6 +12,7 @@ from queue import SimpleQueue
 import consumer
 from consumer.core.limits import Limits
 from consumer.core.pipeline import Pipeline
+from consumer.core.quarantine import Quarantine
 from consumer.event import decode
 from consumer.event.encode import opening_of
 from consumer.kafka.config import consumer_config, producer_config
@@ -90,7 +91,7 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
     """Every part of the service, connected; nothing has been read or sent yet."""
     results: SimpleQueue[object] = SimpleQueue()
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
-    core = pipeline(settings, limits(settings))
+    core = pipeline(settings, limits(settings), quarantine(settings))
     letters = DeadLetters(
         producer_config(settings),
         settings.kafka_dead_letter_topic,
@@ -161,9 +162,15 @@ def source(settings: Settings, watch: Watch) -> Callable[[Loop], Source]:
     return made
 
 
-def pipeline(settings: Settings, by: Limits) -> Pipeline:
-    """The core, for the projects of the settings."""
-    return Pipeline({name: len(opening_of(one.token)) for name, one in settings.projects.items()}, by)
+def pipeline(settings: Settings, by: Limits, out: Quarantine | None = None) -> Pipeline:
+    """The core, for the projects of the settings; `out` is what it leaves to the dead-letter topic."""
+    return Pipeline({name: len(opening_of(one.token)) for name, one in settings.projects.items()}, by, out)
+
+
+def quarantine(settings: Settings) -> Quarantine | None:
+    """What QUARANTINE names; None where that is nothing, which then costs nothing."""
+    named = settings.quarantine
+    return Quarantine(named.places, named.projects, named.groups, named.schemas) if named else None
 
 
 def endpoints(settings: Settings) -> dict[str, Mixpanel]:

@@ -144,6 +144,12 @@ WRONG = [
     ("MAX_IN_FLIGHT", "many", "a whole number"),
     ("FOLD", "true", "on or off"),
     ("AMBIGUOUS_ADD", "drop", "resend, dead-letter"),
+    ("QUARANTINE", "changes:0", "topic:partition:offset, project:NAME, group:KEY:ID or schema:ID"),
+    ("QUARANTINE", "changes:0:1,changes:0:x", "topic:partition:offset, which"),
+    ("QUARANTINE", "a b:0:1", "a topic's name"),
+    ("QUARANTINE", "project:", "project:NAME, which"),
+    ("QUARANTINE", "group:company", "group:KEY:ID, which"),
+    ("QUARANTINE", "schema:x", "a number or a GUID, which"),
     ("HTTP_PORT", "tcp://10.1.1.1:80", "enableServiceLinks"),
     ("LOG_FORMAT", "xml", "json, text"),
     ("LOG_LEVEL", "loud", "debug, info"),
@@ -392,3 +398,27 @@ def test_service_links():
     }
     (warning,) = load(REQUIRED | links).warnings
     assert warning.startswith("7 variables such as KAFKA_PORT are service links")
+
+
+def test_quarantine():
+    """Each form; the ID of a group is all after the second colon, and a backslash keeps its comma."""
+    guid = "3B241101-E2BB-4255-8CAF-4136C566A962"
+    text = f"changes:0:17, project:crm,group:company:a:b\\,c,schema:42,schema:{guid},"
+    named = load(REQUIRED | {"QUARANTINE": text}).quarantine
+    assert named.places == {("changes", 0, 17)}
+    assert named.projects == {"crm"}
+    assert named.groups == {("company", "a:b,c")}
+    assert named.schemas == {42, guid.lower()}
+    assert not load(REQUIRED).quarantine
+
+
+def test_quarantine_from_a_file(tmp_path):
+    """One entry a line, as it stands; a problem names the setting."""
+    file = tmp_path / "quarantine"
+    file.write_text("group:company:a,b\n\ngroup:company:c\\,d\\\nchanges:0:17\r\n")
+    settings = load(REQUIRED | {"QUARANTINE_FILE": str(file)})
+    assert settings.quarantine.groups == {("company", "a,b"), ("company", "c\\,d\\")}
+    assert settings.quarantine.places == {("changes", 0, 17)}
+    assert [row.origin for row in settings.rows() if row.name == "QUARANTINE"] == [str(file)]
+    file.write_text("schema:x")
+    assert "QUARANTINE" in problems({"QUARANTINE_FILE": str(file)})[0]

@@ -40,7 +40,7 @@ def settings_options(
         for variable in reversed(VARIABLES):
             listed = shown is True or variable.name in (shown or ())
             listed = listed or (variable.required and (need is None or variable.name in need))
-            if variable.secret:
+            if variable.twin:
                 call = option_for(variable, FILE_TWIN, listed)(call)
             call = option_for(variable, "", listed)(call)
         return call  # type: ignore[return-value]

@@ -24,7 +24,7 @@ REFUSED: Final = 3  # by Mixpanel
 class Breaker:
     """Open once at least 1,000 rejects in 60 s are at least half of what was settled; it never closes again.
 
-    `ambiguous_add` is not counted by the caller: it says nothing of the records.
+    `ambiguous_add` and `quarantined` are not counted by the caller: they say nothing of the records.
     """
 
     __slots__ = ("_buckets", "_seconds", "_totals", "enabled", "open")

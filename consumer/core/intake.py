@@ -5,6 +5,7 @@ from typing import Final, final
 
 from consumer.core.model import DeadLetter, Record
 from consumer.core.partitions import FAULT, RULES, SCHEMA
+from consumer.core.quarantine import Quarantine
 from consumer.core.schemas import Schemas
 from consumer.event.convert import convert
 from consumer.event.decode import frame
@@ -36,19 +37,25 @@ class Taken:
 
 @final
 class Intake:
-    """Decodes, converts and encodes. `schemas` are those known so far."""
+    """Decodes, converts and encodes, but for what is quarantined. `schemas` are those known so far."""
 
-    __slots__ = ("_openings", "schemas")
+    __slots__ = ("_openings", "_quarantine", "schemas")
 
-    def __init__(self, openings: Mapping[str, int]) -> None:
+    def __init__(self, openings: Mapping[str, int], quarantine: Quarantine | None = None) -> None:
         self._openings = dict(openings)
+        self._quarantine = quarantine
         self.schemas = Schemas()
 
     def take(self, record: Record, now: float) -> Taken:
         """What becomes of the record. No fault of our own gets past here: it holds the record's partition."""
         schema: SchemaRef | None = None
+        quarantine = self._quarantine
         try:
+            if quarantine is not None:
+                quarantine.place(record)
             schema, start = frame(record.value, record.headers)
+            if quarantine is not None:
+                quarantine.schema(schema)
             decoder = self.schemas.decoder(schema, now)
             if decoder is None:
                 self.schemas.want(schema)
@@ -60,6 +67,8 @@ class Intake:
             taken = Taken(TAKEN)
             taken.operation = operation
             taken.project = DEFAULT if change.project is None else change.project
+            if quarantine is not None:
+                quarantine.change(taken.project, operation)
             opening = self._openings.get(taken.project, -1)
             if opening < 0:
                 raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, no_project(change.project))

@@ -20,10 +20,11 @@ from consumer.core.intake import HELD, Intake, Taken
 from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.partitions import RULES, Partition, Partitions
+from consumer.core.quarantine import Quarantine
 from consumer.core.runs import OPEN, OVER, Run, Update
 from consumer.core.settlement import Delivered, dead_letters_of
 from consumer.event.decode import Decoder
-from consumer.event.errors import AMBIGUOUS_ADD
+from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
 from consumer.event.model import SchemaRef
 
 
@@ -45,11 +46,11 @@ class Pipeline:
 
     __slots__ = ("_breaker", "_dead_letters", "_failed", "_intake", "_order", "destinations", "partitions")
 
-    def __init__(self, openings: Mapping[str, int], limits: Limits) -> None:
+    def __init__(self, openings: Mapping[str, int], limits: Limits, quarantine: Quarantine | None = None) -> None:
         """`openings` names the projects, with the length of what each of their updates begins with, in bytes."""
         self.destinations = Destinations(openings, limits)
         self.partitions = Partitions(limits)
-        self._intake = Intake(openings)
+        self._intake = Intake(openings, quarantine)
         self._breaker = Breaker(limits.breaker)
         self._dead_letters: list[DeadLetter] = []  # to produce
         self._failed: set[DeadLetter] = set()  # could not be written so far
@@ -202,7 +203,8 @@ class Pipeline:
         partition.begin(record)
         if taken.dead_letter is not None:
             self._dead_letters.append(taken.dead_letter)
-            self._breaker.count(UNREADABLE, 1, now)
+            if taken.dead_letter.reason != QUARANTINED:
+                self._breaker.count(UNREADABLE, 1, now)
             return True
         self._breaker.count(ADMITTED, 1, now)
         self._queue(record, taken)

@@ -15,6 +15,7 @@ UNKNOWN_PROJECT: Final = "unknown_project"
 TOO_LARGE: Final = "too_large"
 REJECTED: Final = "rejected"
 AMBIGUOUS_ADD: Final = "ambiguous_add"
+QUARANTINED: Final = "quarantined"
 
 REASONS: Final = (
     NOT_FRAMED,
@@ -27,6 +28,7 @@ REASONS: Final = (
     TOO_LARGE,
     REJECTED,
     AMBIGUOUS_ADD,
+    QUARANTINED,
 )
 
 # The stages are Kafka Connect's names, so that its tools can read them.

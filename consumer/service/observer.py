@@ -240,6 +240,7 @@ class Watch:
             if place not in self._suspects:
                 fields = {
                     "record": place,
+                    "quarantine": entry_of(suspect.record),
                     "project": suspect.project,
                     "answered": suspect.answered,
                     "seconds": round(now - suspect.since, 1),
@@ -298,6 +299,11 @@ class Watch:
 def names(assignments: Sequence[Assignment]) -> list[str]:
     """The partitions, by name."""
     return [repr(assignment) for assignment in assignments]
+
+
+def entry_of(record: Record) -> str:
+    """The record as an entry of QUARANTINE."""
+    return f"{record.assignment.topic}:{record.assignment.partition}:{record.offset}"
 
 
 def places(batch: Batch) -> str:

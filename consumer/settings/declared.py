@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from consumer.settings.quarantine import quarantine
 from consumer.settings.values import (
     Kind,
     base_url,
@@ -38,7 +39,10 @@ def level(given: str) -> str:
 
 @dataclass(frozen=True)
 class Variable:
-    """One setting. `default` is text, empty where leaving it out means none; `rule` says how another fills it in."""
+    """One setting. `default` is text, empty where leaving it out means none; `rule` says how another fills it in.
+
+    A `lines` one can be a file with an entry a line.
+    """
 
     name: str
     kind: Kind
@@ -47,6 +51,12 @@ class Variable:
     required: bool = False
     secret: bool = False
     rule: str = ""
+    lines: bool = False
+
+    @property
+    def twin(self) -> bool:
+        """Whether `NAME_FILE` can name a file that holds it."""
+        return self.secret or self.lines
 
     @property
     def field(self) -> str:
@@ -157,6 +167,13 @@ VARIABLES: Final = (
     Variable("FOLD", flag(), "on", "Fold a group's waiting changes; off: every event is an update of its own"),
     Variable("AMBIGUOUS_ADD", choice("resend", "dead-letter"), "resend", "An $add whose request had no clear answer"),
     Variable("DEAD_LETTER_BREAKER", flag(), "on", "A flood of rejects pauses the service; off: it never does"),
+    Variable(
+        "QUARANTINE",
+        quarantine(),
+        "",
+        "What becomes a dead letter: topic:partition:offset, project:NAME, group:KEY:ID, schema:ID; `\\,` is a comma",
+        lines=True,
+    ),
     Variable("HTTP_PORT", whole(0, 65535), "8080", "For /metrics, /livez and /readyz; 0: any free port"),
     Variable(
         "LOG_FORMAT",
@@ -171,5 +188,5 @@ BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
 NAMES: Final = tuple(
     name
     for variable in VARIABLES
-    for name in ((variable.name, variable.name + FILE_TWIN) if variable.secret else (variable.name,))
+    for name in ((variable.name, variable.name + FILE_TWIN) if variable.twin else (variable.name,))
 )

@@ -2,7 +2,8 @@
 
     load(environ, options) -> Settings, or SettingsError with every problem
 
-An option goes before the environment. `X_FILE` is a secret's twin: the name of a file that holds it.
+An option goes before the environment. `X_FILE` is the twin of a secret or a list: the name of a file that
+holds it.
 """
 
 import sys
@@ -17,6 +18,7 @@ from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, V
 from consumer.settings.exposure import exposed
 from consumer.settings.projects import Project, read_projects, twice
 from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
+from consumer.settings.quarantine import Entries
 from consumer.settings.sources import Given, gather
 from consumer.settings.values import without_credentials
 
@@ -93,6 +95,7 @@ class Settings:
     fold: bool
     ambiguous_add: str
     dead_letter_breaker: bool
+    quarantine: Entries
     http_port: int
     log_format: str
     log_level: str

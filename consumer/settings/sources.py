@@ -7,6 +7,7 @@ from typing import Final
 
 from consumer.settings.declared import FILE_TWIN, VARIABLES, Variable
 from consumer.settings.properties import HIDDEN
+from consumer.settings.quarantine import Entries
 from consumer.settings.values import Wrong, reason, without_credentials
 
 MAX_SECRET: Final = 64 * 1024
@@ -33,7 +34,7 @@ def gather(
             if found is not None:
                 text, origin = found
                 values[variable.name] = read(variable, text, origin)
-                shown = HIDDEN if variable.secret else text
+                shown = HIDDEN if variable.secret else text.replace("\n", ",")
                 given[variable.name] = Given(shown, origin)
             elif variable.required and (need is None or variable.name in need):
                 empty = " is empty" if environ.get(variable.name) == "" else " is not set"
@@ -58,11 +59,13 @@ def found_in(variable: Variable, source: Mapping[str, str], origin: str) -> tupl
     """The setting's text in one source: itself, or the content of the file that its twin names."""
     name = variable.name
     text = source.get(name, "")
-    path = source.get(name + FILE_TWIN, "") if variable.secret else ""
+    path = source.get(name + FILE_TWIN, "") if variable.twin else ""
     if text and path:
         raise Wrong(f"{label(variable, origin)} and {name}{FILE_TWIN} are both given: give one of them")
     if path:
-        return secret_in(path, name + FILE_TWIN), path
+        content = secret_in(path, name + FILE_TWIN)
+        # A comma in a line separates nothing.
+        return content.replace(",", "\\,") if variable.lines else content, path
     if not text and name in source and variable.default:
         raise Wrong(f"{label(variable, origin)} is empty: unset it for the default, {variable.default}")
     if not text:
@@ -81,7 +84,7 @@ def secret_in(path: str, name: str) -> str:
     except (OSError, ValueError) as failure:
         raise Wrong(f'{name} is "{path}": the file cannot be read ({reason(failure)})') from None
     if len(content) > MAX_SECRET:
-        raise Wrong(f'{name} is "{path}": the file is larger than 64 KiB, which is no secret')
+        raise Wrong(f'{name} is "{path}": the file is larger than 64 KiB')
     if not text:
         raise Wrong(f'{name} is "{path}": the file is empty')
     return text
@@ -115,5 +118,5 @@ def default_of(variable: Variable) -> object:
     """The value where nothing is given."""
     if variable.default:
         return variable.kind.read(variable.default)
-    empty: dict[str, object] = {"SCHEMA_REGISTRY_URL": (), "SCHEMA_CACHE_DIR": None}
+    empty: dict[str, object] = {"SCHEMA_REGISTRY_URL": (), "SCHEMA_CACHE_DIR": None, "QUARANTINE": Entries()}
     return empty.get(variable.name, "")

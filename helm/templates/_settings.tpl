@@ -48,6 +48,7 @@ DRAIN_TIMEOUT: drainTimeout
 FOLD: fold
 AMBIGUOUS_ADD: ambiguousAdd
 DEAD_LETTER_BREAKER: deadLetterBreaker
+QUARANTINE: quarantine
 HTTP_PORT: httpPort
 LOG_FORMAT: log.format
 LOG_LEVEL: log.level

@@ -139,6 +139,7 @@ def test_every_setting_reaches_the_pod(chart):
         "fold": False,
         "ambiguousAdd": "dead-letter",
         "deadLetterBreaker": False,
+        "quarantine": ["group-changes:0:5", "group:company:a,b"],
         "httpPort": 9090,
         "log": {"format": "text", "level": "debug"},
     }
@@ -171,6 +172,7 @@ def test_every_setting_reaches_the_pod(chart):
         "FOLD": "off",
         "AMBIGUOUS_ADD": "dead-letter",
         "DEAD_LETTER_BREAKER": "off",
+        "QUARANTINE": "group-changes:0:5\ngroup:company:a\\,b",
         "HTTP_PORT": "9090",
         "LOG_FORMAT": "text",
         "LOG_LEVEL": "debug",

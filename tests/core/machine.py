@@ -19,6 +19,7 @@ from consumer.core.batch import Batch
 from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Delivered, Pipeline
+from consumer.core.quarantine import Quarantine
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, request_json
 from consumer.event.model import VERB_NAMES, Headers
@@ -89,8 +90,8 @@ def sent(batch: Batch) -> list[tuple[str, str, object]]:
 class Machine:
     """The pipeline, with what it asked for so far; `now` goes on as the test says."""
 
-    def __init__(self, **limits: Any) -> None:
-        self.pipeline = Pipeline({"default": len(OPENING)}, Limits(**({"linger": 0.0} | limits)))
+    def __init__(self, quarantine: Quarantine | None = None, **limits: Any) -> None:
+        self.pipeline = Pipeline({"default": len(OPENING)}, Limits(**({"linger": 0.0} | limits)), quarantine)
         self.pipeline.schema_known(KNOWN, DECODER, 0.0)
         self.now = 0.0
         self.letters: list[DeadLetter] = []  # asked for, and neither confirmed nor failed

@@ -7,6 +7,7 @@ from machine import DECODER, Machine, opaque, refuse, sent, value
 
 from consumer.core.clock import NEVER
 from consumer.core.model import UNKNOWN, Answer, Assignment, Record
+from consumer.core.quarantine import Quarantine
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, TASK_PUT, TRANSFORMATION, UNKNOWN_SCHEMA, VALUE_CONVERTER
@@ -740,6 +741,17 @@ def test_ambiguous_adds_do_not_open_it():
     assert not machine.pipeline.breaker_open
     machine.work()
     assert len(machine.confirm()) == 1500
+
+
+def test_what_is_quarantined_does_not_open_it():
+    """An operator has named it: that says nothing of the records."""
+    machine = Machine(quarantine=Quarantine(projects=["default"]))
+    partition = machine.assign()
+    machine.read(partition, *[("SET", {"a": 1}, str(number)) for number in range(1500)])
+    assert machine.work() == []
+    assert not machine.pipeline.breaker_open
+    assert len(machine.confirm()) == machine.commit(partition) == 1500
+    assert machine.leftovers() == []
 
 
 def test_the_breaker_opens_in_the_middle_of_what_was_held():

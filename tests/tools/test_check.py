@@ -160,6 +160,28 @@ def test_offsets(facts, place, broker, new_topic):
     assert gap == "retention has removed 3 offsets of partition 0 before they were read"
 
 
+def test_quarantine(facts, place, broker, new_topic):
+    """Entries that can match nothing any more are warned of, each with why; without entries there is no line."""
+    topic = new_topic(partitions=1)
+    place = place | {"KAFKA_TOPICS": topic}
+    assert not [fact for fact in facts(0, **place) if fact[1] == "quarantine"]
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for number in range(10):
+        producer.produce(topic, str(number))
+    producer.flush(30)
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    committed = ConsumerGroupTopicPartitions(place["KAFKA_GROUP_ID"], [TopicPartition(topic, 0, 4)])
+    admin.alter_consumer_group_offsets([committed])[place["KAFKA_GROUP_ID"]].result()
+    named = f"{topic}:0:3,{topic}:0:4,{topic}:7:0,elsewhere:0:0,schema:5"
+    found = facts(0, **place | {"QUARANTINE": named})
+    assert "5 named" in one(found, "quarantine", "ok")[2]
+    assert [fact[2] for fact in found if fact[:2] == ("warning", "quarantine")] == [
+        "elsewhere:0:0 matches nothing: KAFKA_TOPICS does not have the topic",
+        f"{topic}:0:3 matches nothing any more: committed is 4",
+        f"{topic}:7:0 matches nothing: the topic has no such partition",
+    ]
+
+
 def test_an_open_transaction(facts, place, broker, new_topic):
     """What it holds back is named by its last stable offset; what is committed of it is no matter."""
     topic = new_topic(partitions=1)

@@ -75,6 +75,14 @@ def test_a_dead_letter_is_not_expected(scene: Scene) -> None:
     assert told(scene.verify("--all")) == {("unknown", "acme", "n")}
 
 
+def test_what_was_quarantined_is_in_doubt(scene: Scene) -> None:
+    """It may have been sent before an operator took it out."""
+    taken = scene.change("acme", "set", {"a": 1}, applied=False)
+    scene.letter(taken, "acme", "set", {"a": 1}, "quarantined")
+    scene.commit(taken + 1)
+    assert {kind for kind, *_ in told(scene.verify("--all"))} == {"unknown"}
+
+
 def test_a_late_profile_is_looked_at_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """What differs is read once more after a while, and only that."""
     now = 1000.0

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
+from consumer.commands.check.quarantine import quarantine_facts
 from consumer.kafka.brokers import BrokerError, Brokers, Denied, Missing, Topic
 from consumer.kafka.config import consumer_config
 from consumer.kafka.dead_letter_format import ROOM
@@ -34,6 +35,7 @@ def kafka_facts(settings: Settings) -> Iterator[Fact]:
         if all(fact.state == "ok" for fact in joined):
             for topic, _ in sources:
                 yield from offset_facts(brokers, settings, topic)
+        yield from quarantine_facts(brokers, settings, [topic for topic, _ in sources])
         yield from dead_letter_facts(brokers, settings, sources)
 
 

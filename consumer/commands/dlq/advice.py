@@ -25,6 +25,8 @@ NEXT: Final = {
     " else produce a corrected event.",
     errors.AMBIGUOUS_ADD: "Mixpanel may have applied this $add: look at the profile. Where it was not, replay with"
     " --reason ambiguous_add; it is left out otherwise.",
+    errors.QUARANTINED: "An operator named it in QUARANTINE. Once the cause is gone, replay with"
+    " --reason quarantined, which takes no notice of QUARANTINE; it may have been applied before it was taken out.",
     FOREIGN: "No service of ours wrote this record, so it is not known where it came from. It is never replayed.",
 }
 HOPELESS: Final = (errors.NOT_FRAMED, errors.TOMBSTONE, errors.INVALID_CHANGE, errors.TOO_LARGE)

@@ -206,7 +206,7 @@ def replay(
 
     It shows what it would send, and asks. What Mixpanel accepts is remembered in the topic
     {dead-letter topic}.replays, so an interrupted replay is called again and goes on. What is refused again stays a
-    dead letter, and is reported. ambiguous_add is sent only where --reason names it.
+    dead letter, and is reported. ambiguous_add and quarantined are sent only where --reason names them.
     """
     from consumer.commands.dlq import plan as plans
     from consumer.commands.dlq.outcome import as_json, print_outcome

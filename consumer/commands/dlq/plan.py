@@ -14,7 +14,7 @@ from consumer.commands.dlq.report import iso, when
 from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
 from consumer.commands.dlq.topic import Topic, bar
-from consumer.event.errors import AMBIGUOUS_ADD
+from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
 from consumer.terminal.table import show, width, wrap
 
 OVERWRITES: Final = "Old changes are applied now: an old $set may overwrite a newer value."
@@ -40,6 +40,7 @@ class Plan:
     index: Index
     settled: int = 0  # replays have settled them
     ambiguous: int = 0  # an $add that may have been applied, and was not asked for by name
+    quarantined: int = 0  # and was not asked for by name
     foreign: int = 0
     duplicates: int = 0  # a later letter of the same record is selected
     replaced: int = 0  # another record has had the same offset since
@@ -96,6 +97,8 @@ def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection) -> None
         plan.settled += 1
     elif reason == AMBIGUOUS_ADD and AMBIGUOUS_ADD not in selection.reasons:
         plan.ambiguous += 1
+    elif reason == QUARANTINED and QUARANTINED not in selection.reasons:
+        plan.quarantined += 1
     else:
         before = plan.index.select(letter, reason)
         plan.duplicates += before == identity
@@ -134,6 +137,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "left_out": {
             "settled": plan.settled,
             "ambiguous_add": plan.ambiguous,
+            "quarantined": plan.quarantined,
             "foreign": plan.foreign,
             "duplicates": plan.duplicates,
             "replaced": plan.replaced,
@@ -174,6 +178,7 @@ def left_out(plan: Plan) -> Iterable[tuple[int, str]]:
     """What is not sent, and why."""
     yield plan.settled, "that a replay has settled"
     yield plan.ambiguous, "ambiguous_add, which Mixpanel may have applied: name them by --reason ambiguous_add"
+    yield plan.quarantined, "quarantined, which an operator took out: name them by --reason quarantined"
     yield plan.duplicates, "written more than once: each record is sent once"
     yield plan.replaced, "whose source offset another record has had since: the topic was made anew"
     yield plan.foreign, "that no service of ours wrote"

@@ -9,7 +9,7 @@ from consumer.commands.dlq.receipts import SENDING, SETTLED, Mark
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.selection import Selection
 from consumer.commands.dlq.topic import Topic
-from consumer.event.errors import AMBIGUOUS_ADD
+from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
 from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
 
@@ -50,6 +50,8 @@ class Letters:
             return True, "a dead letter of it was replayed, and nobody knows between which changes"
         if found.reason == AMBIGUOUS_ADD:
             return False, "an $add of it is in doubt: a dead letter ambiguous_add"
+        if found.reason == QUARANTINED:
+            return False, "it was quarantined, and may have been applied before that"
         return False, ""
 
 

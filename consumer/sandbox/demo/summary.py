@@ -22,6 +22,7 @@ MEANING: Final = {
     errors.TOO_LARGE: "more than Mixpanel takes in one update",
     errors.REJECTED: "Mixpanel refused the update",
     errors.AMBIGUOUS_ADD: "an $add of which nobody knows whether it was applied",
+    errors.QUARANTINED: "an operator took it out",
 }
 SHOWN: Final = 10
 LONGEST: Final = 400

@@ -120,6 +120,18 @@ def test_an_ambiguous_add_is_asked_for_by_name(board: Board, replays: Replays):
     assert replays.applied("acme") == [{"$add": {"count": 1}}]
 
 
+def test_what_is_quarantined_is_asked_for_by_name(board: Board, replays: Replays):
+    """It is left out unless its reason is named, and is then sent whatever QUARANTINE says."""
+    board.write([letter(0, reason="quarantined"), letter(1, "beta")])
+    shown = replays.json("--yes", QUARANTINE="group:company:acme,group:company:beta")
+    assert (shown["plan"]["letters"], shown["plan"]["left_out"]["quarantined"]) == (1, 1)
+    assert not replays.applied("acme")
+    assert replays.applied("beta")
+    named = replays.json("--yes", "--reason", "quarantined", QUARANTINE="group:company:acme")
+    assert named["outcome"]["accepted"] == 1
+    assert len(replays.applied("acme")) == 1
+
+
 def test_an_add_that_becomes_ambiguous_is_not_repeated(board: Board, replays: Replays):
     """With AMBIGUOUS_ADD=dead-letter an unclear answer makes it ambiguous_add, whatever its letter says."""
     board.write([adds(0), letter(1, "beta")])

@@ -1,0 +1,84 @@
+"""The entries of QUARANTINE: what is to become a dead letter, named by place, project, group or schema."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from consumer.settings.values import Kind, Wrong, topic_name
+
+# A comma separates entries, unless a backslash stands before it; so does a line break.
+SEPARATOR: Final = re.compile(r"(?<!\\),|\r?\n")
+NUMBER: Final = re.compile(r"[0-9]{1,18}")
+GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FORMS: Final = "topic:partition:offset, project:NAME, group:KEY:ID or schema:ID"
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What is named. A place is (topic, partition, offset), a group (key, id), a schema an id or a GUID."""
+
+    places: frozenset[tuple[str, int, int]] = frozenset()
+    projects: frozenset[str] = frozenset()
+    groups: frozenset[tuple[str, str]] = frozenset()
+    schemas: frozenset[int | str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.places or self.projects or self.groups or self.schemas)
+
+
+def quarantine() -> Kind:
+    """Entries, comma separated or one a line; `\\,` is a comma within one."""
+
+    def read(given: str) -> Entries:
+        texts = (part.replace("\\,", ",").lstrip() for part in SEPARATOR.split(given))
+        return entries(text for text in texts if text)
+
+    return Kind(read, "ENTRY,...")
+
+
+def entries(texts: Iterable[str]) -> Entries:
+    """The entries, by their form. Raises `Wrong`, which names the form that one of them was to have."""
+    places: set[tuple[str, int, int]] = set()
+    projects: set[str] = set()
+    groups: set[tuple[str, str]] = set()
+    schemas: set[int | str] = set()
+    for text in texts:
+        form, _, rest = text.partition(":")
+        if form == "project":
+            if not rest:
+                raise wrong("project:NAME", text)
+            projects.add(rest)
+        elif form == "group":
+            key, _, name = rest.partition(":")
+            if not key or not name:
+                raise wrong("group:KEY:ID", text)
+            groups.add((key, name))
+        elif form == "schema":
+            schemas.add(schema(rest, text))
+        else:
+            places.add(place(text))
+    return Entries(frozenset(places), frozenset(projects), frozenset(groups), frozenset(schemas))
+
+
+def schema(name: str, text: str) -> int | str:
+    """A schema's id, or its GUID in lower case. Raises `Wrong`."""
+    if NUMBER.fullmatch(name):
+        return int(name)
+    if GUID.fullmatch(name.lower()):
+        return name.lower()
+    raise wrong("schema:ID, where ID is a number or a GUID", text)
+
+
+def place(text: str) -> tuple[str, int, int]:
+    """Topic, partition and offset. Raises `Wrong`."""
+    parts = text.split(":")
+    if len(parts) != 3 or not NUMBER.fullmatch(parts[1]) or not NUMBER.fullmatch(parts[2]):
+        form = "topic:partition:offset" if len(parts) == 3 else FORMS
+        raise wrong(form, text)
+    return topic_name(parts[0]), int(parts[1]), int(parts[2])
+
+
+def wrong(form: str, text: str) -> Wrong:
+    """The refusal, with the form that the entry was to have."""
+    return Wrong(f'{form}, which the entry "{text[:80]}" is not (\\, is a comma within an entry)')
