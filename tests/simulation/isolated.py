@@ -4,6 +4,7 @@ letters    the dead-letter topic is missing: partitions without a reject go on (
 registry   one schema cannot be had: partitions that do not need it go on (promise 6)
 stuck      every request with one group in it ends in a 500: all other groups go on (promise 6)
 flood      rejects without end: the breaker opens, or has no reason to (promise 8)
+refused    a few refused values in a long run of one group: each is found with few requests (promise 10)
 """
 
 from collections.abc import Callable
@@ -17,9 +18,11 @@ from .traffic import LATE, Meant, Traffic
 from .world import Violation
 
 LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP = "letters", "registry", "stuck", "flood", "fenced", "asleep"
+REFUSED = "refused"
 FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
 REJECTS = 1_000
 WINDOW = 60.0
+RUN = 200
 
 
 class Isolated(History):
@@ -33,14 +36,14 @@ class Isolated(History):
         self.letter_topic.faults = 0.0
         self.letter_topic.slow = 0.1
         self.oversleep = 0.5
-        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0, FENCED: 60.0, ASLEEP: 90.0}[kind]
+        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0, ASLEEP: 90.0}.get(kind, 60.0)
         self.faults_until = self.world.now + self.lasts
         self.flood = self.random.choice(FLOODS)
         self.limits = Limits(
             batch_updates=self.random.choice((5, 2_000)),
             linger=0.1,
             max_in_flight=self.random.choice((2, 8)),
-            open_records=2_000 if kind == FLOOD else 20 if kind != STUCK else 500,
+            open_records={FLOOD: 2_000, STUCK: 500, REFUSED: 500}.get(kind, 20),
             breaker=self.flood != "breaker off",
         )
 
@@ -61,12 +64,15 @@ class Isolated(History):
         elif self.kind == FENCED:
             for _ in range(4):
                 self.world.after(self.world.between(5.0, self.lasts), self.faults.fence)
-        else:
+        elif self.kind == FLOOD:
             self.world.at(end, self._check_flood)
 
     def _plan_records(self) -> None:
         if self.kind == FLOOD:
             self._plan_flood(self.random)
+            return
+        if self.kind == REFUSED:
+            self._plan_refused(self.random)
             return
         unreadable = {LETTERS: 0.8, REGISTRY: 0.05}.get(self.kind, 0.0)
         traffic = Traffic(
@@ -100,6 +106,17 @@ class Isolated(History):
                 meant = traffic.rejected(meant.group, kind)
             when = self.world.now + seconds * number / len(kinds)
             self.world.at(when, lambda meant=meant: self._append(meant))
+
+    def _plan_refused(self, random: Random) -> None:
+        """All is there at the start, and folds into one update of a group."""
+        traffic = Traffic(random, self.groups, bad=0.01, unreadable=0.0, large=0.0)
+        hot = next(iter(self.groups))
+        left = RUN
+        while left:
+            meant = traffic.make()
+            if meant.group == hot and meant.verb == "$set":
+                self._append(meant)
+                left -= 1
 
     # What must be true just before the fault ends.
 

@@ -157,7 +157,7 @@ MUTANTS = (
         "        self.blocked_bytes += record.size\n", "letters/",
     ),
     Mutant(
-        "poison-not-split", 6, "a batch with the same server error again and again is never split", "core/delivery.py",
+        "poison-not-split", 6, "a fault that one batch alone meets never makes it a suspect", "core/delivery.py",
         "SAME_FAILURES: Final = 2\n", "SAME_FAILURES: Final = 10**9\n", "stuck/",
     ),
     Mutant(
@@ -183,7 +183,7 @@ MUTANTS = (
     Mutant(
         "blame-one-by-one", 10, "a refused run is replayed record by record", "core/runs.py",
         "        middle = places[len(places) // 2] if len(places) > 1 else end\n",
-        "        middle = places[1] if len(places) > 1 else end\n",
+        "        middle = places[1] if len(places) > 1 else end\n", "refused/",
     ),
     Mutant(
         "suspects-together", 10, "suspects go as many at once as there are slots", "core/wire.py",
@@ -191,8 +191,12 @@ MUTANTS = (
         "        return self._flying < self._max_in_flight\n", "stuck/",
     ),
     Mutant(
-        "suspect-keeps-its-place", 10, "a fault that one group meets alone is waited for like everybody's", "core/delivery.py",
-        "        batch.suspect = True\n        living", "        living", "stuck/",
+        "suspect-hurries", 10, "a record that always fails is tried again every two seconds", "core/retry.py",
+        "    return min(LONGEST_SUSPECT_WAIT, doubled(FIRST_SUSPECT_WAIT, attempt))\n", "    return FIRST_WAIT\n", "stuck/",
+    ),
+    Mutant(
+        "suspect-keeps-its-place", 10, "a suspect holds a place, as any batch that waits", "core/dispatch.py",
+        "        self._suspects.batches.append(batch)\n", "        self._waiting.batches.append(batch)\n", "stuck/",
     ),
 )  # fmt: skip
 

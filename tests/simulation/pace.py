@@ -13,6 +13,7 @@ SLACK = 1e-6
 AT_ONCE = 0.02
 SOON = 0.16
 PATIENCE = 1.0
+SUSPECT = 5.0
 
 
 def check_pace(oracle: "Oracle", request: Request) -> None:
@@ -34,12 +35,23 @@ def check_pace(oracle: "Oracle", request: Request) -> None:
 def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
     """What failed goes again at once, then soon, then after a second, or once others succeed."""
     last = item.request
-    if last is None or last.told != AGAIN or last.sender is not request.sender or last.batch is not request.batch:
+    if last is None or last.told != AGAIN or last.sender is not request.sender:
+        return
+    if last.suspect and last.updates == request.updates and [len(items) for items in last.covers] == [1]:
+        check_suspect(oracle, item, request)
+    if last.batch is not request.batch:
         return  # or in parts, after the same fault again
     instance = request.sender
     wait = AT_ONCE if last.failures == 1 else SOON if last.failures == 2 else PATIENCE
     if oracle.world.now < last.told_at + wait - SLACK and instance.well_at < last.told_at:
         raise oracle.fail(6, f"{item} is sent again {oracle.world.now - last.told_at:.3f} s after a fault")
+
+
+def check_suspect(oracle: "Oracle", item: Item, request: Request) -> None:
+    """One update that always fails goes again after 5 s at the soonest, or once others succeed."""
+    waited = oracle.world.now - item.request.told_at
+    if waited < SUSPECT - SLACK and request.sender.well_at < item.request.told_at and not request.sender.is_halted():
+        raise oracle.fail(10, f"{item} is a suspect, and is sent again after {waited:.3f} s")
 
 
 def check_alone(oracle: "Oracle", items: list[Item], request: Request) -> None:
