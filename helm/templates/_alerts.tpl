@@ -47,6 +47,12 @@ GroupConsumerRetriesWithoutSuccess:
     unless on () (sum(increase(group_consumer_requests_total{ {{- $s -}},outcome=~"accepted|partial"}[10m])) > 0)
   summary: Mixpanel has accepted nothing for ten minutes
   description: Requests fail, and are tried again. Nothing is lost; lag grows.
+GroupConsumerSuspects:
+  for: 5m
+  severity: critical
+  expr: sum(group_consumer_suspects{ {{- $s -}} }) > 0
+  summary: A record fails by itself, and holds its partition's commit
+  description: "{{`{{ $value }}`}} records are answered by a fault that others do not meet. Their groups wait; all else goes on."
 GroupConsumerNoProgress:
   for: 5m
   severity: critical
@@ -58,7 +64,7 @@ GroupConsumerNoProgress:
        - min by (topic, partition) (min_over_time(group_consumer_committed_offset{ {{- $s -}} }[10m])) > 0)
       unless on (topic, partition) (max by (topic, partition) (group_consumer_open_transaction_offsets{ {{- $s -}} }) > 0)
     ) > THRESHOLD
-    unless on () ({{ $causes }})
+    unless on () ({{ $causes }} or max(group_consumer_suspects{ {{- $s -}} }) > 0)
   threshold: 0
   summary: Partitions with lag do not move
   description: "{{`{{ $value }}`}} partitions of {{`{{ $labels.topic }}`}} have lag, and have committed nothing for ten minutes."
