@@ -50,6 +50,8 @@ class Intake:
         """What becomes of the record. No fault of our own gets past here: it holds the record's partition."""
         schema: SchemaRef | None = None
         quarantine = self._quarantine
+        project = ""
+        company: str | None = None
         try:
             if quarantine is not None:
                 quarantine.place(record)
@@ -63,20 +65,24 @@ class Intake:
                 return held(cause, f"schema {schema} is not known yet", schema)
             assert record.value is not None
             change = decoder.decode(record.value, start)
-            operation = convert(change)
             taken = Taken(TAKEN)
-            taken.operation = operation
             taken.project = DEFAULT if change.project is None else change.project
+            opening = self._openings.get(taken.project, -1)
+            project = taken.project if opening >= 0 else ""
+            operation = convert(change)
+            taken.operation = operation
+            company = operation.company_id
             if quarantine is not None:
                 quarantine.change(taken.project, operation)
-            opening = self._openings.get(taken.project, -1)
             if opening < 0:
                 raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, no_project(change.project))
             taken.tail = bounded_tail(operation, opening)
             return taken
         except Reject as reject:
             taken = Taken(REJECTED)
-            taken.dead_letter = DeadLetter(record, reject.reason, reject.stage, reject.detail, schema)
+            taken.dead_letter = DeadLetter(
+                record, reject.reason, reject.stage, reject.detail, schema, project=project, company_id=company
+            )
             return taken
         except Exception as fault:  # noqa: BLE001  # whatever it is, it is one record's
             return held(FAULT, f"a fault of the service itself: {type(fault).__name__}", None)

@@ -108,9 +108,9 @@ UNKNOWN: Final = "unknown"
 class DeadLetter:
     """A record that cannot be applied, with all that the dead-letter topic is to say of it.
 
-    `update` is the JSON of this record's own update, without a token, where one was made; `project` (its name) and
-    `company_id` say whose it was. `detail` and `error` (Mixpanel's
-    words) are text; `status` is 0 where Mixpanel was not asked; `schema` None where no frame was read.
+    `update` is the JSON of this record's own update, without a token, where one was made; `project` (its name, empty
+    where it is not known) and `company_id` say whose it was. `detail` and `error` (Mixpanel's words) are text;
+    `status` is 0 where Mixpanel was not asked; `schema` None where no frame was read.
     """
 
     __slots__ = (

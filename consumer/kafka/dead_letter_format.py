@@ -29,6 +29,8 @@ DETAIL: Final = "mixpanel.detail"
 STATUS: Final = "mixpanel.http.status"
 ERROR: Final = "mixpanel.error"
 UPDATE: Final = "mixpanel.update"
+PROJECT: Final = "mixpanel.project"  # its name in the settings, where the record came so far
+COMPANY: Final = "mixpanel.company_id"
 SCHEMA_ID: Final = "mixpanel.schema.id"
 SCHEMA_GUID: Final = "mixpanel.schema.guid"
 TOPIC_ID: Final = "mixpanel.topic.id"  # of the source: a topic that was recreated has another
@@ -48,6 +50,8 @@ APPENDED: Final[tuple[str, ...]] = (
     MESSAGE,
     REASON,
     DETAIL,
+    PROJECT,
+    COMPANY,
     STATUS,
     ERROR,
     UPDATE,
@@ -113,6 +117,8 @@ def headers_of(
         (MESSAGE, detail),
         (REASON, dead_letter.reason),
         (DETAIL, detail),
+        (PROJECT, dead_letter.project),
+        (COMPANY, dead_letter.company_id or ""),
         (STATUS, str(dead_letter.status) if dead_letter.status else ""),
         (ERROR, error),
         (SCHEMA_ID, str(schema) if isinstance(schema, int) else ""),

@@ -87,6 +87,8 @@ def test_every_reason_is_found_and_told(world):
     assert "refused on purpose" in refused["mixpanel.error"]
     assert '"$group_id":"reject-me"' in refused["mixpanel.update"]
     assert refused["mixpanel.schema.id"] == "1"
+    named = {place for place, one in places.items() if one.get("mixpanel.project") == "default"}
+    assert named == {(0, 0), (1, 7), (3, 0), (3, 1)}
     world.settled()
     assert [world.profile(f"good{number}") for number in range(3)] == [{"plan": "x"}] * 3
     assert world.profile("a") is None

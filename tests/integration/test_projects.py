@@ -40,11 +40,13 @@ def test_each_event_reaches_its_project(projects):
         changed("a", project="other", plan="y"),
         changed("a", project="unheard-of", plan="z"),
         changed("b", project="other", plan="y"),
+        changed("reject-me", project="other", plan="y"),
     )
     projects.settled()
     assert plans(projects.mixpanel) == {(TOKEN, "a"): "x", (OTHER, "a"): "y", (OTHER, "b"): "y"}
-    (letter,) = projects.letters(1)
-    assert headers(letter)["mixpanel.reason"] == "unknown_project"
+    found = [headers(letter) for letter in projects.letters(2)]
+    told = {one["mixpanel.reason"]: one.get("mixpanel.project", "") for one in found}
+    assert told == {"unknown_project": "", "rejected": "other"}
     assert OTHER not in service.log_file.read_text()
 
 

@@ -63,6 +63,13 @@ def test_a_refusal_says_all_of_it():
     assert found["__connect.errors.class.name"] == "consumer.shell.mixpanel"
 
 
+def test_a_refusal_says_whose_it_was():
+    """The project by its name, and the parent company; no header where there is none."""
+    letter = DeadLetter(PLACE, "rejected", TASK_PUT, "refused", project="emea", company_id="\u00fcber")
+    assert told(letter).items() >= {"mixpanel.project": "emea", "mixpanel.company_id": "\u00fcber"}.items()
+    assert not {"mixpanel.project", "mixpanel.company_id"} & told(DeadLetter(PLACE, "corrupt", TASK_PUT, "x")).keys()
+
+
 def test_a_refusal_without_words_has_words():
     """`mixpanel.error` always goes with `rejected`."""
     assert told(DeadLetter(PLACE, "rejected", TASK_PUT, "refused", 7, 200, "", b"{}"))["mixpanel.error"]

@@ -38,7 +38,7 @@ def test_every_header_of_the_writer_is_known():
     """Whatever the writer appends is taken for appended."""
     record = Record(Assignment("t", 0), 1, None, b"", [], 0, 0.0)
     for schema in (7, "01234567-89ab-cdef-0123-456789abcdef"):
-        dead = DeadLetter(record, "rejected", "TASK_PUT", "why", schema, 400, "no", b"{}")
+        dead = DeadLetter(record, "rejected", "TASK_PUT", "why", schema, 400, "no", b"{}", "p", "c")
         assert {name for name, _ in headers_of(dead, "g")} <= set(APPENDED)
 
 
