@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "preview": ("consumer.commands.preview:preview", "Show the Mixpanel updates for events, and send nothing."),
     "produce": ("consumer.commands.produce:produce", "Write change events to the topic."),
     "dlq": ("consumer.commands.dlq.commands:dlq", "List, show and replay dead letters."),
+    "status": ("consumer.commands.status.command:status", "Show what each instance does, and what blocks it."),
     "trace": ("consumer.commands.trace.command:trace", "Show what became of a record, or of a group's changes."),
     "verify": (
         "consumer.commands.verify.command:verify",

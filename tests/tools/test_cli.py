@@ -157,7 +157,7 @@ def complete(*words):
 
 def test_completion():
     """The tab key completes commands, their subcommands and their options."""
-    assert complete("s") == ["sandbox", "settings", "schema"]
+    assert complete("s") == ["sandbox", "settings", "status", "schema"]
     assert complete("schema", "") == ["compatible", "register", "show"]
     assert "--kafka-bootstrap-servers" in complete("run", "--kafka-b")
     assert complete("check", "--output", "") == ["table", "json"]

@@ -82,7 +82,7 @@ def test_an_instance_that_does_not_answer_is_said(scene: Scene) -> None:
     place = f"{scene.topic}:0:{offset}"
     result = scene.run("trace", place, "--url", "http://127.0.0.1:1", **scene.environ)
     assert result.exit_code == 0
-    assert "warning: http://127.0.0.1:1: connection" in result.stderr
+    assert "warning: http://127.0.0.1:1: it cannot be reached: connection" in result.stderr
 
 
 def test_the_changes_of_a_group(scene: Scene, trace: Any) -> None:

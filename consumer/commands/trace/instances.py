@@ -1,15 +1,10 @@
 """Why a record waits, as the instances say that are asked: their `/status`."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import requests
-
-from consumer.http.deadline import Cut, cuttable, word_for
-
-TIMEOUT: Final = 5.0
+from consumer.commands.status.asking import ask_all
 
 
 @dataclass(frozen=True)
@@ -28,12 +23,11 @@ class Instances:
     def __init__(self, urls: Sequence[str]) -> None:
         self.silent: list[str] = []
         self._partitions: dict[tuple[str, int], Block | None] = {}
-        for url in urls:
-            try:
-                self._take(ask(url))
-            except (requests.RequestException, ValueError) as failure:
-                why = word_for(failure) if isinstance(failure, requests.RequestException) else str(failure)
-                self.silent.append(f"{url}: {why}")
+        for status in ask_all(urls):
+            if "error" in status:
+                self.silent.append(f"{status['url']}: {status['error']}")
+            else:
+                self._take(status["partitions"])
 
     def owned(self, topic: str, partition: int) -> bool:
         """Whether one of them reads the partition."""
@@ -43,10 +37,7 @@ class Instances:
         """What blocks the partition; None where nothing does, or nobody says."""
         return self._partitions.get((topic, partition))
 
-    def _take(self, status: dict[str, Any]) -> None:
-        rows = status.get("partitions")
-        if not isinstance(rows, list):
-            raise ValueError("its /status has no partitions")  # noqa: TRY004  # as wrong as any other answer
+    def _take(self, rows: list[Any]) -> None:
         for row in rows:
             blocked = row.get("blocked") if isinstance(row, dict) else None
             found = None
@@ -56,20 +47,3 @@ class Instances:
                 found = Block(blocked["offset"], seconds, str(blocked.get("cause")), detail)
             if isinstance(row, dict):
                 self._partitions[str(row.get("topic")), int(row.get("partition", -1))] = found
-
-
-def ask(url: str) -> dict[str, Any]:
-    """What `/status` answers. Raises `requests.RequestException`, or ValueError where it is no status."""
-    with cuttable(requests.Session(), 1) as session, Cut(TIMEOUT) as cut:
-        answer = session.get(f"{url.rstrip('/')}/status", timeout=TIMEOUT, allow_redirects=False)
-        if cut.happened:
-            raise requests.Timeout
-        if answer.status_code not in (200, 503):
-            raise ValueError(f"its /status answers {answer.status_code}")
-        try:
-            found = json.loads(answer.content)
-        except ValueError:
-            raise ValueError("its /status is not JSON") from None
-    if not isinstance(found, dict):
-        raise ValueError("its /status is no object")  # noqa: TRY004
-    return found

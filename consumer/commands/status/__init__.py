@@ -1,0 +1,1 @@
+"""`status`: what each instance and partition does, and which record blocks it."""

@@ -1,0 +1,136 @@
+"""`status` against instances that answer, and against one that does not."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from consumer.sandbox.answers import of_json
+from consumer.sandbox.ports import free_port
+from consumer.sandbox.web import Reply, Web
+from consumer.service.health import Health, HealthServer
+
+LANE = {"offset": 7, "seconds": 3.0, "cause": "lane", "detail": {"topic": "changes", "partition": 1, "offset": 5}}
+SUSPECT = {
+    "offset": 5,
+    "seconds": 300.0,
+    "cause": "suspect",
+    "detail": {"answered": "500", "attempts": 6, "next_seconds": 42.5},
+}
+
+
+def instance(name: str, partition: int, blocked: object, halted: str | None = None) -> dict[str, Any]:
+    """What an instance with one partition says."""
+    return {
+        "instance": name,
+        "ready": halted is None,
+        "reasons": [f"sending is halted: Mixpanel answered {halted}"] if halted else [],
+        "requests": [{"project": "default", "age_seconds": 1.5, "updates": 3}],
+        "projects": [
+            {
+                "name": "default",
+                "halted": halted,
+                "throttled_seconds": 0.0,
+                "suspects": 0,
+                "in_flight": 1,
+                "body_cap_bytes": 65536,
+            }
+        ],
+        "partitions": [
+            {
+                "topic": "changes",
+                "partition": partition,
+                "committed": None,
+                "read": 9,
+                "open": 2,
+                "lag_records": 4,
+                "lag_seconds": 12.0,
+                "blocked": blocked,
+            }
+        ],
+    }
+
+
+@pytest.fixture
+def pods() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Two instances that serve `/status`: the URL of each, and what it says."""
+    webs = []
+    found = []
+    for said in (instance("pod-b", 0, LANE), instance("pod-a", 1, SUSPECT, "401")):
+        web = Web(0, lambda _, said=said: Reply(of_json(200, said)))
+        web.start()
+        webs.append(web)
+        found.append((f"http://127.0.0.1:{web.port}", said))
+    yield found
+    for web in webs:
+        web.stop()
+
+
+def test_json_is_what_each_said_with_its_url(call, pods):
+    """In the order of the URLs, nothing added but where it comes from."""
+    result = call("status", "--url", pods[0][0], "--url", pods[1][0], "--output", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == [{"url": url} | said for url, said in pods]
+
+
+def test_several_instances_make_one_picture(call, pods):
+    """Who is not ready and why, what is halted, and every partition in order with what blocks it."""
+    result = call("status", "--url", pods[0][0], "--url", pods[1][0])
+    assert result.exit_code == 0
+    words = " ".join(result.stdout.split())
+    for expected in ("pod-a", "pod-b", "Mixpanel", "401", "2 partitions", "lane:", "suspect:"):
+        assert expected in words
+    assert result.stdout.index("changes:0") < result.stdout.index("changes:1 ")
+
+
+def test_one_that_cannot_be_reached_has_an_error(call, pods):
+    """The others are shown all the same, and the exit status is 1."""
+    url = f"http://127.0.0.1:{free_port()}"
+    result = call("status", "--url", url, "--url", pods[0][0], "--output", "json")
+    assert result.exit_code == 1
+    silent, said = json.loads(result.stdout)
+    assert silent == {"url": url, "error": "it cannot be reached: connection"}
+    assert said["instance"] == "pod-b"
+    shown = call("status", "--url", url)
+    assert shown.exit_code == 1
+    assert "it cannot be reached" in " ".join(shown.stdout.split())
+
+
+def test_what_is_no_status_is_an_error(call):
+    """Another server's answer is told as such."""
+    web = Web(0, lambda _: Reply(of_json(404, {"error": "there is nothing"})))
+    web.start()
+    try:
+        result = call("status", "--url", f"http://127.0.0.1:{web.port}", "--output", "json")
+    finally:
+        web.stop()
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)[0]["error"] == "its /status answers 404"
+
+
+def test_an_instance_that_starts_is_shown(call):
+    """The service's own port, before its loop has turned."""
+    server = HealthServer(0, Health(time.monotonic), lambda: (b"", ""))
+    try:
+        result = call("status", "--url", f"http://127.0.0.1:{server.port}")
+    finally:
+        server.close()
+    assert result.exit_code == 0
+    assert "not ready: starting" in result.stdout
+    assert "0 partitions" in result.stdout
+
+
+def test_watch_asks_again_until_it_is_interrupted(call, pods, monkeypatch):
+    """As JSON each look is a line."""
+    naps = iter([None, None])
+
+    def nap(_seconds: float) -> None:
+        if next(naps, "over") == "over":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("consumer.commands.status.command.time.sleep", nap)
+    result = call("status", "--url", pods[0][0], "--watch", "--output", "json")
+    assert result.exit_code == 0
+    assert [json.loads(line)[0]["instance"] for line in result.stdout.splitlines()] == ["pod-b"] * 3
