@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import requests
 
+from consumer.event.model import SchemaRef
 from consumer.http.deadline import cuttable, word_for
 from consumer.registry.access import Endpoint
 from consumer.registry.advice import advice
@@ -108,7 +109,7 @@ class RegistryApi:
         listed = [str(message) for message in messages] if isinstance(messages, list) else []
         return listed or ["the registry does not say why"]
 
-    def fetched(self, schema_id: int) -> Fetched:
+    def fetched(self, schema_id: SchemaRef) -> Fetched:
         """The schema of this id, with what it refers to and its rules. Raises `RegistryError` or `Unusable`."""
         try:
             return Client(self._access, TIMEOUT).fetch(schema_id)

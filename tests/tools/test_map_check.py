@@ -14,7 +14,6 @@ from tests.mapping.published import CLOSED, FILES, SCHEMAS, TOPICS, UPDATED
 from tests.mapping.tables import COLUMNS, KEY, envelope
 
 Call = Callable[..., Result]
-PROJECTS = ("--project", "emea", "--project", "us")
 ENVIRON = {"KAFKA_TOPICS": ",".join(TOPICS), "MAPPING_HASH_KEY": "c4nary"}
 
 
@@ -31,18 +30,28 @@ def registered(schemas: RegistrySandbox) -> RegistrySandbox:
     return schemas
 
 
-def check(call: Call, registry: RegistrySandbox, file: Path, *more: str, **environ: Any) -> tuple[Any, Result]:
+@pytest.fixture
+def projects(tmp_path: Path) -> dict[str, str]:
+    """The settings that name the projects of the published files."""
+    file = tmp_path / "projects.toml"
+    file.write_text('[emea]\ntoken = "c4nary-1"\nregion = "eu"\n[us]\ntoken = "c4nary-2"\nregion = "us"\n')
+    return {"MIXPANEL_PROJECTS_FILE": str(file)}
+
+
+def check(call: Call, registry: RegistrySandbox, file: Path, **environ: Any) -> tuple[Any, Result]:
     given = ENVIRON | environ
     result = call(
-        "map", "check", "--mapping-file", str(file), "--output", "json", *more,
+        "map", "check", "--mapping-file", str(file), "--output", "json",
         SCHEMA_REGISTRY_URL=registry.url, **given,
     )  # fmt: skip
     return (json.loads(result.stdout) if result.stdout else None), result
 
 
 @pytest.mark.parametrize("file", sorted(FILES.glob("*.toml")), ids=lambda file: file.stem)
-def test_the_published_files_have_no_fault(file: Path, call: Call, registered: RegistrySandbox) -> None:
-    found, result = check(call, registered, file, *PROJECTS)
+def test_the_published_files_have_no_fault(
+    file: Path, call: Call, registered: RegistrySandbox, projects: dict[str, str]
+) -> None:
+    found, result = check(call, registered, file, **projects)
     assert (found["faults"], result.exit_code) == ([], 0)
     assert not [note for note in found["notes"] if "nothing is registered" in note["message"]]
     assert "c4nary" not in result.output
@@ -97,12 +106,14 @@ FAULTS = {
 }  # fmt: skip
 
 
-def test_planted_faults_are_all_named_in_one_run(call: Call, schemas: RegistrySandbox, tmp_path: Path) -> None:
+def test_planted_faults_are_all_named_in_one_run(
+    call: Call, schemas: RegistrySandbox, projects: dict[str, str], tmp_path: Path
+) -> None:
     schemas.register("T-value", json.dumps(envelope([*COLUMNS, {"name": "raw", "type": "bytes"}])))
     schemas.register("T-key", json.dumps(KEY | {"namespace": "T"}))
     file = tmp_path / "m.toml"
     file.write_text(PLANTED)
-    found, result = check(call, schemas, file, *PROJECTS, KAFKA_TOPICS="T")
+    found, result = check(call, schemas, file, KAFKA_TOPICS="T", **projects)
     told = [(one["line"], f"{one['where']}: {one['message']} (nearest: {one['nearest']})") for one in found["faults"]]
     missing = [line for line, word in FAULTS.items() if not any(at == line and word in says for at, says in told)]
     assert missing == [], told

@@ -1,18 +1,18 @@
-"""`map check` and `map test`: what would be wrong with a mapping file, before it runs."""
+"""`map check`, `map preview` and `map test`: what would be wrong with a mapping file, before it runs."""
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import click
 
 from consumer.commands.map.options import Given, mapping_options
-from consumer.commands.options import output_option, settings_options
+from consumer.commands.options import output_option, refuse, settings_options
 from consumer.mapping.faults import Fault
 from consumer.settings import Settings
 from consumer.terminal.table import counted, show
 
-SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
+SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL", "MIXPANEL_PROJECTS_FILE")
 
 
 @click.group("map")
@@ -23,8 +23,8 @@ def map_() -> None:
 CHECK: Final = """\b
 Examples:
   group-consumer map check --mapping-file companies.toml
-  group-consumer map check --mapping-file companies.toml --project emea \\
-    --kafka-topics crm.public.companies --output json
+  group-consumer map check --mapping-file companies.toml --output json \\
+    --kafka-topics crm.public.companies --mixpanel-projects-file projects.toml
 
 Schemas are looked for under TOPIC-value, TOPIC-RECORD, RECORD and TOPIC-key. With KAFKA_BOOTSTRAP_SERVERS
 it is asked which topics are compacted. Exit status: 1 with faults; notes alone are 0.
@@ -55,6 +55,58 @@ def check(settings: Settings, given: Given, output: str) -> None:
             show(["kind", "line", "where", "what"], rows, colours)
     click.echo(f"{counted(len(findings.faults), 'fault')}, {counted(len(findings.notes), 'note')}", err=True)
     raise SystemExit(1 if findings.faults else 0)
+
+
+PREVIEW: Final = """\b
+Examples:
+  group-consumer map preview --mapping-file companies.toml \\
+    --topic crm.public.companies --last 20
+  group-consumer map preview --mapping-file companies.toml \\
+    --topic crm.public.companies --file records.jsonl --output json
+
+A line of FILE is a JSON object with key, value, headers and record (which may be left out), written with the newest
+registered schema. It commits nothing and joins no group. Exit status: 1 where a record would become a dead letter, or
+would hold its partition.
+"""
+
+
+@map_.command(epilog=PREVIEW)
+@mapping_options
+@click.option("--topic", required=True, metavar="TOPIC", help="The topic, which a rule of the file names.")
+@click.option("--last", type=click.IntRange(1, 10_000), default=50, show_default=True, help="So many of its records.")
+@click.option("--file", type=click.File("rb"), metavar="FILE", help="Records from here, not from the topic.")
+@output_option
+@settings_options(("SCHEMA_REGISTRY_URL",), shown=SHOWN)
+def preview(settings: Settings, given: Given, topic: str, last: int, file: IO[bytes] | None, output: str) -> None:
+    """Show records of the topic beside the updates that they become, and send nothing."""
+    from consumer.commands.dlq.commands import start_log, told
+    from consumer.commands.map.preview import Preview
+    from consumer.kafka.brokers import BrokerError
+    from consumer.registry.subjects import RegistryError
+
+    mapping = given.valid(settings)
+    if not any(topic in rule.topics for rule in mapping.rules):
+        raise click.UsageError(f"no rule of {given.path} names the topic {topic}")
+    if file is None and not settings.kafka_bootstrap_servers:
+        refuse(["KAFKA_BOOTSTRAP_SERVERS is not set: records are read from there (or --file)"], output == "json")
+    start_log(settings)
+    try:
+        with told():
+            found = Preview(settings, mapping, given.secret, topic)
+            lines = found.of_topic(last) if file is None else found.of_file(file)
+    except (RegistryError, BrokerError) as failure:
+        raise click.ClickException(str(failure)) from None
+    if output == "json":
+        click.echo(json.dumps([line.as_json() for line in lines], indent=2, ensure_ascii=False))
+    elif lines:
+        headers = ["record", "rule", "became", "update, or why there is none"]
+        show(headers, [line.cells() for line in lines], ["red" if line.bad else "" for line in lines])
+    records = len({line.record for line in lines})
+    updates = counted(sum(line.update is not None for line in lines), "update")
+    click.echo(
+        f"{counted(records, 'record')}, {updates}, {sum(line.bad for line in lines)} refused or held", err=True
+    )
+    raise SystemExit(1 if any(line.bad for line in lines) else 0)
 
 
 TEST: Final = """\b

@@ -1,4 +1,4 @@
-"""What the commands of the mapping file are given: the file, the secret of `as = "hash"`, names of projects."""
+"""What the commands of the mapping file are given: the file, and the secret of `as = "hash"`."""
 
 import functools
 import os
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from consumer.commands.options import refuse
+from consumer.event.model import DEFAULT
 from consumer.mapping.reading import InvalidMapping, read
 from consumer.mapping.rules import Mapping
 from consumer.settings import Settings
@@ -22,16 +23,16 @@ SECRET: Final = "MAPPING_HASH_KEY"  # noqa: S105  # its name
 
 @dataclass(frozen=True)
 class Given:
-    """The file's place and text, the secret (empty where there is none), and the names of the projects."""
+    """The file's place and text, and the secret, empty where there is none."""
 
     path: Path
     text: str
     secret: bytes
-    projects: tuple[str, ...]
 
     def read(self, settings: Settings) -> Mapping:
         """The mapping. Raises `InvalidMapping`."""
-        return read(self.text, settings.kafka_topics, self.projects, bool(self.secret))
+        projects = [name for name in settings.projects if name != DEFAULT]
+        return read(self.text, settings.kafka_topics, projects, bool(self.secret))
 
     def valid(self, settings: Settings) -> Mapping:
         """The mapping; where the file has faults, they are told, and the command ends with status 2."""
@@ -48,9 +49,7 @@ def mapping_options(function: Command) -> Command:
     """Give the command its `given`, and the options for it."""
 
     @functools.wraps(function)
-    def call(
-        *args: Any, mapping_file: Path, mapping_hash_key_file: str | None, projects: tuple[str, ...], **kwargs: Any
-    ) -> Any:
+    def call(*args: Any, mapping_file: Path, mapping_hash_key_file: str | None, **kwargs: Any) -> Any:
         try:
             text = mapping_file.read_bytes().decode("utf-8")
             secret = secret_of(mapping_hash_key_file)
@@ -60,16 +59,9 @@ def mapping_options(function: Command) -> Command:
             refuse([f'--mapping-file is "{mapping_file}": it cannot be read ({failure.strerror})'], as_json(kwargs))
         except Wrong as wrong:
             refuse([str(wrong)], as_json(kwargs))
-        return function(*args, given=Given(mapping_file, text, secret, projects), **kwargs)
+        return function(*args, given=Given(mapping_file, text, secret), **kwargs)
 
     for option in (
-        click.option(
-            "--project",
-            "projects",
-            multiple=True,
-            metavar="NAME",
-            help="A project that the file may name; may be given more than once.",
-        ),
         click.option(
             "--mapping-hash-key-file",
             envvar=f"{SECRET}_FILE",

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from consumer.avro.errors import IncompatibleSchema
 from consumer.avro.parsing import parse
 from consumer.avro.schema import Type
+from consumer.event.model import SchemaRef
 from consumer.mapping.check import Registered
 from consumer.mapping.layout import branches
 from consumer.mapping.rules import Rule
 from consumer.registry.subjects import RegistryApi, Unusable
 from consumer.settings import Settings
+
+
+class Unreadable(Exception):
+    """A schema is there, and is none that can be read; the message says why."""
 
 
 @dataclass
@@ -27,6 +32,14 @@ class TopicSchemas:
         """As the check takes it."""
         return Registered(self.values, self.key, compacted)
 
+    def around(self, writer: Type) -> tuple[list[Type], list[Type]]:
+        """The versions before and after this one; none where it is not one of those registered here."""
+        for versions in self.values:
+            for at, version in enumerate(versions):
+                if version is writer:
+                    return versions[:at], versions[at + 1 :]
+        return [], []
+
     def newest(self, record: str) -> Type | None:
         """The newest schema that has this record, by its full name; empty: the one there is. None where none has."""
         for versions in self.values:
@@ -41,6 +54,7 @@ class Schemas:
     def __init__(self, settings: Settings) -> None:
         self._api = RegistryApi(settings)
         self._subjects: dict[str, list[Type]] = {}
+        self._types: dict[SchemaRef, Type] = {}
 
     def of(self, topic: str, rules: Sequence[Rule]) -> TopicSchemas:
         """All that is registered for the topic, whose rules these are."""
@@ -59,14 +73,22 @@ class Schemas:
             self._subjects[subject] = []
             for version in self._api.versions(subject) or []:
                 try:
-                    self._subjects[subject].append(self._type(version.id))
-                except (Unusable, IncompatibleSchema, ValueError, RecursionError) as fault:
-                    problems.append(f"{subject}, version {version.version}: the schema cannot be read: {fault}")
+                    self._subjects[subject].append(self.type_of(version.id))
+                except Unreadable as fault:
+                    problems.append(f"{subject}, version {version.version}: {fault}")
         return self._subjects[subject]
 
-    def _type(self, number: int) -> Type:
-        fetched = self._api.fetched(number)
-        return parse(json.loads(fetched.schema), [json.loads(text) for text in fetched.references])
+    def type_of(self, ref: SchemaRef) -> Type:
+        """The schema of this id, one object for each. Raises `RegistryError`, `Unreadable`."""
+        if ref not in self._types:
+            try:
+                fetched = self._api.fetched(ref)
+                self._types[ref] = parse(
+                    json.loads(fetched.schema), [json.loads(text) for text in fetched.references]
+                )
+            except (Unusable, IncompatibleSchema, ValueError, RecursionError) as fault:
+                raise Unreadable(f"the schema cannot be read: {fault}") from None
+        return self._types[ref]
 
 
 def by_record(versions: Sequence[Type]) -> list[list[Type]]:

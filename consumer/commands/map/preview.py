@@ -1,0 +1,180 @@
+"""`map preview`: the last records of a topic, or those of a file, beside what the rules make of them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import IO, Any, Final
+
+from confluent_kafka import Message
+
+from consumer.avro.schema import Type
+from consumer.commands.dlq.scan import Span, opened, read, spans_of
+from consumer.commands.map.datum import NoDatum
+from consumer.commands.map.findings import compacted_of
+from consumer.commands.map.registered import Schemas, Unreadable
+from consumer.commands.map.trial import Written, tried, updates_of
+from consumer.event.decode import frame
+from consumer.event.errors import Reject
+from consumer.event.model import SchemaRef
+from consumer.kafka.config import consumer_config
+from consumer.kafka.headers import headers_of
+from consumer.mapping.bodies import KeyPlan, ValuePlan
+from consumer.mapping.errors import Hold
+from consumer.mapping.mapper import Mapper, TopicMap
+from consumer.mapping.outcome import Mapped
+from consumer.mapping.rules import Mapping
+from consumer.mapping.seen import Incoming
+from consumer.settings import Settings
+
+UPDATE: Final = "update"
+IGNORED: Final = "ignored"
+HELD: Final = "held"
+BAD_LINE: Final = "bad_line"
+UNMAPPED: Final = "unmapped"
+RECORD_KEYS: Final = ("key", "value", "headers", "record")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One rule and one record. `became` is update, ignored, held, bad_line, or the reason of a dead letter."""
+
+    record: str
+    rule: str
+    became: str
+    update: dict[str, Any] | None = None
+    why: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether the record would become a dead letter, or hold its partition."""
+        return self.became not in (UPDATE, IGNORED)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
+
+    def cells(self) -> list[str]:
+        """For people."""
+        shown = self.why if self.update is None else json.dumps(self.update, ensure_ascii=False)
+        return [self.record, self.rule, self.became, shown]
+
+
+class Preview:
+    """One topic under a mapping. Joins no group and commits nothing."""
+
+    def __init__(self, settings: Settings, mapping: Mapping, secret: bytes, topic: str) -> None:
+        """`topic` is one that a rule names. Raises `RegistryError`, `BrokerError`."""
+        self._settings = settings
+        self._topic = topic
+        compacted = compacted_of(settings, [topic]) if settings.kafka_bootstrap_servers else set()
+        found = Mapper(mapping, secret, compacted).topic(topic)
+        assert found is not None
+        self._rules: TopicMap = found
+        self._schemas = Schemas(settings)
+        self._registered = self._schemas.of(topic, found.rules)
+        self._plans: dict[SchemaRef, ValuePlan] = {}
+        self._key_plans: dict[SchemaRef, KeyPlan] = {}
+
+    def of_topic(self, last: int) -> list[Line]:
+        """The topic's last records, oldest first. Raises `Failed`, `RegistryError`."""
+        consumer = opened(consumer_config(self._settings))
+        try:
+            spans = [
+                Span(span.partition, max(span.first, span.end - last), span.end)
+                for span in spans_of(consumer, self._topic)
+            ]
+            messages = [message for batch in read(consumer, self._topic, spans) for message in batch]
+        finally:
+            consumer.close()
+        messages.sort(key=lambda message: message.timestamp()[1])
+        return [line for message in messages[-last:] for line in self._of_message(message)]
+
+    def of_file(self, file: IO[bytes]) -> list[Line]:
+        """The records of the file, one JSON object a line. Raises `RegistryError`."""
+        return [line for number, text in enumerate(file, 1) if text.strip() for line in self._of_text(number, text)]
+
+    def _of_message(self, message: Message) -> Iterator[Line]:
+        place = f"{message.partition()}:{message.offset()}"
+        try:
+            yield from lines_of(place, self._mapped(message))
+        except Hold as hold:
+            yield Line(place, hold.rule, HELD, why=str(hold))
+        except Unreadable as fault:
+            yield Line(place, "", HELD, why=str(fault))
+        except Reject as reject:
+            yield Line(place, "", reject.reason, why=reject.detail)
+
+    def _mapped(self, message: Message) -> Mapped:
+        headers = headers_of(message)[0]
+        place = (message.partition() or 0, message.offset() or 0)
+        record = Incoming(
+            self._topic, *place, message.timestamp()[1], raw(message.key()), raw(message.value()), headers
+        )
+        plan, start, key_plan, key_start, key_fault = None, 0, None, 0, ""
+        if record.value is not None:
+            ref, start = frame(record.value, headers)
+            plan = self._plan(ref)
+        framed = self._rules.key_frame(record)
+        if framed is not None:
+            ref, key_start = framed
+            try:
+                key_plan = self._key_plan(ref)
+            except Unreadable as fault:
+                key_fault = str(fault)
+        return self._rules.apply(record, plan, start, key_plan, key_start, key_fault)
+
+    def _plan(self, ref: SchemaRef) -> ValuePlan:
+        if ref not in self._plans:
+            writer = self._schemas.type_of(ref)
+            self._plans[ref] = self._rules.value_plan(writer, *self._registered.around(writer))
+        return self._plans[ref]
+
+    def _key_plan(self, ref: SchemaRef) -> KeyPlan:
+        if ref not in self._key_plans:
+            self._key_plans[ref] = self._rules.key_plan(self._schemas.type_of(ref))
+        return self._key_plans[ref]
+
+    def _of_text(self, number: int, text: bytes) -> Iterator[Line]:
+        place = f"line {number}"
+        try:
+            found = json.loads(text)
+            if not isinstance(found, dict) or not set(found) <= set(RECORD_KEYS):
+                raise NoDatum(f"a line is a JSON object of {', '.join(RECORD_KEYS)}")
+            yield from lines_of(place, self._tried(found))
+        except Hold as hold:
+            yield Line(place, hold.rule, HELD, why=str(hold))
+        except Reject as reject:
+            yield Line(place, "", reject.reason, why=reject.detail)
+        except (NoDatum, ValueError, RecursionError) as fault:
+            yield Line(place, "", BAD_LINE, why=str(fault) if isinstance(fault, NoDatum) else "is not JSON")
+
+    def _tried(self, found: dict[str, Any]) -> Mapped:
+        headers = found.get("headers", {})
+        if not isinstance(headers, dict):
+            raise NoDatum("headers is a JSON object, from names to texts")
+        written = Written(found.get("key"), found.get("value"), headers)
+        record = str(found.get("record", ""))
+        writer: Type | None = None
+        if written.value is not None:
+            writer = self._registered.newest(record)
+            if writer is None:
+                raise NoDatum(f"no schema of {record or self._topic} is registered")
+        return tried(self._topic, self._rules, written, record, writer, self._registered.key)
+
+
+def raw(content: str | bytes | None) -> bytes | None:
+    """The bytes of a key or value; the client's types allow text, which is never read."""
+    return content.encode() if isinstance(content, str) else content
+
+
+def lines_of(place: str, mapped: Mapped) -> Iterator[Line]:
+    """Everything that the record came to, by rule."""
+    for part in mapped.parts:
+        for update in updates_of(part):
+            yield Line(place, part.rule, UPDATE, update)
+    for refusal in mapped.refusals:
+        yield Line(place, refusal.rule, refusal.reason, why=refusal.detail)
+    for one in mapped.ignored:
+        yield Line(place, one.rule, IGNORED, why=one.why)
+    if mapped.unmapped:
+        yield Line(place, "", UNMAPPED, why="no rule of the file has its topic and record name")
