@@ -56,7 +56,7 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> int:
     logs.start(settings.log_level, settings.log_format, Scrubber(settings.secrets()))
     for warning in settings.warnings:
         log.warning(warning)
-    metrics = Metrics()
+    metrics = Metrics(settings.projects)
     health = Health(time.monotonic)
     try:
         server = HealthServer(settings.http_port, health, metrics.exposition)

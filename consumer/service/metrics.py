@@ -4,7 +4,7 @@ Counters are counted as things happen. Gauges are taken from one `Gauges` value 
 once a second, so a scrape never waits for the loop, and never sees half of a change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -50,7 +50,8 @@ class Gauges:
 class Metrics:
     """All metrics of one service. Counters are for the loop's thread; `exposition` is for any."""
 
-    def __init__(self) -> None:
+    def __init__(self, projects: Collection[str]) -> None:
+        """`projects` are the names of all that there are."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self._registry = registry
@@ -60,10 +61,14 @@ class Metrics:
             return Counter(PREFIX + name, meaning, labels, registry=registry)
 
         self.records = counter("records_total", "Records read", "topic")
-        self.updates = counter("updates_total", "Updates that Mixpanel accepted", "operation")
-        self.requests = counter("requests_total", "Requests to Mixpanel, by what came of them", "outcome")
-        self.dead_letters = counter("dead_letters_total", "Dead letters that the broker confirmed", "reason")
-        self.retries = counter("retries_total", "Requests that have to be sent again, by the fault", "cause")
+        self.updates = counter("updates_total", "Updates that Mixpanel accepted", "project", "operation")
+        self.requests = counter("requests_total", "Requests to Mixpanel, by what came of them", "project", "outcome")
+        self.dead_letters = counter(
+            "dead_letters_total", "Dead letters that the broker confirmed", "project", "reason"
+        )
+        self.retries = counter(
+            "retries_total", "Requests that have to be sent again, by the fault", "project", "cause"
+        )
         self.rebalances = counter("rebalances_total", "Assignments that began or ended", "kind")
         self.fetches = counter("schema_fetches_total", "Schemas asked for, by what came of it", "outcome")
         self.given_up = counter("given_up_requests_total", "Requests given up: Mixpanel may apply them late")
@@ -75,15 +80,18 @@ class Metrics:
             PREFIX + "request_seconds", "How long requests took", buckets=SECONDS, registry=registry
         )
         self.sizes = Histogram(PREFIX + "batch_updates", "Updates in a request", buckets=UPDATES, registry=registry)
-        for family, values in (
-            (self.updates, VERB_NAMES),
-            (self.requests, OUTCOMES),
-            (self.dead_letters, REASONS),
-            (self.rebalances, REBALANCES),
-            (self.fetches, FETCHES),
-        ):
-            for value in values:
-                family.labels(value)  # so that a rate sees the first one, too
+        # All from the start, so that a rate sees the first one, too.
+        for kind in REBALANCES:
+            self.rebalances.labels(kind)
+        for outcome in FETCHES:
+            self.fetches.labels(outcome)
+        for project in projects:
+            for family, values in ((self.updates, VERB_NAMES), (self.requests, OUTCOMES)):
+                for value in values:
+                    family.labels(project, value)
+        for project in (*projects, ""):
+            for reason in REASONS:
+                self.dead_letters.labels(project, reason)
         registry.register(_Now(self))
         ProcessCollector(registry=registry)
 

@@ -62,7 +62,7 @@ class Watch:
         self._transactions = Transactions()
         self._halted: dict[str, str] = {}
         self._suspects: dict[str, Suspect] = {}
-        self._failing = ""
+        self._failing: dict[str, str] = {}  # the fault of each project
         self._slowed = False
         self._breaker = False
         self._paused: dict[str, list[str]] = {}
@@ -84,13 +84,13 @@ class Watch:
     def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
         """A request came back."""
         metrics = self._metrics
-        metrics.requests.labels(delivered.outcome).inc()
+        metrics.requests.labels(batch.destination, delivered.outcome).inc()
         metrics.seconds.observe(sent.answer.seconds)
         metrics.sizes.observe(len(batch.updates))
         for operation, count in delivered.accepted.items():
-            metrics.updates.labels(operation).inc(count)
+            metrics.updates.labels(batch.destination, operation).inc(count)
         if delivered.outcome in ("retry", "split"):
-            metrics.retries.labels(delivered.cause).inc()
+            metrics.retries.labels(batch.destination, delivered.cause).inc()
         if log.isEnabledFor(logging.DEBUG):
             fields = {
                 "batch": batch.number,
@@ -105,7 +105,7 @@ class Watch:
 
     def dead_lettered(self, letter: DeadLetter) -> None:
         """The broker confirmed a dead letter."""
-        self._metrics.dead_letters.labels(letter.reason).inc()
+        self._metrics.dead_letters.labels(letter.project, letter.reason).inc()
         self._rejects[letter.reason] = self._rejects.get(letter.reason, 0) + 1
         self._last_letter = f"{letter.record!r}: {letter.detail}"
 
@@ -207,18 +207,21 @@ class Watch:
     # One line for each change.
 
     def _tell_failing(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
-        self._tell_halted(batch.destination)
+        project = batch.destination
+        self._tell_halted(project)
+        failing = self._failing.get(project, "")
         if delivered.outcome in ("retry", "split"):
-            if delivered.cause != self._failing:
-                fields = {"cause": delivered.cause, "batch": batch.number, "wait": round(delivered.wait, 1)}
+            if delivered.cause != failing:
+                fields = {"project": project, "cause": delivered.cause, "batch": batch.number}
+                fields["wait"] = round(delivered.wait, 1)
                 log.warning("Mixpanel fails: requests are sent again until they succeed", extra=fields)
-                self._failing = delivered.cause
+                self._failing[project] = delivered.cause
             if delivered.outcome == "split":
                 fields = {"batch": batch.number, "status": sent.answer.status, "records": places(batch)}
                 log.warning("a fault that this request alone meets: it is sent in parts", extra=fields)
-        elif delivered.outcome != "halt" and self._failing:
-            log.info("Mixpanel answers again", extra={"was": self._failing})
-            self._failing = ""
+        elif delivered.outcome != "halt" and failing:
+            log.info("Mixpanel answers again", extra={"project": project, "was": failing})
+            del self._failing[project]
 
     def _tell_halted(self, project: str) -> None:
         halted = self._pipeline.destinations.by_name[project].dispatch.halt.cause

@@ -47,6 +47,9 @@ def test_each_event_reaches_its_project(projects):
     found = [headers(letter) for letter in projects.letters(2)]
     told = {one["mixpanel.reason"]: one.get("mixpanel.project", "") for one in found}
     assert told == {"unknown_project": "", "rejected": "other"}
+    assert service.metric("updates_total", project="other") == 2
+    assert service.metric("requests_total", project="default", outcome="accepted") == 1
+    until(lambda: service.metric("dead_letters_total", project="other", reason="rejected") == 1, "it is counted")
     assert OTHER not in service.log_file.read_text()
 
 

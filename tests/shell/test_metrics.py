@@ -11,13 +11,13 @@ PLACE = Assignment("group-changes", 3)
 # The interface's names, each with its labels.
 NAMES = {
     "records_total": {"topic"},
-    "updates_total": {"operation"},
-    "requests_total": {"outcome"},
+    "updates_total": {"project", "operation"},
+    "requests_total": {"project", "outcome"},
     "request_seconds_bucket": {"le"},
     "request_seconds_count": set(),
     "batch_updates_bucket": {"le"},
-    "dead_letters_total": {"reason"},
-    "retries_total": {"cause"},
+    "dead_letters_total": {"project", "reason"},
+    "retries_total": {"project", "cause"},
     "open_records": set(),
     "open_bytes": set(),
     "in_flight": set(),
@@ -35,11 +35,11 @@ NAMES = {
 @pytest.fixture
 def metrics() -> Metrics:
     """The metrics of a service that has done a little of everything."""
-    found = Metrics()
+    found = Metrics(["default"])
     found.records.labels("group-changes").inc(5)
-    found.updates.labels("$set").inc(2)
-    found.requests.labels("accepted").inc()
-    found.retries.labels("503").inc()
+    found.updates.labels("default", "$set").inc(2)
+    found.requests.labels("default", "accepted").inc()
+    found.retries.labels("default", "503").inc()
     found.seconds.observe(0.2)
     found.sizes.observe(2)
     found.gauges = Gauges(
@@ -81,7 +81,7 @@ def test_values_are_what_was_counted(metrics):
     found = samples(metrics)
     place = frozenset({("topic", "group-changes"), ("partition", "3")})
     assert found["records_total", frozenset({("topic", "group-changes")})] == 5
-    assert found["updates_total", frozenset({("operation", "$set")})] == 2
+    assert found["updates_total", frozenset({("project", "default"), ("operation", "$set")})] == 2
     assert found["lag_records", place] == 9
     assert found["committed_offset", place] == 41
     assert found["paused", frozenset({("cause", "schema")})] == 3
@@ -93,8 +93,10 @@ def test_values_are_what_was_counted(metrics):
 
 def test_a_first_reject_is_seen_by_a_rate():
     """What has few values is there from the start, with zero: all reasons, the usual causes of a halt and a pause."""
-    found = samples(Metrics())
-    assert all(found["dead_letters_total", frozenset({("reason", reason)})] == 0 for reason in REASONS)
+    found = samples(Metrics(["default"]))
+    for project in ("default", ""):
+        dead = [frozenset({("project", project), ("reason", reason)}) for reason in REASONS]
+        assert [found["dead_letters_total", labels] for labels in dead] == [0] * len(REASONS)
     assert all(
         found["halted", frozenset({("project", "default"), ("cause", cause)})] == 0 for cause in ("401", "403", "404")
     )
@@ -112,6 +114,6 @@ def test_a_partition_that_is_gone_is_not_exported(metrics):
 
 def test_two_services_do_not_share_their_metrics():
     """No global registry: what one counts the other does not show."""
-    first, second = Metrics(), Metrics()
+    first, second = Metrics(["default"]), Metrics(["default"])
     first.records.labels("t").inc()
     assert ("records_total", frozenset({("topic", "t")})) not in samples(second)

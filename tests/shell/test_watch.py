@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from consumer.core.batch import Batch
 from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
@@ -50,11 +51,11 @@ class Letters:
 class Scene:
     """A real pipeline under a watch; time goes when told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *projects: str) -> None:
         self.now = 0.0
-        self.pipeline = Pipeline({"default": 20}, Limits(linger=0.0, max_in_flight=1))
+        self.pipeline = Pipeline(dict.fromkeys(projects, 20), Limits(linger=0.0, max_in_flight=len(projects)))
         self.health = Health(lambda: self.now)
-        self.metrics = Metrics()
+        self.metrics = Metrics(projects)
         self.kafka = Kafka()
         self.watch = Watch(self.pipeline, Letters(), self.metrics, self.health)
         self.watch.attach(self.kafka)
@@ -78,9 +79,13 @@ class Scene:
         for answer in answers:
             self.now += 120.0
             (batch,) = self.pipeline.work(self.now).batches
-            delivered = self.pipeline.delivered(batch, answer, self.now, 0.5)
-            self.watch.delivered(batch, Sent(batch, answer), delivered)
-            self.look()
+            self.came(batch, answer)
+
+    def came(self, batch: Batch, answer: Answer) -> None:
+        """The answer of one request."""
+        delivered = self.pipeline.delivered(batch, answer, self.now, 0.5)
+        self.watch.delivered(batch, Sent(batch, answer), delivered)
+        self.look()
 
     def look(self) -> None:
         """A second passes."""
@@ -92,7 +97,7 @@ class Scene:
 @pytest.fixture
 def scene() -> Scene:
     """The scene."""
-    return Scene()
+    return Scene("default")
 
 
 @pytest.fixture
@@ -177,6 +182,22 @@ def test_a_fault_that_passes_leaves_it_ready(scene, lines, status):
     assert begin == ["Mixpanel fails: requests are sent again until they succeed"]
     scene.answer(GOOD)
     assert "Mixpanel answers again" in [line.message for line in lines()]
+
+
+def test_one_project_fails_while_another_answers(lines):
+    """The fault is one line with its project, however often the other one answers between."""
+    scene = Scene("default", "other")
+    scene.know()
+    scene.read(changed("g", project="other", text=MARK))
+    for _ in range(3):
+        scene.read()
+        scene.now += 120.0
+        for batch in scene.pipeline.work(scene.now).batches:
+            scene.came(batch, GOOD if batch.destination == "default" else Answer(503, b"oh"))
+    told = [(line.message, line.project) for line in lines() if "Mixpanel" in line.message]
+    assert told == [("Mixpanel fails: requests are sent again until they succeed", "other")]
+    assert scene.metrics.retries.labels("other", "503")._value.get() == 3
+    assert scene.metrics.requests.labels("default", "accepted")._value.get() == 3
 
 
 def test_a_held_partition_is_told_and_all_of_them_make_it_unready(scene, lines):

@@ -48,7 +48,10 @@ class Numbers:
 
     def by_label(self, name: str, label: str) -> dict[str, int]:
         """A metric's values by one of its labels."""
-        return {labels[label]: round(value) for labels, value in self.values.get(name, ())}
+        found: dict[str, int] = {}
+        for labels, value in self.values.get(name, ()):
+            found[labels[label]] = found.get(labels[label], 0) + round(value)
+        return found
 
 
 class Service:
