@@ -217,8 +217,8 @@ class Instance:
         """Whether the partition waits for a schema or a dead letter, so that its records are not counted."""
         if any(letter.record.assignment is epoch.assignment for letter in self.dead_letters.failing()):
             return True
-        pending = self.registry.pending()
-        return bool(pending) and any(item.meant.schema in pending for item in epoch.order[epoch.settled :])
+        needed = {item.meant.schema for item in epoch.order[epoch.settled :]}
+        return any(ref is not None and self.registry.lacks(ref) for ref in needed)
 
     def waits(self) -> bool:
         """Whether requests are under way, or were in trouble of late, or none may be sent."""

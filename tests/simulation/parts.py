@@ -42,6 +42,7 @@ class Registry:
         self._registries = registries
         self._results = results
         self._pending: set[SchemaRef] = set()
+        self._heard: set[SchemaRef] = set()
         self._closed = False
 
     def fetch(self, ref: SchemaRef) -> None:
@@ -50,13 +51,14 @@ class Registry:
             self._pending.add(ref)
             self._later(self._world.between(0.001, 0.5), ref, 0, None)
 
-    def pending(self) -> set[SchemaRef]:
-        """What the loop does not know yet."""
-        return self._pending
-
     def heard(self, ref: SchemaRef) -> None:
         """The loop has taken the answer."""
         self._pending.discard(ref)
+        self._heard.add(ref)
+
+    def lacks(self, ref: SchemaRef) -> bool:
+        """Whether the loop has no answer for it; a loop in doubt has not even asked."""
+        return ref in self._pending or ref not in self._heard
 
     def close(self) -> None:
         """Nothing comes any more."""
