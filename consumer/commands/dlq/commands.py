@@ -180,7 +180,7 @@ def last_mark(topic: Topic, letter: StoredDeadLetter) -> Mark | None:
 
 @dlq.command(epilog=REPLAY_EXAMPLES)
 @selection_options
-@click.option("--skip-newer", is_flag=True, help="Leave out every record key that has something newer.")
+@click.option("--skip-newer", is_flag=True, help="Leave out every group that has something newer.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
 @click.option("--yes", is_flag=True, help="Send without asking; for scripts.")
 @click.option(
@@ -216,7 +216,7 @@ def replay(
         raise click.UsageError("Nobody can be asked here: --dry-run shows what would be sent, --yes sends it.")
     start_log(settings)
     with told(), Topic(settings) as topic:
-        plan = plans.make(topic, selection, skip_newer)
+        plan = plans.make(topic, settings, selection, skip_newer)
         if output == "table":
             plans.print_plan(plan, settings.mixpanel_url, skip_newer, settings.ambiguous_add == "dead-letter")
         shown = {"plan": plans.as_json(plan)}

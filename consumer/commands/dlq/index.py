@@ -6,9 +6,7 @@ The file has no name and goes with the process, however that ends. What must out
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
-
-from confluent_kafka import Message
+from typing import Final, NamedTuple, TypeAlias
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.kafka.dead_letter_format import Origin
@@ -22,15 +20,20 @@ CREATE TABLE marks (
 CREATE TABLE places (id INTEGER PRIMARY KEY, topic TEXT, number INTEGER);
 CREATE TABLE letters (
     place INTEGER, offset INTEGER, identity TEXT, topic_id TEXT, partition INTEGER, at INTEGER, size INTEGER,
-    key BLOB,
+    name BLOB,
     reason TEXT, timestamp INTEGER, PRIMARY KEY (place, offset)
 ) WITHOUT ROWID;
-CREATE TABLE newest (place INTEGER, key BLOB, offset INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID;
-CREATE TABLE chosen (place INTEGER, key BLOB, last INTEGER, newer INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID;
+CREATE TABLE newest (place INTEGER, name BLOB, offset INTEGER, PRIMARY KEY (place, name)) WITHOUT ROWID;
+CREATE TABLE chosen (place INTEGER, name BLOB, last INTEGER, newer INTEGER, PRIMARY KEY (place, name)) WITHOUT ROWID;
 """
 
 
 SAME_TOPIC: Final = "(topic_id IN (?, '') OR ? = '')"
+
+
+# What a record is compared by: names of 16 bytes. A selected letter goes by the first of its own; any record is newer
+# than those that go by one of its names.
+Names: TypeAlias = tuple[bytes, ...]
 
 
 class Row(NamedTuple):
@@ -56,7 +59,7 @@ class Summary(NamedTuple):
 
 
 class Index:
-    """The marks of earlier replays, the letters that are selected, and which keys have something newer."""
+    """The marks of earlier replays, the letters that are selected, and which names have something newer."""
 
     def __init__(self) -> None:
         # One thread has it after the other.
@@ -89,8 +92,11 @@ class Index:
 
     # Letters.
 
-    def select(self, letter: StoredDeadLetter, reason: str) -> str:
-        """The letter is one to replay. Returns the identity of the letter whose place it took, empty for none."""
+    def select(self, letter: StoredDeadLetter, reason: str, names: Names = ()) -> str:
+        """The letter is one to replay; without names it goes by its key.
+
+        Returns the identity of the letter whose place it took, empty for none.
+        """
         assert letter.origin is not None
         place, identity = self._place(letter.origin), letter.identity
         found = self._db.execute(
@@ -104,7 +110,7 @@ class Index:
             letter.partition,
             letter.offset,
             letter.size,
-            digest(letter.key),
+            names[0] if names else digest(letter.key),
             reason,
             letter.timestamp,
         )
@@ -130,7 +136,7 @@ class Index:
     def summary(self) -> list[Summary]:
         """The selected letters by reason and source topic, newest first."""
         query = """
-            SELECT reason, topic, count(*), count(DISTINCT place || hex(key)),
+            SELECT reason, topic, count(*), count(DISTINCT place || hex(name)),
                    ifnull(min(CASE WHEN timestamp >= 0 THEN timestamp END), -1), max(timestamp) AS newest
             FROM letters JOIN places ON places.id = letters.place GROUP BY reason, topic
             ORDER BY newest DESC, reason, topic
@@ -155,21 +161,22 @@ class Index:
 
     # What is newer.
 
-    def note(self, letter: StoredDeadLetter) -> None:
-        """This letter is in the topic, selected or not: it may be newer than a selected one of its key."""
+    def note(self, letter: StoredDeadLetter, names: Names) -> None:
+        """This letter is in the topic, selected or not: it may be newer than a selected one of its names."""
         if letter.origin is not None:
             query = """
                 INSERT INTO newest VALUES (?, ?, ?)
-                ON CONFLICT (place, key) DO UPDATE SET offset = max(offset, excluded.offset)
+                ON CONFLICT (place, name) DO UPDATE SET offset = max(offset, excluded.offset)
             """
-            self._db.execute(query, (self._place(letter.origin), digest(letter.key), letter.origin.offset))
+            place, offset = self._place(letter.origin), letter.origin.offset
+            self._db.executemany(query, [(place, name, offset) for name in names])
 
-    def choose_keys(self) -> None:
-        """Begin to look for what is newer than the last selected letter of each key."""
+    def choose(self) -> None:
+        """Begin to look for what is newer than the last selected letter of each name."""
         self._db.execute("""
-            INSERT INTO chosen SELECT letters.place, letters.key, max(letters.offset), max(newest.offset)
-            FROM letters LEFT JOIN newest ON newest.place = letters.place AND newest.key = letters.key
-            GROUP BY letters.place, letters.key
+            INSERT INTO chosen SELECT letters.place, letters.name, max(letters.offset), max(newest.offset)
+            FROM letters LEFT JOIN newest ON newest.place = letters.place AND newest.name = letters.name
+            GROUP BY letters.place, letters.name
         """)
         self._db.execute("UPDATE chosen SET newer = ifnull(newer > last, 0)")
 
@@ -184,22 +191,23 @@ class Index:
             found.setdefault(topic, {})[number] = first
         return found
 
-    def newer(self, topic: str, messages: Iterable[Message]) -> None:
-        """These records are in the source topic."""
-        query = "UPDATE chosen SET newer = 1 WHERE place = ? AND key = ? AND last < ?"
-        self._db.executemany(query, self._sought(topic, messages))
+    def newer(self, topic: str, records: Iterable[tuple[int, int, Names]]) -> None:
+        """These records are in the source topic: partition, offset and names of each."""
+        query = "UPDATE chosen SET newer = 1 WHERE place = ? AND name = ? AND last < ?"
+        self._db.executemany(query, self._sought(topic, records))
 
     def drop_outdated(self) -> tuple[int, int]:
-        """Forget every selected letter of a key that has something newer; returns how many keys and letters."""
-        keys = int(self._db.execute("SELECT count(*) FROM chosen WHERE newer").fetchone()[0])
-        query = "DELETE FROM letters WHERE (place, key) IN (SELECT place, key FROM chosen WHERE newer)"
-        return keys, self._db.execute(query).rowcount
+        """Forget every selected letter of a name that has something newer; returns how many names and letters."""
+        names = int(self._db.execute("SELECT count(*) FROM chosen WHERE newer").fetchone()[0])
+        query = "DELETE FROM letters WHERE (place, name) IN (SELECT place, name FROM chosen WHERE newer)"
+        return names, self._db.execute(query).rowcount
 
-    def _sought(self, topic: str, messages: Iterable[Message]) -> Iterator[tuple[int, bytes, int]]:
-        for message in messages:
-            place = self._places.get((topic, message.partition()))  # type: ignore[arg-type]  # set on what was read
+    def _sought(self, topic: str, records: Iterable[tuple[int, int, Names]]) -> Iterator[tuple[int, bytes, int]]:
+        for partition, offset, names in records:
+            place = self._places.get((topic, partition))
             if place is not None:
-                yield place, digest(message.key()), message.offset()  # type: ignore[misc]
+                for name in names:
+                    yield place, name, offset
 
     def _place(self, origin: Origin) -> int:
         name = (origin.topic, origin.partition)

@@ -5,21 +5,25 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import click
+from confluent_kafka import Message
 
 from consumer.commands.dlq.advice import HOPELESS
 from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
-from consumer.commands.dlq.index import Index, Summary
+from consumer.commands.dlq.groups import Groups
+from consumer.commands.dlq.index import Index, Names, Summary
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.report import iso, when
 from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
 from consumer.commands.dlq.topic import Topic, bar
 from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
+from consumer.kafka.headers import headers_of
+from consumer.settings import Settings
 from consumer.terminal.table import show, width, wrap
 
 OVERWRITES: Final = "Old changes are applied now: an old $set may overwrite a newer value."
 SKIP: Final = (
-    "--skip-newer leaves out every record key that has a newer dead letter beyond these, or a newer record"
+    "--skip-newer leaves out every group that has a newer dead letter beyond these, or a newer record"
     " in its source topic."
 )
 WINDOW: Final = (
@@ -69,21 +73,26 @@ def reason_of(letter: StoredDeadLetter, state: str, reason: str) -> str:
     return reason if state in (REFUSED, SENDING) and reason else letter.reason
 
 
-def make(topic: Topic, selection: Selection, skip_newer: bool) -> Plan:
+def make(topic: Topic, settings: Settings, selection: Selection, skip_newer: bool) -> Plan:
     """Read the marks, the dead letters, and with `skip_newer` the source topics. Raises `Failed`."""
     plan = Plan(topic.name, Index())
     topic.marks.into(plan.index)
-    for letter in topic.letters(Selection() if skip_newer else selection):
-        if skip_newer:
-            plan.index.note(letter)
-        consider(plan, letter, selection)
     if skip_newer:
-        leave_out_newer(plan, topic)
+        with Groups(settings) as groups:
+            for letter in topic.letters(Selection()):
+                ours = letter.origin is not None
+                names = groups.names(letter.key, letter.value, letter.headers) if ours else ()
+                plan.index.note(letter, names)
+                consider(plan, letter, selection, names)
+            leave_out_newer(plan, topic, groups)
+    else:
+        for letter in topic.letters(selection):
+            consider(plan, letter, selection)
     plan.count()
     return plan
 
 
-def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection) -> None:
+def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection, names: Names = ()) -> None:
     """Select the letter, or count why not."""
     if letter.origin is None:
         plan.foreign += selection.takes(letter, FOREIGN)
@@ -100,15 +109,15 @@ def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection) -> None
     elif reason == QUARANTINED and QUARANTINED not in selection.reasons:
         plan.quarantined += 1
     else:
-        before = plan.index.select(letter, reason)
+        before = plan.index.select(letter, reason, names)
         plan.duplicates += before == identity
         plan.replaced += before not in ("", identity)
 
 
-def leave_out_newer(plan: Plan, topic: Topic) -> None:
-    """Drop every key that has something newer than its last selected letter."""
+def leave_out_newer(plan: Plan, topic: Topic, groups: Groups) -> None:
+    """Drop every group that has something newer than its last selected letter."""
     index = plan.index
-    index.choose_keys()
+    index.choose()
     for source, wanted in index.begins().items():
         try:
             spans = spans_of(topic.consumer, source, existing(topic, source, wanted))
@@ -117,8 +126,15 @@ def leave_out_newer(plan: Plan, topic: Topic) -> None:
             continue
         with bar(f"Reading {source}", sum(span.end - span.first for span in spans)) as moved:
             for messages in read(topic.consumer, source, spans, moved):
-                index.newer(source, messages)
+                index.newer(source, named(messages, groups))
     plan.skipped_keys, plan.skipped = index.drop_outdated()
+
+
+def named(messages: Iterable[Message], groups: Groups) -> Iterable[tuple[int, int, Names]]:
+    """Partition, offset and names of each record that was read."""
+    for message in messages:
+        names = groups.names(message.key(), message.value(), headers_of(message)[0])
+        yield message.partition(), message.offset(), names  # type: ignore[misc]  # set on what was read
 
 
 def existing(topic: Topic, source: str, wanted: dict[int, int]) -> dict[int, int]:
@@ -182,7 +198,7 @@ def left_out(plan: Plan) -> Iterable[tuple[int, str]]:
     yield plan.duplicates, "written more than once: each record is sent once"
     yield plan.replaced, "whose source offset another record has had since: the topic was made anew"
     yield plan.foreign, "that no service of ours wrote"
-    yield plan.skipped, f"of {plan.skipped_keys:,} keys that have something newer"
+    yield plan.skipped, f"of {plan.skipped_keys:,} groups that have something newer"
 
 
 def say(words: str, colour: str | None = None) -> None:

@@ -11,7 +11,7 @@ from tests.tools.dlq.conftest import CODE
 
 GROW = """
 import sys
-from consumer.commands.dlq.index import Index
+from consumer.commands.dlq.index import Index, digest
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 
 index = Index()
@@ -20,9 +20,9 @@ for number in range(int(sys.argv[1])):
                ("__connect.errors.offset", str(number).encode()), ("mixpanel.reason", b"rejected")]
     letter = StoredDeadLetter(0, number, b"company:%d" % number, b"value", headers, 1000)
     index.mark(letter.identity + "-earlier", "", "settled", "")
-    index.note(letter)
+    index.note(letter, (digest(letter.key),))
     index.select(letter, "rejected")
-index.choose_keys()
+index.choose()
 index.drop_outdated()
 index.drop_marked(["settled"])
 index.summary()
@@ -97,11 +97,11 @@ def test_what_is_newer_takes_out_the_whole_key(key: bytes | None):
     """A newer letter that is not selected takes all letters of its key out, and no other key's."""
     index = Index()
     for offset, own in ((1, key), (2, key), (3, b"other")):
-        index.note(letter(offset, own))
+        index.note(letter(offset, own), (digest(own),))
         index.select(letter(offset, own), "rejected")
-    index.note(letter(7, key))
-    index.note(letter(7, b"other", topic=b"another topic"))
-    index.choose_keys()
+    index.note(letter(7, key), (digest(key),))
+    index.note(letter(7, b"other", topic=b"another topic"), (digest(b"other"),))
+    index.choose()
     assert index.begins() == {"changes": {0: 4}}
     assert index.drop_outdated() == (1, 2)
     assert [row.offset for row in index.rows(0, -1, 9)] == [3]

@@ -69,6 +69,40 @@ def test_keys_of_other_partitions_and_topics_do_not_count(board: Board, replays:
     assert shown["plan"]["left_out"]["newer"] == 1
 
 
+def test_groups_are_compared_not_keys(board: Board, replays: Replays):
+    """One key of several groups hides none of them; a group's newer record counts, whatever its key is."""
+    topic = topic_of(board)
+    board.broker.create_topic(topic, 2)
+    producer = Producer({"bootstrap.servers": board.broker.bootstrap})
+    for group, key in (("acme", b"shared"), ("beta", b"shared"), ("gamma", b"old"), ("gamma", b"new")):
+        producer.produce(topic, event(group), key, partition=0)
+    assert producer.flush(30) == 0
+    board.write([letter(0, "acme", topic=topic, key=b"shared"), letter(2, "gamma", topic=topic, key=b"old")])
+    shown = replays.json("--yes", "--skip-newer")
+    assert (shown["plan"]["left_out"]["newer"], shown["outcome"]["accepted"]) == (1, 1)
+    assert [len(replays.applied(group)) for group in ("acme", "gamma")] == [1, 0]
+
+
+def test_what_cannot_be_decoded_goes_by_its_key(board: Board, replays: Replays):
+    """A letter without an event is left out where its key has a newer record; that record is decoded or not."""
+    topic = topic_of(board)
+    source(board.broker, topic, [(0, "acme"), (0, "acme"), (0, "beta")])
+    board.write(
+        [letter(0, "acme", topic=topic, value=b"no frame"), letter(2, "beta", topic=topic, value=b"no frame")]
+    )
+    board.write([letter(0, "gamma", topic=topic, partition=1)])
+    board.write([letter(1, "gamma", topic=topic, partition=1, value=b"no frame", reason="not_framed")])
+    shown = replays.json("--dry-run", "--skip-newer", "--reason", "rejected")
+    assert (shown["plan"]["left_out"]["newer"], shown["plan"]["letters"]) == (1, 2)
+
+
+def test_a_registry_that_does_not_answer_ends_it(board: Board, replays: Replays):
+    """Nobody knows then what is newer: nothing is sent."""
+    topic = topic_of(board)
+    board.write([letter(0, "acme", topic=topic, value=b"\0\0\0\0\x63x")])
+    assert "the schema registry cannot be asked for schema 99" in replays.call("--yes", "--skip-newer", status=1)
+
+
 def test_without_the_option_nothing_is_skipped(board: Board, replays: Replays):
     """It is an offer: the plan names the danger and the option."""
     topic = topic_of(board)
