@@ -31,7 +31,10 @@ UPDATES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 1500, 2000)
 
 @dataclass(frozen=True)
 class Gauges:
-    """What holds at one moment. `paused` counts partitions by cause; `halted` has the answer of each project."""
+    """What holds at one moment. `paused` counts partitions by cause; `halted` has the answer of each project.
+
+    `blocked` has for each partition with an open record the cause for which its first waits, and for how long.
+    """
 
     open_records: int = 0
     open_bytes: int = 0
@@ -42,6 +45,7 @@ class Gauges:
     breaker_open: bool = False
     dead_letters_blocked: int = 0
     paused: dict[str, int] = field(default_factory=dict)
+    blocked: dict[Assignment, tuple[str, float]] = field(default_factory=dict)
     behind_transactions: dict[Assignment, int] = field(default_factory=dict)
     lag: dict[Assignment, int] = field(default_factory=dict)
     committed: dict[Assignment, int] = field(default_factory=dict)
@@ -143,6 +147,14 @@ class _Now:
             for place, value in values.items():
                 family.add_metric([place.topic, str(place.partition)], value)
             yield family
+        blocked = GaugeMetricFamily(
+            PREFIX + "blocked_seconds",
+            "How long the first open record has waited, by why it waits now",
+            labels=["topic", "partition", "cause"],
+        )
+        for place, (cause, seconds) in now.blocked.items():
+            blocked.add_metric([place.topic, str(place.partition), cause], seconds)
+        yield blocked
         info = GaugeMetricFamily(PREFIX + "build_info", "1, for the version", labels=["version"])
         info.add_metric([consumer.__version__], 1)
         yield info

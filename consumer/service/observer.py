@@ -13,10 +13,12 @@ from consumer.core.destinations import Suspect
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, RULES, SCHEMA
 from consumer.core.pipeline import Delivered, Pipeline
+from consumer.core.waiting import Block, blocks
 from consumer.kafka.client_status import Membership
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Delivered as Sent
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.service.heads import Heads
 from consumer.service.health import Health
 from consumer.service.metrics import Gauges, Metrics
 from consumer.service.status import status
@@ -60,6 +62,7 @@ class Watch:
         self._health = health
         self._kafka: Kafka | None = None
         self._transactions = Transactions()
+        self._heads = Heads()
         self._halted: dict[str, str] = {}
         self._suspects: dict[str, Suspect] = {}
         self._failing: dict[str, str] = {}  # the fault of each project
@@ -153,17 +156,20 @@ class Watch:
     def look(self, now: float, paused: Mapping[Assignment, str]) -> None:
         """Take the gauges, judge readiness, and tell what changed."""
         self._transactions.look(now, self._kafka.withheld() if self._kafka else {})
-        self._gauge(now, paused)
+        pipeline = self._pipeline
+        blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now)
+        self._gauge(now, paused, blocked)
         self._health.unready = self._unready(paused)
         gauges = self._metrics.gauges
-        self._health.status = status(self._pipeline, gauges.committed, gauges.lag, self._health.unready, now)
+        self._health.status = status(pipeline, blocked, gauges.committed, gauges.lag, self._health.unready, now)
+        self._heads.look(now, blocked, pipeline.partitions.by_assignment)
         self._tell_breaker()
         self._tell_slowed(now)
         self._tell_suspects(now)
         self._tell_paused(paused)
         self._tell_letters(now)
 
-    def _gauge(self, now: float, paused: Mapping[Assignment, str]) -> None:
+    def _gauge(self, now: float, paused: Mapping[Assignment, str], blocked: list[Block]) -> None:
         pipeline = self._pipeline
         counts: dict[str, int] = {}
         for cause in paused.values():
@@ -180,6 +186,7 @@ class Watch:
             breaker_open=pipeline.breaker_open,
             dead_letters_blocked=self._letters.blocked(),
             paused=counts,
+            blocked={block.assignment: (block.cause, now - block.since) for block in blocked if block.since >= 0},
             behind_transactions=self._transactions.behind,
             lag=self._kafka.lag() if self._kafka else {},
             committed=self._kafka.committed() if self._kafka else {},

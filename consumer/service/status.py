@@ -11,7 +11,7 @@ from consumer.core.dispatch import Dispatch
 from consumer.core.model import Assignment
 from consumer.core.partitions import Partition
 from consumer.core.pipeline import Pipeline
-from consumer.core.waiting import Block, blocks
+from consumer.core.waiting import Block
 
 INSTANCE = socket.gethostname()
 
@@ -30,14 +30,14 @@ def starting() -> dict[str, object]:
 
 def status(
     pipeline: Pipeline,
+    found: Sequence[Block],
     committed: Mapping[Assignment, int],
     lag: Mapping[Assignment, int],
     unready: Sequence[str],
     now: float,
 ) -> dict[str, object]:
-    """The state as of `now`, in seconds of the loop's clock."""
+    """The state as of `now`, in seconds of the loop's clock; `found` is what blocks the partitions."""
     dispatches = [delivery.dispatch for delivery in pipeline.destinations.by_name.values()]
-    found = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now)
     blocked = {block.assignment: block for block in found}
     flying = [(dispatch.name, batch) for dispatch in dispatches for batch in dispatch.flying]
     return {

@@ -23,6 +23,7 @@ NAMES = {
     "in_flight": set(),
     "lag_records": {"topic", "partition"},
     "oldest_open_seconds": set(),
+    "blocked_seconds": {"topic", "partition", "cause"},
     "committed_offset": {"topic", "partition"},
     "paused": {"cause"},
     "halted": {"project", "cause"},
@@ -51,6 +52,7 @@ def metrics() -> Metrics:
         breaker_open=True,
         dead_letters_blocked=2,
         paused={"schema": 3},
+        blocked={PLACE: ("schema", 12.5)},
         lag={PLACE: 9},
         committed={PLACE: 41},
     )
@@ -85,6 +87,7 @@ def test_values_are_what_was_counted(metrics):
     assert found["lag_records", place] == 9
     assert found["committed_offset", place] == 41
     assert found["paused", frozenset({("cause", "schema")})] == 3
+    assert found["blocked_seconds", place | {("cause", "schema")}] == 12.5
     assert found["halted", frozenset({("project", "default"), ("cause", "401")})] == 1
     assert found["oldest_open_seconds", frozenset()] == 1.5
     assert found["breaker_open", frozenset()] == 1
@@ -109,7 +112,9 @@ def test_a_first_reject_is_seen_by_a_rate():
 def test_a_partition_that_is_gone_is_not_exported(metrics):
     """The lag of a partition is that of its owner alone."""
     metrics.gauges = Gauges()
-    assert not [name for name, _ in samples(metrics) if name in ("lag_records", "committed_offset")]
+    assert not [
+        name for name, _ in samples(metrics) if name in ("lag_records", "committed_offset", "blocked_seconds")
+    ]
 
 
 def test_two_services_do_not_share_their_metrics():

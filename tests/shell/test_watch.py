@@ -102,11 +102,11 @@ def scene() -> Scene:
 
 @pytest.fixture
 def lines(caplog) -> Callable[[], list[logging.LogRecord]]:
-    """What was logged since the last call, batches aside."""
+    """What was logged since the last call, batches aside, and records that wait for long: an answer takes minutes."""
     caplog.set_level(logging.INFO, "consumer")
 
     def since() -> list[logging.LogRecord]:
-        found = list(caplog.records)
+        found = [line for line in caplog.records if line.module != "heads"]
         caplog.clear()
         return found
 
@@ -335,3 +335,41 @@ def test_status_has_every_field(scene):
     assert scene.health.status["ready"] is False
     assert scene.health.status["projects"][0]["halted"] == "401"
     assert scene.health.status["partitions"][0]["blocked"]["cause"] == "halted"
+
+
+def test_a_record_that_blocks_its_partition_is_told_after_a_minute(scene, caplog):
+    """Once with its cause, and once when it is through; not what is shorter, nor when the partition is gone."""
+    caplog.set_level(logging.INFO, "consumer")
+
+    def told() -> list[logging.LogRecord]:
+        found = [line for line in caplog.records if line.module == "heads"]
+        caplog.clear()
+        return found
+
+    scene.read()
+    scene.now += 50.0
+    scene.look()
+    assert told() == []
+    scene.now += 10.0
+    for _ in range(3):
+        scene.look()
+    assert scene.metrics.gauges.blocked[scene.places[0]] == ("schema", 64.0)
+    (line,) = told()
+    assert (line.record, line.cause, line.detail, line.seconds) == ("changes[0]@1", "schema", {"id": 1}, 62.0)
+    scene.read(place=1)
+    scene.know()
+    for _ in range(2):
+        for batch in scene.pipeline.work(scene.now).batches:
+            scene.pipeline.delivered(batch, GOOD, scene.now, 0.5)
+    scene.look()
+    scene.look()
+    (line,) = told()
+    assert (line.record, line.levelname) == ("changes[0]@1", "INFO")
+    assert scene.metrics.gauges.blocked == {}
+    scene.read()
+    scene.now += 60.0
+    scene.look()
+    assert len(told()) == 1
+    scene.pipeline.revoked(scene.places)
+    scene.look()
+    assert told() == []
