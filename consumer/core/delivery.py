@@ -162,7 +162,7 @@ class Delivery:
         budget = self.dispatch.budget
         if verdict.kind == TRANSIENT:
             return transient_wait(attempts, budget.most_succeed, jitter)
-        if attempts == 1 and budget.most_succeed and budget.spend():
+        if budget.most_succeed and budget.spend():
             return transient_wait(attempts, True, jitter)
         return capacity_wait(attempts, None, jitter)
 

@@ -186,11 +186,7 @@ class Dispatch:
         """A new batch, if it is time for one."""
         if now < self._fresh_at(now):
             return None
-        most = self.throttle.fresh_updates
-        if not self.budget.steady:
-            places = max(1, self.throttle.allowed - self._in_flight() - len(self._waiting))
-            most = min(most, (self.lanes.ready + places - 1) // places)
-        updates = self.lanes.take(most, self.body.cap)
+        updates = self.lanes.take(self.throttle.fresh_updates, self.body.cap)
         return Batch(0, self.name, updates) if updates else None
 
     def _fresh_at(self, now: float) -> float:

@@ -23,8 +23,6 @@ HALTING: Final = 3
 # A retry at once: long enough for a connection to be made anew, in seconds; and how much longer each one after waits.
 AT_ONCE: Final = 0.02
 SOON: Final = 8.0
-# Below this share of requests that succeed a fresh batch is spread over all places: each fault holds up fewer groups.
-STEADY: Final = 0.9
 FIRST_WAIT: Final = 2.0
 LONGEST_WAIT: Final = 30.0
 LONGEST_CAPACITY_WAIT: Final = 60.0
@@ -64,11 +62,6 @@ class RetryBudget:
     def most_succeed(self) -> bool:
         """Whether more than half of the last requests succeeded."""
         return self._success > 0.5
-
-    @property
-    def steady(self) -> bool:
-        """Whether nearly all of the last requests succeeded."""
-        return self._success >= STEADY
 
     def spend(self) -> bool:
         """Take one retry at once out of the budget; False where there is none."""
