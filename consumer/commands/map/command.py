@@ -1,4 +1,4 @@
-"""`map check`, `map preview` and `map test`: what would be wrong with a mapping file, before it runs."""
+"""`map init`, `map check`, `map preview` and `map test`: what would be wrong with a mapping file, before it runs."""
 
 import json
 from pathlib import Path
@@ -18,6 +18,38 @@ SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"
 @click.group("map")
 def map_() -> None:
     """Check a mapping file, which makes updates of your own events, and try it."""
+
+
+INIT: Final = """\b
+Examples:
+  group-consumer map init --topic crm.public.companies > companies.toml
+  group-consumer map check --mapping-file companies.toml
+
+Fields that look like personal data are commented out. With KAFKA_BOOTSTRAP_SERVERS it is asked whether the topic is
+compacted: then its records are taken for rows.
+"""
+
+
+@map_.command(epilog=INIT)
+@click.option("--topic", required=True, metavar="TOPIC", help="The topic; its schemas are registered.")
+@settings_options(("SCHEMA_REGISTRY_URL",), shown=SHOWN)
+def init(settings: Settings, topic: str) -> None:
+    """Write a first mapping file for a topic, from its registered schemas."""
+    from consumer.commands.map.findings import compacted_of
+    from consumer.commands.map.first_file import first_file
+    from consumer.commands.map.registered import Schemas
+    from consumer.kafka.brokers import BrokerError
+    from consumer.registry.subjects import RegistryError
+
+    try:
+        found = Schemas(settings).of(topic, ())
+        compacted = bool(settings.kafka_bootstrap_servers and compacted_of(settings, [topic]))
+    except (RegistryError, BrokerError) as failure:
+        raise click.ClickException(str(failure)) from None
+    text = first_file(topic, found.values, found.key, compacted)
+    if "[[rule]]" not in text:
+        raise click.ClickException(f"no record is registered for {topic} (asked for {', '.join(found.asked)})")
+    click.echo(text, nl=False)
 
 
 CHECK: Final = """\b

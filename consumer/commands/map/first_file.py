@@ -1,0 +1,150 @@
+"""The first mapping file of a topic, written from its registered schemas: a guess, to be read and corrected."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from consumer.avro.schema import BYTES, FIXED, INT, LONG, NULL, RECORD, STRING, UNION, Field, Type, unqualified
+from consumer.mapping.errors import Misfit
+from consumer.mapping.fits import parts_of
+from consumer.mapping.layout import ENVELOPE, branches
+from consumer.mapping.meanings import INTEGER, meaning_of
+from consumer.mapping.readers import reader_of
+from consumer.mapping.words import AS_IS, ID
+
+PERSONAL: Final = re.compile(
+    r"mail|phone|mobile|fax|birth|dob$|ssn|passport|street|first_?name|last_?name|full_?name|surname|contact|iban|"
+    r"passw|secret|token|(^|_)ip(_|$)|ip_?addr|tax_?id",
+    re.IGNORECASE,
+)
+HEAD: Final = """# A first guess from the registered schemas: read every line, and then check it with 'map check'.
+version = 1
+"""
+
+
+def first_file(topic: str, values: Sequence[Sequence[Type]], key: Type | None, compacted: bool) -> str:
+    """The file's text. `values` are the versions of each record; `key` is None where none is registered."""
+    kinds = [kind for versions in values for kind in branches(versions[-1]) if kind.kind == RECORD]
+    rules = [rule_of(topic, kind, key, compacted, len(kinds) > 1) for kind in kinds]
+    return HEAD + "".join(f"\n{rule}" for rule in rules)
+
+
+def rule_of(topic: str, kind: Type, key: Type | None, compacted: bool, several: bool) -> str:
+    """One rule for one record."""
+    form, row = format_of(kind, compacted)
+    root = "row" if form == "debezium" else "value"
+    lines = [
+        "[[rule]]",
+        f"name = {quoted(unqualified(kind.name) if several else topic)}",
+        f"topics = [{quoted(topic)}]",
+    ]
+    lines += [f"format = {quoted(form)}"] if form != "event" else []
+    lines += [f"record = [{quoted(kind.name)}]"] if several else []
+    lines += ['key = "text"  # no key schema is registered: text, int or long?'] if key is None else []
+    found = None if form != "event" else id_field(row)
+    if found is not None:
+        path = quoted(f"value.{part(found.name)}")
+        lines.append(f'group = {{ key = "company", id = {path} }}  # is this the company?')
+        if nullable(found):
+            lines.append(f"where = [{{ path = {path}, exists = true }}]")
+    else:
+        lines.append(f'group = {{ key = "company", id = {id_of_key(key)} }}  # is this the company?')
+    lines.append(f"null = {quoted('skip' if form == 'event' else 'unset')}")
+    return "\n".join([*lines, "", "[rule.set]", *properties(row, root)]) + "\n"
+
+
+def format_of(kind: Type, compacted: bool) -> tuple[str, Type]:
+    """The format, and the record that has the columns."""
+    fields = {field.name: field.type for field in kind.fields}
+    if all(name in fields for name in ENVELOPE):
+        rows = [one for one in parts_of(fields["after"]) if one.kind == RECORD]
+        if rows:
+            return "debezium", rows[0]
+    return ("row" if compacted or "__deleted" in fields else "event"), kind
+
+
+def id_field(row: Type) -> Field | None:
+    """The first field whose name is that of an id, and that can be one."""
+    for field in row.fields:
+        if re.search(r"(^|_)id$|[a-z]Id$", field.name) and all(can_be_id(one) for one in parts_of(field.type)):
+            return field
+    return None
+
+
+def can_be_id(kind: Type) -> bool:
+    """Whether a group can be named by it."""
+    try:
+        reader_of(kind, ID, b"")
+    except Misfit:
+        return False
+    return kind.kind in (STRING, INT, LONG)
+
+
+def id_of_key(key: Type | None) -> str:
+    """The id that the record's key gives."""
+    if key is None or key.kind != RECORD:
+        return quoted("key")
+    paths = [quoted(f"key.{part(field.name)}") for field in key.fields]
+    return paths[0] if len(paths) == 1 else f'{{ join = [{", ".join(paths)}], with = "/" }}'
+
+
+def properties(row: Type, root: str) -> Iterator[str]:
+    """A line for every field; those that look like personal data, or have no form in Mixpanel, are comments."""
+    taken: set[str] = set()
+    for field in row.fields:
+        if field.name.startswith("__"):
+            continue
+        name = "$name" if field.name == "name" else title(field.name)
+        name = field.name if name in taken else name
+        taken.add(name)
+        path = quoted(f"{root}.{part(field.name)}")
+        kinds = parts_of(field.type)
+        if any(one.kind == LONG and meaning_of(one) == INTEGER for one in kinds) and field.name.lower().endswith(
+            "id"
+        ):
+            path = f'{{ from = {path}, as = "text" }}'
+        line = f"{quoted(name)} = {path}"
+        if PERSONAL.search(field.name):
+            yield f"# {line}  # personal data?"
+        elif not sendable(field.type):
+            how = "base64" if any(one.kind in (BYTES, FIXED) for one in parts_of(field.type)) else "text"
+            yield f"# {quoted(name)} = {{ from = {path}, as = {quoted(how)} }}  # no form in Mixpanel as it is"
+        else:
+            yield line
+
+
+def long_id(field: Field) -> bool:
+    """Whether it is a long that looks like an id: above 2^53 a number would lose digits."""
+    longs = any(one.kind == LONG and meaning_of(one) == INTEGER for one in parts_of(field.type))
+    return longs and field.name.lower().endswith("id")
+
+
+def sendable(kind: Type) -> bool:
+    """Whether it can be sent as it is."""
+    try:
+        reader_of(kind, AS_IS, b"")
+    except Misfit:
+        return False
+    return True
+
+
+def nullable(field: Field) -> bool:
+    """Whether null may be there."""
+    return field.type.kind == UNION and any(branch.kind == NULL for branch in field.type.items)
+
+
+def title(name: str) -> str:
+    """A property's name: plan_code and planCode become Plan code."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).replace("_", " ").strip().lower()
+    return words[:1].upper() + words[1:] or name
+
+
+def part(name: str) -> str:
+    """One part of a path; quoted where it has a dot."""
+    return f'"{name}"' if "." in name else name
+
+
+def quoted(text: str) -> str:
+    """A TOML text."""
+    return json.dumps(text, ensure_ascii=False)
