@@ -174,7 +174,7 @@ VARIABLES: Final = (
         "What becomes a dead letter: topic:partition:offset, project:NAME, group:KEY:ID, schema:ID; `\\,` is a comma",
         lines=True,
     ),
-    Variable("HTTP_PORT", whole(0, 65535), "8080", "For /metrics, /livez and /readyz; 0: any free port"),
+    Variable("HTTP_PORT", whole(0, 65535), "8080", "For /metrics, /livez, /readyz and /status; 0: any free port"),
     Variable(
         "LOG_FORMAT",
         choice("json", "text"),
