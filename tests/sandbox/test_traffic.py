@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, KafkaException
 from consumer.avro.errors import IncompatibleSchema
 from consumer.event.convert import convert
 from consumer.event.decode import frame, resolve
-from consumer.event.encode import update_json
-from consumer.event.errors import REASONS, Reject
+from consumer.event.encode import bounded_tail, opening_of
+from consumer.event.errors import REASONS, UNKNOWN_PROJECT, Reject
 from consumer.sandbox.mixpanel.updates import refusal
 from consumer.sandbox.registry.models import RegistryError
 from consumer.sandbox.registry.server import RegistrySandbox
@@ -21,6 +21,8 @@ from consumer.sandbox.traffic.producing import paced, produce
 from consumer.sandbox.traffic.schemas import register
 from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected, Traffic
 from consumer.schemas import newest
+
+OPENING = opening_of("sandbox-token")
 
 
 @pytest.fixture
@@ -38,14 +40,16 @@ def outcome(registry, event, decoders):
             found = known.schema(schema) if isinstance(schema, int) else known.by_guid(schema)
             decoders[schema] = resolve(json.loads(found.text), json.loads(newest()))
         change = decoders[schema].decode(event.value, start)
-        operation = convert(change, len(event.value))
+        tail = bounded_tail(convert(change), len(OPENING))
     except Reject as reject:
         return reject.reason
     except RegistryError:
         return "unknown_schema"
     except IncompatibleSchema:
         return "incompatible_schema"
-    update = orjson.loads(update_json(operation, "sandbox-token"))
+    if change.project is not None:
+        return UNKNOWN_PROJECT
+    update = orjson.loads(OPENING + tail)
     words = refusal(update)
     refused = words or "$reject" in str(update) or update["$group_id"].startswith("reject-")
     return "rejected" if refused else update
