@@ -14,6 +14,7 @@ from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, RULES, SCHEMA
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.core.waiting import Block, blocks
+from consumer.event.model import DEFAULT
 from consumer.kafka.client_status import Membership
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Delivered as Sent
@@ -29,11 +30,12 @@ log = logging.getLogger("consumer")
 # A flood of dead letters is one line in so many seconds.
 LETTERS_EVERY = 10.0
 ADVICE = {
-    "400": "the answer is not Mixpanel's: check MIXPANEL_URL, or the proxy before it",
-    "401": "Mixpanel refuses the credentials: check MIXPANEL_TOKEN",
-    "403": "Mixpanel refuses this project or this network: check MIXPANEL_TOKEN and the egress address",
-    "404": "there is no /groups there: check MIXPANEL_URL and MIXPANEL_REGION",
+    "400": "the answer is not Mixpanel's: check {url}, or the proxy before it",
+    "401": "Mixpanel refuses the credentials: check {token}",
+    "403": "Mixpanel refuses this project or this network: check {token} and the egress address",
+    "404": "there is no /groups there: check {url} and {region}",
 }
+NO_MEANING = "the answer has no known meaning: check {url} and {region}"
 
 
 class Kafka(Protocol):
@@ -236,7 +238,7 @@ class Watch:
         if halted == before:
             return
         if halted:
-            words = ADVICE.get(halted, "the answer has no known meaning: check MIXPANEL_URL and MIXPANEL_REGION")
+            words = advice(halted, project)
             fields = {"status": halted, "project": project}
             log.error("sending is halted: %s; asked again every 5 to 10 s", words, extra=fields)
         else:
@@ -322,3 +324,11 @@ def places(batch: Batch) -> str:
     if not records:
         return "none"
     return f"{records[0]!r} to {records[-1]!r}"
+
+
+def advice(status: str, project: str) -> str:
+    """What to do about an answer that halts the project, with the names that its settings have."""
+    names = {"token": "MIXPANEL_TOKEN", "url": "MIXPANEL_URL", "region": "MIXPANEL_REGION"}
+    if project != DEFAULT:
+        names = {name: f"{name} of [{project}] in MIXPANEL_PROJECTS_FILE" for name in names}
+    return ADVICE.get(status, NO_MEANING).format_map(names)

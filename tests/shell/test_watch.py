@@ -184,6 +184,16 @@ def test_a_fault_that_passes_leaves_it_ready(scene, lines, status):
     assert "Mixpanel answers again" in [line.message for line in lines()]
 
 
+def test_a_halted_project_is_told_with_its_own_settings(lines):
+    """Who reads the line knows which token is meant."""
+    scene = Scene("default", "other")
+    scene.know()
+    scene.read(changed("g", project="other", text=MARK))
+    scene.answer(Answer(401, b"no"))
+    (line,) = [line.getMessage() for line in lines() if "halted" in line.message]
+    assert "check token of [other] in MIXPANEL_PROJECTS_FILE" in line
+
+
 def test_one_project_fails_while_another_answers(lines):
     """The fault is one line with its project, however often the other one answers between."""
     scene = Scene("default", "other")
