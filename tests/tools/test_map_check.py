@@ -165,6 +165,16 @@ def test_usage(call: Call, schemas: RegistrySandbox, tmp_path: Path) -> None:
     assert "http://127.0.0.1:9" in away.stderr
 
 
+def test_faults_of_the_file_are_told_where_the_registry_is_away(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text((FILES / "ksqldb-totals.toml").read_text().replace("deletes", "delets"))
+    environ = ENVIRON | {"SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"}
+    result = call("map", "check", "--mapping-file", str(file), "--output", "json", **environ)
+    found = json.loads(result.stdout)
+    assert (result.exit_code, [one["nearest"] for one in found["faults"]]) == (1, ["deletes"])
+    assert "http://127.0.0.1:9" in found["notes"][0]["message"]
+
+
 def test_a_compacted_topic_is_known(
     call: Call, schemas: RegistrySandbox, broker: Broker, new_topic: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -2,16 +2,17 @@
 
 from consumer.commands.map.options import Given
 from consumer.commands.map.registered import Schemas, TopicSchemas
-from consumer.kafka.brokers import Brokers
+from consumer.kafka.brokers import BrokerError, Brokers
 from consumer.mapping.check import Findings, check
 from consumer.mapping.faults import Fault
 from consumer.mapping.reading import InvalidMapping
 from consumer.mapping.rules import Mapping
+from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
 
 def findings_of(settings: Settings, given: Given) -> Findings:
-    """Everything, by line. Raises `RegistryError`, `BrokerError`."""
+    """Everything, by line. Raises `RegistryError`, `BrokerError`, where the file itself has no fault to tell of."""
     try:
         mapping, faults = given.read(settings), []
     except InvalidMapping as invalid:
@@ -20,6 +21,21 @@ def findings_of(settings: Settings, given: Given) -> Findings:
             only.faults += invalid.faults
             return only
         mapping, faults = invalid.mapping, invalid.faults
+    try:
+        findings = on_schemas(settings, mapping)
+    except (RegistryError, BrokerError) as failure:
+        if not faults:
+            raise
+        findings = Findings()
+        findings.notes.append(Fault(1, "the file", f"it was not held against the schemas: {failure}"))
+    known = {fault.line for fault in faults}  # what is wrong there follows from what the file itself has wrong
+    findings.faults = faults + [fault for fault in findings.faults if fault.line not in known]
+    findings.sort()
+    return findings
+
+
+def on_schemas(settings: Settings, mapping: Mapping) -> Findings:
+    """What is found where the mapping is held against what is registered. Raises `RegistryError`, `BrokerError`."""
     topics = sorted({topic for rule in mapping.rules for topic in rule.topics})
     schemas = Schemas(settings)
     found = {topic: schemas.of(topic, [r for r in mapping.rules if topic in r.topics]) for topic in topics}
@@ -27,9 +43,6 @@ def findings_of(settings: Settings, given: Given) -> Findings:
     findings = check(mapping, {topic: one.registered(topic in compacted) for topic, one in found.items()})
     for topic, one in found.items():
         told(findings, mapping, topic, one)
-    known = {fault.line for fault in faults}  # what is wrong there follows from what the file itself has wrong
-    findings.faults = faults + [fault for fault in findings.faults if fault.line not in known]
-    findings.sort()
     return findings
 
 
