@@ -28,6 +28,7 @@ def test_a_dead_letter_is_the_record_byte_for_byte(world):
     assert added.pop("__connect.errors.class.name")
     assert added.pop("__connect.errors.exception.class.name")
     assert added.pop("__connect.errors.exception.message") == added.pop("mixpanel.detail")
+    assert len(added.pop("mixpanel.topic.id")) == 22  # a UUID, as Kafka writes it
     assert added == {
         "__connect.errors.topic": world.topic,
         "__connect.errors.partition": "3",

@@ -88,7 +88,7 @@ def test_one_that_is_not_wanted_any_more_is_not_made():
 def test_a_source_without_a_client_reads_nothing_and_stops_at_once():
     """The loop turns as ever: no call waits for longer than it may, and none fails."""
     config = OAUTH | {"group.id": "g", "oauth_cb": Tokens(none)}
-    source = Source(config, ["topic"], Idle(), clock=time.monotonic, gap=lambda *_: None)
+    source = Source(config, ["topic"], Idle(), clock=time.monotonic, gap=lambda *_: None, truncated=lambda *_: None)
     began = time.monotonic()
     for _ in range(3):
         assert source.poll(0.05) == []
