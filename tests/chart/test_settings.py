@@ -80,7 +80,7 @@ def test_static_members_reach_librdkafka(helms, certificates, tmp_path, specs):
     members = {}
     for found in objects:
         for pod in specs(found):
-            folder = tmp_path / found["kind"]
+            folder = tmp_path / found["metadata"]["name"]
             folder.mkdir()
             place(pod, folder, objects, certificates)
             done = settings(environment(pod, folder, "rel-mixpanel-group-consumer-1"))
