@@ -11,7 +11,7 @@ from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
 from consumer.core.destinations import Suspect
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import BREAKER, DEAD_LETTER, LIMIT, RULES, SCHEMA
+from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, RULES, SCHEMA
 from consumer.core.pipeline import Delivered, Pipeline
 from consumer.core.waiting import Block, blocks
 from consumer.event.model import DEFAULT
@@ -208,7 +208,7 @@ class Watch:
             reasons.append(f"sending is halted: Mixpanel answered {', '.join(answers)}")
         if self._pipeline.breaker_open:
             reasons.append("the dead-letter breaker is open")
-        held = [cause for cause in paused.values() if cause in (SCHEMA, RULES, DEAD_LETTER)]
+        held = [cause for cause in paused.values() if cause in (FAULT, SCHEMA, RULES, DEAD_LETTER)]
         if held and len(held) == len(self._pipeline.partitions.assignments()):
             reasons.append(f"every partition is held: {', '.join(sorted(set(held)))}")
         return tuple(reasons)
@@ -288,6 +288,8 @@ class Watch:
             now, before = found.get(cause, []), self._paused.get(cause, [])
             if now != before:
                 level = logging.DEBUG if cause in (LIMIT, BREAKER) else logging.INFO
+                if cause == FAULT and now:
+                    level = logging.ERROR
                 log.log(
                     level, "partitions paused" if now else "no partition paused any more", extra=self._why(cause, now)
                 )
@@ -295,6 +297,9 @@ class Watch:
 
     def _why(self, cause: str, partitions: list[str]) -> dict[str, object]:
         fields: dict[str, object] = {"cause": cause, "partitions": partitions}
+        if cause == FAULT:
+            held = [one for one in self._pipeline.partitions.by_assignment.values() if one.held_for == FAULT]
+            fields["records"] = [f"{one.held[0]!r}: {one.why_held}" for one in held if one.held]
         if cause in (SCHEMA, RULES):
             fields["schemas"] = sorted({str(ref) for ref in self._pipeline.partitions.held_schemas().values()})
         return fields

@@ -5,6 +5,7 @@ import json
 import pytest
 from machine import DECODER, Machine, opaque, refuse, sent, value
 
+from consumer.core import intake
 from consumer.core.clock import NEVER
 from consumer.core.model import UNKNOWN, Answer, Assignment, Record
 from consumer.core.quarantine import Quarantine
@@ -1011,3 +1012,25 @@ def test_values_go_out_exactly():
     machine.read(partition, ("SET", values))
     [(_, _, found)] = sent(machine.one())
     assert json.dumps(found) == json.dumps(values)
+
+
+@pytest.mark.skipif(not intake.__file__.endswith(".py"), reason="what is compiled cannot be broken from outside")
+def test_a_fault_of_our_own_holds_one_partition(monkeypatch):
+    """No record can end the process: its partition waits at it, and the others go on."""
+    machine = Machine()
+    bad, good = machine.assign(0), machine.assign(1)
+
+    def broken(change):
+        raise ZeroDivisionError("marked payload")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "convert", broken)
+        machine.read(bad, ("SET", {"a": 1}))
+    machine.read(bad, ("SET", {"a": 2}))
+    machine.read(good, ("SET", {"a": 1}))
+    assert machine.finish() == [[("acme", "$set", {"a": 1})]]
+    assert machine.pipeline.paused() == {bad: "fault"}
+    assert (machine.commit(bad), machine.commit(good)) == (-1, 1)
+    why = machine.pipeline.partitions.by_assignment[bad].why_held
+    assert "ZeroDivisionError" in why
+    assert "payload" not in why
