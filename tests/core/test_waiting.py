@@ -96,10 +96,10 @@ def test_a_failed_request_is_a_retry():
     """With the answer, the attempts and the wait that is left."""
     machine, first, _ = two()
     machine.read(first, ("SET", {"a": 1}))
-    for _ in range(2):
-        machine.answer(machine.one(60.0), Answer(503, b""))
+    for _ in range(4):
+        machine.answer(machine.one(60.0), Answer(500, b""))
     [(offset, cause, detail)] = waits(machine).values()
-    assert (offset, cause, detail["answered"], detail["attempts"]) == (0, "retry", "503", 2)
+    assert (offset, cause, detail["answered"], detail["attempts"]) == (0, "retry", "500", 4)
     before = detail["next_seconds"]
     assert isinstance(before, float)
     assert before > 1.0
