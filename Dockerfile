@@ -26,11 +26,12 @@ RUN python -m venv --without-pip /opt/group-consumer \
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY schemas/ schemas/
 COPY consumer/ consumer/
-# Debug symbols are nine tenths of fastavro's libraries; of AWS's services, roles need three.
+# Debug symbols are nine tenths of fastavro's libraries and two fifths of our own; of AWS's services, roles need three.
 RUN python -m pip --python /opt/tools/bin/python wheel --no-build-isolation --no-deps --wheel-dir /wheel . \
     && python -m pip --python /opt/group-consumer/bin/python install --no-deps --no-index /wheel/*.whl \
-    && find /opt/group-consumer -path '*/fastavro/*.so' -exec strip --strip-debug {} + \
+    && find /opt/group-consumer \( -path '*/fastavro/*.so' -o -name '*__mypyc*.so' \) -exec strip --strip-debug {} + \
     && find /opt/group-consumer -path '*/botocore/data/*' -prune -type d ! -name sts ! -name sso ! -name sso-oidc -exec rm -r {} + \
+    && find /opt/group-consumer -path '*/boto3/data/*' -prune -type d -exec rm -r {} + \
     && /opt/group-consumer/bin/group-consumer --version
 
 FROM ${SLIM} AS root

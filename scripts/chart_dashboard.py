@@ -119,6 +119,15 @@ ROWS: dict[str, list[Json]] = {
             (f"topk(10, max by (topic, partition) ({metric('lag_records')}))", "{{topic}} {{partition}}"),
         ),
         graph(
+            "What waits",
+            "How long each partition's first open record has waited, and for what: see /status",
+            "s",
+            (
+                f"topk(10, max by (topic, partition, cause) ({metric('blocked_seconds')}))",
+                "{{topic}} {{partition}}: {{cause}}",
+            ),
+        ),
+        graph(
             "Committed offset",
             "How fast each partition's moves",
             "cps",

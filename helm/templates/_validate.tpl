@@ -108,7 +108,7 @@ each other. All of it at once, each with the value's name. The schema has refuse
 
 {{/* Properties that hold a secret, by name: the service hides the values of the same ones. */}}
 {{- define "gc.secretProperty" -}}
-password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.config$|^ssl_key$
+password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.(config|extensions)$|^ssl_key$
 {{- end -}}
 
 {{- define "gc.wrongCredentials" -}}

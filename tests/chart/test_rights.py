@@ -29,8 +29,8 @@ AUTHORIZER = {
 
 
 def acls():
-    """Those of the KafkaUser in docs/kubernetes.md."""
-    page = (ROOT / "docs/kubernetes.md").read_text()
+    """Those of the KafkaUser in docs/sign-in.md."""
+    page = (ROOT / "docs/sign-in.md").read_text()
     (text,) = [text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "kind: KafkaUser" in text]
     for rule in yaml.safe_load(text)["spec"]["authorization"]["acls"]:
         resource = rule["resource"]
