@@ -107,7 +107,7 @@ def test_requests_with_their_answers(sandbox, page):
 def test_faults_by_a_click(sandbox, page):
     """A click switches a fault on, changing an option changes it, another click switches it off."""
     page.open(sandbox.url)
-    page.until("document.querySelectorAll('#faults [role=switch]').length === 10")
+    page.until("document.querySelectorAll('#faults [role=switch]').length === 15")
     switch = "document.querySelector('#faults [role=switch]')"
 
     page.js(f"{switch}.click()")
@@ -162,7 +162,7 @@ def test_faults_switched_elsewhere(sandbox, page):
     page.js("document.querySelector('#faults-off').click()")
 
     page.wait_for(lambda: sandbox.faults.as_json() == [])
-    page.until("document.querySelectorAll('#faults li').length === 10")
+    page.until("document.querySelectorAll('#faults li').length === 15")
 
 
 def test_by_keyboard_alone(sandbox, page):
@@ -215,7 +215,7 @@ def test_every_control_has_a_name(sandbox, page):
     nodes = page.call("Accessibility.getFullAXTree")["nodes"]
     roles = [(node["role"]["value"], node.get("name", {}).get("value")) for node in nodes if not node.get("ignored")]
 
-    assert len([role for role, _ in roles if role == "switch"]) == 10
+    assert len([role for role, _ in roles if role == "switch"]) == 15
     assert [role for role, name in roles if role in named and not name] == []
 
 
