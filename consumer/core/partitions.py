@@ -18,8 +18,6 @@ SCHEMA: Final = "schema"
 RULES: Final = "rules"
 DEAD_LETTER: Final = "dead_letter"
 BREAKER: Final = "breaker"
-# Of these, those of a record at which the partition is held.
-HELD: Final = (FAULT, SCHEMA, RULES)
 
 
 @final

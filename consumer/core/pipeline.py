@@ -11,7 +11,7 @@ owns the clock: `now` is in seconds and never goes back. One thread calls, so th
 from collections.abc import Mapping
 from typing import final
 
-from consumer.core.batch import AMBIGUOUS, DIVIDED, Batch, Decision, Report
+from consumer.core.batch import AMBIGUOUS, DIVIDED, Batch, Decision
 from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Breaker
 from consumer.core.clock import NEVER
 from consumer.core.delivery import Delivery
@@ -21,7 +21,7 @@ from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.partitions import RULES, Partition, Partitions
 from consumer.core.quarantine import Quarantine
-from consumer.core.runs import OPEN, OVER, Run, Update
+from consumer.core.runs import OPEN, OVER, Run
 from consumer.core.settlement import Delivered, dead_letters_of
 from consumer.event.decode import Decoder
 from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
@@ -291,6 +291,3 @@ class Pipeline:
             delivered.settled += 1
             delivered.records.append(record)
         run.settled = max(run.settled, end)
-
-
-__all__ = ["Delivered", "Pipeline", "Report", "Update", "Work"]

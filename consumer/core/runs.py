@@ -147,11 +147,6 @@ class Run:
         """Whether one of its updates is in a request right now."""
         return self._flying > 0
 
-    @property
-    def replaying(self) -> bool:
-        """Whether a part of it waits to be sent again."""
-        return self.blame is not None and bool(self.blame.steps)
-
     def next_entry(self) -> Entry:
         """The entry that is sent first when its next step goes."""
         assert self.blame is not None

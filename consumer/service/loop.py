@@ -15,7 +15,8 @@ from typing import Protocol
 
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.pipeline import Delivered, Pipeline
+from consumer.core.pipeline import Pipeline
+from consumer.core.settlement import Delivered
 from consumer.event.model import SchemaRef
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Delivered as Sent

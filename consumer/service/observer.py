@@ -12,7 +12,8 @@ from consumer.core.clock import NEVER
 from consumer.core.destinations import Suspect
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, RULES, SCHEMA
-from consumer.core.pipeline import Delivered, Pipeline
+from consumer.core.pipeline import Pipeline
+from consumer.core.settlement import Delivered
 from consumer.core.waiting import Block, blocks
 from consumer.event.model import DEFAULT
 from consumer.kafka.client_status import Membership

@@ -18,8 +18,9 @@ import fastavro
 from consumer.core.batch import Batch
 from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
-from consumer.core.pipeline import Delivered, Pipeline
+from consumer.core.pipeline import Pipeline
 from consumer.core.quarantine import Quarantine
+from consumer.core.settlement import Delivered
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, request_json
 from consumer.event.model import VERB_NAMES, Headers

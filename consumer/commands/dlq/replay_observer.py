@@ -12,7 +12,8 @@ from consumer.commands.dlq.recorder import Notes
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partitions import RULES
-from consumer.core.pipeline import Delivered, Pipeline
+from consumer.core.pipeline import Pipeline
+from consumer.core.settlement import Delivered
 from consumer.mixpanel.pool import Delivered as Sent
 from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld
 from consumer.registry.rules import named
