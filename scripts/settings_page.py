@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from consumer.kafka.config import CLASSIC, CONSUMER, PRODUCER, SESSION_MS
-from consumer.settings.declared import VARIABLES, Variable
+from consumer.settings.declared import VARIABLES
 from consumer.settings.properties import BROKER_SIDE, FIXED, SET_BY, SETTING_OF
+from consumer.settings.variable import Variable
 
 INTRODUCTION = """\
 # Settings

@@ -3,13 +3,15 @@
 import functools
 import json
 import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
 from consumer.settings import Settings, SettingsError, load
-from consumer.settings.declared import FILE_TWIN, VARIABLES, Variable
+from consumer.settings.declared import VARIABLES
+from consumer.settings.variable import FILE_TWIN, Variable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 GIVEN: Final = "consumer.settings"
@@ -50,7 +52,7 @@ def settings_options(
 
 def asked(options: Mapping[str, str], need: Collection[str] | None) -> Settings:
     """The settings, as far as the Kafka client takes them, too; `SettingsError` names everything that is wrong."""
-    settings = load(os.environ, options, need)
+    settings = load(os.environ, options, need, terminal=sys.stderr.isatty())
     from consumer.kafka.refusals import refused_by_client
 
     problems = refused_by_client(settings)

@@ -6,21 +6,19 @@ An option goes before the environment. `X_FILE` is the twin of a secret or a lis
 holds it.
 """
 
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from consumer.event.model import DEFAULT
 from consumer.settings.checks import contradictions, unknown_variables
-from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Variable
+from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Declared
 from consumer.settings.exposure import exposed
 from consumer.settings.projects import Project, read_projects, twice
 from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
-from consumer.settings.quarantine import Entries
 from consumer.settings.sources import Given, gather
 from consumer.settings.values import without_credentials
+from consumer.settings.variable import Variable
 
 
 class SettingsError(Exception):
@@ -43,62 +41,10 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """One attribute for each variable: times in seconds, sizes in bytes, an empty text where there is none."""
+class Settings(Declared):
+    """The declared ones, and what is made of them."""
 
-    kafka_bootstrap_servers: str
-    kafka_topics: tuple[str, ...]
-    kafka_group_id: str
-    kafka_dead_letter_topic: str
-    kafka_security_protocol: str
-    kafka_sasl_mechanism: str
-    kafka_sasl_username: str
-    kafka_sasl_password: str = field(repr=False)
-    kafka_ssl_ca_location: str
-    kafka_ssl_certificate_location: str
-    kafka_ssl_key_location: str
-    kafka_ssl_key_password: str = field(repr=False)
-    kafka_properties_file: str
     kafka_properties: dict[str, str] = field(repr=False)
-    schema_registry_url: tuple[str, ...] = field(repr=False)
-    schema_registry_username: str
-    schema_registry_password: str = field(repr=False)
-    schema_registry_token: str = field(repr=False)
-    schema_registry_ca_location: str
-    schema_registry_certificate_location: str
-    schema_registry_key_location: str
-    schema_registry_key_password: str = field(repr=False)
-    schema_registry_oauth_url: str
-    schema_registry_oauth_client_id: str
-    schema_registry_oauth_client_secret: str = field(repr=False)
-    schema_registry_oauth_scope: str
-    schema_registry_cluster: str
-    schema_registry_identity_pool: str
-    schema_rules: str
-    schema_cache_dir: Path | None
-    mixpanel_token: str = field(repr=False)
-    mixpanel_projects_file: str
-    mixpanel_region: str
-    mixpanel_url: str
-    mixpanel_timeout: float
-    mixpanel_project_id: str
-    mixpanel_service_account_username: str
-    mixpanel_service_account_secret: str = field(repr=False)
-    mixpanel_query_url: str
-    batch_max_updates: int
-    batch_max_bytes: int
-    batch_linger: float
-    max_in_flight: int
-    max_open_records: int
-    max_open_bytes: int
-    drain_timeout: float
-    fold: bool
-    ambiguous_add: str
-    dead_letter_breaker: bool
-    quarantine: Entries
-    http_port: int
-    log_format: str
-    log_level: str
     projects: Mapping[str, Project]
     warnings: tuple[str, ...] = field(repr=False, compare=False)
     given: Mapping[str, Given] = field(repr=False, compare=False)
@@ -151,12 +97,13 @@ def load(
     options: Mapping[str, str] | None = None,
     need: Collection[str] | None = None,
     *,
-    terminal: bool | None = None,
+    terminal: bool = False,
 ) -> Settings:
     """The settings; `SettingsError` names everything that is wrong with them.
 
     `options` maps a variable's name (or its `_FILE` twin's) to its text. `need` are the required variables that
-    the command cannot do without, None for all. `terminal` says whether a person reads the log.
+    the command cannot do without, None for all. `terminal` says whether a person reads the log. Nothing
+    else is looked at but these and the files that they name.
     """
     options = options or {}
     given, values, problems = gather(environ, options, needed(environ, options, need))
@@ -202,7 +149,7 @@ def all_projects(values: Mapping[str, object]) -> tuple[dict[str, Project], list
     return {project.name: project for project in found}, wrong + twice(found)
 
 
-def fill_in(values: dict[str, object], terminal: bool | None) -> None:
+def fill_in(values: dict[str, object], terminal: bool) -> None:
     """The defaults that follow from other settings."""
     if not values["KAFKA_DEAD_LETTER_TOPIC"]:
         values["KAFKA_DEAD_LETTER_TOPIC"] = f"{values['KAFKA_GROUP_ID']}.dead-letters"
@@ -211,7 +158,7 @@ def fill_in(values: dict[str, object], terminal: bool | None) -> None:
     if not values["MIXPANEL_QUERY_URL"]:
         values["MIXPANEL_QUERY_URL"] = f"https://{QUERY_HOSTS.get(region_of(values), '')}"
     if not values["LOG_FORMAT"]:
-        values["LOG_FORMAT"] = "text" if (sys.stderr.isatty() if terminal is None else terminal) else "json"
+        values["LOG_FORMAT"] = "text" if terminal else "json"
 
 
 def region_of(values: Mapping[str, object]) -> str:

@@ -20,7 +20,7 @@ from consumer.settings.values import Kind, Wrong, base_url, choice, reason, text
 
 # It is a label's value, and is found in an event as it stands here.
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-FIELDS: Final[Mapping[str, Kind]] = {
+FIELDS: Final[Mapping[str, Kind[str]]] = {
     "token": token(),
     "token_file": text(),
     "region": choice(*HOSTS),
@@ -121,7 +121,7 @@ class Reading:
         if not isinstance(given, str) or not given:
             self._fault(name, key, "is empty" if given == "" else "is no text: put it in quotes")
             return ""
-        return self._tried(name, key, lambda: str(read_field(kind, key, given)))
+        return self._tried(name, key, lambda: read_field(kind, key, given))
 
     def _one_of(self, name: str, table: Mapping[str, object], first: str, second: str, *, needed: bool) -> None:
         if first in table and second in table:
@@ -142,7 +142,7 @@ class Reading:
         self.faults.append(f"{place}[{clipped(name)}]{f' {clipped(key)}' if key else ''}: {words}")
 
 
-def read_field(kind: Kind, key: str, given: str) -> object:
+def read_field(kind: Kind[str], key: str, given: str) -> str:
     """The value of a field. Raises `Wrong`, which shows no secret."""
     try:
         return kind.read(given)
@@ -153,7 +153,7 @@ def read_field(kind: Kind, key: str, given: str) -> object:
 
 def of_file(path: str) -> str:
     """The token that a file holds. Raises `Wrong`."""
-    return str(read_field(FIELDS["token"], "token", secret_in(path, "it")))
+    return read_field(FIELDS["token"], "token", secret_in(path, "it"))
 
 
 def line_of(lines: list[str], name: str, key: str) -> int:

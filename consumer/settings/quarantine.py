@@ -27,14 +27,14 @@ class Entries:
         return bool(self.places or self.projects or self.groups or self.schemas)
 
 
-def quarantine() -> Kind:
+def quarantine() -> Kind[Entries]:
     """Entries, comma separated or one a line; `\\,` is a comma within one."""
 
     def read(given: str) -> Entries:
         texts = (part.replace("\\,", ",").lstrip() for part in SEPARATOR.split(given))
         return entries(text for text in texts if text)
 
-    return Kind(read, "ENTRY,...")
+    return Kind(read, "ENTRY,...", Entries())
 
 
 def entries(texts: Iterable[str]) -> Entries:

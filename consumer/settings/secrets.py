@@ -7,10 +7,11 @@ not what the setting takes, leaves the last good one in force: it may be half wr
 import logging
 from typing import Final
 
-from consumer.settings.declared import BY_NAME, FILE_TWIN
+from consumer.settings.declared import BY_NAME
 from consumer.settings.load import Settings
 from consumer.settings.sources import read, secret_in
 from consumer.settings.values import Wrong
+from consumer.settings.variable import FILE_TWIN
 
 log = logging.getLogger("consumer.settings")
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from consumer.settings.declared import FILE_TWIN, VARIABLES, Variable
+from consumer.settings.declared import VARIABLES
 from consumer.settings.properties import HIDDEN
-from consumer.settings.quarantine import Entries
 from consumer.settings.values import Wrong, reason, without_credentials
+from consumer.settings.variable import FILE_TWIN, Variable
 
 MAX_SECRET: Final = 64 * 1024
 
@@ -116,7 +116,4 @@ def clipped(text: str) -> str:
 
 def default_of(variable: Variable) -> object:
     """The value where nothing is given."""
-    if variable.default:
-        return variable.kind.read(variable.default)
-    empty: dict[str, object] = {"SCHEMA_REGISTRY_URL": (), "SCHEMA_CACHE_DIR": None, "QUARANTINE": Entries()}
-    return empty.get(variable.name, "")
+    return variable.kind.read(variable.default) if variable.default else variable.kind.empty

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -16,6 +16,7 @@ SERVER: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]+)", re.ASCII)
 SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 BYTES: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+Value = TypeVar("Value")
 
 
 class Wrong(Exception):
@@ -23,14 +24,19 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Reads the texts of one kind of setting. `shape` is what stands for the value in a help text."""
+class Kind(Generic[Value]):
+    """Reads the texts of one kind of setting. `shape` is what stands for the value in a help text.
 
-    read: Callable[[str], object]
+    `empty` is the value where nothing is given and there is no default; `credentials` may stand in the text.
+    """
+
+    read: Callable[[str], Value]
     shape: str
+    empty: Value
+    credentials: bool = False
 
 
-def text() -> Kind:
+def text() -> Kind[str]:
     """Any text without line breaks at all."""
 
     def read(given: str) -> str:
@@ -38,10 +44,10 @@ def text() -> Kind:
             raise Wrong("text without control characters or line breaks")
         return given
 
-    return Kind(read, "TEXT")
+    return Kind(read, "TEXT", "")
 
 
-def token() -> Kind:
+def token() -> Kind[str]:
     """A text that can stand in a request: printable ASCII without white space."""
 
     def read(given: str) -> str:
@@ -55,10 +61,10 @@ def token() -> Kind:
             raise Wrong("printable ASCII without white space")
         return given
 
-    return Kind(read, "TEXT")
+    return Kind(read, "TEXT", "")
 
 
-def whole(least: int, most: int) -> Kind:
+def whole(least: int, most: int) -> Kind[int]:
     """A whole number from `least` to `most`."""
 
     def read(given: str) -> int:
@@ -66,10 +72,10 @@ def whole(least: int, most: int) -> Kind:
             raise Wrong(f"a whole number from {least} to {most}")
         return int(given)
 
-    return Kind(read, f"{least}..{most}")
+    return Kind(read, f"{least}..{most}", 0)
 
 
-def project_id() -> Kind:
+def project_id() -> Kind[str]:
     """The number of a Mixpanel project, kept as text."""
 
     def read(given: str) -> str:
@@ -77,10 +83,10 @@ def project_id() -> Kind:
             raise Wrong("the project's number, as Project Settings shows it (not its token)")
         return given
 
-    return Kind(read, "NUMBER")
+    return Kind(read, "NUMBER", "")
 
 
-def flag() -> Kind:
+def flag() -> Kind[bool]:
     """`on` or `off`."""
 
     def read(given: str) -> bool:
@@ -88,10 +94,10 @@ def flag() -> Kind:
             raise Wrong("on or off")
         return given == "on"
 
-    return Kind(read, "on|off")
+    return Kind(read, "on|off", False)
 
 
-def choice(*words: str, fold: Callable[[str], str] = str) -> Kind:
+def choice(*words: str, fold: Callable[[str], str] = str) -> Kind[str]:
     """One of the words; `fold` is applied first, where case does not matter."""
 
     def read(given: str) -> str:
@@ -99,10 +105,10 @@ def choice(*words: str, fold: Callable[[str], str] = str) -> Kind:
             raise Wrong("one of " + ", ".join(words))
         return fold(given)
 
-    return Kind(read, "|".join(words))
+    return Kind(read, "|".join(words), "")
 
 
-def duration(least: str, most: str) -> Kind:
+def duration(least: str, most: str) -> Kind[float]:
     """A time in seconds, written as 500ms, 2s or 1m."""
     low, high = amount(least, SECONDS), amount(most, SECONDS)
     assert low is not None
@@ -116,10 +122,10 @@ def duration(least: str, most: str) -> Kind:
             raise Wrong(f"a time from {least} to {most}")
         return found
 
-    return Kind(read, "TIME")
+    return Kind(read, "TIME", 0.0)
 
 
-def size(least: str, most: str) -> Kind:
+def size(least: str, most: str) -> Kind[int]:
     """A number of bytes, written as 512KiB or 2MiB."""
     low, high = amount(least, BYTES), amount(most, BYTES)
     assert low is not None
@@ -133,7 +139,7 @@ def size(least: str, most: str) -> Kind:
             raise Wrong(f"a size from {least} to {most}")
         return int(found)
 
-    return Kind(read, "SIZE")
+    return Kind(read, "SIZE", 0)
 
 
 def amount(given: str, units: dict[str, float] | dict[str, int]) -> float | None:
@@ -148,9 +154,9 @@ def amount(given: str, units: dict[str, float] | dict[str, int]) -> float | None
     return found if math.isfinite(found) else None
 
 
-def topic() -> Kind:
+def topic() -> Kind[str]:
     """A topic's name."""
-    return Kind(topic_name, "TOPIC")
+    return Kind(topic_name, "TOPIC", "")
 
 
 def topic_name(given: str) -> str:
@@ -160,7 +166,7 @@ def topic_name(given: str) -> str:
     return given
 
 
-def topics() -> Kind:
+def topics() -> Kind[tuple[str, ...]]:
     """Topic names, comma separated; one that stands there twice counts once."""
 
     def read(given: str) -> tuple[str, ...]:
@@ -169,10 +175,10 @@ def topics() -> Kind:
         except Wrong as wrong:
             raise Wrong(f"comma separated, each {wrong}") from None
 
-    return Kind(read, "TOPIC,...")
+    return Kind(read, "TOPIC,...", ())
 
 
-def servers() -> Kind:
+def servers() -> Kind[str]:
     """host:port, comma separated, as Kafka clients take it."""
 
     def read(given: str) -> str:
@@ -183,10 +189,10 @@ def servers() -> Kind:
                 raise Wrong("host:port, comma separated, without a scheme, such as kafka-1:9092,kafka-2:9092")
         return ",".join(found)
 
-    return Kind(read, "HOST:PORT,...")
+    return Kind(read, "HOST:PORT,...", "")
 
 
-def url() -> Kind:
+def url() -> Kind[str]:
     """One URL as it is asked, without credentials."""
 
     def read(given: str) -> str:
@@ -195,10 +201,10 @@ def url() -> Kind:
             raise Wrong("a URL without user name and password")
         return given
 
-    return Kind(read, "URL")
+    return Kind(read, "URL", "")
 
 
-def urls() -> Kind:
+def urls() -> Kind[tuple[str, ...]]:
     """URLs of one service, comma separated; each may carry its own credentials."""
 
     def read(given: str) -> tuple[str, ...]:
@@ -207,10 +213,10 @@ def urls() -> Kind:
             web_address(url, "comma separated http:// or https:// URLs without ? or #")
         return found
 
-    return Kind(read, "URL,...")
+    return Kind(read, "URL,...", (), credentials=True)
 
 
-def base_url(last: str) -> Kind:
+def base_url(last: str) -> Kind[str]:
     """A URL without credentials, to which requests add the path `last`."""
 
     def read(given: str) -> str:
@@ -222,7 +228,7 @@ def base_url(last: str) -> Kind:
             raise Wrong(f"the URL without /{last}, which requests add")
         return found
 
-    return Kind(read, "URL")
+    return Kind(read, "URL", "")
 
 
 def web_address(given: str, allowed: str) -> SplitResult:
@@ -237,7 +243,7 @@ def web_address(given: str, allowed: str) -> SplitResult:
     return parts
 
 
-def file() -> Kind:
+def file() -> Kind[str]:
     """A file that can be read now."""
 
     def read(given: str) -> str:
@@ -248,27 +254,27 @@ def file() -> Kind:
             raise Wrong(f"a file that can be read ({reason(failure)})") from None
         return given
 
-    return Kind(read, "FILE")
+    return Kind(read, "FILE", "")
 
 
-def file_or_folder() -> Kind:
+def file_or_folder() -> Kind[str]:
     """A file that can be read now, or a folder."""
 
-    def read(given: str) -> object:
+    def read(given: str) -> str:
         return given if "\0" not in given and Path(given).is_dir() else file().read(given)
 
-    return Kind(read, "FILE")
+    return Kind(read, "FILE", "")
 
 
-def folder() -> Kind:
+def folder() -> Kind[Path | None]:
     """A folder that is there, or that will be made."""
 
-    def read(given: str) -> Path:
+    def read(given: str) -> Path | None:
         if "\0" in given or (Path(given).exists() and not Path(given).is_dir()):
             raise Wrong("a folder")
         return Path(given)
 
-    return Kind(read, "FOLDER")
+    return Kind(read, "FOLDER", None)
 
 
 def reason(failure: Exception) -> str:
