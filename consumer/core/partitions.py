@@ -195,13 +195,18 @@ class Partitions:
             if partition.ledger.committable >= 0
         }
 
-    def settled_or_open(self) -> dict[Assignment, int]:
-        """For each partition an offset that may be committed again and again: the committable, or the first open."""
+    def settled_or_first(self) -> dict[Assignment, int]:
+        """An offset of each partition to commit again and again: the committable, or the first unsettled.
+
+        What is held counts: it may wait for something that only a loop without doubt asks for.
+        """
         found: dict[Assignment, int] = {}
         for assignment, partition in self.by_assignment.items():
             offset = partition.ledger.committable
             if offset < 0:
                 offset = partition.ledger.first_open()
+            if offset < 0 and partition.held:
+                offset = partition.held[0].offset
             if offset >= 0:
                 found[assignment] = offset
         return found

@@ -223,7 +223,7 @@ class Loop:
         if not self._doubt:
             self._doubt = True
             log.warning("the loop stood still: the group is asked whether the partitions are still ours")
-        offsets = self.pipeline.partitions.settled_or_open()  # nothing to ask with is nothing to send
+        offsets = self.pipeline.partitions.settled_or_first()  # nothing to ask with is nothing to send
         if not offsets or not self._source.verify(offsets, VERIFY_TIMEOUT):
             return True
         self._doubt = False

@@ -89,16 +89,18 @@ def test_gaps_between_offsets_are_passed():
 
 
 def test_an_offset_to_commit_again_is_always_known():
-    """What may be committed, else the first record that is open: a commit that is repeated moves nothing."""
+    """What may be committed, else the first record that is open or held: a commit that is repeated moves nothing."""
     machine = Machine(batch_updates=1)
-    partition, idle = machine.assign(0), machine.assign(1)
-    assert machine.pipeline.partitions.settled_or_open() == {}
+    partition, idle, held = machine.assign(0), machine.assign(1), machine.assign(2)
+    assert machine.pipeline.partitions.settled_or_first() == {}
     machine.pipeline.polled([machine.record(partition, value(("SET", {"a": 1})), 7)], 0.0)
-    assert machine.pipeline.partitions.settled_or_open() == {partition: 7}
+    assert machine.pipeline.partitions.settled_or_first() == {partition: 7}
     machine.finish()
-    assert machine.pipeline.partitions.settled_or_open() == {partition: 8}
+    assert machine.pipeline.partitions.settled_or_first() == {partition: 8}
     machine.read(idle, ("SET", {"a": 1}))
-    assert machine.pipeline.partitions.settled_or_open() == {partition: 8, idle: 0}
+    assert machine.pipeline.partitions.settled_or_first() == {partition: 8, idle: 0}
+    machine.read(held, ("SET", {"a": 1}), ("SET", {"a": 2}), schema=99)
+    assert machine.pipeline.partitions.settled_or_first() == {partition: 8, idle: 0, held: 0}
 
 
 def test_a_group_is_in_one_request_in_order():
