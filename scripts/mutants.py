@@ -50,6 +50,7 @@ def prepare(modules: list[str]) -> None:
     shutil.rmtree(WORK, ignore_errors=True)
     for folder in ("consumer", "schemas", "tests/core"):
         shutil.copytree(ROOT / folder, WORK / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    (WORK / "tests" / "__init__.py").touch()
     files = "\n    ".join(source(module) for module in modules)
     (WORK / "setup.cfg").write_text(SETUP.format(files=files))
     (WORK / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib -q\n")

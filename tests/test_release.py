@@ -12,14 +12,9 @@ import pytest
 import yaml
 
 from consumer.app import UNCOMPILED
+from scripts import audit, release, wheel
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import audit  # noqa: E402
-import release  # noqa: E402
-import wheel  # noqa: E402
-
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 # Whose actions run with the rights of a release.
 TRUSTED = {"actions", "docker"}

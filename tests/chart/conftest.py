@@ -2,15 +2,12 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-sys.path.insert(0, str(Path(__file__).parent))  # cluster.py lies beside this file
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"

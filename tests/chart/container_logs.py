@@ -7,8 +7,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
-from cluster import NODE, Cluster
-from processes import ProcessKubelet, Running
+
+from tests.chart.cluster import NODE, Cluster
+from tests.chart.processes import ProcessKubelet, Running
 
 
 class LoggingKubelet(ProcessKubelet):

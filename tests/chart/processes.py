@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from cluster import NODE, Cluster, Kubelet, Object, free_port
+from tests.chart.cluster import NODE, Cluster, Kubelet, Object, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

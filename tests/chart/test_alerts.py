@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from alert_cases import CASES
+
+from tests.chart.alert_cases import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
 ON = {"monitoring": {"rules": {"enabled": True, "runbookUrl": "https://example.com/runbook.md"}}}

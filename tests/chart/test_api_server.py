@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster import Cluster, Kubelet, until
+
+from tests.chart.cluster import Cluster, Kubelet, until
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from cluster import Cluster, until
-from processes import ProcessKubelet
 
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.broker.security import Security
 from consumer.sandbox.mixpanel.project import TOKEN
 from consumer.sandbox.sandbox import Sandbox
+from tests.chart.cluster import Cluster, until
+from tests.chart.processes import ProcessKubelet
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm"

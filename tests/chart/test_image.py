@@ -16,12 +16,9 @@ import yaml
 
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.sandbox import Sandbox
+from scripts import chart_image
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import chart_image  # noqa: E402
-
 LIMIT = 150_000_000
 pytestmark = pytest.mark.xdist_group("image")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster import until
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, OffsetSpec
 from confluent_kafka.admin import ResourcePatternType as Pattern
@@ -19,6 +18,7 @@ from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.broker.security import Security
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.sandbox import Sandbox
+from tests.chart.cluster import until
 
 ROOT = Path(__file__).resolve().parents[2]
 LETTERS = "mixpanel-groups.dead-letters"

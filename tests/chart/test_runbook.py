@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, free_port, until
-from container_logs import LoggingKubelet
-from test_end_to_end import NAME, Release, produce, service_pods, values
 
 from consumer.sandbox.sandbox import Sandbox
+from tests.chart.cluster import Cluster, free_port, until
+from tests.chart.container_logs import LoggingKubelet
+from tests.chart.test_end_to_end import NAME, Release, produce, service_pods, values
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()

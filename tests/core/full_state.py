@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from machine import Machine
-
 from consumer.app import GC_THRESHOLDS
 from consumer.core.model import Answer
+from tests.core.machine import Machine
 
 RUN = 10
 POLL = 500

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from machine import ACCEPTED as OK
-from machine import OPENING, body, opaque, refuse
 
 from consumer.core.batch import AMBIGUOUS, REFUSED, Batch, Report
 from consumer.core.clock import NEVER
@@ -16,6 +14,8 @@ from consumer.core.runs import OVER
 from consumer.core.wire import Wire
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, SET, UNSET, Operation
+from tests.core.machine import ACCEPTED as OK
+from tests.core.machine import OPENING, body, opaque, refuse
 
 A = Assignment("changes", 0)
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")

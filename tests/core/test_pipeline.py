@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from machine import DECODER, Machine, opaque, refuse, sent, value
 
 from consumer.core import intake
 from consumer.core.clock import NEVER
@@ -12,6 +11,7 @@ from consumer.core.quarantine import Quarantine
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, TASK_PUT, TRANSFORMATION, UNKNOWN_SCHEMA, VALUE_CONVERTER
+from tests.core.machine import DECODER, Machine, opaque, refuse, sent, value
 
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")
 BAD = b"not framed"

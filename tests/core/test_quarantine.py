@@ -1,10 +1,10 @@
 """What an operator has named becomes a dead letter; all else goes on."""
 
 import pytest
-from machine import KNOWN, Machine, value
 
 from consumer.core.quarantine import Quarantine
 from consumer.event.errors import QUARANTINED, TRANSFORMATION
+from tests.core.machine import KNOWN, Machine, value
 
 ACME, BETA = ("SET", {"a": 1}, "acme"), ("SET", {"a": 1}, "beta")
 

@@ -1,6 +1,6 @@
 """Schemas with rules that are not run here: a cause of its own, for as long as the schema is held."""
 
-from machine import DECODER, Machine
+from tests.core.machine import DECODER, Machine
 
 
 def test_a_partition_is_held_by_rules():

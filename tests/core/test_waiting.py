@@ -1,11 +1,11 @@
 """Why each partition's first open record waits: each cause, where it holds and nothing before it does."""
 
 import pytest
-from machine import Machine, refuse
 
 from consumer.core.clock import NEVER
 from consumer.core.model import UNKNOWN, Answer, Assignment
 from consumer.core.waiting import CAUSES, Block, blocks
+from tests.core.machine import Machine, refuse
 
 BAD = b"not framed"
 FAILED = Answer(500, b"")

@@ -1,17 +1,11 @@
 """What the integration tests stand on: a place to run instances of the service, with what it talks to."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = str(Path(__file__).resolve().parents[2])
-if ROOT not in sys.path:
-    sys.path.append(ROOT)
-
-from tests.integration.starting import instances_of_the_service  # noqa: E402, F401  # the fixture `start`
-from tests.integration.world import World  # noqa: E402
+from tests.integration.starting import instances_of_the_service  # noqa: F401  # the fixture `start`
+from tests.integration.world import World
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ record in hand. Types are looked up in the schema's JSON. Data is as it is writt
 import json
 from typing import Any
 
-from naive_properties import HIDDEN, MISSING, Properties
-from naive_values import (
+from tests.mapping.naive_properties import HIDDEN, MISSING, Properties
+from tests.mapping.naive_values import (
     Refused,
     hidden,
     limit,

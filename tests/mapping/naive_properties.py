@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from naive_values import (
+from tests.mapping.naive_values import (
     ENDLESS,
     ENDLESS_DAYS,
     Refused,

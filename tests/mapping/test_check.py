@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from published import CLOSED, FILES, SCHEMAS, TOPICS, UPDATED, record
-from tables import COLUMNS, KEY, envelope
-
 from consumer.avro.parsing import parse
 from consumer.mapping.check import Findings, Registered, check
 from consumer.mapping.reading import read
+from tests.mapping.published import CLOSED, FILES, SCHEMAS, TOPICS, UPDATED, record
+from tests.mapping.tables import COLUMNS, KEY, envelope
 
 
 def findings(text: str, topic: str, *versions: Any, key: Any = KEY, compacted: bool = False) -> Findings:

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tables import SECRET, Table, connect, encode, words
 
 from consumer.event.encode import update_tail
+from tests.mapping.tables import SECRET, Table, connect, encode, words
 
 INFINITE = 9223372036825200000
 TIME = "io.debezium.time."

@@ -5,7 +5,8 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from tables import COLUMNS, PLACEHOLDER, ROW, TOPIC, Table, connect, envelope, words
+
+from tests.mapping.tables import COLUMNS, PLACEHOLDER, ROW, TOPIC, Table, connect, envelope, words
 
 RULE = f"""[[rule]]
 name = "companies"

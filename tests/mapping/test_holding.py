@@ -1,11 +1,11 @@
 """A mapping that does not fit a schema or a key holds; what only a later version has is left out."""
 
 import pytest
-from tables import COLUMNS, KEY, ROW, TOPIC, Table, encode, envelope, words
 
 from consumer.avro.parsing import parse
 from consumer.mapping.errors import Hold
 from consumer.mapping.seen import Incoming
+from tests.mapping.tables import COLUMNS, KEY, ROW, TOPIC, Table, encode, envelope, words
 
 HEAD = f'''[[rule]]
 name = "companies"

@@ -1,9 +1,9 @@
 """What is skipped is checked all the same: lengths, counts, branches, symbols, and the end."""
 
 import pytest
-from tables import Table, encode, words
 
 from consumer.event.errors import CORRUPT, Reject
+from tests.mapping.tables import Table, encode, words
 
 FIELDS = [
     {"name": "id", "type": "string"},

@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from naive import Naive
-from tables import KEY, PLACEHOLDER, SECRET, TOPIC, Table, connect, encode, envelope
 
 from consumer.event.encode import operation_of, update_tail
 from consumer.event.model import VERB_NAMES
 from consumer.mapping.errors import Hold
 from consumer.mapping.outcome import Mapped
+from tests.mapping.naive import Naive
+from tests.mapping.tables import KEY, PLACEHOLDER, SECRET, TOPIC, Table, connect, encode, envelope
 
 EXAMPLES = int(os.environ.get("MAPPING_EXAMPLES", "400"))
 SLOW = settings(

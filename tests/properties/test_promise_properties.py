@@ -13,11 +13,11 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine import ACCEPTED, Event, Machine, body, opaque, refuse
 
 from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, DeadLetter
 from consumer.sandbox.mixpanel.profiles import Profiles, identity
+from tests.core.machine import ACCEPTED, Event, Machine, body, opaque, refuse
 
 PARTITIONS = 3
 LIMIT = 12

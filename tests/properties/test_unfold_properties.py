@@ -11,12 +11,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine import ACCEPTED, TOKEN, Event, Machine, body, opaque, refuse
 
 from consumer.core.batch import Batch
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 from consumer.sandbox.mixpanel.profiles import Profiles, identity
 from consumer.sandbox.mixpanel.updates import verb_of
+from tests.core.machine import ACCEPTED, TOKEN, Event, Machine, body, opaque, refuse
 
 GROUPS = ("acme", "nodelete")  # the second refuses every $delete
 NAMES = st.sampled_from("abc")

@@ -1,7 +1,6 @@
 """What the security tests stand on: a world whose broker, registry and Mixpanel want credentials."""
 
 import ssl
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,8 @@ from typing import Any
 import pytest
 
 from consumer.sandbox.registry.server import RegistrySandbox
-
-ROOT = str(Path(__file__).resolve().parents[2])
-if ROOT not in sys.path:
-    sys.path.append(ROOT)
-
-from tests.integration.starting import instances_of_the_service  # noqa: E402, F401  # the fixture `start`
-from tests.integration.world import World  # noqa: E402
+from tests.integration.starting import instances_of_the_service  # noqa: F401  # the fixture `start`
+from tests.integration.world import World
 
 
 @pytest.fixture
