@@ -128,7 +128,11 @@ def main(kind: str) -> None:
     topic, token = environ["KAFKA_TOPICS"], environ["MIXPANEL_TOKEN"]
     decoder = popular_decoder if kind == "popular" else tuned_decoder
     decode = decoder(environ["SCHEMA_REGISTRY_URL"], topic)
-    post = {"popular": post_popular, "tuned": post_tuned, "retrying": post_retrying}[kind]
+    posts: dict[str, Callable[[requests.Session, list[dict[str, Any]]], object]] = {
+        "popular": post_popular,
+        "tuned": post_tuned,
+        "retrying": post_retrying,
+    }
     session = requests.Session()
     consumer = Consumer(
         {
@@ -142,9 +146,9 @@ def main(kind: str) -> None:
     batch: list[dict[str, Any]] = []
     while True:
         messages = consumer.consume(500, 0.2)
-        batch.extend(update(decode(message.value()), token) for message in messages if message.error() is None)
+        batch.extend(update(decode(message.value() or b""), token) for message in messages if message.error() is None)
         if batch and (len(batch) >= 2_000 or not messages):
-            post(session, batch)
+            posts[kind](session, batch)
             consumer.commit(asynchronous=False)
             batch = []
 

@@ -10,7 +10,7 @@ import fastavro
 
 from bench.micro import best
 from consumer.avro.parsing import parse
-from consumer.event.encode import update_json
+from consumer.event.encode import update_json, update_tail
 from consumer.mapping.bodies import passed
 from consumer.mapping.mapper import Mapper
 from consumer.mapping.reading import read
@@ -137,7 +137,7 @@ def run(events: int = 10_000) -> dict[str, dict[str, float]]:
         "75 columns, places found": lambda: [passed(value, 0, layout) for value in values],
         "75 columns, 8 mapped": lambda: [topic.apply(record, plan, 0, key_plan, 0) for record in records],
         "75 columns, to updates": lambda: [
-            update_json(operation, "")
+            update_json(update_tail(operation))
             for record in records
             for part in topic.apply(record, plan, 0, key_plan, 0).parts
             for operation in part.operations

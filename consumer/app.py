@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from importlib.resources import files
 from queue import SimpleQueue
+from typing import Any
 
 import consumer
 from consumer.core.limits import Limits
@@ -197,9 +198,10 @@ def session_timeout(settings: Settings) -> float:
     return float(str(consumer_config(settings).get("session.timeout.ms", 45_000))) / 1000
 
 
-def reader() -> object:
+def reader() -> dict[str, Any]:
     """The event schema that every record is read as."""
-    return json.loads(files("consumer.schemas").joinpath(READER).read_text("utf-8"))
+    schema: dict[str, Any] = json.loads(files("consumer.schemas").joinpath(READER).read_text("utf-8"))
+    return schema
 
 
 def create_topic(settings: Settings) -> str:

@@ -50,7 +50,7 @@ def panel(kind: str, title: str, meaning: str, unit: str, *targets: tuple[str, s
 def stat(title: str, meaning: str, unit: str, expression: str, *limits: float) -> Json:
     """One number, that turns orange and red at the limits."""
     made = panel("stat", title, meaning, unit, (expression, ""), width=3)
-    steps = [{"color": "green", "value": None}]
+    steps: list[Json] = [{"color": "green", "value": None}]
     steps += [{"color": color, "value": limit} for color, limit in zip(("orange", "red"), limits, strict=False)]
     made["fieldConfig"]["defaults"]["thresholds"] = {"mode": "absolute", "steps": steps}
     made["options"] = {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "background"}

@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.kafka.rotation import rotation
-from consumer.settings import load
+from consumer.settings import Settings, load
 from consumer.settings.sign_in import SignIn
 
 NEEDED = {
@@ -18,7 +18,7 @@ class Told:
     """A watch that is moved by hand, with what it told."""
 
     def __init__(self, **settings: str) -> None:
-        self.changes: list[tuple[object, frozenset[str]]] = []
+        self.changes: list[tuple[Settings, frozenset[str]]] = []
         self.watch = SignIn(load(NEEDED | settings), lambda *change: self.changes.append(change))
 
     def look(self, times: int = 2) -> int:

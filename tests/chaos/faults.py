@@ -15,7 +15,7 @@ from consumer.sandbox.answers import DIALECTS
 from tests.chaos.fleet import Fleet
 from tests.integration.world import World
 
-Mend = Callable[[], None]
+Mend = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -147,22 +147,23 @@ class Faults:
 
     def _broken_answer(self, rng: random.Random) -> Mend | None:
         kind = rng.choice(("reset", "drip", "slow", "unreadable", "temporary", "hang"))
-        options: dict[str, Any] = {
+        options: dict[str, dict[str, Any]] = {
             "reset": {"at": rng.choice(("before-reading", "before-applying", "after-applying"))},
             "drip": {"milliseconds": 20},
             "slow": {"milliseconds": 300},
             "unreadable": {"applied": rng.random() < 0.5},
             "temporary": {},
             "hang": {"applied": rng.random() < 0.5},
-        }[kind]
-        return self._on(kind, **options)
+        }
+        return self._on(kind, **options[kind])
 
     def _small(self, _: random.Random) -> Mend | None:
         return self._on("too-large", bytes=5000)
 
     def _on(self, kind: str, **options: Any) -> Mend:
+        off = self._world.mixpanel.faults.off
         fault = self._world.mixpanel.faults.on(kind, probability=self._random.choice((0.3, 1.0)), **options)
-        return lambda: self._world.mixpanel.faults.off(fault.name) and None
+        return lambda: off(fault.name)
 
     def _flood(self, rng: random.Random) -> Mend | None:
         self._poison(rng.randrange(100, 400))

@@ -84,7 +84,7 @@ def image():
         yield built
 
 
-def start(image, *arguments, given="", **env):
+def start(image: "tuple[Path, chart_image.Config]", *arguments, given="", **env):
     """What the image prints, started as Kubernetes starts it."""
     command = [*chart_image.sandboxed(*image, env), *arguments]
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
@@ -142,7 +142,7 @@ def test_it_serves_and_drains_as_pid_1(image, tmp_path):
         env = {**sandbox.exports(), "HTTP_PORT": str(free_port()), "LOG_FORMAT": "json"}
         produced = [sys.executable, "-m", "consumer", "produce", "--generate", "300"]
         subprocess.run(produced, cwd=ROOT, env=os.environ | env, check=True, timeout=120, capture_output=True)
-        command = [*chart_image.sandboxed(*image, env), "run"]
+        command = [*chart_image.sandboxed(*image, env=env), "run"]
         with (tmp_path / "log").open("w") as log:
             service = subprocess.Popen(command, stdout=log, stderr=log)
         try:

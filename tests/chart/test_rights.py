@@ -54,7 +54,7 @@ def grant(broker, *rights):
 def revoke(broker, resource, name):
     """Take every right on this name away."""
     kinds = (Pattern.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY)
-    for done in broker.admin.delete_acls([AclBindingFilter(resource, name, *kinds)]).values():
+    for done in broker.admin.delete_acls([AclBindingFilter(resource, name, *kinds)]).values():  # type: ignore[arg-type]
         assert done.result(30)
 
 

@@ -5,6 +5,7 @@ import json
 import struct
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import pytest
@@ -54,7 +55,7 @@ def text(value: str) -> bytes:
     return varint(len(value.encode())) + value.encode()
 
 
-def avro(schema: object, datum: object) -> bytes:
+def avro(schema: Any, datum: object) -> bytes:
     """The datum as fastavro writes it."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, fastavro.parse_schema(schema), datum)

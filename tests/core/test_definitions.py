@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ AUDIT = {"type": "record", "name": "Audit", "namespace": "acme", "fields": [{"na
 LATER = {**AUDIT, "fields": [*AUDIT["fields"], {"name": "at", "type": "long", "default": 0}]}
 
 
-def record(name: str, *kinds: object) -> dict[str, object]:
+def record(name: str, *kinds: object) -> dict[str, Any]:
     """A record with fields of these types."""
     fields = [{"name": f"f{number}", "type": kind} for number, kind in enumerate(kinds)]
     return {"type": "record", "name": name, "namespace": "acme", "fields": fields}

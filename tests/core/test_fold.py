@@ -2,8 +2,8 @@
 
 import pytest
 
-from consumer.core.fold import EXACT, MAX_BYTES, Fold, restricted
-from consumer.event.encode import opening_of, update_tail
+from consumer.core.fold import EXACT, Fold, restricted
+from consumer.event.encode import MAX_BYTES, opening_of, update_tail
 from consumer.event.model import VERB_NAMES, VERBS, Operation
 
 UNSAID = {"SET": 1, "SET_ONCE": 1, "ADD": 1, "UNION": ["x"], "REMOVE": "x"}
@@ -122,7 +122,7 @@ def test_exact_sums_of_whole_numbers_stay_whole():
     """The largest sum that is folded is 2^53 - 1, and no integer becomes a fraction on the way."""
     updates, taken = fold(("ADD", {"a": EXACT - 2}), ("ADD", {"a": 1}))
     assert (updates, taken) == ([("$add", {"a": EXACT - 1})], 2)
-    assert type(updates[0][1]["a"]) is int  # type: ignore[index]
+    assert type(updates[0][1]["a"]) is int
 
 
 def test_an_unset_does_not_absorb_the_last_that_creates_the_profile():

@@ -1,5 +1,7 @@
 """Frames: which schema a record's value and headers name."""
 
+from typing import Any
+
 import pytest
 
 from consumer.event.decode import frame
@@ -46,7 +48,8 @@ def test_a_malformed_header_is_not_framed(header: bytes):
 
 def test_a_null_value_is_a_tombstone():
     """A null value is no change, even where a schema header is there."""
-    for headers in (None, [("__value_schema_id", b"\1" + GUID)]):
+    given: list[tuple[str, bytes | None]] = [("__value_schema_id", b"\1" + GUID)]
+    for headers in (None, given):
         with pytest.raises(Reject) as caught:
             frame(None, headers)
         assert (caught.value.reason, caught.value.stage) == (TOMBSTONE, VALUE_CONVERTER)
@@ -83,7 +86,7 @@ def test_an_id_that_no_registry_can_give_is_unknown(value: bytes):
         (b"", None, "starts with no schema id"),
     ],
 )
-def test_a_foreign_frame_is_told_by_what_it_looks_like(value: bytes, headers: object, words: str):
+def test_a_foreign_frame_is_told_by_what_it_looks_like(value: bytes, headers: Any, words: str):
     """The detail says whose serializer it seems to be and what to set, and nothing of the value."""
     with pytest.raises(Reject) as caught:
         frame(value, headers)

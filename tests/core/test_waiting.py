@@ -1,5 +1,7 @@
 """Why each partition's first open record waits: each cause, where it holds and nothing before it does."""
 
+from typing import Any
+
 import pytest
 
 from consumer.core.clock import NEVER
@@ -25,7 +27,7 @@ def found(machine: Machine) -> list[Block]:
     return blocked
 
 
-def two(**limits: object) -> tuple[Machine, Assignment, Assignment]:
+def two(**limits: Any) -> tuple[Machine, Assignment, Assignment]:
     """A machine with two partitions."""
     machine = Machine(**limits)
     return machine, machine.assign(0), machine.assign(1)

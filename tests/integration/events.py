@@ -28,18 +28,18 @@ def change(group: str, operation: str = "SET", **more: Any) -> dict[str, Any]:
     return found
 
 
-def framed(event: dict[str, Any], schema: object = _PARSED, number: int = 1) -> bytes:
+def framed(event: dict[str, Any], schema: Any = _PARSED, number: int = 1) -> bytes:
     """The event behind Confluent's magic byte and the schema's id."""
     return b"\0" + number.to_bytes(4, "big") + bare(event, schema)
 
 
-def bare(event: dict[str, Any], schema: object = _PARSED) -> bytes:
+def bare(event: dict[str, Any], schema: Any = _PARSED) -> bytes:
     """The event as Avro and nothing else."""
     written = io.BytesIO()
     fastavro.schemaless_writer(written, schema, event)
     return written.getvalue()
 
 
-def changed(group: str, operation: str = "SET", **more: Any) -> bytes:
+def changed(group: str, operation: Any = "SET", **more: Any) -> bytes:
     """The framed event of the registry's first schema."""
     return framed(change(group, operation, **more))

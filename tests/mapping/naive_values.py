@@ -100,7 +100,7 @@ def limit(value: Any, depth: int = 0) -> None:
 
 
 def paths_of(source: Any) -> list[str]:
-    found = source.get("from", source.get("join", [])) if isinstance(source, dict) else source
+    found: Any = source.get("from", source.get("join", [])) if isinstance(source, dict) else source
     return found if isinstance(found, list) else [found]
 
 

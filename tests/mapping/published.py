@@ -14,7 +14,7 @@ def record(name: str, *fields: tuple[str, object]) -> dict[str, Any]:
     return {"type": "record", "name": name, "fields": [{"name": field, "type": kind} for field, kind in fields]}
 
 
-COMPANIES = [
+COMPANIES: list[dict[str, Any]] = [
     {"name": "id", "type": "int"},
     {"name": "kind", "type": TEXT, "default": None},
     {"name": "name", "type": "string"},

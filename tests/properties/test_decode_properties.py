@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fastavro
 from hypothesis import HealthCheck, assume, given, settings
@@ -63,7 +64,7 @@ class Names:
         return f"{kind}{self.count}"
 
 
-def schema(draw: st.DrawFn, names: Names, around: list[str], depth: int, *, unions: bool = True) -> object:
+def schema(draw: st.DrawFn, names: Names, around: list[str], depth: int, *, unions: bool = True) -> Any:
     """A writer's schema; `around` are the records that it may refer to."""
     kinds = ["primitive"] * 4 + ["fixed", "enum", "array", "map", "record"]
     if unions:
@@ -83,7 +84,7 @@ def schema(draw: st.DrawFn, names: Names, around: list[str], depth: int, *, unio
     if kind == "again":
         return ["null", draw(st.sampled_from(around))]
     if kind == "union":
-        found: dict[str, object] = {}
+        found: dict[str, Any] = {}
         for _ in range(draw(st.integers(1, 4))):
             branch = schema(draw, names, around, depth - 1, unions=False)
             found.setdefault(shape(branch), branch)
@@ -96,7 +97,7 @@ def schema(draw: st.DrawFn, names: Names, around: list[str], depth: int, *, unio
     return {"type": "record", "name": name, "fields": fields}
 
 
-def shape(branch: object) -> str:
+def shape(branch: Any) -> str:
     """What a union may have once; string and bytes are read as each other, and fastavro takes the first."""
     kind = branch["type"] if isinstance(branch, dict) else branch
     if kind == "bytes":
@@ -104,7 +105,7 @@ def shape(branch: object) -> str:
     return branch["name"] if kind in ("fixed", "enum", "record") else kind
 
 
-def evolved(draw: st.DrawFn, writer: object, names: Names) -> object:
+def evolved(draw: st.DrawFn, writer: Any, names: Names) -> Any:
     """A reader's schema for the writer's: mostly the same, in places another."""
     change = draw(st.sampled_from(["same"] * 5 + ["promote", "wrap"]))
     if isinstance(writer, list):
@@ -136,12 +137,12 @@ def evolved(draw: st.DrawFn, writer: object, names: Names) -> object:
     return writer
 
 
-def width(branch: object) -> int:
+def width(branch: Any) -> int:
     """Numbers in the order in which they are promoted: we take the very type first, fastavro the first that fits."""
     return ["int", "long", "float", "double"].index(branch) if branch in ("int", "long", "float", "double") else 0
 
 
-def evolved_record(draw: st.DrawFn, writer: dict[str, object], names: Names) -> dict[str, object]:
+def evolved_record(draw: st.DrawFn, writer: dict[str, Any], names: Names) -> dict[str, Any]:
     """A record with fields dropped, renamed, moved and added."""
     fields = []
     for field in writer["fields"]:
@@ -158,7 +159,7 @@ def evolved_record(draw: st.DrawFn, writer: dict[str, object], names: Names) -> 
     return {**writer, "fields": draw(st.permutations(fields))}
 
 
-def datum(draw: st.DrawFn, kind: object, records: dict[str, dict[str, object]], depth: int) -> bytes:
+def datum(draw: st.DrawFn, kind: Any, records: dict[str, dict[str, Any]], depth: int) -> bytes:
     """Some data of the writer's schema, as bytes."""
     if isinstance(kind, list):
         index = draw(st.integers(0, len(kind) - 1)) if depth > 0 else 0
@@ -184,7 +185,7 @@ def datum(draw: st.DrawFn, kind: object, records: dict[str, dict[str, object]], 
     return primitive(form, draw(DATA[form]))
 
 
-def primitive(kind: str, value: object) -> bytes:
+def primitive(kind: str, value: Any) -> bytes:
     """The value as Avro writes it."""
     if kind == "null":
         return b""
@@ -214,7 +215,8 @@ def blocks(draw: st.DrawFn, items: list[bytes]) -> bytes:
     found = b""
     for block in (items[:cut], items[cut:]):
         joined = b"".join(block)
-        if block and draw(st.booleans()):
+        sized: bool = draw(st.booleans()) if block else False
+        if sized:
             found += varint(-len(block)) + varint(len(joined)) + joined
         elif block:
             found += varint(len(block)) + joined
@@ -222,7 +224,7 @@ def blocks(draw: st.DrawFn, items: list[bytes]) -> bytes:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[object, object, bytes]:
+def cases(draw: st.DrawFn) -> tuple[Any, Any, bytes]:
     """A writer's schema, a reader's, and data of the writer's."""
     names = Names()
     kind = schema(draw, names, [], 4)
@@ -230,7 +232,7 @@ def cases(draw: st.DrawFn) -> tuple[object, object, bytes]:
     return kind, other, datum(draw, kind, {}, 8)
 
 
-def same(left: object, right: object) -> bool:
+def same(left: Any, right: Any) -> bool:
     """Equal, and of the same types all through."""
     if type(left) is not type(right):
         return False
@@ -243,7 +245,7 @@ def same(left: object, right: object) -> bool:
     return left == right
 
 
-def ours(writer: object, reader: object, data: bytes) -> object:
+def ours(writer: Any, reader: Any, data: bytes) -> Any:
     """What our decoder makes of the data; a word for what it refuses."""
     try:
         node = plan(parse(writer), parse(reader))
@@ -258,7 +260,7 @@ def ours(writer: object, reader: object, data: bytes) -> object:
     return found
 
 
-def theirs(writer: object, reader: object, data: bytes) -> object:
+def theirs(writer: Any, reader: Any, data: bytes) -> object:
     """What fastavro makes of the data; a word for what it refuses."""
     try:
         return fastavro.schemaless_reader(io.BytesIO(data), writer, reader)
@@ -294,7 +296,7 @@ def test_random_bytes_are_read_or_refused(case: tuple[object, object, bytes], da
     assert not isinstance(refused, InvalidDatum) or refused.detail
 
 
-def caught(call: Callable[[], object], *others: type[Exception]) -> object:
+def caught(call: Callable[[], Any], *others: type[Exception]) -> Any:
     """What the call returns, or the reject that it raises (or one of the others)."""
     try:
         return call()

@@ -115,7 +115,8 @@ def rule(draw: st.DrawFn, form: str, root: str, kinds: dict[str, str], name: str
         lines.append(
             f'project = {{ from = "{root}.{draw(st.sampled_from(compared))}", values = {{ a = "emea", 7 = "us" }} }}'
         )
-    if compared and draw(st.booleans()):
+    selected: bool = draw(st.booleans()) if compared else False
+    if selected:
         lines.append(f"where = [{condition(draw, root, kinds, compared)}]")
     lines.append(f'null = "{draw(st.sampled_from(["skip", "unset", "null"]))}"')
     if form != "event":

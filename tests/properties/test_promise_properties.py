@@ -9,6 +9,7 @@ kept.
 import json
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -338,7 +339,7 @@ def unordered(properties: dict[str, object]) -> dict[str, object]:
     return {name: sorted(value, key=str) if isinstance(value, list) else value for name, value in properties.items()}
 
 
-def numbers(update: dict[str, object]) -> list[int]:
+def numbers(update: dict[str, Any]) -> list[int]:
     """The records that are in the update."""
     return [int(k) for k in re.findall(r'"k([0-9]+)":', json.dumps(update))] + [
         int(name[1:]) for name in update.get("$unset", ()) if name[0] == "k"

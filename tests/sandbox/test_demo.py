@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 import requests
@@ -143,7 +144,7 @@ class Settled:
         """What the audit finds; `committed` of the first partition, by default all."""
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})
         for number, reason in self.letters:
-            headers = [(NUMBER_HEADER, str(number)), ("mixpanel.reason", reason)]
+            headers: Any = [(NUMBER_HEADER, str(number)), ("mixpanel.reason", reason)]
             producer.produce(self.dead_letters, b"as it came", headers=headers)
         producer.flush(30)
         consumer = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": self.group})

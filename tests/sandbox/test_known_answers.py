@@ -1,6 +1,7 @@
 """Every answer that is known of Mixpanel, of any endpoint, can be had from the sandbox byte for byte."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def exact(status, body, **options):
 
 
 # case: (fault, query, updates, status, body)
-ANSWERS = {
+ANSWERS: dict[str, tuple[Any, ...]] = {
     "no flags, ok": (None, "", [GOOD], 200, 1),
     "no flags, none valid": (None, "", [BAD], 200, 0),
     "verbose ok": (None, "verbose=1", [GOOD], 200, {"error": None, "status": 1}),
@@ -159,7 +160,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_known(sandbox, session, case):
+def test_known(sandbox, session, case: str):
     """The answer to a request of this case is the one that is known."""
     fault, query, updates, status, body = ANSWERS[case]
     if fault:

@@ -112,7 +112,7 @@ def test_limits_are_taken_whole(update):
 
 def test_depth_is_limited(update):
     """A value nested so deep that it could not be shown is refused rather than kept."""
-    deep = "bottom"
+    deep: object = "bottom"
     for _ in range(200):
         deep = [deep]
 

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 import requests
@@ -184,7 +185,8 @@ def test_header_serializer(registry, ours):
     value = AvroSerializer(ours, record("a"), conf={"schema.id.serializer": header_schema_id_serializer})(
         {"a": "longer"}, where
     )
-    header = dict(where.headers)["__value_schema_id"]
+    headers: Any = where.headers
+    header = dict(headers)["__value_schema_id"]
 
     assert value == b"\x0clonger"
     assert header[:1] == b"\x01"

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections import Counter
 from threading import Event
+from typing import Any
 
 import orjson
 import pytest
@@ -86,7 +87,9 @@ def test_the_mix(writers):
         next(
             name
             for name in event.update
-            if name[1:].islower() and len(event.update) == 4 and name not in ("$token", "$group_key", "$group_id")
+            if name[1:].islower()
+            and len(event.update or ()) == 4
+            and name not in ("$token", "$group_key", "$group_id")
         )
         for event in events
     )
@@ -154,7 +157,8 @@ def test_produce(broker, new_topic, writers, group_id):
     assert count == expected.events == told[-1] == 5000
     numbers = {}
     for record in found:
-        number = int(dict(record.headers())[NUMBER_HEADER])
+        headers: Any = record.headers()
+        number = int(dict(headers)[NUMBER_HEADER])
         numbers.setdefault((record.key(), record.partition()), []).append(number)
     assert sorted(itertools.chain(*numbers.values())) == list(range(1, 5001))
     assert all(run == sorted(run) for run in numbers.values())

@@ -164,7 +164,7 @@ class Provider(BaseHTTPRequestHandler):
 @pytest.fixture
 def provider():
     """A provider of tokens."""
-    handler = type("OwnProvider", (Provider,), {})
+    handler: Any = type("OwnProvider", (Provider,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

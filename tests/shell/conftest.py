@@ -124,7 +124,7 @@ def write(broker, topic) -> Callable[..., None]:
     """Writes numbers to a partition."""
     producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 1})
 
-    def produce(partition: int, *numbers: int, to: str = topic, **more: object) -> None:
+    def produce(partition: int, *numbers: int, to: str = topic, **more: Any) -> None:
         for number in numbers:
             producer.produce(to, str(number), partition=partition, **more)
         assert producer.flush(30) == 0

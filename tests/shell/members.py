@@ -66,7 +66,7 @@ class Member:
 
     def values(self, partition: int) -> list[int]:
         """What was read of a partition, in the order in which it came."""
-        return [int(record.value) for record in self.read if record.assignment.partition == partition]
+        return [int(record.value or b"") for record in self.read if record.assignment.partition == partition]
 
     def _gone(self, assignments: list[Assignment]) -> None:
         for assignment in assignments:

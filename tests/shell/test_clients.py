@@ -78,8 +78,7 @@ def test_one_that_is_not_wanted_any_more_is_not_made():
     made: list[int] = []
     making = Making(lambda: made.append(1), "client", after=30.0)
     making.stop()
-    (thread,) = [one for one in threading.enumerate() if one.name == "make-client"] or [None]
-    if thread is not None:
+    for thread in [one for one in threading.enumerate() if one.name == "make-client"]:
         thread.join(5)
         assert not thread.is_alive()
     assert made == []

@@ -214,7 +214,7 @@ def test_an_endless_answer_is_not_read_to_its_end(new_wire, connect, told):
     def behave(connection: socket.socket, _: bytes) -> None:
         length = f"Content-Length: {MAX_ANSWER * 64}\r\n" if told else ""
         connection.sendall(f"HTTP/1.1 200 OK\r\n{length}\r\n".encode())
-        for _ in range(MAX_ANSWER * 64 // 65536):
+        for _block in range(MAX_ANSWER * 64 // 65536):
             connection.sendall(b" " * 65536)
 
     answer = connect(new_wire(behave).url).post(TAILS)

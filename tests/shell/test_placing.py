@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from consumer.core.model import Assignment
 from consumer.kafka.assignments import Owned
-from consumer.kafka.lookups import Question, Span
+from consumer.kafka.lookups import Lookups, Question, Span
 from consumer.kafka.placing import (
     ASK_AGAIN,
     GAP,
@@ -63,7 +63,7 @@ def test_markers_alone_that_were_cut_are_no_loss():
     assert start(one, Unplaced(-1, 98), Span(0, 120, 120, "id")) == Start(98, VALID, 100, Span(0, 120, 120, "id"))
 
 
-class Lookups:
+class Unanswered(Lookups):
     """The brokers: each question is answered when the test says so."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Offset:
 
 def test_one_without_an_answer_keeps_no_other_waiting():
     """It is asked again after a while; the others are placed meanwhile, and nothing waits."""
-    lookups = Lookups()
+    lookups = Unanswered()
     placing = Placing(lookups)
     one, other = owned(), owned()
     placing.refused(("changes", 0), 100, "Broker: Offset out of range")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import pytest
 import trustme
@@ -106,10 +107,10 @@ def start(results: "SimpleQueue[object]") -> Iterator[Callable[..., Registry]]:
     """Starts registries, and closes them at the end."""
     started: list[Registry] = []
 
-    def begin(*urls: str, login: Login | None = None, ca: str = "", **more: object) -> Registry:
-        settings = {"cache_dir": None, "timeout": PATIENCE, "unknown_after": 0.2, "backoff": (0.05, 0.2)}
+    def begin(*urls: str, login: Login | None = None, ca: str = "", **more: Any) -> Registry:
+        usual = {"cache_dir": None, "timeout": PATIENCE, "unknown_after": 0.2, "backoff": (0.05, 0.2)}
         access = Access(tuple(Endpoint(url, login or nobody()) for url in urls), Tls(ca))
-        started.append(Registry(access, reader=SCHEMA, results=results, **{**settings, **more}))
+        started.append(Registry(access, reader=SCHEMA, results=results, **usual | more))
         return started[-1]
 
     yield begin
@@ -425,10 +426,10 @@ def test_nobody_there_is_an_outage(start, results, monkeypatch: pytest.MonkeyPat
     assert next_of(results, 8) == SchemaFailing(8, "dns")
 
 
-def next_of(results: "SimpleQueue[object]", ref: int) -> object:
+def next_of(results: "SimpleQueue[object]", ref: int) -> Any:
     """The next result about this schema."""
     while True:
-        found = results.get(timeout=PATIENCE)
+        found: Any = results.get(timeout=PATIENCE)
         if found.ref == ref:
             return found
 
@@ -713,7 +714,9 @@ def rule(**more: object) -> dict[str, object]:
         (ruled(7), ("unnamed",)),
     ],
 )
-def test_a_schema_with_rules_for_reading_is_held(server, start, results, answer: object, rules: object, caplog):
+def test_a_schema_with_rules_for_reading_is_held(
+    server, start, results, answer: object, rules: tuple[str, ...], caplog
+):
     """What a rule encrypted decodes as text: the schema is not read, which is said once in the log."""
     server.answer("/schemas/ids/7", (200, answer))
     start(server.url, held_for=0.01).fetch(7)

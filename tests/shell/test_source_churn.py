@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Producer
@@ -52,7 +52,7 @@ class Running(Member):
 
 
 @pytest.fixture
-def stream(broker, topic) -> Callable[[], int]:
+def stream(broker, topic) -> Iterator[Callable[[], int]]:
     """Numbers go on being written to every partition; called, it ends that, and says how many there are in each."""
     producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 1})
     stopping = threading.Event()
@@ -104,4 +104,6 @@ def test_a_member_that_stops_while_another_joins_repeats_nothing(broker, topic, 
 
 def found(members: list[Running]) -> Counter[tuple[int, int]]:
     """How often each number of each partition was read."""
-    return Counter((record.assignment.partition, int(record.value)) for member in members for record in member.read)
+    return Counter(
+        (record.assignment.partition, int(record.value or b"")) for member in members for record in member.read
+    )

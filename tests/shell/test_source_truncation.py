@@ -1,7 +1,6 @@
 """Logs that end before what was committed, and topics made anew, on a real broker: nothing new is skipped."""
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,7 +71,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(new_broker) -> Callable[[], Cluster]:
+def cluster(new_broker) -> Cluster:
     """A broker of this test alone."""
     return Cluster(new_broker())
 

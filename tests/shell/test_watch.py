@@ -365,7 +365,7 @@ def test_a_record_that_blocks_its_partition_is_told_after_a_minute(scene, caplog
         scene.look()
     assert scene.metrics.gauges.blocked[scene.places[0]] == ("schema", 64.0)
     (line,) = told()
-    assert (line.record, line.cause, line.detail, line.seconds) == ("changes[0]@1", "schema", {"id": 1}, 62.0)
+    assert (line.record, line.cause, line.detail, line.seconds) == ("changes[0]@1", "schema", {"id": 1}, 62.0)  # type: ignore[attr-defined]
     scene.read(place=1)
     scene.know()
     for _ in range(2):
@@ -374,7 +374,7 @@ def test_a_record_that_blocks_its_partition_is_told_after_a_minute(scene, caplog
     scene.look()
     scene.look()
     (line,) = told()
-    assert (line.record, line.levelname) == ("changes[0]@1", "INFO")
+    assert (line.record, line.levelname) == ("changes[0]@1", "INFO")  # type: ignore[attr-defined]
     assert scene.metrics.gauges.blocked == {}
     scene.read()
     scene.now += 60.0

@@ -31,8 +31,8 @@ class Faults:
                 self._window(length, what)
         moves = random.choice((0, 0, 2, 6))
         for _ in range(moves):
-            what = random.choice((self.move, self.crash, self.stop, self.evict, self.freeze, self.fence, self.join))
-            world.after(world.between(0.0, length), what)
+            move = random.choice((self.move, self.crash, self.stop, self.evict, self.freeze, self.fence, self.join))
+            world.after(world.between(0.0, length), move)
         if random.random() < 0.1:
             world.after(world.between(0.0, length), self.trim)
 

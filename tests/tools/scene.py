@@ -79,7 +79,7 @@ class Scene:
         key = f"company:{group}".encode()
         record = Record(Assignment(self.topic, 0), offset, key, event(group, operation, values), None, 0, 0.0)
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})
-        headers = headers_of(DeadLetter(record, reason, "TASK_PUT", "why", 1), self.group)
+        headers: Any = headers_of(DeadLetter(record, reason, "TASK_PUT", "why", 1), self.group)
         producer.produce(f"{self.group}.dead-letters", record.value, key, partition=0, headers=headers)
         assert producer.flush(30) == 0
 

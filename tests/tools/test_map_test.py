@@ -183,7 +183,7 @@ def test_what_is_left_out_has_a_default_or_null_or_is_empty() -> None:
     read = fastavro.schemaless_reader(
         io.BytesIO(encoded(parse(schema), {"op": "c", "after": {"id": 1}}, "value")), schema, None
     )
-    assert (read["before"], read["source"], read["after"]["seats"]) == (None, {"table": ""}, 7)
+    assert (read["before"], read["source"], read["after"]["seats"]) == (None, {"table": ""}, 7)  # type: ignore[call-overload]
     with pytest.raises(NoDatum):
         encoded(parse(KEY), {"id": 2**31}, "key")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from consumer.commands.verify.compare import Finding, altered, judge
-from consumer.commands.verify.model import ABSENT, Group, Known, Unknown
+from consumer.commands.verify.model import ABSENT, Group, Known, State, Unknown
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, VERB_NAMES
 from consumer.sandbox.mixpanel.profiles import Profiles
 
@@ -103,7 +103,8 @@ def test_what_retention_took() -> None:
     assert kinds(judge(made, {"s": 1})) == {"n": "missing", "l": "missing", "f": "missing"}
     made.apply(DELETE, {}, HERE, gap=GONE)
     made.apply(ADD, {"n": 1}, HERE, gap=GONE)
-    assert made.states["n"] == Known(1)
+    counted: State = made.states["n"]
+    assert counted == Known(1)
     assert made.states["s"] == ABSENT
 
 
@@ -138,7 +139,8 @@ def test_dead_letters_in_doubt() -> None:
     made.doubt(ADD, {"n": 1}, HERE, "in doubt", gap="", sticky=False)
     assert made.states["n"] == Unknown("in doubt", present=True)
     made.apply(SET, {"n": 5}, HERE)
-    assert made.states["n"] == Known(5)
+    later: State = made.states["n"]
+    assert later == Known(5)
     made.doubt(SET, {"n": 1}, HERE, "replayed", gap="", sticky=True)
     made.apply(SET, {"n": 6}, HERE)
     assert made.states["n"] == Unknown("replayed")

@@ -199,14 +199,14 @@ class Replays:
             text=True,
         )
 
-    def call(self, *arguments: str, status: int = 0, **environ: str) -> str:
+    def call(self, *arguments: str, status: int = 0, **environ: Any) -> str:
         """Have one done, with this exit status; what it printed."""
         process = self.start(*arguments, **environ)
         out, err = process.communicate(timeout=120)
         assert process.returncode == status, (process.returncode, out, err)
         return out + err
 
-    def json(self, *arguments: str, status: int = 0, **environ: str) -> Any:
+    def json(self, *arguments: str, status: int = 0, **environ: Any) -> Any:
         """Have one done; its JSON."""
         process = self.start(*arguments, "--output", "json", **environ)
         out, err = process.communicate(timeout=120)

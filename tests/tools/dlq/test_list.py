@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -140,7 +141,7 @@ def many(board: Board, count: int) -> None:
     spread = 400 * 24 * HOUR // count
     for number in range(count):
         origin = {"topic": f"topic-{number % 700}", "partition": number % 4, "offset": number}
-        named = [("__connect.errors." + name, str(value).encode()) for name, value in origin.items()]
+        named: Any = [("__connect.errors." + name, str(value).encode()) for name, value in origin.items()]
         if number % 10_000 == 0:
             producer.flush(60)
         producer.produce(

@@ -4,15 +4,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 from consumer.commands.dlq import lock as locks
 from consumer.commands.dlq.lock import Lock
+from consumer.commands.dlq.scan import Failed
 from consumer.kafka.config import consumer_config
 from consumer.settings import load
 from tests.tools.dlq.conftest import Board, Replays, letter
 
 COUNT = 600
-BATCH = {"BATCH_MAX_UPDATES": "20", "MAX_IN_FLIGHT": "2"}
+BATCH: dict[str, Any] = {"BATCH_MAX_UPDATES": "20", "MAX_IN_FLIGHT": "2"}
 
 
 def write_adds(board: Board) -> None:
@@ -40,7 +42,7 @@ def applied(replays: Replays) -> int:
     return len(replays.mixpanel.ledger.groups())
 
 
-def killed_in_the_middle(replays: Replays, **environ: str) -> set[str]:
+def killed_in_the_middle(replays: Replays, **environ: Any) -> set[str]:
     """Kill a replay once a part is applied; the groups that were marked as settled by then."""
     replays.mixpanel.faults.on("slow", milliseconds=50)
     process = replays.start("--yes", **BATCH, **environ)
@@ -140,7 +142,7 @@ def test_a_lock_that_is_held_is_given_up(board: Board, monkeypatch):
     assert first.acquire(lambda: None, lambda: False)
     try:
         second.acquire(lambda: first.poll(0.0), lambda: bool(first.poll(0.05)))
-    except locks.Failed as failed:
+    except Failed as failed:
         assert f"members of the consumer group {topic}" in str(failed)  # noqa: PT017  # it must be raised
     else:
         raise AssertionError("two hold one lock")
