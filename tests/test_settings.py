@@ -253,7 +253,7 @@ def test_no_secret_shows(tmp_path):
     properties.write_text(f"sasl.password={canary}\nssl.key.pem={canary}\nsasl.oauthbearer.client.secret={canary}\n")
     environ = dict.fromkeys(SECRETS, canary) | {"KAFKA_PROPERTIES_FILE": str(properties)}
     environ |= {
-        "SCHEMA_REGISTRY_URL": f"http://user:{canary.split()[0]}@registry",
+        "SCHEMA_REGISTRY_URL": f"http://user:{canary.split(maxsplit=1)[0]}@registry",
         "MIXPANEL_URL": "http://u:c4nary@x",
     }
 

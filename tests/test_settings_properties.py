@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+from pathlib import Path
 
 import confluent_kafka
 import pytest
@@ -241,7 +242,7 @@ def test_prefetch_follows_the_limit():
 
 def test_properties_known(tmp_path):
     """The lists of what only one client knows are those of the librdkafka that is installed."""
-    with open("/proc/self/maps") as maps:
+    with Path("/proc/self/maps").open() as maps:
         library = next(line.split()[-1] for line in maps if "librdkafka" in line)
     shown = tmp_path / "properties"
     libc, librdkafka = ctypes.CDLL(None), ctypes.CDLL(library)

@@ -9,8 +9,9 @@ import click
 
 from consumer.commands.options import output_option, settings_options
 from consumer.commands.schema_judge import Judgement, judge
+from consumer.registry.errors import Unusable
 from consumer.registry.rules import named as named_rules
-from consumer.registry.subjects import Registered, RegistryApi, RegistryError, Unusable
+from consumer.registry.subjects import Registered, RegistryApi, RegistryError
 from consumer.schemas import newest
 from consumer.settings import Settings
 from consumer.terminal.table import show as show_table

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -40,7 +40,7 @@ class Cut:
         self._timer.daemon = True
         self._timer.name = "deadline"
 
-    def __enter__(self) -> "Cut":
+    def __enter__(self) -> Self:
         _running.cut = self
         self._timer.start()
         return self

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from confluent_kafka import (
     Consumer,
@@ -186,7 +186,7 @@ class Brokers:
         """Let go of the connection."""
         del self._admin
 
-    def __enter__(self) -> "Brokers":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

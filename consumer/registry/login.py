@@ -4,6 +4,7 @@ A `Login` gives the headers of one request. Secrets that come from files are rea
 """
 
 import json
+import math
 import threading
 import time
 from base64 import b64encode
@@ -169,4 +170,4 @@ def seconds(given: object) -> float:
         found = float(given) if isinstance(given, (int, float, str)) else LIFE
     except ValueError:
         return LIFE
-    return min(max(found, 0.0), 86_400.0) if found == found else LIFE
+    return min(max(found, 0.0), 86_400.0) if not math.isnan(found) else LIFE

@@ -14,7 +14,6 @@ from consumer.registry.advice import advice
 from consumer.registry.client import Client, Fetched, object_in, signed_with
 from consumer.registry.configured import access
 from consumer.registry.errors import Outage, Unknown
-from consumer.registry.errors import Unusable as Unusable
 from consumer.settings import Settings
 
 TYPE: Final = "application/vnd.schemaregistry.v1+json"

@@ -3,7 +3,7 @@
 import sys
 import time
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 import click
 
@@ -32,7 +32,7 @@ class Progress:
         of = f" of {self._total:,} ({count * 100 // self._total} %)" if self._total else ""
         click.echo(f"\r\x1b[2K{self._verb} {count:,}{of}, {rate:,.0f} a second", nl=False, err=True)
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

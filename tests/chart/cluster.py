@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -205,7 +205,7 @@ class Kubelet:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="kubelet", daemon=True)
 
-    def __enter__(self) -> "Kubelet":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

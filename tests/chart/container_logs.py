@@ -4,6 +4,7 @@ import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
@@ -22,7 +23,7 @@ class LoggingKubelet(ProcessKubelet):
         trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
-    def __enter__(self) -> "LoggingKubelet":
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         if self._cluster.get(f"/api/v1/nodes/{NODE}") is None:
             self._cluster.call("POST", "/api/v1/nodes", {"metadata": {"name": NODE}})

@@ -90,7 +90,7 @@ def service(env, tmp_path):
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen([sys.executable, "-m", "consumer", "run"], cwd=ROOT, env=env, stderr=log)
     try:
-        yield lambda: (tmp_path / "log").read_text()
+        yield (tmp_path / "log").read_text
     finally:
         running.kill()
         running.wait()

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from typing import Self
 
 import pytest
 
@@ -21,7 +22,7 @@ class Stream:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write)
 
-    def __enter__(self) -> "Stream":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -100,9 +100,9 @@ class Naive(Properties):
             only = not any(self.differs(path) for path in deciding)
         found: dict[str, dict[str, Any]] = {}
         changed = False
-        for verb in rule:
+        for verb, sources in rule.items():
             if verb in VERBS:
-                for name, source in rule[verb].items():
+                for name, source in sources.items():
                     paths = [path for path in paths_of(source) if path.startswith("row")]
                     differs = any(self.differs(path) for path in paths)
                     changed = changed or differs

@@ -236,7 +236,7 @@ def test_text_that_is_not_utf_8_is_refused_where_it_is_mapped_and_nowhere_else()
         (["null", "string"], None, "set", '{ from = "value.x", values = { "*" = 1 }, null = "skip" }', None),
         (["null", "string"], None, "set", '["value.x", "value.id"]', "a"),
         (["null", "string"], None, "set", '{ join = ["value.id", "value.x", "value.id"], with = "-" }', "a-a"),
-        ("string", "x", "set", '{ value = { a = [1, 2.5, true] } }', {"a": [1, Decimal("2.5"), True]}),
+        ("string", "x", "set", "{ value = { a = [1, 2.5, true] } }", {"a": [1, Decimal("2.5"), True]}),
         ("string", "x", "set", '"record.timestamp"', "2026-03-01T09:30:00"),
         ("string", "x", "set", '"record.offset"', 2),
     ],

@@ -7,12 +7,12 @@ from consumer.mapping.errors import Hold
 from consumer.mapping.seen import Incoming
 from tests.mapping.tables import COLUMNS, KEY, ROW, TOPIC, Table, encode, envelope, words
 
-HEAD = f'''[[rule]]
+HEAD = f"""[[rule]]
 name = "companies"
 topics = ["{TOPIC}"]
 format = "debezium"
 group = {{ key = "company", id = "key.id" }}
-'''
+"""
 RULE = HEAD + 'null = "skip"\n[rule.set]\nName = "row.name"\nPlan = "row.plan"\n'
 LATER = envelope([*COLUMNS, {"name": "plan", "type": ["null", "string"], "default": None}])
 

@@ -60,7 +60,7 @@ def test_what_holds_no_record_is_passed(join, committed, transactional, topic, b
     member.source.close(20)
     remove(broker, topic, 0, -1)
     again = join(protocol)
-    poll_until(lambda: again.source.ends(), "it reads", again)
+    poll_until(again.source.ends, "it reads", again)
     assert again.gaps == []
     assert again.read == []
 
@@ -73,7 +73,7 @@ def test_an_open_transaction_is_seen(join, write, transactional, topic):
     producer.flush(30)
     write(0, 3, 4)
     member = join()
-    poll_until(lambda: member.source.withheld(), "it is seen", member)
+    poll_until(member.source.withheld, "it is seen", member)
     assert member.values(0) == [1]
     assert member.source.withheld() == {member.mine[0]: (1, 3)}
     assert (member.mine[0], 1) in member.source.ends()

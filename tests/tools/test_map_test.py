@@ -115,7 +115,7 @@ def test_lines_that_no_test_reached_are_told(run: Any) -> None:
     ("test", "says"),
     [
         ('value = { opp = "c" }', "has no field opp (nearest: op)"),
-        ('value = { op = 5 }', "value.op is no string"),
+        ("value = { op = 5 }", "value.op is no string"),
         ('value = { op = "c" }\nschema = "nowhere.avsc"', "nowhere.avsc cannot be read"),
         ('value = { op = "c" }\nrecord = "com.acme.Other"', "no schema of com.acme.Other is registered"),
         ('value = { op = "c", after = { mrr = 1.001 } }', "more than 2 digits behind the point"),

@@ -205,7 +205,7 @@ def start(place):
         # A shell's background job ignores Ctrl-C, and so would what it starts.
         heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         started.append(
-            subprocess.Popen(command, env=os.environ | place | environ, bufsize=0, preexec_fn=heard, **pipes)  # type: ignore[call-overload]
+            subprocess.Popen(command, env=os.environ | place | environ, bufsize=0, preexec_fn=heard, **pipes)  # type: ignore[call-overload]  # noqa: PLW1509
         )
         return started[-1]
 

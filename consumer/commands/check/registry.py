@@ -6,8 +6,9 @@ from typing import Final
 from consumer.commands.check.facts import Fact, fault, ok, warning
 from consumer.commands.schema_judge import judge
 from consumer.registry.advice import advice
+from consumer.registry.errors import Unusable
 from consumer.registry.rules import named
-from consumer.registry.subjects import Registered, RegistryApi, RegistryError, Unusable
+from consumer.registry.subjects import Registered, RegistryApi, RegistryError
 from consumer.settings import Settings
 from consumer.terminal.table import counted
 

@@ -11,7 +11,8 @@ from consumer.event.model import SchemaRef
 from consumer.mapping.check import Registered
 from consumer.mapping.layout import branches
 from consumer.mapping.rules import Rule
-from consumer.registry.subjects import RegistryApi, Unusable
+from consumer.registry.errors import Unusable
+from consumer.registry.subjects import RegistryApi
 from consumer.settings import Settings
 
 

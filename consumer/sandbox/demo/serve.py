@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Final
+from typing import Final, Self
 
 import click
 from confluent_kafka import KafkaException
@@ -71,7 +71,7 @@ class Show:
         self._figures = Figures(sandbox, self._living, self._stopping)
         self._running = ExitStack()
 
-    def __enter__(self) -> "Show":
+    def __enter__(self) -> Self:
         self._folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="group-consumer-demo-")))
         self._running.callback(self._end)
         mixpanel = self._sandbox.mixpanel
