@@ -1,6 +1,7 @@
 """What the pipeline keeps of each assignment, and the limits that all of them share."""
 
 from collections import deque
+from collections.abc import Collection
 from typing import Final, final
 
 from consumer.core.limits import Limits
@@ -138,12 +139,13 @@ class Partition:
 class Partitions:
     """All assignments of this instance."""
 
-    __slots__ = ("_limit", "_open", "by_assignment")
+    __slots__ = ("_limit", "_open", "by_assignment", "unreadable")
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.open_records
         self._open = Open(limits)
         self.by_assignment: dict[Assignment, Partition] = {}
+        self.unreadable: Collection[Assignment] = ()  # those whose next records the client cannot read
 
     def add(self, assignment: Assignment) -> None:
         """This partition is ours from now on."""
@@ -171,6 +173,8 @@ class Partitions:
                 found[assignment] = partition.held_for
             elif partition.blocked:
                 found[assignment] = DEAD_LETTER
+            elif assignment in self.unreadable:
+                found[assignment] = FAULT
             elif self._open.full or len(partition.ledger) > share:
                 found[assignment] = LIMIT
         return found

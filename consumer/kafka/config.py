@@ -10,8 +10,10 @@ from consumer.kafka import msk
 from consumer.kafka.clients import TOKENS
 from consumer.settings import Settings
 
-# Records stay below this; the broker and the topic have limits of their own.
+# Never the limit of a dead letter; the topic has one of its own.
 LARGEST: Final = 1_000_000_000
+# The largest response, and what a batch under zstd may take once decompressed.
+LARGEST_RESPONSE: Final = 64 * 1024 * 1024
 SESSION_MS: Final = 45_000
 
 # Our defaults, all of which but those in settings_properties.FIXED the properties file may change.
@@ -25,7 +27,7 @@ CONSUMER: Final[Mapping[str, object]] = {
     "queued.min.messages": 10_000,
     "fetch.queue.backoff.ms": 10,  # without it a small queue caps the throughput at one queue a second
     "fetch.max.bytes": 8 * 1024 * 1024,
-    "receive.message.max.bytes": LARGEST,
+    "receive.message.max.bytes": LARGEST_RESPONSE,
     "socket.keepalive.enable": True,
     "reconnect.backoff.max.ms": 5_000,
     "topic.metadata.refresh.interval.ms": 60_000,  # how soon new partitions are seen
@@ -38,7 +40,7 @@ CLASSIC: Final[Mapping[str, object]] = {
 PRODUCER: Final[Mapping[str, object]] = {
     "enable.idempotence": True,
     "acks": "all",
-    "message.max.bytes": LARGEST,  # never the limit
+    "message.max.bytes": LARGEST,
     "compression.type": "lz4",
     "linger.ms": 5,
     "partitioner": "murmur2_random",  # where Java's producers put the same key

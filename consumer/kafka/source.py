@@ -25,11 +25,14 @@ from consumer.kafka.lookups import Lookups
 from consumer.kafka.placing import GAP, RECREATED, TRUNCATED, Placing, Start
 from consumer.kafka.records import records_of
 from consumer.kafka.succession import Succession
+from consumer.kafka.unreadable import CODES, Unreadable
 
 log = logging.getLogger("consumer.source")
 
 ADOPT_AFTER = 10.0
 STATISTICS_MS = 2000
+# Errors that only a partition has which is being read.
+BEGUN = CODES | {KafkaError._PARTITION_EOF}
 WORDS = {
     TRUNCATED: "the log was cut (an unclean election?): what was written since is read, some of it perhaps again",
     RECREATED: "the topic was made anew: it is read from its start",
@@ -71,6 +74,7 @@ class Source:
         self._truncated = truncated
         self._lookups: list[Lookups] = []  # of the client that is the member; and of the next one, once it is made
         self._placing = Placing()
+        self._unreadable = Unreadable(config)
         self._owned = Ownership()
         self._commits = Commits(self._owned)
         self._incremental = incremental(config)
@@ -112,15 +116,24 @@ class Source:
         ends, self._ends = self._ends, {}
         return list(ends.items())
 
+    def unreadable(self) -> Collection[Assignment]:
+        """The partitions whose next batch of records the client cannot read."""
+        return self._unreadable.found.keys()
+
     def rotate(self, config: dict[str, object], files: Collection[str], after: float) -> None:
         """Sign in as `config` and these changed files say; a new client is made after so many seconds. Any thread."""
         self._succession.rotate(config, files, after)
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
-        """Read nothing of these partitions, and go on with all others."""
+        """Read nothing of these partitions, and go on with all others; one that is unreadable is tried at times."""
         if not wanted and not self._paused:
             return
-        places = {(assignment.topic, assignment.partition) for assignment in wanted if self._owned.of(assignment)}
+        now = self._clock() if self._unreadable.found else 0.0
+        places = {
+            (assignment.topic, assignment.partition)
+            for assignment in wanted
+            if self._owned.of(assignment) and not self._unreadable.due(assignment, now)
+        }
         pause = [TopicPartition(*place) for place in places - self._paused]
         resume = [place for place in map(_named, self._paused - places) if self._owned.get(place)]
         if pause:
@@ -219,6 +232,8 @@ class Source:
 
     def _taken(self, messages: list[Message]) -> list[Record]:
         records, errors = records_of(messages, self._owned, self._clock())
+        for record in records if self._unreadable.found else ():
+            self._unreadable.read(record.assignment)
         for message in errors:
             self._on_error(message, message.error())
         return records
@@ -231,6 +246,8 @@ class Source:
             self._placing.refused(place, invalid if invalid is not None else -1, error.str())
         elif code == KafkaError._PARTITION_EOF:
             self._ended(message)
+        elif code in CODES and (one := self._owned.get(_of(message))) is not None:
+            self._unreadable.refused(one.assignment, int(message.offset() or 0), error, self._clock())
         elif code == KafkaError._FATAL or error.fatal():
             raise SourceFailed(f"the Kafka consumer cannot go on: {error.str()}")
         elif code != KafkaError._MAX_POLL_EXCEEDED:
@@ -238,9 +255,10 @@ class Source:
 
     def _ended(self, message: Message) -> None:
         """The partition was read up to the message's offset."""
-        one = self._owned.get(TopicPartition(str(message.topic()), int(message.partition() or 0)))
+        one = self._owned.get(_of(message))
         end = int(message.offset() or 0)
         if one is not None and end >= one.next:
+            self._unreadable.read(one.assignment)
             one.next = end
             self._ends[one.assignment] = end
 
@@ -277,6 +295,7 @@ class Source:
             if start.why == TRUNCATED:
                 self._truncated(place.topic, place.partition)
             self._listener.lost([place])
+            self._unreadable.forget(place)
             one = self._owned.add(place, start.span.topic_id)
             self._listener.assigned([one.assignment])
         one.next = start.offset
@@ -318,6 +337,8 @@ class Source:
         return starts
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
+        for one in self._owned.those(partitions):
+            self._unreadable.forget(one.assignment)
         self._owned.forget(partitions)
         for place in partitions:
             self._orphans.pop((place.topic, place.partition), None)
@@ -353,7 +374,7 @@ class Source:
         begun: set[Place] = set()
         for message in messages:
             error, place = message.error(), (str(message.topic()), int(message.partition() or 0))
-            if place not in self._unchecked or (error is not None and error.code() != KafkaError._PARTITION_EOF):
+            if place not in self._unchecked or (error is not None and error.code() not in BEGUN):
                 others.append(message)
             else:
                 begun.add(place)
@@ -416,6 +437,10 @@ def incremental(config: Mapping[str, object]) -> bool:
     """Whether the group's protocol moves single partitions; the older one takes all of them away each time."""
     strategy = str(config.get("partition.assignment.strategy", "range,roundrobin"))
     return config.get("group.protocol") == "consumer" or "cooperative" in strategy
+
+
+def _of(message: Message) -> TopicPartition:
+    return TopicPartition(str(message.topic()), int(message.partition() or 0))
 
 
 def _named(place: Place) -> TopicPartition:

@@ -9,7 +9,7 @@ under way the loop waits on that queue, else on Kafka: where the next fact will 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -41,6 +41,7 @@ class Source(Protocol):
 
     def poll(self, timeout: float, limit: int = ...) -> list[Record]: ...
     def ends(self) -> list[tuple[Assignment, int]]: ...
+    def unreadable(self) -> Collection[Assignment]: ...
     def pause(self, wanted: Mapping[Assignment, str]) -> None: ...
     def commit(self, offsets: Mapping[Assignment, int]) -> None: ...
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
@@ -171,6 +172,7 @@ class Loop:
             self.pipeline.polled(records, self._clock())
         for assignment, end in self._source.ends():
             self.pipeline.partitions.ended(assignment, end)
+        self.pipeline.partitions.unreadable = self._source.unreadable()
 
     def _collect(self, wait: float) -> None:
         """Hand over what came back from the pool and the dead-letter topic; wait for the first of it."""

@@ -300,7 +300,8 @@ class Watch:
         fields: dict[str, object] = {"cause": cause, "partitions": partitions}
         if cause == FAULT:
             held = [one for one in self._pipeline.partitions.by_assignment.values() if one.held_for == FAULT]
-            fields["records"] = [f"{one.held[0]!r}: {one.why_held}" for one in held if one.held]
+            records = [f"{one.held[0]!r}: {one.why_held}" for one in held if one.held]
+            fields |= {"records": records} if records else {}  # none where a batch cannot be read
         if cause in (SCHEMA, RULES):
             fields["schemas"] = sorted({str(ref) for ref in self._pipeline.partitions.held_schemas().values()})
         return fields

@@ -8,6 +8,7 @@ from consumer.core import intake
 from consumer.core.clock import NEVER
 from consumer.core.model import UNKNOWN, Answer, Assignment, Record
 from consumer.core.quarantine import Quarantine
+from consumer.core.waiting import blocks
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, TASK_PUT, TRANSFORMATION, UNKNOWN_SCHEMA, VALUE_CONVERTER
@@ -435,6 +436,22 @@ def test_a_record_that_cannot_be_applied_is_a_dead_letter(payload: bytes | None,
     machine.confirm()
     assert (machine.pipeline.partitions.open_records(), machine.commit(partition)) == (0, 1)
     assert machine.leftovers() == []
+
+
+def test_a_partition_that_the_client_cannot_read_is_paused_alone():
+    """It is told as a fault, with the next offset; what was read of it before goes on, and so do the others."""
+    machine = Machine()
+    partition, other = machine.assign(0), machine.assign(1)
+    machine.read(partition, ("SET", {"a": 1}))
+    machine.read(other, ("SET", {"a": 1}, "other"))
+    machine.pipeline.partitions.unreadable = {partition}
+    assert machine.pipeline.paused() == {partition: "fault"}
+    machine.finish()
+    assert (machine.commit(partition), machine.commit(other)) == (1, 1)
+    blocked = blocks(machine.pipeline.partitions, machine.pipeline.destinations, False, machine.now)
+    assert [(block.assignment, block.offset, block.cause) for block in blocked] == [(partition, 1, "fault")]
+    machine.pipeline.partitions.unreadable = ()
+    assert machine.pipeline.paused() == {}
 
 
 def test_a_dead_letter_that_cannot_be_written_blocks_its_partition_only():

@@ -1,6 +1,6 @@
 """The real `consumer.kafka.source` on the simulated client, with the oracle at both of its sides."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -138,6 +138,9 @@ class Source:
         ends = self._source.ends()
         self._instance.ended(ends)
         return ends
+
+    def unreadable(self) -> Collection[Assignment]:
+        return self._source.unreadable()
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         self._source.pause(wanted)

@@ -113,6 +113,19 @@ def test_missing_topics(facts, place):
     assert "--config max.message.bytes=1179660 --config retention.ms=-1" in command
 
 
+def test_a_topic_that_takes_more_than_the_client_receives(facts, place, new_topic, tmp_path):
+    """A batch beyond breaks the connection: a warning, with the property; with that property set there is none."""
+    large = new_topic(config={"max.message.bytes": str(100 << 20)})
+    found = facts(**place | {"KAFKA_TOPICS": large})
+    _, _, detail, fix = one(found, f"topic {large}", "warning")
+    assert "is 104857600, and the client receives 67108864" in detail
+    assert "receive.message.max.bytes=104858112" in fix
+    properties = tmp_path / "kafka.properties"
+    properties.write_text("receive.message.max.bytes=104858112\n")
+    found = facts(**place | {"KAFKA_TOPICS": large, "KAFKA_PROPERTIES_FILE": str(properties)})
+    assert [fact for fact in found if fact[1] == f"topic {large}" and fact[0] == "warning"] == []
+
+
 def test_dead_letter_topic_that_is_too_small(facts, place, new_topic):
     """Fewer partitions, smaller records, short retention and compaction are all named."""
     config = {"max.message.bytes": "1000", "retention.ms": "3600000", "cleanup.policy": "compact,delete"}

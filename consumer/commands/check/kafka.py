@@ -8,6 +8,7 @@ from consumer.commands.check.quarantine import quarantine_facts
 from consumer.kafka.brokers import BrokerError, Brokers, Denied, Missing, Topic
 from consumer.kafka.config import consumer_config
 from consumer.kafka.dead_letter_format import ROOM
+from consumer.kafka.unreadable import RECEIVE
 from consumer.settings import Settings
 from consumer.terminal.table import counted
 
@@ -15,6 +16,7 @@ WEEK_MS: Final = 7 * 24 * 3600 * 1000
 FOREVER: Final = str(2**63 - 1)
 BOUNDS: Final = {"message.timestamp.before.max.ms": "ago", "message.timestamp.after.max.ms": "ahead"}
 LARGEST: Final = "max.message.bytes"
+RESPONSE: Final = 512  # what a response has beside the batch
 
 
 def kafka_facts(settings: Settings) -> Iterator[Fact]:
@@ -77,9 +79,23 @@ def source_facts(
     if config is None:
         fix = "allow DescribeConfigs on it, or ask who may"
         yield unknown(what, "this user may not see its configuration: sizes and clean-up are not checked", fix)
-    elif "compact" in config.get("cleanup.policy", ""):
+        return
+    yield from size_facts(settings, what, config)
+    if "compact" in config.get("cleanup.policy", ""):
         detail = "it is compacted: Kafka drops changes that later ones of their group do not replace"
         yield fault(what, detail, "set cleanup.policy to delete", alter(settings, name, "cleanup.policy=delete"))
+
+
+def size_facts(settings: Settings, what: str, config: Mapping[str, str]) -> Iterator[Fact]:
+    """Whether the client receives the largest batch that the topic takes; a larger one breaks its connection."""
+    takes, receives = int(config.get(LARGEST, 0)), int(str(consumer_config(settings)[RECEIVE]))
+    if takes + RESPONSE > receives:
+        detail = (
+            f"its {LARGEST} is {takes}, and the client receives {receives}: a larger batch breaks its connection,"
+            " again and again"
+        )
+        fix = f"lower it, or set {RECEIVE}={takes + RESPONSE} in KAFKA_PROPERTIES_FILE, with the memory for it"
+        yield warning(what, detail, fix)
 
 
 def group_facts(brokers: Brokers, settings: Settings) -> Iterator[Fact]:

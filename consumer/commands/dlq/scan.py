@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.kafka.clients import client
+from consumer.kafka.unreadable import CODES, RECEIVE
 
 log = logging.getLogger("consumer.dlq")
 
@@ -80,7 +81,7 @@ def read(
 ) -> Iterator[list[Message]]:
     """The records of these spans, batch by batch; `moved` is told by how many offsets each batch went on.
 
-    Records of one partition come in order. Raises `Failed` where the brokers fall silent.
+    Records of one partition come in order. Raises `Failed` where the brokers fall silent, or one cannot be read.
     """
     left = {span.partition: span for span in spans if span.first < span.end}
     if not left:
@@ -94,6 +95,9 @@ def read(
         for message in consumer.consume(BATCH, 0.5):
             partition: int = message.partition()  # type: ignore[assignment]  # it is set on what was read
             error = message.error()
+            if error is not None and error.code() in CODES:
+                advice = f"see {RECEIVE} in KAFKA_PROPERTIES_FILE"
+                raise Failed(f"{topic}:{partition}:{message.offset()} cannot be read: {error.str()}; {advice}")
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 note(topic, error)
                 continue

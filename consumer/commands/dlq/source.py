@@ -7,7 +7,7 @@ its own, a little ahead, so that the loop never waits and marks are never late.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final, Protocol
 
@@ -102,6 +102,10 @@ class ReplaySource:
     def ends(self) -> list[tuple[Assignment, int]]:
         """None: nothing is committed."""
         return []
+
+    def unreadable(self) -> Collection[Assignment]:
+        """None: a letter that cannot be read ends the replay."""
+        return ()
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         """Read nothing of these partitions, and go on with all others."""
