@@ -141,7 +141,7 @@ class Broker:
 
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
         """Create a topic, and return once it can be written to. Raises KafkaException."""
-        from confluent_kafka.cimpl import NewTopic
+        from confluent_kafka.admin import NewTopic
 
         topic = NewTopic(name, partitions, 1, config=dict(config or {}))
         self.admin.create_topics([topic], request_timeout=30)[name].result(60)
@@ -156,7 +156,7 @@ class Broker:
 
     def set_password(self, user: str, password: str) -> None:
         """Give a user of SCRAM another password, or make a new user. PLAIN's users stay as they were."""
-        from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+        from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
         asked = self.security.mechanisms if self.security else ()
         for name in [name for name in asked if name in SCRAM]:

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.cimpl import OFFSET_BEGINNING
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from consumer.kafka.dead_letter_format import REASON
 from consumer.sandbox.broker.broker import Broker

@@ -7,8 +7,7 @@ from contextlib import suppress
 from threading import Event
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from confluent_kafka.cimpl import OFFSET_BEGINNING
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from consumer.kafka.dead_letter_format import DETAIL, ERROR, OFFSET, PARTITION, REASON, UPDATE
 from consumer.kafka.dead_letter_format import TOPIC as SOURCE
