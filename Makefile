@@ -15,7 +15,7 @@ COMPILE_ANY := $(BIN)/uv pip compile -q --universal --generate-hashes --no-heade
 COMPILE := $(COMPILE_ANY) pyproject.toml
 # The chart's real API server is built from source, which takes minutes: CHART_TOOLS= goes without.
 CHART_TOOLS ?= --api-server
-SOURCES := $(shell find consumer schemas -name '*.py' -o -name '*.avsc' -o -path '*/page/*' -type f) setup.py pyproject.toml
+SOURCES := $(shell find consumer schemas -name '*.py' -o -name '*.avsc' -o -name '*.toml' -o -path '*/page/*' -type f) setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint bench image chart simulate chaos chaos-bounded fuzz soak mutants browser clients \
