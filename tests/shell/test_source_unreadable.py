@@ -38,7 +38,7 @@ def test_a_batch_too_large_once_decompressed_holds_its_partition_alone(
     write(0, 3)
     member = join(**BOUNDED)
     with caplog.at_level(logging.ERROR, "consumer.source"):
-        poll_until(lambda: member.source.unreadable(), "it is told", member)
+        poll_until(member.source.unreadable, "it is told", member)
     assert list(member.source.unreadable()) == [member.mine[0]]
     (line,) = [line for line in caplog.records if line.msg.startswith("a batch of records cannot be read")]
     assert (line.partition, line.offset) == (repr(member.mine[0]), 2)
@@ -60,7 +60,7 @@ def test_it_is_tried_at_times_and_not_in_between(join, write_large, caplog):
     write_large(0)
     member = join(**BOUNDED)
     with caplog.at_level(logging.ERROR, "consumer.source"):
-        poll_until(lambda: member.source.unreadable(), "it is told", member)
+        poll_until(member.source.unreadable, "it is told", member)
         (mine,) = member.source.unreadable()
         tries = []
         for ahead in (0.0, AGAIN_AFTER, 2 * AGAIN_AFTER):
