@@ -187,16 +187,23 @@ class Dispatch:
         if now < self._fresh_at(now):
             return None
         updates = self.lanes.take(self.throttle.fresh_updates, self.body.cap)
+        self._wire.fresh(now)
         return Batch(0, self.name, updates) if updates else None
 
     def _fresh_at(self, now: float) -> float:
-        """When there is a new batch: it is full, its oldest record has waited for the linger, or it is a drain."""
+        """When there is a new batch: it is full, its oldest record has waited for the linger, or it is a drain.
+
+        While nothing is under way and nothing fails waiting gains little: then it goes at the wire's pace.
+        """
         oldest = self.lanes.oldest()
         if oldest < 0:
             return NEVER
         if self.draining or self.lanes.ready >= self.throttle.fresh_updates:
             return now
-        return oldest + self._limits.linger
+        latest = oldest + self._limits.linger
+        if self.failed or self._in_flight():
+            return latest
+        return min(latest, max(oldest, self._wire.paced_at))
 
     def _start(self, batch: Batch, number: int, now: float) -> Batch:
         self.started += 1

@@ -26,6 +26,8 @@ CONSUMER: Final[Mapping[str, object]] = {
     "max.poll.interval.ms": 300_000,
     "queued.min.messages": 10_000,
     "fetch.queue.backoff.ms": 10,  # without it a small queue caps the throughput at one queue a second
+    "fetch.min.bytes": 32_768,  # a fetch for each few records costs more than the records ...
+    "fetch.wait.max.ms": 40,  # ... and this is how much later one may come for it
     "fetch.max.bytes": 8 * 1024 * 1024,
     "receive.message.max.bytes": LARGEST_RESPONSE,
     "socket.keepalive.enable": True,

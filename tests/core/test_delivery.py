@@ -11,7 +11,7 @@ from consumer.core.dispatch import Dispatch
 from consumer.core.limits import Limits
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, Record
 from consumer.core.runs import OVER
-from consumer.core.wire import Wire
+from consumer.core.wire import PACE, Wire
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, SET, UNSET, Operation
 from tests.core.machine import ACCEPTED as OK
@@ -110,15 +110,40 @@ def kinds(report: Report) -> list[tuple[str, int]]:
 
 
 def test_a_batch_waits_for_the_linger_of_its_oldest_record():
-    """A batch that is not full goes once its oldest record has waited."""
+    """While another is under way a batch that is not full goes once its oldest record has waited."""
     sending = Sending(linger=1.0)
     assert sending.wait() == NEVER
+    sending.push("first")
+    sending.batch()
     sending.push("a")
     assert sending.wait() == 1.0
     sending.now = 0.5
     sending.push("b")
     assert sending.start() is None
     assert groups(sending.batch(after=0.5)) == ["a", "b"]
+
+
+def test_while_nothing_is_under_way_a_batch_goes_at_a_pace():
+    """At once after a rest; else eight a second, whatever it holds, and never later than the linger."""
+    sending = Sending(linger=1.0)
+    sending.now = 10.0
+    sending.push("a")
+    sending.answer(sending.batch())
+    sending.push("b")
+    assert sending.wait() == PACE
+    assert sending.start(after=PACE / 2) is None
+    sending.push("c")
+    assert groups(sending.batch(after=PACE / 2)) == ["b", "c"]
+
+
+def test_while_requests_fail_no_batch_goes_before_its_linger():
+    """Small batches would only be more of what fails."""
+    sending = Sending(linger=1.0)
+    sending.push("a")
+    sending.answer(sending.batch(), Answer(503, b""))
+    sending.push("b")
+    assert groups(sending.batch(after=0.9)) == ["a"]
+    assert sending.wait() == pytest.approx(0.1)
 
 
 def test_a_full_batch_does_not_wait():

@@ -854,13 +854,15 @@ def test_a_drain_of_one_partition_lets_the_others_linger_no_more_and_go_on_after
     machine = Machine(linger=1.0)
     partition, other = machine.assign(0), machine.assign(1)
     machine.read(other, ("SET", {"a": 1}))
+    machine.one()  # while it is under way others linger
+    machine.read(other, ("SET", {"a": 1}, "2"))
     assert machine.work() == []
     machine.pipeline.drain([partition], 0.5)
     assert machine.pipeline.drained([partition])
     machine.answer(machine.one())
     machine.pipeline.revoked([partition])
     machine.now = 50.0
-    machine.read(other, ("SET", {"a": 1}))
+    machine.read(other, ("SET", {"a": 1}, "3"))
     assert machine.work(after=0.5) == []
     assert len(machine.work(after=0.5)) == 1
 

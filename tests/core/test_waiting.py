@@ -44,13 +44,16 @@ def test_nothing_open_blocks_nothing():
 
 def test_linger_until_the_batch_is_due_then_a_request():
     """A fresh record waits for others, then for its answer; what blocks is the first open, and its poll the start."""
-    machine, first, _ = two(linger=5.0)
+    machine, first, second = two(linger=5.0)
     machine.now = 100.0
+    machine.read(second, ("SET", {"a": 1}, "under way"))
+    before = machine.one()
     machine.read(first, ("SET", {"a": 1}), ("SET", {"a": 2}, "other"))
-    [block] = found(machine)
+    block, _ = found(machine)
     assert (block.offset, block.cause, block.since) == (0, "linger", 100.0)
     assert block.record is not None
     batch = machine.one(5.0)
+    machine.answer(before)
     assert waits(machine) == {0: (0, "in_flight", {})}
     machine.answer(batch, refuse(0))
     assert waits(machine) == {0: (0, "dead_letter", {})}
@@ -85,9 +88,12 @@ def test_a_change_of_the_same_group_from_another_partition_is_its_lane():
     """Whether the other waits or is under way, the detail says where it stands."""
     machine, first, second = two(linger=5.0)
     behind = {"topic": "changes", "partition": 0, "offset": 0}
+    machine.read(machine.assign(2), ("SET", {"a": 1}, "under way"))
+    before = machine.one()
     machine.read(first, ("SET", {"a": 1}))
     machine.read(second, ("SET", {"a": 2}))
-    assert waits(machine) == {0: (0, "linger", {}), 1: (0, "lane", behind)}
+    assert waits(machine) == {0: (0, "linger", {}), 1: (0, "lane", behind), 2: (0, "in_flight", {})}
+    machine.answer(before)
     batch = machine.one(5.0)
     assert waits(machine) == {0: (0, "in_flight", {}), 1: (0, "lane", behind)}
     machine.answer(batch)

@@ -42,7 +42,7 @@ class Item:
         self.confirmed = False
         self.decided = False  # accepted, or its dead letter produced
         self.again = False  # a folded update with it was refused: it goes again
-        self.steps: set[Any] = set()  # requests of several updates that were refused without a word on which
+        self.steps: set[Any] = set()  # requests of several updates that told nothing of each, so that they may part
 
     def __repr__(self) -> str:
         return f"record {self.meant.number} ({self.meant.group} {self.meant.verb} @{self.meant.offset})"

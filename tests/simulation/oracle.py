@@ -21,7 +21,7 @@ from consumer.core.model import Assignment, DeadLetter, Record
 
 from .cost import check_blame, count_blame
 from .ledger import Epoch, Item
-from .mixpanel import AGAIN, CAPACITY, HALT, LARGE, OPAQUE, Request
+from .mixpanel import AGAIN, CAPACITY, HALT, PARTIAL, TAKEN, Request
 from .order import carried, check_commute, check_order
 from .pace import check_alone, check_pace, check_wait
 from .traffic import Meant, Partition
@@ -209,7 +209,7 @@ class Oracle:
         for index in request.accepted:
             for item in request.covers[index]:
                 self._accepted(item)
-        if request.told in (OPAQUE, LARGE) and len(request.updates) > 1:
+        if request.told not in (TAKEN, PARTIAL) and len(request.updates) > 1:
             for items in request.covers:
                 for item in items:
                     item.steps.add(request)
