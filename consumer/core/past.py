@@ -1,0 +1,144 @@
+"""What earlier owners of a partition did with its `$add`s: asked for each `$add` as it is read.
+
+An `$add` that was announced and not committed is *in doubt*: it may have been applied, so it is a dead letter. One
+that the journal calls applied is left out; but where an earlier change of its group, which is sent again, takes it
+back, it is a dead letter, too: neither to leave it out nor to send it again would be right.
+"""
+
+from typing import Final, final
+
+from consumer.core.announced import Mark
+from consumer.core.model import Assignment, Group, Record
+from consumer.event.model import ADD, DELETE, SET, UNSET, Operation
+
+# What becomes of an `$add`.
+UNKNOWN: Final = 0  # the journal is not read yet, or cannot be written now
+FREE: Final = 1  # it may be sent
+IN_DOUBT: Final = 2
+APPLIED: Final = 3
+UNDONE: Final = 4  # applied, and taken back by what is sent again before it
+
+WORDS: Final = {
+    IN_DOUBT: "an instance ended while it was sent: whether it was applied is unknown, and an $add cannot be"
+    " repeated safely",
+    UNDONE: "it was applied, and an earlier change of its group that is sent again after the end of an instance takes"
+    " that back",
+}
+NOT_READ: Final = "the journal of $adds cannot be read or written yet"
+
+
+# Of so many groups it is kept what is sent again of them; beyond that any may be taken back.
+MOST_GROUPS: Final = 10_000
+
+
+@final
+class Redone:
+    """One partition, until the journal of it is read and then up to the last record that is marked there."""
+
+    __slots__ = ("_applied", "_last", "_touched", "_touches_all", "read")
+
+    def __init__(self) -> None:
+        self.read = False
+        self._applied: dict[tuple[int, str, int], bool] = {}
+        self._last = -1
+        self._touched: dict[tuple[str, Group], set[str] | None] = {}  # by project and group; None for all properties
+        self._touches_all = False
+
+    def known(self, marks: list[Mark]) -> None:
+        """The journal has these."""
+        self.read = True
+        for mark in marks:
+            key = (mark.offset, mark.rule, mark.timestamp)
+            self._applied[key] = self._applied.get(key, False) or mark.applied
+            self._last = max(self._last, mark.offset)
+
+    def over(self, offset: int) -> bool:
+        """Whether nothing is marked from this offset on."""
+        return self.read and offset > self._last
+
+    def taken(self, project: str, operation: Operation) -> None:
+        """This is sent again: it may take back what was added to the same properties before."""
+        if operation.verb not in (SET, UNSET, DELETE):
+            return
+        if len(self._touched) >= MOST_GROUPS:
+            self._touches_all = True
+            self._touched.clear()
+        of = (project, (operation.group_key, operation.group_id, operation.company_id))
+        names = self._touched.setdefault(of, set())
+        if operation.verb == DELETE:
+            self._touched[of] = None
+        elif names is not None:
+            names.update(operation.values)
+
+    def fate(self, record: Record, rule: str, project: str, operation: Operation) -> int:
+        """What becomes of this `$add`."""
+        applied = self._applied.get((record.offset, rule, record.timestamp))
+        if applied is None:
+            return FREE
+        if not applied:
+            return IN_DOUBT
+        return UNDONE if self._takes_back(project, operation) else APPLIED
+
+    def _takes_back(self, project: str, operation: Operation) -> bool:
+        of = (project, (operation.group_key, operation.group_id, operation.company_id))
+        if self._touches_all:
+            return True
+        if of not in self._touched:
+            return False
+        names = self._touched[of]
+        if names is None:
+            return True
+        for name in operation.values:
+            if name in names:
+                return True
+        return False
+
+
+@final
+class Past:
+    """The marks of each assignment. `writable` says whether an `$add` can be announced now."""
+
+    __slots__ = ("_redone", "writable")
+
+    def __init__(self) -> None:
+        self._redone: dict[Assignment, Redone] = {}  # none of a partition of which nothing is marked any more
+        self.writable = False
+
+    def begin(self, assignment: Assignment) -> None:
+        """A new epoch, of which nothing is known yet."""
+        self._redone[assignment] = Redone()
+
+    def known(self, assignment: Assignment, marks: list[Mark]) -> None:
+        """The journal was read: it has these of the partition, at and above the committed offset."""
+        redone = self._redone.get(assignment)
+        if redone is None:
+            return
+        if marks:
+            redone.known(marks)
+        else:
+            del self._redone[assignment]
+
+    def forget(self, assignments: list[Assignment]) -> None:
+        """These epochs are over."""
+        for assignment in assignments:
+            self._redone.pop(assignment, None)
+
+    def fate(self, record: Record, rule: str, project: str, operation: Operation) -> int:
+        """What becomes of this operation of the record: of anything but an `$add`, that it is sent.
+
+        Asked in the order of the partition.
+        """
+        place = record.assignment
+        redone = self._redone.get(place)
+        if redone is not None and redone.over(record.offset):
+            del self._redone[place]
+            redone = None
+        if operation.verb != ADD:
+            if redone is not None:
+                redone.taken(project, operation)
+            return FREE
+        if not self.writable:
+            return UNKNOWN
+        if redone is None:
+            return FREE
+        return redone.fate(record, rule, project, operation) if redone.read else UNKNOWN

@@ -1,0 +1,202 @@
+"""What is announced, what of it a new owner has to read, and what it makes of an `$add`."""
+
+import pytest
+
+from consumer.core.announced import START, Announced, Gathered, Mark
+from consumer.core.model import Assignment, Record
+from consumer.core.past import APPLIED, FREE, IN_DOUBT, MOST_GROUPS, UNDONE, UNKNOWN, Past
+from consumer.event.model import ADD, DELETE, SET, SET_ONCE, UNSET, Operation
+
+PLUS = Operation("company", "acme", ADD, {"n": 1})
+
+
+def assigned(topic_id: str = "id") -> Assignment:
+    return Assignment("changes", 0, topic_id)
+
+
+def record(place: Assignment, offset: int, timestamp: int = 7) -> Record:
+    return Record(place, offset, b"key", b"value", None, timestamp, 0.0)
+
+
+def mark(offset: int, name: str = "a.1", *, applied: bool = False, rule: str = "", timestamp: int = 7) -> Mark:
+    return Mark("changes", "id", 0, offset, rule, name, timestamp, 3, applied)
+
+
+def past_of(place: Assignment, *marks: Mark) -> Past:
+    past = Past()
+    past.writable = True
+    past.begin(place)
+    past.known(place, list(marks))
+    return past
+
+
+def test_the_next_owner_reads_from_the_first_that_is_not_committed():
+    """From where this owner began, before it has read; from its first announcement, and from the end without any."""
+    place, announced = assigned(), Announced()
+    announced.begin(place, "a", 5)
+    assert announced.floor(place) == 5
+    announced.found(place, [], 9)
+    assert announced.floor(place) == 9
+    first, second = (announced.announce(record(place, offset), "") for offset in (10, 11))
+    assert first is not None
+    assert second is not None
+    announced.written(first, 20)
+    announced.written(second, 21)
+    assert announced.floor(place) == 20
+    assert announced.passed(place, 10) == []
+    assert announced.passed(place, 11) == [first]
+    assert announced.floor(place) == 21
+    assert announced.passed(place, 12) == [second]
+    assert announced.floor(place) == 22
+
+
+def test_what_was_found_is_kept_until_it_is_committed():
+    """A second crash must not lose what the first left behind."""
+    place, announced = assigned(), Announced()
+    announced.begin(place, "b", START)
+    assert announced.floor(place) == START
+    announced.found(place, [mark(10)], 30)
+    assert announced.floor(place) == 3
+    assert [one.name for one in announced.passed(place, 11)] == ["a.1"]
+    assert announced.floor(place) == 30
+
+
+def test_an_announcement_that_is_not_confirmed_is_behind_what_is_known():
+    """Its place in the journal is not known; it cannot be before the end that is."""
+    place, announced = assigned(), Announced()
+    announced.begin(place, "a", 0)
+    announced.found(place, [], 9)
+    announced.announce(record(place, 10), "")
+    assert announced.floor(place) == 9
+
+
+def test_nothing_is_announced_or_taken_back_once_the_epoch_is_over():
+    """What is written then could be read by nobody, or after another has decided by it."""
+    place, announced = assigned(), Announced()
+    announced.begin(place, "a", 0)
+    one = announced.announce(record(place, 10), "")
+    assert one is not None
+    announced.forget([place])
+    assert announced.announce(record(place, 11), "") is None
+    assert not announced.withdrawn(place, one)
+    assert announced.passed(place, 99) == []
+    assert announced.floor(place) == START
+
+
+def test_each_announcement_has_a_name_of_its_own():
+    """The same `$add`, announced again after it was withdrawn, is another one."""
+    place, announced = assigned(), Announced()
+    announced.begin(place, "a", 0)
+    one = announced.announce(record(place, 10), "")
+    assert one is not None
+    assert announced.withdrawn(place, one)
+    assert not announced.withdrawn(place, one)
+    two = announced.announce(record(place, 10), "")
+    assert two is not None
+    assert one.name != two.name
+
+
+def test_a_stretch_of_the_journal_comes_to_its_marks():
+    """The last word of each name counts; each is where it stood first; other partitions have their own."""
+    gathered = Gathered()
+    gathered.put(mark(10))
+    gathered.put(mark(11, "a.2"))
+    later = mark(10, applied=True)
+    later.position = 8
+    gathered.put(later)
+    gathered.gone("a.2")
+    [found] = gathered.about(assigned())
+    assert (found.offset, found.applied, found.position) == (10, True, 3)
+    assert gathered.about(Assignment("changes", 1, "id")) == []
+    assert gathered.about(Assignment("other", 0, "id")) == []
+
+
+@pytest.mark.parametrize(("topic_id", "is_same"), [("id", True), ("", True), ("another", False)])
+def test_a_topic_made_anew_is_another(topic_id: str, is_same: bool):
+    """An id that is not known may be any."""
+    assert mark(10).about(assigned(topic_id)) == is_same
+
+
+def test_an_add_waits_for_the_journal_and_nothing_else_does():
+    """Whatever is not added goes; an `$add` where its partition was read, and new ones can be announced."""
+    place, past = assigned(), Past()
+    past.begin(place)
+    add = record(place, 10)
+    assert past.fate(add, "", "default", Operation("company", "acme", SET, {"a": 1})) == FREE
+    past.writable = True
+    assert past.fate(add, "", "default", PLUS) == UNKNOWN
+    past.known(place, [])
+    assert past.fate(add, "", "default", PLUS) == FREE
+    past.writable = False
+    assert past.fate(add, "", "default", PLUS) == UNKNOWN
+
+
+def test_what_was_announced_is_in_doubt_or_applied():
+    """By its offset, its rule and its record's timestamp; one word that it was applied is enough."""
+    place = assigned()
+    marks = [mark(10), mark(11, "a.2", applied=True), mark(12, "a.3", rule="sum"), mark(14, "a.4", applied=True)]
+    past = past_of(place, *marks, mark(14, "b.1"))
+    assert past.fate(record(place, 9), "", "default", PLUS) == FREE
+    assert past.fate(record(place, 10), "", "default", PLUS) == IN_DOUBT
+    assert past.fate(record(place, 11), "", "default", PLUS) == APPLIED
+    assert past.fate(record(place, 12), "", "default", PLUS) == FREE
+    assert past.fate(record(place, 12), "sum", "default", PLUS) == IN_DOUBT
+    assert past.fate(record(place, 14), "", "default", PLUS) == APPLIED
+
+
+def test_another_record_at_the_offset_is_not_taken_for_it():
+    """The log was cut, and others were written since."""
+    place = assigned()
+    past = past_of(place, mark(10, applied=True))
+    assert past.fate(record(place, 10, timestamp=8), "", "default", PLUS) == FREE
+
+
+@pytest.mark.parametrize(
+    ("before", "fate"),
+    [
+        (Operation("company", "acme", SET, {"n": 5}), UNDONE),
+        (Operation("company", "acme", UNSET, {"n": None}), UNDONE),
+        (Operation("company", "acme", DELETE, {}), UNDONE),
+        (Operation("company", "acme", SET, {"m": 5}), APPLIED),
+        (Operation("company", "acme", SET_ONCE, {"n": 5}), APPLIED),
+        (Operation("company", "beta", DELETE, {}), APPLIED),
+        (Operation("company", "acme", DELETE, {}, "parent"), APPLIED),
+    ],
+)
+@pytest.mark.parametrize("early", [True, False])
+def test_what_is_sent_again_may_take_it_back(before: Operation, fate: int, early: bool):
+    """Be it read before the journal was, or after."""
+    place, past = assigned(), Past()
+    past.writable = True
+    past.begin(place)
+    if early:
+        past.fate(record(place, 9), "", "default", before)
+    past.known(place, [mark(10, applied=True)])
+    if not early:
+        past.fate(record(place, 9), "", "default", before)
+    assert past.fate(record(place, 10), "", "default", PLUS) == fate
+    assert past.fate(record(place, 10), "", "other", PLUS) == APPLIED
+
+
+def test_of_too_many_groups_each_is_taken_back():
+    """What is kept has a bound; then an `$add` is rather named than lost."""
+    place, past = assigned(), Past()
+    past.writable = True
+    past.begin(place)
+    for number in range(MOST_GROUPS + 1):
+        past.fate(record(place, number), "", "default", Operation("company", str(number), DELETE, {}))
+    past.known(place, [mark(10**6, applied=True)])
+    assert past.fate(record(place, 10**6), "", "default", PLUS) == UNDONE
+
+
+def test_nothing_is_kept_behind_the_last_mark():
+    """Most of the time there is nothing to look at."""
+    place = assigned()
+    past = past_of(place, mark(10))
+    past.fate(record(place, 11), "", "default", Operation("company", "acme", SET, {"a": 1}))
+    assert past._redone == {}
+    past = past_of(place)
+    assert past._redone == {}
+    past = past_of(place, mark(10))
+    past.forget([place])
+    assert past._redone == {}
