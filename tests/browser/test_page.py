@@ -80,8 +80,7 @@ def test_profiles_are_found(sandbox, page):
     page.open(sandbox.url)
     page.until("document.querySelectorAll('#profiles li').length === 50")
 
-    page.js("document.querySelector('#match').focus()")
-    page.call("Input.insertText", text="needle")
+    page.tab.fill("#match", "needle")
 
     page.until("document.querySelectorAll('#profiles li').length === 1")
     assert "needle-1" in page.js(text("#profiles ul"))
@@ -173,14 +172,14 @@ def test_by_keyboard_alone(sandbox, page):
     page.until("document.querySelectorAll('#dead-letters summary').length === 2")
     seen = []
     while len(seen) < 80:
-        page.press("Tab")
+        page.tab.keyboard.press("Tab")
         name = page.js("(document.activeElement.ariaLabel || document.activeElement.innerText || '').trim()")
         if name.startswith("Start a second"):
-            page.press(" ")
+            page.tab.keyboard.press("Space")
         if name.startswith("Answer with an HTTP") and "options" not in name:
-            page.press(" ")
+            page.tab.keyboard.press("Space")
         if "rejected" in name and "group-changes[1]@1042" in name:
-            page.press("Enter")
+            page.tab.keyboard.press("Enter")
         if page.js("document.activeElement === document.body"):
             break
         seen.append(name)
@@ -212,7 +211,8 @@ def test_every_control_has_a_name(sandbox, page):
         "image",
     }
 
-    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    devtools = page.tab.context.new_cdp_session(page.tab)
+    nodes = devtools.send("Accessibility.getFullAXTree")["nodes"]
     roles = [(node["role"]["value"], node.get("name", {}).get("value")) for node in nodes if not node.get("ignored")]
 
     assert len([role for role, _ in roles if role == "switch"]) == 15
@@ -293,9 +293,9 @@ def test_an_action_takes_its_time(sandbox, page):
     page.until("document.querySelector('#actions button')")
 
     page.js("document.querySelector('#actions button').focus()")
-    page.press(" ")
+    page.tab.keyboard.press("Space")
     page.wait_for(lambda: done)
-    page.press(" ")
+    page.tab.keyboard.press("Space")
     assert page.js("document.activeElement.innerText") == "Freeze"
     go_on.set()
 
@@ -369,7 +369,8 @@ def test_it_can_be_read(sandbox, page, tmp_path, width, dark):
 
     assert page.js("document.documentElement.scrollWidth") <= width
     assert page.js(CONTRAST) == []
-    page.screenshot(Path(os.environ.get("SCREENSHOTS", tmp_path)) / f"page-{width}-{'dark' if dark else 'light'}.png")
+    picture = f"page-{width}-{'dark' if dark else 'light'}.png"
+    page.tab.screenshot(path=Path(os.environ.get("SCREENSHOTS", tmp_path)) / picture, full_page=True)
     assert page.complaints() == []
 
 

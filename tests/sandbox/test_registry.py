@@ -263,7 +263,7 @@ def test_compatibility_over_http(registry, ask):
     assert ask("POST", "/compatibility/subjects/s/versions/latest", json=wrong).json() == {"is_compatible": True}
     verbose = ask("POST", "/compatibility/subjects/s/versions?verbose=true", json=wrong).json()
     assert verbose["is_compatible"] is False
-    assert "READER_FIELD_MISSING_DEFAULT_VALUE at /fields/1/" in verbose["messages"][0]
+    assert "READER_FIELD_MISSING_DEFAULT_VALUE at /fields/1: more" in verbose["messages"][0]
     assert ask("POST", "/compatibility/subjects/s/versions/9", json=wrong).json()["error_code"] == 40402
     assert ask("POST", "/compatibility/subjects/new/versions", json=wrong).json() == {"is_compatible": True}
 

@@ -1,8 +1,12 @@
-"""Whether data of one Avro schema can be read with another, by the resolution rules of the Avro specification."""
+"""Whether data of one Avro schema can be read with another, as Apache Avro judges it: a judge apart from the core."""
 
-from typing import Final
+import json
+from typing import TYPE_CHECKING, Any, Final
 
-from consumer.sandbox.registry.avro_schema import Field, Type
+from consumer.sandbox.registry.avro_schema import Type, canonical
+
+if TYPE_CHECKING:
+    from avro.schema import Schema
 
 LEVELS: Final = (
     "NONE",
@@ -13,17 +17,6 @@ LEVELS: Final = (
     "FULL",
     "FULL_TRANSITIVE",
 )
-_PROMOTIONS: Final = {
-    ("long", "int"),
-    ("float", "int"),
-    ("float", "long"),
-    ("double", "int"),
-    ("double", "long"),
-    ("double", "float"),
-    ("string", "bytes"),
-    ("bytes", "string"),
-}
-"""Reader, writer."""
 
 
 def conflicts(new: Type, olds: list[Type], level: str) -> list[str]:
@@ -40,75 +33,27 @@ def conflicts(new: Type, olds: list[Type], level: str) -> list[str]:
 
 
 def incompatibilities(reader: Type, writer: Type) -> list[str]:
-    """Why data of the writer cannot be read by the reader, one sentence for each place."""
-    return _Comparison(set()).compare(reader, writer, "/")
+    """Why data of the writer cannot be read by the reader, in one sentence: kinds, places, and what is there."""
+    from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
+
+    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
+    result = checker.get_compatibility(_apaches(reader), _apaches(writer))
+    if result.compatibility is SchemaCompatibilityType.compatible:
+        return []
+    kinds = ", ".join(dict.fromkeys(kind.name.upper() for kind in result.incompatibilities))
+    # The root is among the places of whatever lies deeper.
+    places = ", ".join(sorted(result.locations - {"/"})) or "/"
+    return [f"{kinds} at {places}: {'; '.join(sorted(result.messages))}"]
 
 
-class _Comparison:
-    """One reader against one writer; types that hold themselves are compared once."""
+def _apaches(schema: Type) -> "Schema":
+    """The schema as Apache Avro has it."""
+    from avro.schema import make_avsc_object
 
-    def __init__(self, seen: set[tuple[int, int]]) -> None:
-        self._seen = seen
-
-    def compare(self, reader: Type, writer: Type, path: str) -> list[str]:
-        """The incompatibilities at one place and below."""
-        pair = (id(reader), id(writer))
-        if pair in self._seen:
-            return []
-        self._seen.add(pair)
-        try:
-            return self._compare(reader, writer, path)
-        finally:
-            if not reader.fields:  # a record stays: it is what can hold itself
-                self._seen.discard(pair)
-
-    def _compare(self, reader: Type, writer: Type, path: str) -> list[str]:
-        if writer.kind == "union":
-            found = []
-            for position, branch in enumerate(writer.inner):
-                found += self.compare(reader, branch, f"{path}{position}/")
-            return found
-        if reader.kind == "union":
-            if any(not _Comparison(set(self._seen)).compare(branch, writer, path) for branch in reader.inner):
-                return []
-            return [f"MISSING_UNION_BRANCH at {path}: the reader's union has no branch for the writer's {writer}"]
-        if reader.kind != writer.kind:
-            if (reader.kind, writer.kind) in _PROMOTIONS:
-                return []
-            return [f"TYPE_MISMATCH at {path}: the reader has {reader}, the writer {writer}"]
-        if reader.kind in ("array", "map"):
-            inner = "items" if reader.kind == "array" else "values"
-            return self.compare(reader.inner[0], writer.inner[0], f"{path}{inner}/")
-        if reader.name and not _same_name(reader, writer):
-            return [f"NAME_MISMATCH at {path}name: the reader has {reader}, the writer {writer}"]
-        if reader.kind == "fixed" and reader.size != writer.size:
-            return [f"FIXED_SIZE_MISMATCH at {path}size: the reader has {reader.size}, the writer {writer.size}"]
-        if reader.kind == "enum":
-            missing = [symbol for symbol in writer.symbols if symbol not in reader.symbols]
-            if missing and reader.default is None:
-                return [f"MISSING_ENUM_SYMBOLS at {path}symbols: the reader's {reader} lacks {', '.join(missing)}"]
-        return self._fields(reader, writer, path) if reader.fields else []
-
-    def _fields(self, reader: Type, writer: Type, path: str) -> list[str]:
-        found = []
-        for position, wanted in enumerate(reader.fields):
-            place = f"{path}fields/{position}/"
-            given = _field_of(writer, wanted)
-            if given is not None:
-                found += self.compare(wanted.type, given.type, f"{place}type/")
-            elif not wanted.has_default:
-                found.append(
-                    f"READER_FIELD_MISSING_DEFAULT_VALUE at {place}: the writer lacks {wanted.name}, "
-                    "and the reader has no default for it"
-                )
-        return found
+    return make_avsc_object(json.loads(canonical(schema), object_hook=_plain))
 
 
-def _same_name(reader: Type, writer: Type) -> bool:
-    return reader.short == writer.short or writer.name in reader.aliases
-
-
-def _field_of(writer: Type, wanted: Field) -> Field | None:
-    names = [wanted.name, *wanted.aliases]
-    by_name = {given.name: given for given in writer.fields}
-    return next((by_name[name] for name in names if name in by_name), None)
+def _plain(part: dict[str, Any]) -> dict[str, Any]:
+    """A part of a schema without what plays no role, and of which Apache Avro would warn; an error is a record."""
+    plain = {name: value for name, value in part.items() if name != "logicalType"}
+    return plain | {"type": "record"} if plain.get("type") == "error" else plain
