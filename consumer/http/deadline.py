@@ -6,6 +6,9 @@
     cut.happened                # whether that was why it failed
     cut.sent                    # whether anything of the request may have left
 
+    with Cut(5.0, may_begin):   # asked once there is a connection, just before the first byte
+        session.get(...)        # raises `Withheld` where it says no
+
 What cannot be cut is the resolution of a host's name.
 """
 
@@ -27,10 +30,15 @@ from urllib3.poolmanager import PoolManager
 _running = threading.local()
 
 
+class Withheld(Exception):
+    """The request was not to begin any more, and nothing of it was written."""
+
+
 class Cut:
     """While entered, what this thread's requests read and write is shut down once `seconds` are over."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, may_begin: Callable[[], bool] = lambda: True) -> None:
+        self._may_begin = may_begin
         self.happened = False
         self.sent = False
         self._end = time.monotonic() + seconds
@@ -60,7 +68,14 @@ class Cut:
         return max(0.001, self._end - time.monotonic())
 
     def using(self, connection: HTTPConnection) -> None:
-        """The request is written from here on. The socket is kept, since the connection forgets it before the end."""
+        """The request is written from here on. The socket is kept, since the connection forgets it before the end.
+
+        Raises `Withheld`, or TimeoutError where time is over already.
+        """
+        if self.happened:
+            raise TimeoutError("timed out")
+        if not self._may_begin():
+            raise Withheld
         self.sent = True
         used: socket.socket | None = connection.sock
         if used is not None:

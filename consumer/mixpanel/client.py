@@ -1,6 +1,6 @@
 """One POST to Mixpanel: updates in, an answer out. No retry and no decision: `core/verdict.py` says what it means.
 
-    mixpanel.post(tails) -> Answer(status, body, retry_after) or Answer(0, failure=..., cause=...)
+    mixpanel.post(tails, may_begin) -> Answer(status, body, retry_after) or Answer(0, failure=..., cause=...)
 
 What is known here and nowhere else is whether anything was sent: a request that failed before that was surely
 not applied.
@@ -8,7 +8,7 @@ not applied.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 
@@ -16,8 +16,9 @@ import requests
 
 import consumer
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
+from consumer.core.verdict import WITHHELD
 from consumer.event.encode import opening_of, request_json
-from consumer.http.deadline import FAILURES, Cut, cuttable, word_for
+from consumer.http.deadline import FAILURES, Cut, Withheld, cuttable, word_for
 
 # An answer names every refused update of 2,000; what is longer is none of Mixpanel's.
 MAX_ANSWER = 4 * 1024 * 1024
@@ -42,17 +43,22 @@ class Mixpanel:
         """Send every request from now on with this token; from any thread."""
         self._opening = opening_of(token)
 
-    def post(self, tails: Sequence[bytes]) -> Answer:
-        """What came back for these updates, or why nothing did; never later than the time-out."""
+    def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer:
+        """What came back for these updates, or why nothing did; never later than the time-out.
+
+        `may_begin` is asked once there is a connection, just before the first byte is written.
+        """
         body = request_json(self._opening, tails)
         began = time.monotonic()
-        with Cut(self._timeout) as cut:
+        with Cut(self._timeout, may_begin) as cut:
             with self._lock:
                 if self._closed:
                     return Answer(0, failure=NOT_SENT, cause="closed")
                 self._under_way.add(cut)
             try:
                 answer = self._ask(body, cut)
+            except Withheld:
+                answer = Answer(0, failure=NOT_SENT, cause=WITHHELD)
             except FAILURES as failure:
                 failed = UNKNOWN if cut.sent else NOT_SENT
                 answer = Answer(0, failure=failed, cause=cause_of(failure, cut))

@@ -2,8 +2,11 @@
 
 The loop renews the lease each turn. A process that stood still (stopped, frozen, swapped out) finds it run out when
 it wakes, on whichever thread wakes first: nothing is posted until the group has said that the partitions are ours.
+
+Each request has a permit, which is asked just before its first byte: a connection may take long to be made.
 """
 
+import threading
 from collections.abc import Callable
 
 
@@ -22,3 +25,25 @@ class Lease:
     def valid(self) -> bool:
         """Whether it was renewed in time."""
         return self._clock() <= self._until
+
+
+class Permit:
+    """Whether one request may begin. Once it has begun, it is under way; withdrawn before, it never begins."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._lock = threading.Lock()
+        self._begun = False
+        self._withdrawn = False
+
+    def begin(self) -> bool:
+        """Whether its first byte may be written now; from any thread."""
+        with self._lock:
+            self._begun = not self._withdrawn and self._lease.valid()
+            return self._begun
+
+    def withdraw(self) -> bool:
+        """Partitions of it are gone; whether that was in time, so that nothing of it is sent."""
+        with self._lock:
+            self._withdrawn = True
+            return not self._begun

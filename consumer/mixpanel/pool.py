@@ -5,15 +5,14 @@ send(batch) -> Delivered(batch, answer) in the queue, exactly once for each
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
 
 from consumer.core.batch import Batch
-from consumer.core.model import NOT_SENT, UNKNOWN, Answer
-from consumer.core.verdict import WITHHELD
-from consumer.mixpanel.lease import Lease
+from consumer.core.model import UNKNOWN, Answer, Assignment
+from consumer.mixpanel.lease import Lease, Permit
 
 log = logging.getLogger("consumer.senders")
 
@@ -21,7 +20,7 @@ log = logging.getLogger("consumer.senders")
 class Endpoint(Protocol):
     """What a thread posts with; see mixpanel/client.py."""
 
-    def post(self, tails: Sequence[bytes]) -> Answer: ...
+    def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer: ...
     def close(self) -> None: ...
 
 
@@ -34,31 +33,39 @@ class Delivered:
 
 
 class Senders:
-    """`count` threads, each started when it is first needed. `send` and `close` are for one thread."""
+    """`count` threads, each started when it is first needed. All methods are for one thread."""
 
     def __init__(
         self, endpoints: Mapping[str, Endpoint], count: int, results: "SimpleQueue[object]", lease: Lease
     ) -> None:
-        """`endpoints` by the project's name. Once the `lease` has run out, a request comes back as withheld."""
+        """`endpoints` by the project's name. A request that the `lease` does not let begin comes back as withheld."""
         self._lease = lease
         self._endpoints = endpoints
         self._count = count
         self._results = results
-        self._waiting: SimpleQueue[Batch | None] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[Batch, Permit] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._under_way = 0
+        self._under_way: dict[Batch, Permit] = {}
         self._lock = threading.Lock()
 
     def send(self, batch: Batch) -> None:
         """Post the batch as soon as a thread is free; at most `count` are under way, so that is now."""
+        permit = Permit(self._lease)
         with self._lock:
-            self._under_way += 1
-            more = self._under_way > len(self._threads) and len(self._threads) < self._count
+            self._under_way[batch] = permit
+            more = len(self._under_way) > len(self._threads) and len(self._threads) < self._count
         if more:
             thread = threading.Thread(target=self._work, name=f"sender-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._waiting.put(batch)
+        self._waiting.put((batch, permit))
+
+    def withdraw(self, gone: Collection[Assignment]) -> int:
+        """Begin no request any more that has updates of these assignments; returns how many that were to begin."""
+        with self._lock:
+            under_way = list(self._under_way.items())
+        theirs = [permit for batch, permit in under_way if any(one.run.assignment in gone for one in batch.updates)]
+        return sum(permit.withdraw() for permit in theirs)
 
     def close(self, timeout: float) -> None:
         """End the threads: what is under way is cut off, and its outcome stays unknown."""
@@ -71,19 +78,19 @@ class Senders:
 
     def _work(self) -> None:
         while True:
-            batch = self._waiting.get()
-            if batch is None:
+            taken = self._waiting.get()
+            if taken is None:
                 return
-            self._results.put(Delivered(batch, self._post(batch)))
+            batch, permit = taken
+            answer = self._post(batch, permit)
             with self._lock:
-                self._under_way -= 1
+                del self._under_way[batch]
+            self._results.put(Delivered(batch, answer))
 
-    def _post(self, batch: Batch) -> Answer:
+    def _post(self, batch: Batch, permit: Permit) -> Answer:
         """The answer; whatever goes wrong here must come back as one, or its groups would wait for ever."""
-        if not self._lease.valid():
-            return Answer(0, failure=NOT_SENT, cause=WITHHELD)
         try:
-            return self._endpoints[batch.destination].post(batch.tails())
+            return self._endpoints[batch.destination].post(batch.tails(), permit.begin)
         except Exception:
             log.exception("a request could not be made")
             return Answer(0, failure=UNKNOWN, cause="internal")

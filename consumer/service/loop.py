@@ -53,6 +53,7 @@ class Senders(Protocol):
     """The pool that posts; see mixpanel/pool.py."""
 
     def send(self, batch: Batch) -> None: ...
+    def withdraw(self, gone: Collection[Assignment]) -> int: ...
     def close(self, timeout: float) -> None: ...
 
 
@@ -269,8 +270,7 @@ class Loop:
     def lost(self, assignments: list[Assignment]) -> None:
         """These partitions are another's already: forget them without a commit."""
         self._watch.rebalanced("lost", assignments)
-        given_up = self.pipeline.revoked(assignments)
-        self._dead_letters.forget(assignments)
+        given_up = self._give_up(assignments)
         self._watch.drained(assignments, 0.0, given_up, clean=False)
 
     def _drain(self, assignments: list[Assignment], why: str) -> None:
@@ -289,9 +289,14 @@ class Loop:
         mine = {assignment: offsets[assignment] for assignment in assignments if assignment in offsets}
         if mine:
             self._source.commit_now(mine, max(0.1, end - self._clock()))
+        given_up = self._give_up(assignments)
+        self._watch.drained(assignments, self._clock() - began, given_up, clean)
+
+    def _give_up(self, assignments: list[Assignment]) -> int:
+        """Nothing of these partitions begins any more; how many requests of them had begun, and are open."""
         given_up = self.pipeline.revoked(assignments)
         self._dead_letters.forget(assignments)
-        self._watch.drained(assignments, self._clock() - began, given_up, clean)
+        return given_up - self._senders.withdraw(set(assignments))
 
     def _finish(self, assignments: list[Assignment], deadline: float) -> bool:
         """Turn without reading until these partitions are drained; False where that did not come to an end."""

@@ -14,6 +14,7 @@ import trustme
 from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.core.model import NOT_SENT, UNKNOWN
 from consumer.mixpanel.client import MAX_ANSWER, Mixpanel, seconds_of
+from consumer.mixpanel.lease import Lease, Permit
 from consumer.settings import load
 from tests.integration.watching import until
 
@@ -21,6 +22,11 @@ TAILS = [b'"$group_key":"company","$group_id":"g","$set":{"plan":"x"}}']
 BODY = b'[{"$token":"t","$group_key":"company","$group_id":"g","$set":{"plan":"x"}}]'
 GOOD = b'{"error":null,"errors":{},"num_good_events":1,"status":1}'
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def always() -> bool:
+    """It may begin."""
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +65,7 @@ def answering(answer: bytes, status: str = "200 OK", *headers: str) -> Callable[
 
 def test_an_answer_comes_back_as_it_is(mixpanel, connect):
     """The body goes to /groups as JSON, strict and verbose; status and body of the answer come back."""
-    answer = connect(mixpanel.url).post(TAILS)
+    answer = connect(mixpanel.url).post(TAILS, always)
     assert (answer.status, answer.failure, answer.retry_after) == (200, "", None)
     assert b'"status":1' in answer.body
     assert answer.seconds > 0
@@ -72,7 +78,7 @@ def test_an_answer_comes_back_as_it_is(mixpanel, connect):
 def test_a_path_of_the_url_is_kept(new_wire, connect):
     """Behind a proxy with a path of its own the request goes to {MIXPANEL_URL}/groups."""
     wire = new_wire(answering(GOOD))
-    assert connect(f"{wire.url}/mixpanel").post(TAILS).status == 200
+    assert connect(f"{wire.url}/mixpanel").post(TAILS, always).status == 200
     assert wire.requests[0].startswith(b"POST /mixpanel/groups?ip=0&strict=1&verbose=1 HTTP/1.1\r\n")
     assert wire.requests[0].endswith(b"\r\n\r\n" + BODY)
 
@@ -82,7 +88,7 @@ def test_a_redirect_is_not_followed(new_wire, connect, status):
     """The token goes nowhere but where the settings say."""
     elsewhere = new_wire(answering(GOOD))
     wire = new_wire(answering(b"", status, f"Location: {elsewhere.url}/groups"))
-    assert connect(wire.url).post(TAILS).status == int(status[:3])
+    assert connect(wire.url).post(TAILS, always).status == int(status[:3])
     assert elsewhere.requests == []
 
 
@@ -90,7 +96,7 @@ def test_no_cookie_is_kept(new_wire, connect):
     """Each request stands alone."""
     wire = new_wire(answering(GOOD, "200 OK", "Set-Cookie: a=b; Path=/"))
     endpoint = connect(wire.url)
-    assert [endpoint.post(TAILS).status for _ in range(2)] == [200, 200]
+    assert [endpoint.post(TAILS, always).status for _ in range(2)] == [200, 200]
     assert not any(b"cookie" in request.lower() for request in wire.requests)
 
 
@@ -106,10 +112,10 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(new_wire, connect):
     wire = new_wire(behave)
     endpoint = connect(wire.url, 0.5)
     began = time.monotonic()
-    assert endpoint.post(TAILS).status == 200
+    assert endpoint.post(TAILS, always).status == 200
     assert closed.wait(10)
     threading.Event().wait(began + 0.6 - time.monotonic())  # the deadline of the first is over
-    assert endpoint.post(TAILS).status == 200
+    assert endpoint.post(TAILS, always).status == 200
     assert len(wire.requests) == 2
 
 
@@ -126,7 +132,9 @@ def test_retry_after_is_a_number(header, seconds):
 def test_retry_after_is_a_date(new_wire, connect):
     """A date becomes seconds from now; one in the past becomes none."""
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    answer = connect(new_wire(answering(b"", "429 Too Many Requests", f"Retry-After: {later}")).url).post(TAILS)
+    answer = connect(new_wire(answering(b"", "429 Too Many Requests", f"Retry-After: {later}")).url).post(
+        TAILS, always
+    )
     assert answer.status == 429
     assert 50 < answer.retry_after <= 60
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
@@ -139,7 +147,7 @@ def test_a_status_that_decides_needs_no_body(new_wire, connect):
     def behave(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\n{")
 
-    answer = connect(new_wire(behave).url).post(TAILS)
+    answer = connect(new_wire(behave).url).post(TAILS, always)
     assert (answer.status, answer.body, answer.failure) == (401, b"", "")
 
 
@@ -150,7 +158,7 @@ def test_a_dripping_answer_is_cut_at_the_deadline(mixpanel, connect):
     """The time-out is of the whole request: bytes that go on coming do not prolong it, and the outcome is unknown."""
     mixpanel.faults.on("drip", milliseconds=100)
     began = time.monotonic()
-    answer = connect(mixpanel.url, 0.5).post(TAILS)
+    answer = connect(mixpanel.url, 0.5).post(TAILS, always)
     assert (answer.status, answer.failure, answer.cause) == (0, UNKNOWN, "timeout")
     assert 0.4 < time.monotonic() - began < 3
 
@@ -164,7 +172,7 @@ def test_dripping_headers_are_cut_at_the_deadline(new_wire, connect):
             time.sleep(0.05)
 
     began = time.monotonic()
-    answer = connect(new_wire(behave).url, 0.5).post(TAILS)
+    answer = connect(new_wire(behave).url, 0.5).post(TAILS, always)
     assert (answer.failure, answer.cause) == (UNKNOWN, "timeout")
     assert time.monotonic() - began < 3
 
@@ -172,7 +180,7 @@ def test_dripping_headers_are_cut_at_the_deadline(new_wire, connect):
 def test_no_answer_in_time_is_unknown(mixpanel, connect):
     """Mixpanel may have applied it, and here it has."""
     mixpanel.faults.on("hang", applied=True)
-    answer = connect(mixpanel.url, 0.3).post(TAILS)
+    answer = connect(mixpanel.url, 0.3).post(TAILS, always)
     assert (answer.failure, answer.cause) == (UNKNOWN, "timeout")
     assert len(mixpanel.profiles) == 1
 
@@ -184,7 +192,7 @@ def test_an_answer_without_a_length_is_not_whole_when_it_is_cut(new_wire, connec
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n1")
         connection.recv(1)
 
-    answer = connect(new_wire(behave).url, 0.3).post(TAILS)
+    answer = connect(new_wire(behave).url, 0.3).post(TAILS, always)
     assert (answer.failure, answer.cause) == (UNKNOWN, "timeout")
 
 
@@ -192,7 +200,7 @@ def test_an_answer_without_a_length_is_not_whole_when_it_is_cut(new_wire, connec
 def test_a_reset_once_sent_is_unknown(mixpanel, connect, at):
     """From outside it cannot be seen whether it was applied before."""
     mixpanel.faults.on("reset", at=at)
-    answer = connect(mixpanel.url).post(TAILS)
+    answer = connect(mixpanel.url).post(TAILS, always)
     assert (answer.status, answer.failure, answer.cause) == (0, UNKNOWN, "reset")
 
 
@@ -203,7 +211,7 @@ def test_an_answer_that_breaks_off_is_unknown(new_wire, connect, status):
     def behave(connection: socket.socket, _: bytes) -> None:
         connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n".encode() + GOOD)
 
-    answer = connect(new_wire(behave).url).post(TAILS)
+    answer = connect(new_wire(behave).url).post(TAILS, always)
     assert (answer.failure, answer.cause) == (UNKNOWN, "unreadable")
 
 
@@ -217,20 +225,22 @@ def test_an_endless_answer_is_not_read_to_its_end(new_wire, connect, told):
         for _block in range(MAX_ANSWER * 64 // 65536):
             connection.sendall(b" " * 65536)
 
-    answer = connect(new_wire(behave).url).post(TAILS)
+    answer = connect(new_wire(behave).url).post(TAILS, always)
     assert (answer.failure, answer.cause) == (UNKNOWN, "unreadable")
 
 
 def test_no_http_at_all_is_unknown(new_wire, connect):
     """Something else listens there; it has read the request all the same."""
-    answer = connect(new_wire(lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")).url).post(TAILS)
+    answer = connect(new_wire(lambda connection, _: connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")).url).post(
+        TAILS, always
+    )
     assert (answer.status, answer.failure) == (0, UNKNOWN)
 
 
 def test_a_broken_compression_is_unknown(new_wire, connect):
     """A body that does not unpack is unreadable."""
     wire = new_wire(answering(b"not gzip", "200 OK", "Content-Encoding: gzip"))
-    answer = connect(wire.url).post(TAILS)
+    answer = connect(wire.url).post(TAILS, always)
     assert (answer.failure, answer.cause) == (UNKNOWN, "unreadable")
 
 
@@ -241,7 +251,7 @@ def test_a_refused_connection_was_not_sent(connect):
     """Nobody listens: known not applied."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    answer = connect(f"http://127.0.0.1:{port}").post(TAILS)
+    answer = connect(f"http://127.0.0.1:{port}").post(TAILS, always)
     assert (answer.status, answer.failure, answer.cause) == (0, NOT_SENT, "refused")
 
 
@@ -252,7 +262,7 @@ def test_a_host_without_address_was_not_sent(connect, monkeypatch):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    answer = connect("http://mixpanel.invalid").post(TAILS)
+    answer = connect("http://mixpanel.invalid").post(TAILS, always)
     assert (answer.failure, answer.cause) == (NOT_SENT, "dns")
 
 
@@ -260,7 +270,7 @@ def test_a_connection_that_is_never_accepted_was_not_sent(connect):
     """A host that takes no connection costs the time-out, and nothing was sent."""
     with full_listener() as port:
         began = time.monotonic()
-        answer = connect(f"http://127.0.0.1:{port}", 0.5).post(TAILS)
+        answer = connect(f"http://127.0.0.1:{port}", 0.5).post(TAILS, always)
         assert (answer.failure, answer.cause) == (NOT_SENT, "timeout")
         assert time.monotonic() - began < 3
 
@@ -271,9 +281,43 @@ def test_many_addresses_do_not_prolong_the_deadline(connect, monkeypatch):
         address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 8)
         began = time.monotonic()
-        answer = connect(f"http://mixpanel.invalid:{port}", 0.5).post(TAILS)
+        answer = connect(f"http://mixpanel.invalid:{port}", 0.5).post(TAILS, always)
         assert (answer.failure, answer.cause) == (NOT_SENT, "timeout")
         assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_whether_it_may_begin_is_asked_once_the_connection_is_there(
+    new_wire, connect, monkeypatch, authority, tmp_path, tls
+):
+    """While a host's name is looked up the partitions may go to another: nothing is written after."""
+    if tls:
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    wire = new_wire(answering(GOOD), serving(authority, "localhost") if tls else None)
+    endpoint = connect(wire.url.replace("127.0.0.1", "localhost"))
+    looking, found = threading.Event(), threading.Event()
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", wire.port))
+
+    def slow(*_: object, **__: object) -> list[object]:
+        looking.set()
+        assert found.wait(10)
+        return [address]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    lease = Lease(lambda: 0.0, 1.0)
+    permit, answers = Permit(lease), []
+    thread = threading.Thread(target=lambda: answers.append(endpoint.post(TAILS, permit.begin)))
+    thread.start()
+    assert looking.wait(10)
+    assert permit.withdraw()
+    found.set()
+    thread.join(10)
+    assert [(answer.status, answer.failure, answer.cause) for answer in answers] == [(0, NOT_SENT, "lease")]
+    assert wire.requests == []
+    again = Permit(lease)
+    assert endpoint.post(TAILS, again.begin).status == 200
+    assert not again.withdraw()  # it is too late for that
 
 
 class full_listener:  # noqa: N801  # used as a function
@@ -319,13 +363,13 @@ def test_a_certificate_of_a_private_authority_is_taken_where_it_is_told(
     wire = new_wire(answering(GOOD), serving(authority, "127.0.0.1"))
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    assert connect(wire.url).post(TAILS).status == 200
+    assert connect(wire.url).post(TAILS, always).status == 200
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(new_wire, connect, authority):
     """Nothing is sent to a stranger."""
     wire = new_wire(answering(GOOD), serving(authority, "127.0.0.1"))
-    answer = connect(wire.url).post(TAILS)
+    answer = connect(wire.url).post(TAILS, always)
     assert (answer.failure, answer.cause) == (NOT_SENT, "tls")
     assert wire.requests == []
 
@@ -335,7 +379,7 @@ def test_a_certificate_of_another_host_is_refused(new_wire, connect, authority, 
     wire = new_wire(answering(GOOD), serving(authority, "elsewhere.example"))
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    answer = connect(wire.url).post(TAILS)
+    answer = connect(wire.url).post(TAILS, always)
     assert (answer.failure, answer.cause) == (NOT_SENT, "tls")
     assert wire.requests == []
 
@@ -343,7 +387,7 @@ def test_a_certificate_of_another_host_is_refused(new_wire, connect, authority, 
 def test_a_server_without_tls_is_refused(new_wire, connect):
     """A plain server on an https URL gets nothing but a handshake."""
     wire = new_wire(answering(GOOD))
-    answer = connect(wire.url.replace("http://", "https://"), 5).post(TAILS)
+    answer = connect(wire.url.replace("http://", "https://"), 5).post(TAILS, always)
     assert answer.failure == NOT_SENT
 
 
@@ -351,7 +395,7 @@ def test_a_handshake_that_hangs_was_not_sent(connect):
     """A server that takes the connection and says nothing costs the time-out, and nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
-        answer = connect(f"https://127.0.0.1:{silent.getsockname()[1]}", 0.5).post(TAILS)
+        answer = connect(f"https://127.0.0.1:{silent.getsockname()[1]}", 0.5).post(TAILS, always)
     assert (answer.failure, answer.cause) == (NOT_SENT, "timeout")
     assert time.monotonic() - began < 3
 
@@ -369,7 +413,7 @@ def test_a_dripping_answer_over_tls_is_cut_at_the_deadline(new_wire, connect, au
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     began = time.monotonic()
-    answer = connect(wire.url, 1.0).post(TAILS)
+    answer = connect(wire.url, 1.0).post(TAILS, always)
     assert (answer.failure, answer.cause) == (UNKNOWN, "timeout")
     assert time.monotonic() - began < 4
 
@@ -381,10 +425,10 @@ def test_a_proxy_of_the_environment_is_used(new_wire, connect, monkeypatch):
     """HTTP_PROXY gets the whole URL; NO_PROXY is respected."""
     proxy, direct = new_wire(answering(GOOD)), new_wire(answering(GOOD))
     monkeypatch.setenv("http_proxy", proxy.url)
-    assert connect("http://mixpanel.example").post(TAILS).status == 200
+    assert connect("http://mixpanel.example").post(TAILS, always).status == 200
     assert proxy.requests[0].startswith(b"POST http://mixpanel.example/groups?")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert connect(direct.url).post(TAILS).status == 200
+    assert connect(direct.url).post(TAILS, always).status == 200
     assert len(direct.requests) == 1
 
 
@@ -393,7 +437,7 @@ def test_a_proxy_that_refuses_the_tunnel_was_sent_nothing(new_wire, connect, mon
     """Without a tunnel the request never left; and the proxy's password is in no word of the failure."""
     proxy = new_wire(answering(b"", status))
     monkeypatch.setenv("https_proxy", f"http://user:marked-secret@127.0.0.1:{proxy.port}")
-    answer = connect("https://mixpanel.example").post(TAILS)
+    answer = connect("https://mixpanel.example").post(TAILS, always)
     assert (answer.failure, answer.cause) == (NOT_SENT, "proxy")
     assert BODY not in b"".join(proxy.requests)
 
@@ -403,7 +447,7 @@ def test_a_proxy_that_is_away_was_sent_nothing(connect, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-    answer = connect("http://mixpanel.example").post(TAILS)
+    answer = connect("http://mixpanel.example").post(TAILS, always)
     assert (answer.failure, answer.cause) == (NOT_SENT, "proxy")
 
 
@@ -415,7 +459,7 @@ def test_close_cuts_what_is_under_way(mixpanel, connect):
     mixpanel.faults.on("hang")
     endpoint = connect(mixpanel.url, 30)
     answers = []
-    thread = threading.Thread(target=lambda: answers.append(endpoint.post(TAILS)))
+    thread = threading.Thread(target=lambda: answers.append(endpoint.post(TAILS, always)))
     thread.start()
     until(lambda: mixpanel.faults.as_json()[0]["struck"], "the request has arrived")
     began = time.monotonic()
@@ -423,14 +467,14 @@ def test_close_cuts_what_is_under_way(mixpanel, connect):
     thread.join(5)
     assert answers[0].failure == UNKNOWN
     assert time.monotonic() - began < 3
-    assert endpoint.post(TAILS).failure == NOT_SENT
+    assert endpoint.post(TAILS, always).failure == NOT_SENT
 
 
 def test_deadlines_leave_no_thread_behind(mixpanel, connect):
     """A request that is answered takes its deadline with it."""
     endpoint = connect(mixpanel.url, 600)
     for _ in range(5):
-        assert endpoint.post(TAILS).status == 200
+        assert endpoint.post(TAILS, always).status == 200
     until(lambda: "deadline" not in [thread.name for thread in threading.enumerate()], "no deadline is left")
 
 
@@ -442,7 +486,7 @@ def test_what_the_environment_says_wrongly_has_a_cause(monkeypatch, name, value,
     """Certificates that are not there, a proxy of another kind: nothing was sent, and `check` names it."""
     monkeypatch.setenv(name, value)
     monkeypatch.setenv("NO_PROXY", "")
-    answer = Mixpanel("https://localhost:9", "t", timeout=5.0, connections=1).post(TAILS)
+    answer = Mixpanel("https://localhost:9", "t", timeout=5.0, connections=1).post(TAILS, always)
     assert (answer.failure, answer.cause) == (NOT_SENT, cause)
     settings = load(
         {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}

@@ -1,7 +1,7 @@
 """The pool: each batch comes back exactly once, whatever happens on its way."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
 from consumer.core.batch import Batch
@@ -15,20 +15,20 @@ PATIENCE = 10.0
 
 
 class Endpoint:
-    """Answers with the body, once it is let to."""
+    """Answers with the body, once it is let to, and it may begin then."""
 
     def __init__(self) -> None:
         self.let = threading.Semaphore(0)
         self.arrived: SimpleQueue[bytes] = SimpleQueue()
         self.closed = False
 
-    def post(self, tails: Sequence[bytes]) -> Answer:
+    def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer:
         [body] = tails
         self.arrived.put(body)
         if body == b"raise":
             raise ZeroDivisionError("marked payload")
         assert self.let.acquire(timeout=PATIENCE)
-        return Answer(200, body)
+        return Answer(200, body) if may_begin() else Answer(0, failure=NOT_SENT, cause="lease")
 
     def close(self) -> None:
         self.closed = True
@@ -42,9 +42,9 @@ LEASE = Lease(lambda: 0.0, 1.0)
 RUN = Run(("company", "acme", None), Assignment("changes", 0), [])
 
 
-def batch(number: int, tail: bytes = b"x") -> Batch:
+def batch(number: int, tail: bytes = b"x", run: Run = RUN) -> Batch:
     """A batch of one update; what is in it is nothing to the pool."""
-    return Batch(number, "default", [Update(RUN, SET, tail, 0, 1)])
+    return Batch(number, "default", [Update(run, SET, tail, 0, 1)])
 
 
 def test_each_batch_comes_back_with_its_answer():
@@ -111,12 +111,31 @@ def test_nothing_is_posted_once_the_lease_has_run_out():
     lease = Lease(lambda: now[0], 5.0)
     senders = Senders({"default": endpoint}, 1, results, lease)
     now[0] = 5.1
+    endpoint.let.release()
     senders.send(batch(1, b"stale"))
     declined = results.get(timeout=PATIENCE).answer
     assert (declined.status, declined.failure, declined.cause) == (0, NOT_SENT, "lease")
-    assert endpoint.arrived.empty()
     lease.renew()
     endpoint.let.release()
     senders.send(batch(1, b"fresh"))
     assert results.get(timeout=PATIENCE).answer.status == 200
+    senders.close(PATIENCE)
+
+
+def test_what_has_not_begun_begins_no_more_once_its_partitions_are_gone():
+    """Of the requests under way those that are still to begin are withdrawn, by partition; the others go on."""
+    endpoint, results = Endpoint(), SimpleQueue()
+    senders = Senders({"default": endpoint}, 2, results, LEASE)
+    going, staying = Assignment("changes", 1), Assignment("changes", 2)
+    other = Run(("company", "other", None), staying, [])
+    senders.send(batch(1, b"goes", Run(("company", "acme", None), going, [])))
+    senders.send(batch(2, b"stays", other))
+    assert {endpoint.arrived.get(timeout=PATIENCE) for _ in range(2)} == {b"goes", b"stays"}
+    assert senders.withdraw({going}) == 1
+    for _ in range(2):
+        endpoint.let.release()
+    answers = {one.batch.number: one.answer for one in (results.get(timeout=PATIENCE) for _ in range(2))}
+    assert (answers[1].failure, answers[1].cause) == (NOT_SENT, "lease")
+    assert answers[2].status == 200
+    assert senders.withdraw({staying}) == 0  # it is over
     senders.close(PATIENCE)

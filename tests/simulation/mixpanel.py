@@ -248,6 +248,10 @@ class Senders:
         self._sender.sending(request)
         self._world.after(seconds, lambda: self._answered(request, answer))
 
+    def withdraw(self, gone: Any) -> int:
+        """None: each began when it was sent."""
+        return 0
+
     def close(self, timeout: float) -> None:
         """What is under way is cut off; Mixpanel may apply it all the same."""
         self.closed = True

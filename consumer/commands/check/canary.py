@@ -159,7 +159,7 @@ class Canary:
 
     def _post(self, client: Mixpanel, verb: int, values: dict[str, object]) -> Verdict:
         """What became of one update of the canary, sent as the service sends."""
-        return read(client.post([update_tail(Operation(self._key, GROUP_ID, verb, values))]), 1)
+        return read(client.post([update_tail(Operation(self._key, GROUP_ID, verb, values))], lambda: True), 1)
 
     def _written(self, verdict: Verdict) -> None:
         """Raises `Undecided` where Mixpanel did not accept the profile."""

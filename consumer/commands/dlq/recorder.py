@@ -6,7 +6,7 @@ letter, but a mark that says so. `Gate` stands before the senders.
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -23,6 +23,7 @@ class Sending(Protocol):
     """The pool that posts; see mixpanel/pool.py."""
 
     def send(self, batch: Batch) -> None: ...
+    def withdraw(self, gone: Collection[Assignment]) -> int: ...
     def close(self, timeout: float) -> None: ...
 
 
@@ -65,6 +66,10 @@ class Gate:
             batch, _ = self._waiting.popleft()
             if any(update.run.live for update in batch.updates):
                 self._senders.send(batch)
+
+    def withdraw(self, gone: Collection[Assignment]) -> int:
+        """Begin nothing of these any more: the lock is lost, and with it all partitions at once."""
+        return len(self._waiting) + self._senders.withdraw(gone)
 
     def close(self, timeout: float) -> None:
         """Cut off what is under way."""

@@ -1,5 +1,7 @@
 """The gate before the senders of a replay: nothing goes before what came before it is noted."""
 
+from collections.abc import Collection
+
 from consumer.commands.dlq.receipts import Identity
 from consumer.commands.dlq.recorder import Gate
 from consumer.core.batch import Batch
@@ -30,6 +32,9 @@ class Senders:
 
     def send(self, batch: Batch) -> None:
         self.sent.append(batch)
+
+    def withdraw(self, gone: Collection[Assignment]) -> int:
+        return 0
 
     def close(self, timeout: float) -> None:
         """Nothing."""
@@ -69,6 +74,7 @@ def test_a_request_waits_for_the_marks_before_it():
     case.marks.last, case.marks.confirmed = 9, 2
     case.gate.turn()
     assert not case.senders.sent
+    assert case.gate.withdraw(()) == 1  # it has not begun
     case.marks.confirmed = 3
     case.gate.turn()
     assert case.senders.sent == [batch]
