@@ -22,6 +22,7 @@ from consumer.mixpanel.pool import Delivered as Sent
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.service.heads import Heads
 from consumer.service.health import Health
+from consumer.service.memory import Memory
 from consumer.service.metrics import Gauges, Metrics
 from consumer.service.status import status
 from consumer.service.transactions import Transactions
@@ -64,6 +65,7 @@ class Watch:
         self._metrics = metrics
         self._health = health
         self._kafka: Kafka | None = None
+        self._memory = Memory()
         self._transactions = Transactions()
         self._heads = Heads()
         self._halted: dict[str, str] = {}
@@ -158,6 +160,7 @@ class Watch:
 
     def look(self, now: float, paused: Mapping[Assignment, str]) -> None:
         """Take the gauges, judge readiness, and tell what changed."""
+        self._memory.look(self._pipeline.partitions.open_bytes())
         self._transactions.look(now, self._kafka.withheld() if self._kafka else {})
         pipeline = self._pipeline
         blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now)

@@ -1,0 +1,33 @@
+"""Memory that a burst leaves behind: the C library keeps what was freed, and is asked to give it back."""
+
+import ctypes
+import gc
+from collections.abc import Callable
+from typing import Final
+
+# A burst was so large, in bytes of open records, and is over when a part of it is left.
+BURST: Final = 8 * 1024 * 1024
+LEFT: Final = 64
+
+
+def trim() -> None:
+    """Give free memory back to the system, where the C library can (glibc)."""
+    gc.collect()
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if give_back is not None:
+        give_back(0)
+
+
+class Memory:
+    """Trims once after each burst; a steady load is none."""
+
+    def __init__(self, trim: Callable[[], None] = trim) -> None:
+        self._trim = trim
+        self._most = 0
+
+    def look(self, open_bytes: int) -> None:
+        """So many bytes are open now."""
+        self._most = max(self._most, open_bytes)
+        if self._most >= BURST and open_bytes * LEFT <= self._most:
+            self._most = open_bytes
+            self._trim()
