@@ -45,5 +45,5 @@ class Node:
         self.names: list[str] = []  # of the writer's fields
         self.slots: list[int] = []  # where each goes in the reader's record; -1: nowhere
         self.outputs: list[str] = []  # names of the reader's fields
-        self.defaults: list[tuple[int, object]] = []  # of reader's fields that the writer has not
+        self.defaults: list[tuple[int, object]] = []  # of reader's fields that the writer has not; none for null
         self.idle = 0  # 1 for the record, and 1 for each field that takes no bytes

@@ -130,7 +130,9 @@ class Resolution:
             if source is not None:
                 taken[source] = position
             elif field.has_default:
-                node.defaults.append((position, default_of(field.type, field.default)))
+                default = default_of(field.type, field.default)
+                if default is not None:  # which is what a field begins as
+                    node.defaults.append((position, default))
             else:
                 node.missing = f"{writer} has no field {field.name}, which has no default"
         node.idle = 1

@@ -1,7 +1,7 @@
 """Events as people write them: one JSON object a line, in the shape of `group_change.avsc`.
 
-`event_id`, `occurred_at`, `project`, `properties` and `property_names` may be left out. `occurred_at` is in
-milliseconds, or text such as 2026-11-25T07:00:00Z. What a line has wrong is said with the path to it.
+`group_key`, `group_id` and `operation` are needed, the others may be left out. `occurred_at` is in milliseconds, or
+text such as 2026-11-25T07:00:00Z. What a line has wrong is said with the path to it.
 """
 
 import difflib
@@ -35,6 +35,7 @@ FIELDS: Final = (
     "operation",
     "properties",
     "property_names",
+    "company_id",
 )
 LARGEST: Final = 2**63
 ONE_A_LINE: Final = "one event a line is read, such as `jq -c '.[]'` writes of an array"
@@ -118,7 +119,7 @@ class EventReader:
                 raise Unfit(f"{name} is missing")
         if given["operation"] not in self._symbols:
             raise Unfit("operation is none of " + ", ".join(self._symbols))
-        project = given.get("project")
+        project, company = given.get("project"), given.get("company_id")
         return {
             "event_id": text(given.get("event_id", str(uuid.uuid4())), "event_id"),
             "occurred_at": moment(given.get("occurred_at", int(time.time() * 1000))),
@@ -131,6 +132,7 @@ class EventReader:
                 text(name, f"property_names, item {number}")
                 for number, name in enumerate(array(given.get("property_names", []), "property_names"), 1)
             ],
+            "company_id": None if company is None else text(company, "company_id"),
         }
 
 

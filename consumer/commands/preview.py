@@ -25,9 +25,9 @@ Examples:
   echo '{"group_key": "company", "group_id": "acme", "operation": "ADD",
          "properties": {"seats": 2}}' | tr -d '\\n' | group-consumer preview
 
-A line is a JSON object in the shape of schemas/group_change.avsc; event_id, occurred_at, project, properties
-and property_names may be left out. The lines of one group are folded as the service folds what waits together,
-unless --fold is off. Exit status: 1 where a line would become a dead letter.
+A line is a JSON object in the shape of schemas/group_change.avsc; all but group_key, group_id and operation may
+be left out. The lines of one group are folded as the service folds what waits together, unless --fold is off.
+Exit status: 1 where a line would become a dead letter.
 """
 
 

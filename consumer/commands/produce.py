@@ -33,10 +33,10 @@ Examples:
   group-consumer produce --generate 100000
   group-consumer produce --generate 10000 --bad 0.02
 
-A line is a JSON object in the shape of schemas/group_change.avsc; event_id, occurred_at, project, properties
-and property_names may be left out. 'group-consumer preview' shows what a file would do. The key is
-group_key:group_id, and goes where Java's producers put it. The schema is looked up under the subject
-TOPIC-value, and registered where that has it not.
+A line is a JSON object in the shape of schemas/group_change.avsc; all but group_key, group_id and operation may
+be left out. 'group-consumer preview' shows what a file would do. The key is group_key:group_id, and goes where
+Java's producers put it. The schema is looked up under the subject TOPIC-value, and registered where that has
+it not.
 
 A bad line is named and not written, the others are, and the exit status is 1. So it is where the brokers did not
 confirm a record: then nothing after it is read, and what was confirmed is counted.

@@ -20,15 +20,15 @@ class Judgement:
     why: str = ""
 
 
-def judge(writer: str, references: Sequence[str] = (), reader: str | None = None) -> Judgement:
-    """What the service makes of records of the writer's schema; `reader` is the newest event schema."""
+def judge(writer: str, references: Sequence[str] = ()) -> Judgement:
+    """What the service makes of records of the writer's schema."""
     try:
         parsed = json.loads(writer)
         texts = [json.loads(reference) for reference in references]
     except (ValueError, RecursionError):
         return Judgement("none", "the schema is not JSON")
     try:
-        root = plan(parse(parsed, texts), group_change(json.loads(reader or newest())))
+        root = plan(parse(parsed, texts), group_change(json.loads(newest())))
     except IncompatibleSchema as incompatible:
         return Judgement("none", str(incompatible))
     gaps = unreadable(root)

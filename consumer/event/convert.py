@@ -22,7 +22,10 @@ def convert(change: Change) -> Operation:
         raise invalid("group_key is empty")
     if not change.group_id:
         raise invalid("group_id is empty")
-    operation = Operation(change.group_key, change.group_id, verb, values_of(change, verb))
+    company = change.company_id
+    if company is not None and not company:
+        raise invalid("company_id is empty: a group without a company has null")
+    operation = Operation(change.group_key, change.group_id, verb, values_of(change, verb), company)
     if len(operation.values) > MAX_PROPERTIES:
         raise too_large(f"{len(operation.values)} properties, and Mixpanel takes at most {MAX_PROPERTIES}")
     return operation

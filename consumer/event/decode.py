@@ -41,6 +41,7 @@ FIELDS: Final = (
     ("operation", ENUM),
     ("properties", MAP),
     ("property_names", ARRAY),
+    ("company_id", UNION),
 )
 
 
@@ -152,7 +153,7 @@ def read_change(root: Node, cursor: Cursor) -> Change:
     if node.kind != RECORD:
         raise InvalidDatum(node.missing)
     values = read_fields(node, cursor, 1)
-    return Change(values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7])
+    return Change(values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7], values[8])
 
 
 def corrupt(detail: str) -> Reject:

@@ -35,9 +35,10 @@ Headers: TypeAlias = list[tuple[str, bytes | None]]
 
 @final
 class Change:
-    """A decoded event: the eight fields of `group_change.avsc`, version 1."""
+    """A decoded event: the nine fields of `group_change.avsc`; version 1 had no `company_id`."""
 
     __slots__ = (
+        "company_id",
         "event_id",
         "group_id",
         "group_key",
@@ -58,6 +59,7 @@ class Change:
         operation: str,
         properties: dict[str, object],
         property_names: list[str],
+        company_id: str | None = None,
     ) -> None:
         self.event_id = event_id
         self.occurred_at = occurred_at
@@ -67,6 +69,7 @@ class Change:
         self.operation = operation
         self.properties = properties
         self.property_names = property_names
+        self.company_id = company_id
 
 
 @final

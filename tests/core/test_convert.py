@@ -86,6 +86,10 @@ def test_updates_are_compact_utf_8():
         (change("APPEND", {"a": 1}), "the operation is none that can be sent to Mixpanel"),
         (Change("e", 0, None, "", "acme", "DELETE", {}, []), "group_key is empty"),
         (Change("e", 0, None, "company", "", "DELETE", {}, []), "group_id is empty"),
+        (
+            Change("e", 0, None, "$user_id", "ann", "DELETE", {}, [], ""),
+            "company_id is empty: a group without a company has null",
+        ),
     ],
 )
 def test_what_breaks_the_table_is_an_invalid_change(wrong: Change, detail: str):

@@ -17,6 +17,7 @@ from consumer.avro.resolution import plan
 from consumer.event.decode import resolve
 from consumer.event.errors import CORRUPT, INVALID_CHANGE, TRANSFORMATION, VALUE_CONVERTER, Reject
 from consumer.event.model import Change
+from consumer.schemas import versions
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
 EVENT = {
@@ -36,6 +37,7 @@ EVENT = {
         "address": {"city": "Köln", "zip": -(2**63)},
     },
     "property_names": [],
+    "company_id": "acme-group",
 }
 
 
@@ -83,6 +85,11 @@ def head(operation: int = 0) -> bytes:
     return text("e") + varint(0) + varint(0) + text("company") + text("acme") + varint(operation)
 
 
+def whole(properties: bytes) -> bytes:
+    """An event with these properties, and nothing after them: no names, no company."""
+    return head() + properties + varint(0) + varint(0)
+
+
 DECODER = resolve(SCHEMA, SCHEMA)
 
 
@@ -96,6 +103,13 @@ def refused(data: bytes, writer: object = SCHEMA) -> Reject:
 def test_reads_every_field_of_the_event():
     """An event comes out as it went in: 64-bit integers exact, a timestamp a number, values of every kind."""
     assert fields(DECODER.decode(avro(SCHEMA, EVENT), 0)) == EVENT
+
+
+def test_reads_every_version_of_the_event():
+    """What was written with an earlier version has no company; every other field is read."""
+    for number, version in versions().items():
+        change = resolve(json.loads(version), SCHEMA).decode(avro(json.loads(version), EVENT), 0)
+        assert fields(change) == (EVENT if number > 1 else EVENT | {"company_id": None})
 
 
 def test_starts_where_it_is_told():
@@ -137,6 +151,7 @@ def test_every_truncation_is_corrupt():
         (head() + varint(1) + text("p") + varint(1) + b"\x02", "field properties: a boolean that is neither"),
         (head() + varint(1) + text("p") + varint(3) + b"\0\0", "field properties: the value ends early"),
         (head() + varint(0) + varint(1) + varint(-3), "field property_names: a negative length"),
+        (head() + varint(0) + varint(0) + varint(2), "field company_id: a union branch"),
     ],
 )
 def test_malformed_bytes_are_corrupt(data: bytes, words: str):
@@ -150,7 +165,7 @@ def test_malformed_bytes_are_corrupt(data: bytes, words: str):
 def test_a_number_that_is_not_finite_is_an_invalid_change(number: float):
     """NaN and infinity cannot be said in JSON: the change is invalid, wherever the number stands."""
     value = varint(1) + text("p") + varint(3) + struct.pack("<d", number) + varint(0)
-    reject = refused(head() + value + varint(0))
+    reject = refused(whole(value))
     assert (reject.reason, reject.stage) == (INVALID_CHANGE, TRANSFORMATION)
     assert reject.detail == "field properties: a number that is not finite (NaN or infinity)"
 
@@ -176,17 +191,19 @@ def test_negative_block_counts_are_read():
     """A block may give its size in bytes: the count is then negative, and the size must be right."""
     entry = text("p") + varint(4) + text("v")
     block = varint(-1) + varint(len(entry)) + entry
-    change = DECODER.decode(head() + block + block.replace(b"p", b"q") + varint(0) + varint(0), 0)
+    change = DECODER.decode(whole(block + block.replace(b"p", b"q") + varint(0)), 0)
     assert change.properties == {"p": "v", "q": "v"}
     wrong = varint(-1) + varint(len(entry) - 1) + entry
-    assert refused(head() + wrong + varint(0) + varint(0)).detail.endswith("a block of another size than it says")
+    assert refused(whole(wrong + varint(0))).detail.endswith("a block of another size than it says")
 
 
 def test_a_key_that_comes_twice_is_corrupt():
     """A map that gives one key two values is refused, since which was meant would be a guess."""
     entry = text("p") + varint(0)
-    data = head() + varint(2) + entry + entry + varint(0) + varint(0)
-    assert refused(data).detail == "field properties: a map with the same key twice"
+    assert (
+        refused(whole(varint(2) + entry + entry + varint(0))).detail
+        == "field properties: a map with the same key twice"
+    )
 
 
 def test_the_path_leads_through_records():
@@ -272,7 +289,7 @@ def with_values(kind: object) -> dict[str, object]:
 
 def with_value(value: bytes) -> bytes:
     """An event that has one property, of the kind that `with_values` adds."""
-    return head() + varint(1) + text("p") + varint(7) + value + varint(0) + varint(0)
+    return whole(varint(1) + text("p") + varint(7) + value + varint(0))
 
 
 @pytest.mark.parametrize("value", [text("A"), text("09"), text(""), varint(3) + b"\xff\xfe\xfd"])
@@ -331,7 +348,7 @@ def test_values_inside_a_property_are_refused_as_well(kind: dict[str, object]):
     item = varint(1) + text("A") if kind["type"] == "array" else text("k") + varint(1)
     writer = with_field("null")
     writer["fields"][7] = {"name": "properties", "type": {"type": "map", "values": ["null", kind]}}
-    data = head() + varint(1) + text("p") + varint(1) + varint(1) + item + varint(0) + varint(0) + varint(0)
+    data = whole(varint(1) + text("p") + varint(1) + varint(1) + item + varint(0) + varint(0))
     assert refused(data, writer).reason == INVALID_CHANGE
 
 
@@ -354,7 +371,7 @@ def test_annotated_values_refuse_only_the_records_that_have_them():
     """Other records of the schema are read, and outside the properties annotations change nothing."""
     writer = with_values(DECIMAL)
     writer["fields"][3] = {"name": "group_key", "type": "bytes"}
-    data = head() + varint(1) + text("p") + varint(4) + text("pro") + varint(0) + varint(0)
+    data = whole(varint(1) + text("p") + varint(4) + text("pro") + varint(0))
     change = resolve(writer, SCHEMA).decode(data, 0)
     assert (change.group_key, change.properties) == ("company", {"p": "pro"})
     extra = with_field(DECIMAL)

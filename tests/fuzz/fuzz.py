@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # the tree, not a compiled copy: only Python is i
 
 import atheris  # noqa: E402
 
-with atheris.instrument_imports(include=["consumer.core"]):
+with atheris.instrument_imports(include=["consumer.avro", "consumer.core", "consumer.event"]):
     from consumer.avro.errors import IncompatibleSchema
     from consumer.core.model import Answer
     from consumer.core.verdict import Again, Halt, Opaque, Refused, TooLarge, read
@@ -34,19 +34,20 @@ with atheris.instrument_imports(include=["consumer.core"]):
     from consumer.event.errors import REASONS, Reject
 
 READER = json.loads((ROOT / "schemas" / "group_change.avsc").read_text())
+FIRST = (ROOT / "schemas" / "history" / "group_change.v1.avsc").read_text()
 STATUSES = (200, 400, 200, 400, 413, 429, 503, 500, 204, 401)
 
 
 def writers() -> list[object]:
-    """Writers' schemas: version 1, one with promotions and defaults left out, one with items that take no bytes."""
-    promoted = json.loads(json.dumps(READER))
+    """Version 1, that with promotions and defaults left out, that with items that take no bytes, and the newest."""
+    promoted = json.loads(FIRST)
     promoted["fields"][1]["type"] = "int"
     promoted["fields"] = [field for field in promoted["fields"] if field["name"] != "property_names"]
     promoted["fields"][-1]["type"]["values"] = ["int", "float", "bytes", {"type": "array", "items": "null"}]
-    wider = json.loads(json.dumps(READER))
+    wider = json.loads(FIRST)
     wider["fields"].insert(0, {"name": "extra", "type": {"type": "fixed", "name": "Extra", "size": 2}})
     wider["fields"][-2]["type"]["values"].append({"type": "enum", "name": "Colour", "symbols": ["RED", "BLUE"]})
-    return [READER, promoted, wider]
+    return [json.loads(FIRST), promoted, wider, READER]
 
 
 DECODERS = [resolve(writer, READER) for writer in writers()]
@@ -71,7 +72,8 @@ def decoder(data: bytes) -> None:
         return
     sent = json.loads(b"{" + update_tail(operation))
     assert sent["$group_id"] == change.group_id
-    assert len(sent) == 4
+    assert sent.get("$company_id") == change.company_id
+    assert len(sent) == (3 if change.company_id is None else 4)
 
 
 def schema(data: bytes) -> None:

@@ -327,6 +327,7 @@ EVENTS = st.fixed_dictionaries(
         "operation": st.sampled_from(SCHEMA["fields"][5]["type"]["symbols"]),
         "properties": st.dictionaries(TEXT, VALUE | st.dictionaries(TEXT, SCALAR, max_size=3), max_size=5),
         "property_names": st.lists(TEXT, max_size=3),
+        "company_id": st.none() | TEXT,
     }
 )
 # Another writer: fields in another order, more of them, narrower types, none of those with defaults.

@@ -29,6 +29,7 @@ TEXT = json.dumps(SCHEMA)
 UNKNOWN = (404, {"error_code": 40403, "message": "Schema not found"})
 GUID = "01234567-89ab-cdef-0123-456789abcdef"
 PATIENCE = 20.0
+DELETE = b"\2e\0\0\2k\2g\x0c\0\0\0"  # of the group g, as the event schema writes it
 
 Answer = tuple[int, object] | Callable[[BaseHTTPRequestHandler], None]
 
@@ -140,7 +141,7 @@ def test_a_schema_becomes_a_decoder(server, start, results):
     known = results.get(timeout=PATIENCE)
     assert isinstance(known, SchemaKnown)
     assert known.ref == 7
-    assert known.decoder.decode(b"\2e\0\0\2k\2g\x0c\0\0", 0).group_id == "g"
+    assert known.decoder.decode(DELETE, 0).group_id == "g"
     assert server.asked == [("/schemas/ids/7", None)]
 
 
@@ -252,7 +253,7 @@ def test_the_first_of_a_name_counts(server, start, results):
     start(server.url).fetch(7)
     known = results.get(timeout=PATIENCE)
     assert isinstance(known, SchemaKnown)
-    assert known.decoder.decode(b"\2a\2b" + b"\2e\0\0\2k\2g\x0c\0\0", 0).group_id == "g"
+    assert known.decoder.decode(b"\2a\2b" + DELETE, 0).group_id == "g"
     assert not [path for path, _ in server.asked if path.startswith("/subjects/audit/versions/2")]
 
 

@@ -1,10 +1,13 @@
 """The schema commands, on the sandbox's registry and on a real one, and the versions of the event schema."""
 
 import json
+from itertools import permutations
 
 import pytest
 
-from consumer.commands.schema_judge import judge
+from consumer.avro.parsing import parse
+from consumer.avro.resolution import plan
+from consumer.commands.schema_judge import judge, unreadable
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.schemas import newest, versions
 
@@ -58,17 +61,29 @@ def test_newest_is_a_version():
     assert kept[len(kept)] == newest()
 
 
-PAIRS = [(earlier, later) for earlier in versions() for later in versions() if earlier <= later]
+VERSIONS = versions()
 
 
-@pytest.mark.parametrize(("earlier", "later"), PAIRS)
-def test_every_version_reads_every_earlier(earlier, later):
-    """Every record of a version can be read with every later one, and a registry takes the one after the other."""
-    kept = versions()
-    assert judge(kept[earlier], reader=kept[later]).readable == "all"
+@pytest.mark.parametrize("number", VERSIONS)
+def test_the_service_reads_every_version(number):
+    """Every record of a version can be read."""
+    assert judge(VERSIONS[number]).readable == "all"
+
+
+@pytest.mark.parametrize(("writer", "reader"), list(permutations(VERSIONS, 2)))
+def test_every_version_reads_every_other(writer, reader):
+    """A service of any version reads every record that was written with an earlier or a later one."""
+    written, read = (parse(json.loads(VERSIONS[number])) for number in (writer, reader))
+    assert unreadable(plan(written, read)) == []
+
+
+def test_a_registry_takes_the_versions_one_after_the_other():
+    """Under one subject, as strict as a registry can be: none is refused beside any that went before."""
     with RegistrySandbox() as registry:
-        registry.register(SUBJECT, kept[earlier])
-        registry.register(SUBJECT, kept[later])
+        registry.subjects.level = "FULL_TRANSITIVE"
+        for text in VERSIONS.values():
+            registry.register(SUBJECT, text)
+        assert [version.number for version in registry.subjects.living(SUBJECT)] == list(VERSIONS)
 
 
 @pytest.mark.parametrize(

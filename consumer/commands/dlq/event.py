@@ -69,4 +69,5 @@ def fields(change: Change) -> dict[str, Any]:
         "operation": change.operation,
         "properties": change.properties,
         "property_names": change.property_names,
+        "company_id": change.company_id,
     }
