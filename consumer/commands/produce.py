@@ -20,7 +20,7 @@ from consumer.registry.subjects import RegistryApi, RegistryError
 from consumer.schemas import newest
 from consumer.settings import Settings
 from consumer.settings.properties import silent
-from consumer.terminal.progress import Progress
+from consumer.terminal.progress import bar, say
 from consumer.terminal.table import counted
 
 NEED: Final = ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL")
@@ -112,19 +112,22 @@ def produce(
 
 
 def write_all(writer: "Writer", events: Iterable[Outgoing], total: int) -> bool:
-    """Write until the end, a failure, or Ctrl-C; what is under way is waited for. Whether it was Ctrl-C."""
+    """Write until the end, a failure, or Ctrl-C; what is under way is waited for. Whether it was Ctrl-C.
+
+    `total` is how many there are, 0 where nobody knows.
+    """
     stopped = False
-    with Progress("written", total) as progress:
+    with bar("Writing", total or None) as moved:
         try:
             for event in events:
                 if not writer.write(event):
                     break
-                progress.at(writer.written)
-            writer.flush(progress)
+                moved(1)
+            writer.flush()
         except KeyboardInterrupt:
             stopped = True
-            click.echo("stopped: waiting for what is under way", err=True)
-            writer.flush(progress)
+            say("stopped: waiting for what is under way")
+            writer.flush()
     return stopped
 
 
@@ -157,10 +160,10 @@ class Writer:
             return True
         return False
 
-    def flush(self, progress: Progress) -> None:
+    def flush(self) -> None:
         """Wait until each event is confirmed, or is not going to be."""
         while self._producer.flush(0.1):
-            progress.at(self.written)
+            pass
 
     def bad_line(self, bad: BadLine) -> None:
         """Name a line that is no event."""

@@ -1,7 +1,6 @@
 """`check`: everything that can be known before the service starts, one line for each fact."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Final
@@ -18,6 +17,7 @@ from consumer.commands.options import output_option, refuse, settings_options
 from consumer.commands.reading_back import NEEDED, missing
 from consumer.event.model import DEFAULT
 from consumer.settings import Settings
+from consumer.terminal.progress import Line
 from consumer.terminal.table import counted, printable, width, wrap
 
 READ_BACK: Final = (*NEEDED, "MIXPANEL_QUERY_URL")
@@ -49,7 +49,7 @@ def check(settings: Settings, canary: str | None, data_group_id: str | None, out
         refuse(problems, output == "json")
     birds = [Canary(settings, canary, {canary: data_group_id} if data_group_id else {})] if canary else []
     facts: list[Fact] = []
-    for fact in all_facts(settings, birds, tell=output == "table" and sys.stderr.isatty()):
+    for fact in all_facts(settings, birds, tell=output == "table"):
         facts.append(fact)
         if output == "table":
             show(fact)
@@ -81,15 +81,13 @@ def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iter
         *[("the canary, for up to two minutes", one.facts) for one in canaries],
         ("the clock", lambda: clock_facts(dates)),
     ]
-    for what, look in looks:
-        if tell:
-            click.secho(f"looking at {what} ...", dim=True, nl=False, err=True)
-        for fact in look():
+    with Line() as line:
+        for what, look in looks:
             if tell:
-                click.echo("\r\x1b[2K", nl=False, err=True)
-            yield fact
-        if tell:
-            click.echo("\r\x1b[2K", nl=False, err=True)
+                line.show(f"looking at {what} ...")
+            for fact in look():
+                line.clear()
+                yield fact
 
 
 def broker_facts(settings: Settings) -> Iterator[Fact]:

@@ -15,10 +15,11 @@ from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.report import iso, when
 from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
-from consumer.commands.dlq.topic import Topic, bar
+from consumer.commands.dlq.topic import Topic
 from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
 from consumer.kafka.headers import headers_of
 from consumer.settings import Settings
+from consumer.terminal.progress import bar
 from consumer.terminal.table import show, width, wrap
 
 OVERWRITES: Final = "Old changes are applied now: an old $set may overwrite a newer value."

@@ -27,7 +27,7 @@ from consumer.commands.dlq.recorder import Gate, Notes
 from consumer.commands.dlq.replay_observer import View
 from consumer.commands.dlq.scan import Failed, opened
 from consumer.commands.dlq.source import ReplaySource
-from consumer.commands.dlq.topic import Topic, bar
+from consumer.commands.dlq.topic import Topic
 from consumer.core.model import Record
 from consumer.kafka.config import admin_config, consumer_config, producer_config
 from consumer.mixpanel.lease import Lease
@@ -35,6 +35,7 @@ from consumer.mixpanel.pool import Senders
 from consumer.service.loop import Loop
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
+from consumer.terminal.progress import bar
 
 # What is open repeats in a crash, and waits in memory: a replay needs no more than this to keep Mixpanel busy.
 MOST_OPEN: Final = 10_000

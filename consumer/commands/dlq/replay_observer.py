@@ -1,11 +1,8 @@
 """What people see of a replay: how far it is, what was refused again, and what it waits for."""
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
-
-import click
 
 from consumer.commands.dlq.receipts import Marks
 from consumer.commands.dlq.recorder import Notes
@@ -17,10 +14,10 @@ from consumer.core.settlement import Delivered
 from consumer.mixpanel.pool import Delivered as Sent
 from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld
 from consumer.registry.rules import named
+from consumer.terminal.progress import say
 
 SAMPLES: Final = 10
 SAY_AFTER: Final = 5.0  # of a standstill
-CLEAR: Final = "\r\x1b[K"  # the bar is on this line
 
 
 class Result(Protocol):
@@ -93,7 +90,7 @@ class View:
         words = self.waits_for() if waited > min(SAY_AFTER, self._patience) else ""
         if words and words != self._said:
             self._said = words
-            click.echo(f"{CLEAR if sys.stderr.isatty() else ''}Waiting: {words}", err=True)
+            say(f"Waiting: {words}")
         if waited > self._patience:
             self.stuck = words or "nothing was heard"
 

@@ -1,12 +1,9 @@
 """The dead-letter topic of the settings, open for reading, with a bar on a terminal while it is read."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-import click
 from confluent_kafka import Message
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
@@ -16,8 +13,7 @@ from consumer.commands.dlq.selection import Selection
 from consumer.kafka.config import consumer_config
 from consumer.kafka.headers import headers_of
 from consumer.settings import Settings
-
-SMALL: Final = 2_000  # records; fewer are read before a bar could be seen
+from consumer.terminal.progress import bar
 
 
 class Topic:
@@ -94,13 +90,3 @@ def within(span: Span, selection: Selection) -> Span:
     if selection.offsets is None:
         return span
     return span._replace(end=max(span.first, min(span.end, selection.offsets.last + 1)))
-
-
-@contextmanager
-def bar(label: str, total: int) -> Iterator[Callable[[int], object]]:
-    """How far something has come, as a bar on the terminal; nothing where stderr is none, or the work is small."""
-    if total < SMALL or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=total, label=label, file=sys.stderr, update_min_steps=total // 200) as shown:
-        yield shown.update

@@ -10,7 +10,6 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from consumer.commands.dlq.event import fields
 from consumer.commands.dlq.receipts import REFUSED, SETTLED
 from consumer.commands.dlq.scan import TIMEOUT, Failed, Span, opened, partitions_of, read, spans_of
-from consumer.commands.dlq.topic import bar
 from consumer.commands.trace.instances import Instances
 from consumer.commands.verify.decoding import Decoding
 from consumer.commands.verify.letters import Letters, read_letters
@@ -22,6 +21,7 @@ from consumer.kafka.brokers import BrokerError, Brokers
 from consumer.kafka.config import consumer_config
 from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
+from consumer.terminal.progress import bar
 
 APPLIED: Final = "applied"
 DEAD: Final = "dead letter"

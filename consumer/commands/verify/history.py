@@ -6,7 +6,6 @@ from typing import Final, TypeAlias
 from confluent_kafka import Message
 
 from consumer.commands.dlq.scan import Failed, Span, opened, read, spans_of
-from consumer.commands.dlq.topic import bar
 from consumer.commands.verify.decoding import Decoding
 from consumer.commands.verify.letters import Letters, read_letters
 from consumer.commands.verify.model import Group, Place
@@ -14,6 +13,7 @@ from consumer.event.model import Operation
 from consumer.kafka.brokers import BrokerError, Brokers
 from consumer.kafka.config import consumer_config
 from consumer.settings import Settings
+from consumer.terminal.progress import bar
 
 Name: TypeAlias = tuple[str, str]
 """Group key and id."""

@@ -8,11 +8,11 @@ from typing import Final
 
 import click
 
-from consumer.commands.dlq.topic import bar
 from consumer.commands.verify.compare import FAULTS, UNKNOWN, UNREAD, WAITING, Finding, judge
 from consumer.commands.verify.history import History, Name
 from consumer.commands.verify.model import Group
 from consumer.commands.verify.profiles import ProfileReader
+from consumer.terminal.progress import bar
 from consumer.terminal.table import counted
 
 NO_CHANGE: Final = "the topic has no change of it that can be applied"

