@@ -22,6 +22,7 @@ from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, Record
 from consumer.core.offsets import Ledger
 from consumer.core.pipeline import Pipeline
+from consumer.core.room import Share
 from consumer.event.convert import convert
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, operation_of, update_tail
@@ -93,7 +94,7 @@ def memory(step: Callable[[], Any], count: int) -> dict[str, float]:
 
 def _lanes(operations: list[Operation]) -> Lanes:
     """Every operation in a lane of its own; then all of them taken, as if their batches were not kept."""
-    lanes = Lanes(len(opening_of(TOKEN)), 2000, fold=True)
+    lanes = Lanes(len(opening_of(TOKEN)), 2000, fold=True, share=Share(Limits(), None))
     place = Assignment("bench", 0)
     for offset, operation in enumerate(operations):
         group = (operation.group_key, operation.group_id, operation.company_id)

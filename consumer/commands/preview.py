@@ -11,7 +11,9 @@ import click
 from consumer.commands.events import BadLine, Event, EventReader
 from consumer.commands.options import output_option, settings_options
 from consumer.core.lanes import Lanes
+from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
+from consumer.core.room import Share
 from consumer.event.encode import opening_of, update_tail
 from consumer.event.model import DEFAULT, DELETE
 from consumer.settings import Settings
@@ -103,7 +105,7 @@ def requests_for(project: str, events: list[Event], settings: Settings, before: 
     Requests are counted from `before`.
     """
     opening = opening_of(TOKEN if project == DEFAULT else f"token of {project}")
-    lanes = Lanes(len(opening), settings.batch_max_updates, settings.fold)
+    lanes = Lanes(len(opening), settings.batch_max_updates, settings.fold, Share(Limits(), None))
     place = Assignment("preview", 0)
     for event in events:
         record = Record(place, event.line, event.key.encode(), event.value, None, -1, 0.0)

@@ -17,13 +17,12 @@ class Batch:
     """The updates of one request of one destination. `number` tells it from others in logs.
 
     `started` is its place among the requests of its destination; `due` when it may go again; `suspect` says that its
-    fault is its own, not Mixpanel's; `failing` whether it counts on the wire as a request of a failing destination.
+    fault is its own, not Mixpanel's.
     """
 
     __slots__ = (
         "destination",
         "due",
-        "failing",
         "history",
         "number",
         "released",
@@ -45,7 +44,6 @@ class Batch:
         self.waits_for = 0  # a kind of fault, as in `retry`
         self.released = False  # its wait was ended once by another's success
         self.suspect = False
-        self.failing = False
 
     def tails(self) -> list[bytes]:
         """The JSON of each update, but for the token."""

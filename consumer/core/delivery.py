@@ -181,8 +181,7 @@ class Delivery:
     def _note_failure(self, batch: Batch, cause: str, now: float) -> None:
         batch.history.failed(cause, self.dispatch.started, now)
         if not batch.suspect:
-            self.dispatch.failed = True
-            self.dispatch.budget.failed()
+            self.dispatch.fail()
 
     def _is_suspect(self, batch: Batch) -> bool:
         """Whether the fault is this batch's own: it met it again, and others that started later did not."""

@@ -9,6 +9,7 @@ from consumer.core.delivery import Delivery
 from consumer.core.dispatch import Dispatch
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
+from consumer.core.room import Open, Share, half_of
 from consumer.core.runs import Entry
 from consumer.core.wire import Wire
 
@@ -34,12 +35,14 @@ class Suspect:
 class Destinations:
     """One `Delivery` for each project, by its name."""
 
-    __slots__ = ("_all", "_first", "_number", "by_name")
+    __slots__ = ("_all", "_first", "_number", "by_name", "standing")
 
     def __init__(self, openings: Mapping[str, int], limits: Limits) -> None:
-        wire = Wire(limits.max_in_flight, len(openings) > 1)
+        shared = len(openings) > 1
+        self.standing: Open | None = half_of(limits) if shared else None  # what is open of those that stand
+        wire = Wire(limits.max_in_flight, shared)
         self.by_name = {
-            name: Delivery(Dispatch(name, opening, wire, limits), limits.resend_adds)
+            name: Delivery(Dispatch(name, opening, wire, Share(limits, self.standing), limits), limits.resend_adds)
             for name, opening in openings.items()
         }
         self._all = [delivery.dispatch for delivery in self.by_name.values()]
@@ -62,6 +65,10 @@ class Destinations:
                 self._number += 1
                 found.append(batch)
         return found
+
+    def full(self, name: str) -> bool:
+        """Whether nothing more for this destination is to be taken in now, for the sake of the others."""
+        return self.by_name[name].dispatch.share.full()
 
     def wake_at(self, now: float) -> float:
         """When `start` may have something without a new fact."""

@@ -18,6 +18,7 @@ from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.queues import Pieces, Waiting
 from consumer.core.retry import CAPACITY, HALTING, RetryBudget
+from consumer.core.room import Share
 from consumer.core.runs import OVER, Run, Update
 from consumer.core.throttle import BodyCap, Throttle
 from consumer.core.wire import Wire
@@ -47,22 +48,23 @@ class Dispatch:
         "budget",
         "deadline",
         "draining",
-        "failed",
         "flying",
         "halt",
         "lanes",
         "name",
         "opening",
+        "share",
         "started",
         "succeeded",
         "throttle",
     )
 
-    def __init__(self, name: str, opening: int, wire: Wire, limits: Limits) -> None:
+    def __init__(self, name: str, opening: int, wire: Wire, share: Share, limits: Limits) -> None:
         """`opening` is the length of what each update of this destination begins with, in bytes."""
         self.name = name
         self.opening = opening
-        self.lanes = Lanes(opening, limits.batch_updates, limits.fold)
+        self.share = share
+        self.lanes = Lanes(opening, limits.batch_updates, limits.fold, share)
         self.halt = Halt()
         self.throttle = Throttle(limits.max_in_flight, limits.batch_updates)
         self.body = BodyCap(limits.batch_bytes)
@@ -72,7 +74,6 @@ class Dispatch:
         self.deadline = NEVER
         self.started = 0  # requests so far
         self.succeeded = 0  # the last of them that was answered well, by its place
-        self.failed = False  # the last answer was a failure
         self._limits = limits
         self._wire = wire
         self._waiting = Waiting()
@@ -87,7 +88,7 @@ class Dispatch:
         if now + self.expected() > self.deadline or now < self.throttle.resume_at:
             return None
         batch: Batch | None = None
-        if self._wire.free(self.failed):
+        if self._wire.free(self.share.stands):
             batch = self._next_probe(now) if self.halt.cause else self._next(now)
         if batch is None and self._suspects_may_go():
             batch = self._suspects.take(now)
@@ -100,7 +101,7 @@ class Dispatch:
         if now + self.expected() > self.deadline:
             return NEVER
         soonest = NEVER
-        if self._wire.free(self.failed):
+        if self._wire.free(self.share.stands):
             soonest = self._probe_at(now) if self.halt.cause else self._next_at(now)
         if self._suspects_may_go():
             soonest = min(soonest, self._suspects.ready_at(now))
@@ -108,7 +109,7 @@ class Dispatch:
 
     def _next(self, now: float) -> Batch | None:
         """A retry, a piece, or a fresh batch: whatever has a place."""
-        if self._in_flight() >= self.throttle.allowed:
+        if self._in_flight() >= self._allowed():
             return None
         batch = self._waiting.take(now)
         if batch is None and self._has_place():
@@ -120,7 +121,7 @@ class Dispatch:
 
     def _next_at(self, now: float) -> float:
         """When `_next` has something."""
-        if self._in_flight() >= self.throttle.allowed:
+        if self._in_flight() >= self._allowed():
             return NEVER
         soonest = self._waiting.ready_at(now)
         if self._has_place():
@@ -164,7 +165,11 @@ class Dispatch:
 
     def _has_place(self) -> bool:
         """Whether one more batch may begin: those that wait hold a place each."""
-        return self._in_flight() + len(self._waiting) < self.throttle.allowed
+        return self._in_flight() + len(self._waiting) < self._allowed()
+
+    def _allowed(self) -> int:
+        """How many requests there may be at once: where the wire is shared one alone asks before the first answer."""
+        return 1 if self._wire.shared and not self.succeeded and not self.share.stands else self.throttle.allowed
 
     def _has_room_for_parts(self) -> bool:
         """Whether there may be more batches than places, for the sake of telling whose fault it is."""
@@ -180,7 +185,9 @@ class Dispatch:
         return True
 
     def _suspects_may_go(self) -> bool:
-        return not self.draining and not self.halt.cause and len(self._suspects) > 0 and self._wire.free_for_suspect()
+        if self.draining or self.halt.cause or len(self._suspects) == 0:
+            return False
+        return self._wire.free_for_suspect(self.share.stands)
 
     def _fresh(self, now: float) -> Batch | None:
         """A new batch, if it is time for one."""
@@ -201,7 +208,7 @@ class Dispatch:
         if self.draining or self.lanes.ready >= self.throttle.fresh_updates:
             return now
         latest = oldest + self._limits.linger
-        if self.failed or self._in_flight():
+        if self.share.stands or self._in_flight():
             return latest
         return min(latest, max(oldest, self._wire.paced_at))
 
@@ -210,11 +217,10 @@ class Dispatch:
         batch.number = batch.number or number
         batch.started = self.started
         batch.sent_at = now
-        batch.failing = self.failed
         for update in batch.updates:
             update.run.sent()
         self.flying.add(batch)
-        self._wire.started(batch.failing, batch.suspect)
+        self._wire.started(self.share.stands, batch.suspect)
         return batch
 
     # What others may ask.
@@ -240,13 +246,24 @@ class Dispatch:
     def returned(self, batch: Batch) -> bool:
         """The batch is in flight no more; whether it was the probe of a halt."""
         self.flying.discard(batch)
-        self._wire.ended(batch.failing, batch.suspect)
+        self._wire.ended(self.share.stands, batch.suspect)
         for update in batch.updates:
             update.run.returned()
         was_probe = batch is self.halt.probe
         if was_probe:
             self.halt.probe = None
         return was_probe
+
+    def fail(self) -> None:
+        """A request failed that is no suspect: the destination stands until one is answered well."""
+        self._turn(True)
+        self.budget.failed()
+
+    def _turn(self, stands: bool) -> None:
+        """What its requests under way, and all that it has open, count as from now on."""
+        if stands != self.share.stands:
+            self.share.turn(stands)
+            self._wire.turned(len(self.flying), stands)
 
     def succeed(self, batch: Batch, seconds: float, now: float) -> None:
         """Mixpanel answered: a halt is over, waiting ends, and more is allowed at once.
@@ -256,7 +273,7 @@ class Dispatch:
         self._latencies.append(seconds)
         over = self.halt.ended_by(batch)
         self.succeeded = max(self.succeeded, batch.started)
-        self.failed = False
+        self._turn(bool(self.halt.cause) or now < self.throttle.resume_at)
         self.throttle.succeeded()
         self.budget.succeeded()
         for waiting in self._waiting.batches:

@@ -15,6 +15,7 @@ from collections import deque
 from typing import final
 
 from consumer.core.model import Assignment, Group, Record
+from consumer.core.room import Share
 from consumer.core.runs import Entry, Run, Update
 from consumer.core.stretch import deleting, fold_waiting, step_of
 from consumer.event.model import DELETE
@@ -41,13 +42,14 @@ class Lane:
 class Lanes:
     """All groups of one destination with something open. `ready` counts the lanes that a batch may take from."""
 
-    __slots__ = ("_fold", "_fresh", "_lanes", "_max_updates", "_opening", "_returned", "ready")
+    __slots__ = ("_fold", "_fresh", "_lanes", "_max_updates", "_opening", "_returned", "_share", "ready")
 
-    def __init__(self, opening: int, max_updates: int, fold: bool) -> None:
-        """`opening` is the length of what each update begins with, in bytes."""
+    def __init__(self, opening: int, max_updates: int, fold: bool, share: Share) -> None:
+        """`opening` is the length of what each update begins with, in bytes; `share` counts what is in the lanes."""
         self._opening = opening
         self._max_updates = max_updates
         self._fold = fold
+        self._share = share
         self._lanes: dict[Group, Lane] = {}
         # Ready lanes in the order of their heads: new ones come in order, those that return out of it.
         self._fresh: deque[Lane] = deque()
@@ -63,6 +65,7 @@ class Lanes:
         if lane is None:
             lane = self._lanes[group] = Lane(group)
         lane.waiting.append(Entry(record, verb, json, order))
+        self._share.add(1, record.size)
         if verb == DELETE:
             lane.deleted = order
         if not lane.queued and lane.run is None:
@@ -108,6 +111,7 @@ class Lanes:
     def release(self, run: Run) -> None:
         """The run is over: what waited behind it is ready, or the group is forgotten."""
         lane = self._lanes[run.group]
+        self._forget(run)
         lane.run = None
         if lane.waiting:
             self._return(lane)
@@ -135,11 +139,13 @@ class Lanes:
         dropped: list[Entry] = []
         for lane in list(self._lanes.values()):
             if lane.run is not None and not lane.run.live and lane.queued:
+                self._forget(lane.run)
                 lane.run = None  # revoked between two steps of a replay
             kept: list[Entry] = []
             for entry in lane.waiting:
                 bound = bounds.get(entry.record.assignment)
                 if bound is not None and entry.record.offset >= bound:
+                    self._share.add(-1, -entry.record.size)
                     dropped.append(entry)
                 else:
                     kept.append(entry)
@@ -148,6 +154,13 @@ class Lanes:
                 del self._lanes[lane.group]
         self._requeue()
         return dropped
+
+    def _forget(self, run: Run) -> None:
+        """Nothing of the run is open any more."""
+        size = 0
+        for entry in run.entries:
+            size += entry.record.size
+        self._share.add(-len(run.entries), -size)
 
     def _requeue(self) -> None:
         """Build the queue of ready lanes anew, in order."""

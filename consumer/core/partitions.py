@@ -7,6 +7,7 @@ from typing import Final, final
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.offsets import Ledger
+from consumer.core.room import Open
 from consumer.event.model import SchemaRef
 
 # Settled offsets that wait behind an open one are tracked up to this multiple of the open limit, in all.
@@ -18,38 +19,8 @@ FAULT: Final = "fault"
 SCHEMA: Final = "schema"
 RULES: Final = "rules"
 DEAD_LETTER: Final = "dead_letter"
+PROJECT: Final = "project"  # the next record is for a project that has its share of what may be open
 BREAKER: Final = "breaker"
-
-
-@final
-class Open:
-    """What is open in all partitions together, and whether that is too much.
-
-    At a limit reading stops, at half of it it goes on: pausing throws away what was prefetched. Records that wait
-    for a schema or for the dead-letter topic do not count: their partition stopped at once, and the others go on.
-    """
-
-    __slots__ = ("_bytes", "_bytes_limit", "_limit", "_records", "full")
-
-    def __init__(self, limits: Limits) -> None:
-        self._limit = limits.open_records
-        self._bytes_limit = limits.open_bytes
-        self._records = 0
-        self._bytes = 0
-        self.full = False
-
-    def add(self, records: int, size: int) -> None:
-        """So many more records and bytes count, or fewer."""
-        self._records += records
-        self._bytes += size
-        if self.full:
-            self.full = self._records * 2 >= self._limit or self._bytes * 2 >= self._bytes_limit
-        else:
-            self.full = self._records >= self._limit or self._bytes >= self._bytes_limit
-
-    def room(self) -> int:
-        """How many more records may be read before the limit of open records is reached."""
-        return max(0, self._limit - self._records)
 
 
 @final
@@ -68,6 +39,7 @@ class Partition:
         "ledger",
         "needs",
         "open",
+        "project",
         "reached",
         "why_held",
     )
@@ -82,6 +54,7 @@ class Partition:
         self.held_for = ""  # why, one of HELD
         self.why_held = ""  # in words, for a person
         self.needs: SchemaRef | None = None
+        self.project = ""  # or the project that is to have room again
         self.blocked = 0  # dead letters that could not be written so far
         self.blocked_bytes = 0
         self.draining = False
@@ -123,6 +96,7 @@ class Partition:
         self.held_for = ""
         self.why_held = ""
         self.needs = None
+        self.project = ""
 
     def forget(self) -> None:
         """The epoch is over: nothing of it counts any more."""
@@ -137,13 +111,18 @@ class Partition:
 
 @final
 class Partitions:
-    """All assignments of this instance."""
+    """All assignments of this instance. `standing` is what is open of projects that stand.
 
-    __slots__ = ("_limit", "_open", "by_assignment", "unreadable")
+    What waits for a schema or for the dead-letter topic does not count as open: its partition stopped at once, and
+    the others go on.
+    """
 
-    def __init__(self, limits: Limits) -> None:
+    __slots__ = ("_limit", "_open", "_standing", "by_assignment", "unreadable")
+
+    def __init__(self, limits: Limits, standing: Open | None = None) -> None:
         self._limit = limits.open_records
-        self._open = Open(limits)
+        self._open = Open(limits.open_records, limits.open_bytes)
+        self._standing = standing
         self.by_assignment: dict[Assignment, Partition] = {}
         self.unreadable: Collection[Assignment] = ()  # those whose next records the client cannot read
 
@@ -168,6 +147,7 @@ class Partitions:
             return dict.fromkeys(self.by_assignment, BREAKER)
         found: dict[Assignment, str] = {}
         share = self._tracked_share()
+        full = self._open.full(self._standing)
         for assignment, partition in self.by_assignment.items():
             if partition.held:
                 found[assignment] = partition.held_for
@@ -175,13 +155,13 @@ class Partitions:
                 found[assignment] = DEAD_LETTER
             elif assignment in self.unreadable:
                 found[assignment] = FAULT
-            elif self._open.full or len(partition.ledger) > share:
+            elif full or len(partition.ledger) > share:
                 found[assignment] = LIMIT
         return found
 
     def room(self) -> int:
         """How many more records may be read before the limit of open records is reached."""
-        return self._open.room()
+        return self._open.left(self._standing)
 
     def ended(self, assignment: Assignment, end: int) -> None:
         """Before the offset `end` this partition has no records but those that were polled."""

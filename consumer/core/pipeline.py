@@ -16,10 +16,10 @@ from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Break
 from consumer.core.clock import NEVER
 from consumer.core.delivery import Delivery
 from consumer.core.destinations import Destinations
-from consumer.core.intake import HELD, Intake, Taken
+from consumer.core.intake import HELD, TAKEN, Intake, Taken
 from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
-from consumer.core.partitions import RULES, Partition, Partitions
+from consumer.core.partitions import PROJECT, RULES, Partition, Partitions
 from consumer.core.quarantine import Quarantine
 from consumer.core.runs import OPEN, OVER, Run
 from consumer.core.settlement import Delivered, dead_letters_of
@@ -44,17 +44,18 @@ class Work:
 class Pipeline:
     """All open work of this instance. Its promises are in docs/guarantees.md, by number."""
 
-    __slots__ = ("_breaker", "_dead_letters", "_failed", "_intake", "_order", "destinations", "partitions")
+    __slots__ = ("_breaker", "_dead_letters", "_failed", "_intake", "_order", "_waits", "destinations", "partitions")
 
     def __init__(self, openings: Mapping[str, int], limits: Limits, quarantine: Quarantine | None = None) -> None:
         """`openings` names the projects, with the length of what each of their updates begins with, in bytes."""
         self.destinations = Destinations(openings, limits)
-        self.partitions = Partitions(limits)
+        self.partitions = Partitions(limits, self.destinations.standing)
         self._intake = Intake(openings, quarantine)
         self._breaker = Breaker(limits.breaker)
         self._dead_letters: list[DeadLetter] = []  # to produce
         self._failed: set[DeadLetter] = set()  # could not be written so far
         self._order = 0
+        self._waits = False  # whether a partition may be held for want of room for a project
 
     # Facts of the broker.
 
@@ -171,6 +172,8 @@ class Pipeline:
 
     def work(self, now: float) -> Work:
         """What is to be done now. What it returns counts as under way."""
+        if self._waits:
+            self._release_waiting(now)
         batches: list[Batch] = [] if self._breaker.open else self.destinations.start(now)
         for batch in batches:
             self._began(batch)
@@ -200,6 +203,11 @@ class Pipeline:
         if taken.outcome == HELD:
             partition.hold(record, taken.cause, taken.words, taken.schema)
             return False
+        if taken.outcome == TAKEN and self.destinations.full(taken.project):
+            partition.hold(record, PROJECT, f"project {taken.project} has its share of what may be open", None)
+            partition.project = taken.project
+            self._waits = True
+            return False
         partition.begin(record)
         if taken.dead_letter is not None:
             self._dead_letters.append(taken.dead_letter)
@@ -222,12 +230,23 @@ class Pipeline:
     def _release_held(self, ref: SchemaRef, now: float) -> None:
         """Admit what waited for this schema, up to the next that cannot be taken in."""
         for partition in self.partitions.by_assignment.values():
-            if partition.needs != ref:
-                continue
-            partition.release()
-            while partition.held and not self._breaker.open:
-                if not self._admit(partition, partition.held.popleft(), now):
-                    break
+            if partition.needs == ref:
+                self._release(partition, now)
+
+    def _release_waiting(self, now: float) -> None:
+        """The same, of what waited for room for a project that has it again."""
+        self._waits = False
+        for partition in self.partitions.by_assignment.values():
+            if partition.project and self.destinations.full(partition.project):
+                self._waits = True
+            elif partition.project:
+                self._release(partition, now)
+
+    def _release(self, partition: Partition, now: float) -> None:
+        partition.release()
+        while partition.held and not self._breaker.open:
+            if not self._admit(partition, partition.held.popleft(), now):
+                break
 
     # One batch.
 

@@ -12,7 +12,17 @@ from consumer.core.destinations import Destinations
 from consumer.core.dispatch import Dispatch
 from consumer.core.lanes import Lane
 from consumer.core.model import Assignment, Record
-from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, RULES, SCHEMA, Partition, Partitions
+from consumer.core.partitions import (
+    BREAKER,
+    DEAD_LETTER,
+    FAULT,
+    LIMIT,
+    PROJECT,
+    RULES,
+    SCHEMA,
+    Partition,
+    Partitions,
+)
 from consumer.core.runs import Run
 
 SUSPECT: Final = "suspect"  # its request alone is answered so
@@ -34,6 +44,7 @@ CAUSES: Final = (
     HALTED,
     THROTTLED,
     RETRY,
+    PROJECT,
     LIMIT,
     LANE,
     LINGER,

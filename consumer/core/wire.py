@@ -1,7 +1,7 @@
 """The requests at once that all destinations share.
 
-Healthy destinations always have at least half of them: those whose last answer failed hold together at most half,
-and suspects of all destinations one at a time.
+Healthy destinations always have at least half of them: those that stand (the last answer was a fault) hold
+together at most half, and suspects of all destinations one at a time.
 """
 
 from typing import Final, final
@@ -12,16 +12,16 @@ PACE: Final = 0.125
 
 @final
 class Wire:
-    """How many requests are under way: in all, of destinations that fail, and of suspects."""
+    """How many requests are under way: in all, of destinations that stand, and of suspects."""
 
-    __slots__ = ("_failing", "_flying", "_max_in_flight", "_suspects", "paced_at", "shared")
+    __slots__ = ("_flying", "_max_in_flight", "_standing", "_suspects", "paced_at", "shared")
 
     def __init__(self, max_in_flight: int, shared: bool) -> None:
         """`shared` says that there are several destinations."""
         self._max_in_flight = max_in_flight
         self.shared = shared
         self._flying = 0
-        self._failing = 0
+        self._standing = 0
         self._suspects = 0
         self.paced_at = 0.0  # when a batch may go that is neither full nor has waited for the linger
 
@@ -29,24 +29,28 @@ class Wire:
         """A fresh batch starts."""
         self.paced_at = now + PACE
 
-    def free(self, failing: bool) -> bool:
-        """Whether one more request may start, of a destination whose last answer failed or did not."""
+    def free(self, stands: bool) -> bool:
+        """Whether one more request may start, of a destination that stands or does not."""
         if self._flying >= self._max_in_flight:
             return False
-        return not failing or not self.shared or self._failing < max(1, self._max_in_flight // 2)
+        return not stands or not self.shared or self._standing < max(1, self._max_in_flight // 2)
 
-    def free_for_suspect(self) -> bool:
+    def free_for_suspect(self, stands: bool) -> bool:
         """Whether a suspect may start."""
-        return self._flying < self._max_in_flight and self._suspects == 0
+        return self._suspects == 0 and self.free(stands)
 
-    def started(self, failing: bool, suspect: bool) -> None:
-        """A request starts."""
+    def started(self, stands: bool, suspect: bool) -> None:
+        """A request starts, of a destination that stands or does not."""
         self._flying += 1
-        self._failing += failing
+        self._standing += stands
         self._suspects += suspect
 
-    def ended(self, failing: bool, suspect: bool) -> None:
-        """It came back; the words are those that it started with."""
+    def ended(self, stands: bool, suspect: bool) -> None:
+        """It came back, of a destination that stands or does not."""
         self._flying -= 1
-        self._failing -= failing
+        self._standing -= stands
         self._suspects -= suspect
+
+    def turned(self, flying: int, stands: bool) -> None:
+        """A destination with so many requests under way stands from now on, or goes on."""
+        self._standing += flying if stands else -flying

@@ -11,7 +11,7 @@ from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
 from consumer.core.destinations import Suspect
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, RULES, SCHEMA
+from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, PROJECT, RULES, SCHEMA
 from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.core.waiting import Block, blocks
@@ -287,7 +287,8 @@ class Watch:
     def _tell_paused(self, paused: Mapping[Assignment, str]) -> None:
         found: dict[str, list[str]] = {}
         for assignment, cause in paused.items():
-            found.setdefault(cause, []).append(repr(assignment))
+            if cause != PROJECT or self._stands(assignment):  # one that answers waits for its turn, as at a limit
+                found.setdefault(cause, []).append(repr(assignment))
         for cause in sorted({*found, *self._paused}):
             now, before = found.get(cause, []), self._paused.get(cause, [])
             if now != before:
@@ -299,12 +300,21 @@ class Watch:
                 )
         self._paused = found
 
+    def _stands(self, assignment: Assignment) -> bool:
+        """Whether the project that this partition waits for does not answer well."""
+        partition = self._pipeline.partitions.by_assignment.get(assignment)
+        delivery = self._pipeline.destinations.by_name.get(partition.project) if partition is not None else None
+        return delivery is not None and delivery.dispatch.share.stands
+
     def _why(self, cause: str, partitions: list[str]) -> dict[str, object]:
         fields: dict[str, object] = {"cause": cause, "partitions": partitions}
         if cause == FAULT:
             held = [one for one in self._pipeline.partitions.by_assignment.values() if one.held_for == FAULT]
             records = [f"{one.held[0]!r}: {one.why_held}" for one in held if one.held]
             fields |= {"records": records} if records else {}  # none where a batch cannot be read
+        if cause == PROJECT:
+            waiting = [one.project for one in self._pipeline.partitions.by_assignment.values() if one.project]
+            fields["projects"] = sorted(set(waiting))
         if cause in (SCHEMA, RULES):
             fields["schemas"] = sorted({str(ref) for ref in self._pipeline.partitions.held_schemas().values()})
         return fields

@@ -10,6 +10,7 @@ machine.commit(partition) == 1
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from consumer.core.limits import Limits
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
 from consumer.core.quarantine import Quarantine
+from consumer.core.room import Open
 from consumer.core.settlement import Delivered
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, request_json
@@ -33,18 +35,18 @@ KNOWN = 1
 OPENING = opening_of(TOKEN)
 ACCEPTED = Answer(200, b'{"error":null,"errors":{},"status":1}')
 
-# ("SET", {"a": 1}), ("UNSET", ["a"]) or ("DELETE",); a third member is the group's id.
+# ("SET", {"a": 1}), ("UNSET", ["a"]) or ("DELETE",); a third member is the group's id, a fourth the project.
 Event: TypeAlias = tuple[Any, ...]
 
 
 def value(event: Event, schema: int = KNOWN) -> bytes:
     """The event as Confluent's frame."""
-    operation, values, group = (*event, None, None)[:3]
+    operation, values, group, project = (*event, None, None, None)[:4]
     names = values if isinstance(values, list) else []
     datum = {
         "event_id": "e",
         "occurred_at": 0,
-        "project": None,
+        "project": project,
         "group_key": "company",
         "group_id": group or "acme",
         "operation": operation,
@@ -88,11 +90,19 @@ def sent(batch: Batch) -> list[tuple[str, str, object]]:
     return found
 
 
+def has_left(counted: Open) -> bool:
+    """Whether anything counts as open."""
+    return (counted._records, counted._bytes) != (0, 0)
+
+
 class Machine:
     """The pipeline, with what it asked for so far; `now` goes on as the test says."""
 
-    def __init__(self, quarantine: Quarantine | None = None, **limits: Any) -> None:
-        self.pipeline = Pipeline({"default": len(OPENING)}, Limits(**({"linger": 0.0} | limits)), quarantine)
+    def __init__(
+        self, quarantine: Quarantine | None = None, projects: Sequence[str] = ("default",), **limits: Any
+    ) -> None:
+        openings = dict.fromkeys(projects, len(OPENING))
+        self.pipeline = Pipeline(openings, Limits(**({"linger": 0.0} | limits)), quarantine)
         self.pipeline.schema_known(KNOWN, DECODER, 0.0)
         self.now = 0.0
         self.letters: list[DeadLetter] = []  # asked for, and neither confirmed nor failed
@@ -168,22 +178,29 @@ class Machine:
 
     def leftovers(self) -> list[str]:
         """The names of what the pipeline still keeps, when nothing is open: nothing, or it grows for ever."""
-        pipeline, delivery = self.pipeline, self.pipeline.destinations.by_name["default"].dispatch
-        lanes = delivery.lanes
+        pipeline = self.pipeline
         kept: dict[str, Any] = {
-            "lanes": lanes._lanes,
-            "fresh": lanes._fresh,
-            "returned": lanes._returned,
-            "ready": lanes.ready,
-            "runs": lanes.runs(),
             "dead letters": pipeline._dead_letters,
             "failed": pipeline._failed,
             "schemas": pipeline._intake.schemas.wanted,
-            "pending": delivery.pending(),
-            "flying": delivery.flying,
-            "probe": delivery.halt.probe,
-            "open": (pipeline.partitions._open._records, pipeline.partitions._open._bytes) != (0, 0),
+            "open": has_left(pipeline.partitions._open),
+            "standing": pipeline.destinations.standing and has_left(pipeline.destinations.standing),
         }
+        for name, delivery in pipeline.destinations.by_name.items():
+            dispatch = delivery.dispatch
+            kept |= {
+                f"{name} lanes": dispatch.lanes._lanes,
+                f"{name} fresh": dispatch.lanes._fresh,
+                f"{name} returned": dispatch.lanes._returned,
+                f"{name} ready": dispatch.lanes.ready,
+                f"{name} runs": dispatch.lanes.runs(),
+                f"{name} pending": dispatch.pending(),
+                f"{name} flying": dispatch.flying,
+                f"{name} probe": dispatch.halt.probe,
+                f"{name} share": has_left(dispatch.share._own),
+                f"{name} wire": (dispatch._wire._flying, dispatch._wire._standing, dispatch._wire._suspects)
+                != (0, 0, 0),
+            }
         for assignment, partition in pipeline.partitions.by_assignment.items():
             ledger = partition.ledger
             kept |= {

@@ -10,6 +10,7 @@ from consumer.core.delivery import Delivery
 from consumer.core.dispatch import Dispatch
 from consumer.core.limits import Limits
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, Record
+from consumer.core.room import Share
 from consumer.core.runs import OVER
 from consumer.core.wire import PACE, Wire
 from consumer.event.encode import update_tail
@@ -36,7 +37,8 @@ class Sending:
         fold: bool = True,
     ) -> None:
         limits = Limits(max_updates, max_bytes, linger, slots, fold=fold, resend_adds=resend)
-        self.dispatch = Dispatch("default", len(OPENING), Wire(slots, shared=False), limits)
+        share = Share(limits, None)
+        self.dispatch = Dispatch("default", len(OPENING), Wire(slots, shared=False), share, limits)
         self.lanes = self.dispatch.lanes
         self.delivery = Delivery(self.dispatch, resend)
         self.now = 0.0

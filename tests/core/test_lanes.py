@@ -2,7 +2,9 @@
 
 from consumer.core.blame import Refusal
 from consumer.core.lanes import Lanes
+from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
+from consumer.core.room import Share
 from consumer.core.runs import OVER, REPLAY, Entry, Run, Update
 from consumer.event.encode import opening_of, request_json, update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, UNION, UNSET, Operation
@@ -16,7 +18,7 @@ class Queue:
     """Lanes, with records pushed in the order of their offsets."""
 
     def __init__(self, max_updates: int = 2000, fold: bool = True) -> None:
-        self.lanes = Lanes(len(OPENING), max_updates, fold)
+        self.lanes = Lanes(len(OPENING), max_updates, fold, Share(Limits(), None))
         self.order = 0
         self.max_updates = max_updates
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from consumer.core.fold import EXACT
 from consumer.core.lanes import Lanes
+from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
+from consumer.core.room import Share
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
 from consumer.sandbox.mixpanel.profiles import Profiles, identity
@@ -74,7 +76,7 @@ def state(model: Profiles) -> object:
 
 def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation]]:
     """The run as requests: one may begin after each change whose bit is set, and what is left goes at the end."""
-    lanes = Lanes(14, limit, fold=True)
+    lanes = Lanes(14, limit, True, Share(Limits(), None))
     partition = Assignment("changes", 0)
     found: list[list[Operation]] = []
     for place, operation in enumerate(run):

@@ -51,9 +51,10 @@ class Letters:
 class Scene:
     """A real pipeline under a watch; time goes when told."""
 
-    def __init__(self, *projects: str) -> None:
+    def __init__(self, *projects: str, open_records: int = 50_000) -> None:
         self.now = 0.0
-        self.pipeline = Pipeline(dict.fromkeys(projects, 20), Limits(linger=0.0, max_in_flight=len(projects)))
+        limits = Limits(linger=0.0, max_in_flight=len(projects), open_records=open_records)
+        self.pipeline = Pipeline(dict.fromkeys(projects, 20), limits)
         self.health = Health(lambda: self.now)
         self.metrics = Metrics(projects)
         self.kafka = Kafka()
@@ -192,6 +193,24 @@ def test_a_halted_project_is_told_with_its_own_settings(lines):
     scene.answer(Answer(401, b"no"))
     (line,) = [line.getMessage() for line in lines() if "halted" in line.message]
     assert "check token of [other] in MIXPANEL_PROJECTS_FILE" in line
+
+
+def test_a_project_that_fails_and_has_its_share_is_told(lines):
+    """One line says which project holds which partitions; one that answers and waits for its turn is no news."""
+    scene = Scene("default", "other", open_records=4)
+    scene.know()
+    for number in range(3):
+        scene.read(changed(f"g{number}", project="other", text=MARK))
+    scene.look()
+    assert scene.pipeline.paused() == {scene.places[0]: "project"}
+    assert not lines()
+    scene.answer(Answer(401, b"no"))
+    told = [line for line in lines() if "paused" in line.message]
+    assert [(line.cause, line.partitions, line.projects) for line in told] == [
+        ("project", [repr(scene.places[0])], ["other"])
+    ]
+    scene.answer(GOOD)
+    assert "no partition paused any more" in [line.message for line in lines()]
 
 
 def test_one_project_fails_while_another_answers(lines):
