@@ -22,7 +22,7 @@ from consumer.kafka.dead_letters import DeadLetters
 from consumer.kafka.source import Source, SourceFailed
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
-from consumer.mixpanel.pool import Senders
+from consumer.mixpanel.pool import Pool
 from consumer.registry.configured import access
 from consumer.registry.fetcher import Registry
 from consumer.service import logs
@@ -105,7 +105,7 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
     loop = Loop(
         core,
         source(settings, watch),
-        Senders(endpoints(settings), settings.max_in_flight, results, lease),
+        Pool(endpoints(settings), settings.max_in_flight, results, lease),
         registry(settings, results),
         letters,
         results,

@@ -1,6 +1,6 @@
 """The pool: a few threads that do nothing but post, so that the loop never waits for Mixpanel.
 
-send(batch) -> Delivered(batch, answer) in the queue, exactly once for each
+send(batch) -> Response(batch, answer) in the queue, exactly once for each
 """
 
 import logging
@@ -14,7 +14,7 @@ from consumer.core.batch import Batch
 from consumer.core.model import UNKNOWN, Answer, Assignment
 from consumer.mixpanel.lease import Lease, Permit
 
-log = logging.getLogger("consumer.senders")
+log = logging.getLogger("consumer.pool")
 
 
 class Endpoint(Protocol):
@@ -25,14 +25,14 @@ class Endpoint(Protocol):
 
 
 @dataclass(frozen=True)
-class Delivered:
+class Response:
     """What came back for one request."""
 
     batch: Batch
     answer: Answer
 
 
-class Senders:
+class Pool:
     """`count` threads, each started when it is first needed. All methods are for one thread."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Senders:
             answer = self._post(batch, permit)
             with self._lock:
                 del self._under_way[batch]
-            self._results.put(Delivered(batch, answer))
+            self._results.put(Response(batch, answer))
 
     def _post(self, batch: Batch, permit: Permit) -> Answer:
         """The answer; whatever goes wrong here must come back as one, or its groups would wait for ever."""

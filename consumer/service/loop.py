@@ -19,7 +19,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.event.model import SchemaRef
 from consumer.mixpanel.lease import Lease
-from consumer.mixpanel.pool import Delivered as Sent
+from consumer.mixpanel.pool import Response
 from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 
 log = logging.getLogger("consumer.loop")
@@ -49,7 +49,7 @@ class Source(Protocol):
     def close(self, timeout: float) -> None: ...
 
 
-class Senders(Protocol):
+class Pool(Protocol):
     """The pool that posts; see mixpanel/pool.py."""
 
     def send(self, batch: Batch) -> None: ...
@@ -79,7 +79,7 @@ class Watch(Protocol):
     """What people see: metrics, health and the lines of the log; see service/observer.py."""
 
     def read(self, records: list[Record]) -> None: ...
-    def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None: ...
+    def delivered(self, batch: Batch, response: Response, delivered: Delivered) -> None: ...
     def dead_lettered(self, letter: DeadLetter) -> None: ...
     def schema(self, fact: SchemaFact) -> None: ...
     def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None: ...
@@ -95,7 +95,7 @@ class Loop:
         self,
         pipeline: Pipeline,
         source: Callable[["Loop"], Source],
-        senders: Senders,
+        pool: Pool,
         registry: Registry,
         dead_letters: DeadLetters,
         results: "SimpleQueue[object]",
@@ -109,7 +109,7 @@ class Loop:
         """Nothing is started while the `lease` has run out: the group is asked first."""
         self.pipeline = pipeline
         self._source = source(self)
-        self._senders = senders
+        self._pool = pool
         self._registry = registry
         self._dead_letters = dead_letters
         self._results = results
@@ -149,7 +149,7 @@ class Loop:
         """Drain every partition, commit, and close what was opened; never longer than the drain may take."""
         self._drain(self.pipeline.partitions.assignments(), "stop")
         self._source.close(RESERVED)
-        self._senders.close(0.0)
+        self._pool.close(0.0)
         self._registry.close()
         self._dead_letters.close()
 
@@ -193,7 +193,7 @@ class Loop:
 
     def _hand_over(self, result: object) -> None:
         now = self._clock()
-        if isinstance(result, Sent):
+        if isinstance(result, Response):
             batch = result.batch
             self._watch.delivered(batch, result, self.pipeline.delivered(batch, result.answer, now, self._jitter()))
         elif isinstance(result, SchemaKnown):
@@ -216,7 +216,7 @@ class Loop:
         for letter in work.dead_letters:
             self._dead_letters.produce(letter)
         for batch in work.batches:
-            self._senders.send(batch)
+            self._pool.send(batch)
 
     def _in_doubt(self) -> bool:
         """Whether the process stood still (stopped, frozen, swapped out), and the group has not answered since."""
@@ -296,7 +296,7 @@ class Loop:
         """Nothing of these partitions begins any more; how many requests of them had begun, and are open."""
         given_up = self.pipeline.revoked(assignments)
         self._dead_letters.forget(assignments)
-        return given_up - self._senders.withdraw(set(assignments))
+        return given_up - self._pool.withdraw(set(assignments))
 
     def _finish(self, assignments: list[Assignment], deadline: float) -> bool:
         """Turn without reading until these partitions are drained; False where that did not come to an end."""

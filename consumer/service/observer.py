@@ -18,7 +18,7 @@ from consumer.core.waiting import Block, blocks
 from consumer.event.model import DEFAULT
 from consumer.kafka.client_status import Membership
 from consumer.kafka.records import count_by_topic
-from consumer.mixpanel.pool import Delivered as Sent
+from consumer.mixpanel.pool import Response
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.service.heads import Heads
 from consumer.service.health import Health
@@ -89,11 +89,11 @@ class Watch:
         for topic, count in count_by_topic(records).items():
             self._metrics.records.labels(topic).inc(count)
 
-    def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
+    def delivered(self, batch: Batch, response: Response, delivered: Delivered) -> None:
         """A request came back."""
         metrics = self._metrics
         metrics.requests.labels(batch.destination, delivered.outcome).inc()
-        metrics.seconds.observe(sent.answer.seconds)
+        metrics.seconds.observe(response.answer.seconds)
         metrics.sizes.observe(len(batch.updates))
         for operation, count in delivered.accepted.items():
             metrics.updates.labels(batch.destination, operation).inc(count)
@@ -104,12 +104,12 @@ class Watch:
                 "batch": batch.number,
                 "outcome": delivered.outcome,
                 "updates": len(batch.updates),
-                "status": sent.answer.status,
-                "seconds": round(sent.answer.seconds, 3),
+                "status": response.answer.status,
+                "seconds": round(response.answer.seconds, 3),
                 "settled": delivered.settled,
             }
             log.debug("batch", extra=fields)
-        self._tell_failing(batch, sent, delivered)
+        self._tell_failing(batch, response, delivered)
 
     def dead_lettered(self, letter: DeadLetter) -> None:
         """The broker confirmed a dead letter."""
@@ -219,7 +219,7 @@ class Watch:
 
     # One line for each change.
 
-    def _tell_failing(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:
+    def _tell_failing(self, batch: Batch, response: Response, delivered: Delivered) -> None:
         project = batch.destination
         self._tell_halted(project)
         failing = self._failing.get(project, "")
@@ -230,7 +230,7 @@ class Watch:
                 log.warning("Mixpanel fails: requests are sent again until they succeed", extra=fields)
                 self._failing[project] = delivered.cause
             if delivered.outcome == "split":
-                fields = {"batch": batch.number, "status": sent.answer.status, "records": places(batch)}
+                fields = {"batch": batch.number, "status": response.answer.status, "records": places(batch)}
                 log.warning("a fault that this request alone meets: it is sent in parts", extra=fields)
         elif delivered.outcome != "halt" and failing:
             log.info("Mixpanel answers again", extra={"project": project, "was": failing})

@@ -9,7 +9,7 @@ from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment
 from consumer.core.runs import Run, Update
 from consumer.event.model import SET
 from consumer.mixpanel.lease import Lease
-from consumer.mixpanel.pool import Delivered, Senders
+from consumer.mixpanel.pool import Pool, Response
 
 PATIENCE = 10.0
 
@@ -50,57 +50,57 @@ def batch(number: int, tail: bytes = b"x", run: Run = RUN) -> Batch:
 def test_each_batch_comes_back_with_its_answer():
     """So many at once as there are threads, each with its own answer, in any order."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders({"default": endpoint}, 3, results, LEASE)
+    pool = Pool({"default": endpoint}, 3, results, LEASE)
     batches = [batch(number, b"%d" % number) for number in range(3)]
     for one in batches:
-        senders.send(one)
+        pool.send(one)
     bodies = {endpoint.arrived.get(timeout=PATIENCE) for _ in range(3)}
     assert bodies == {b"0", b"1", b"2"}
     for _ in range(3):
         endpoint.let.release()
     found = [results.get(timeout=PATIENCE) for _ in range(3)]
     assert {one.batch: one.answer.body for one in found} == dict(zip(batches, (b"0", b"1", b"2"), strict=True))
-    senders.close(PATIENCE)
+    pool.close(PATIENCE)
     assert endpoint.closed
 
 
 def test_threads_are_started_as_they_are_needed():
     """One request at a time needs one thread, however many there may be."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders({"default": endpoint}, 8, results, LEASE)
+    pool = Pool({"default": endpoint}, 8, results, LEASE)
     before = threading.active_count()
     for number in range(5):
         endpoint.let.release()
-        senders.send(batch(number, b"x"))
+        pool.send(batch(number, b"x"))
         assert results.get(timeout=PATIENCE).batch.number == number
     assert threading.active_count() - before <= 2
-    senders.close(PATIENCE)
+    pool.close(PATIENCE)
 
 
 def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
     """Whatever is raised on a thread ends neither the thread nor the wait of the batch's groups."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders({"default": endpoint}, 1, results, LEASE)
-    senders.send(batch(1, b"raise"))
+    pool = Pool({"default": endpoint}, 1, results, LEASE)
+    pool.send(batch(1, b"raise"))
     failed = results.get(timeout=PATIENCE)
-    assert isinstance(failed, Delivered)
+    assert isinstance(failed, Response)
     assert (failed.answer.status, failed.answer.failure, failed.answer.cause) == (0, UNKNOWN, "internal")
     assert "a request could not be made" in caplog.text
     endpoint.let.release()
-    senders.send(batch(2, b"x"))
+    pool.send(batch(2, b"x"))
     assert results.get(timeout=PATIENCE).answer.status == 200
-    senders.close(PATIENCE)
+    pool.close(PATIENCE)
 
 
 def test_close_ends_the_threads():
     """After it no thread of the pool is left, once what was under way has been cut off."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders({"default": endpoint}, 2, results, LEASE)
+    pool = Pool({"default": endpoint}, 2, results, LEASE)
     for number in range(2):
-        senders.send(batch(number, b"x"))
+        pool.send(batch(number, b"x"))
     for _ in range(2):
         endpoint.arrived.get(timeout=PATIENCE)
-    senders.close(PATIENCE)
+    pool.close(PATIENCE)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sender-")]
     assert results.qsize() == 2
 
@@ -109,33 +109,33 @@ def test_nothing_is_posted_once_the_lease_has_run_out():
     """A process that slept posts nothing when it wakes: its batch comes back as not sent, and goes again."""
     endpoint, results, now = Endpoint(), SimpleQueue(), [0.0]
     lease = Lease(lambda: now[0], 5.0)
-    senders = Senders({"default": endpoint}, 1, results, lease)
+    pool = Pool({"default": endpoint}, 1, results, lease)
     now[0] = 5.1
     endpoint.let.release()
-    senders.send(batch(1, b"stale"))
+    pool.send(batch(1, b"stale"))
     declined = results.get(timeout=PATIENCE).answer
     assert (declined.status, declined.failure, declined.cause) == (0, NOT_SENT, "lease")
     lease.renew()
     endpoint.let.release()
-    senders.send(batch(1, b"fresh"))
+    pool.send(batch(1, b"fresh"))
     assert results.get(timeout=PATIENCE).answer.status == 200
-    senders.close(PATIENCE)
+    pool.close(PATIENCE)
 
 
 def test_what_has_not_begun_begins_no_more_once_its_partitions_are_gone():
     """Of the requests under way those that are still to begin are withdrawn, by partition; the others go on."""
     endpoint, results = Endpoint(), SimpleQueue()
-    senders = Senders({"default": endpoint}, 2, results, LEASE)
+    pool = Pool({"default": endpoint}, 2, results, LEASE)
     going, staying = Assignment("changes", 1), Assignment("changes", 2)
     other = Run(("company", "other", None), staying, [])
-    senders.send(batch(1, b"goes", Run(("company", "acme", None), going, [])))
-    senders.send(batch(2, b"stays", other))
+    pool.send(batch(1, b"goes", Run(("company", "acme", None), going, [])))
+    pool.send(batch(2, b"stays", other))
     assert {endpoint.arrived.get(timeout=PATIENCE) for _ in range(2)} == {b"goes", b"stays"}
-    assert senders.withdraw({going}) == 1
+    assert pool.withdraw({going}) == 1
     for _ in range(2):
         endpoint.let.release()
     answers = {one.batch.number: one.answer for one in (results.get(timeout=PATIENCE) for _ in range(2))}
     assert (answers[1].failure, answers[1].cause) == (NOT_SENT, "lease")
     assert answers[2].status == 200
-    assert senders.withdraw({staying}) == 0  # it is over
-    senders.close(PATIENCE)
+    assert pool.withdraw({staying}) == 0  # it is over
+    pool.close(PATIENCE)

@@ -13,7 +13,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.event.decode import resolve
 from consumer.event.errors import REJECTED, TASK_PUT
 from consumer.kafka.client_status import Membership
-from consumer.mixpanel.pool import Delivered as Sent
+from consumer.mixpanel.pool import Response
 from consumer.service.health import Health
 from consumer.service.metrics import Metrics
 from consumer.service.observer import LETTERS_EVERY, Watch
@@ -85,7 +85,7 @@ class Scene:
     def came(self, batch: Batch, answer: Answer) -> None:
         """The answer of one request."""
         delivered = self.pipeline.delivered(batch, answer, self.now, 0.5)
-        self.watch.delivered(batch, Sent(batch, answer), delivered)
+        self.watch.delivered(batch, Response(batch, answer), delivered)
         self.look()
 
     def look(self) -> None:

@@ -191,7 +191,7 @@ class Client:
     # Commits.
 
     def commit(self, *, offsets: list[Any], asynchronous: bool) -> None:
-        """Sent now; the broker's word comes inside a poll."""
+        """Response now; the broker's word comes inside a poll."""
         assert asynchronous
         wanted = [((place.topic, place.partition), place.offset) for place in offsets]
         self._world.after(COMMIT_TAKES, lambda: self._arrived(wanted))

@@ -13,7 +13,7 @@ from consumer.service.loop import Loop
 
 from .ledger import Epoch
 from .letters import DeadLetters
-from .mixpanel import TAKEN, Request, Results, Senders
+from .mixpanel import TAKEN, Pool, Request, Results
 from .parts import Registry, Watch
 from .source import Source
 from .traffic import TOKEN, Partition
@@ -60,7 +60,7 @@ class Instance:
         self.loop = Loop(
             Pipeline({"default": len(opening_of(TOKEN))}, limits),
             lambda loop: Source(world, history.broker, self, loop),
-            Senders(world, history.mixpanel, self, self.results),
+            Pool(world, history.mixpanel, self, self.results),
             self.registry,
             self.dead_letters,
             self.results,  # type: ignore[arg-type]

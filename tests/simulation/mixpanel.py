@@ -14,7 +14,7 @@ import orjson
 
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 from consumer.event.encode import opening_of, request_json
-from consumer.mixpanel.pool import Delivered
+from consumer.mixpanel.pool import Response
 from consumer.sandbox.answers import TEMPORARY, Dialect, strict
 from consumer.sandbox.mixpanel.profiles import Profiles
 
@@ -230,7 +230,7 @@ class Results:
         return item
 
 
-class Senders:
+class Pool:
     """The pool of one instance."""
 
     def __init__(self, world: World, mixpanel: Mixpanel, sender: Any, results: Results) -> None:
@@ -259,4 +259,4 @@ class Senders:
     def _answered(self, request: Request, answer: Answer) -> None:
         request.given_up = True  # if it is applied now, then late
         if not self.closed and not self._sender.process.dead:
-            self._results.put(Delivered(request.batch, answer), request)
+            self._results.put(Response(request.batch, answer), request)

@@ -1,7 +1,7 @@
 """What becomes of each record of a replay is noted, and nothing more is sent before it is.
 
 `Notes` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
-letter, but a mark that says so. `Gate` stands before the senders.
+letter, but a mark that says so. `Gate` stands before the pool.
 """
 
 import time
@@ -36,13 +36,13 @@ class Gate:
 
     def __init__(
         self,
-        senders: Sending,
+        pool: Sending,
         marks: Marks,
         identities: Mapping[Record, Identity],
         *,
         at_most_once: bool,
     ) -> None:
-        self._senders = senders
+        self._pool = pool
         self._marks = marks
         self._identities = identities
         self._at_most_once = at_most_once
@@ -65,16 +65,16 @@ class Gate:
         while self._waiting and self._waiting[0][1] <= self._marks.confirmed:
             batch, _ = self._waiting.popleft()
             if any(update.run.live for update in batch.updates):
-                self._senders.send(batch)
+                self._pool.send(batch)
 
     def withdraw(self, gone: Collection[Assignment]) -> int:
         """Begin nothing of these any more: the lock is lost, and with it all partitions at once."""
-        return len(self._waiting) + self._senders.withdraw(gone)
+        return len(self._waiting) + self._pool.withdraw(gone)
 
     def close(self, timeout: float) -> None:
         """Cut off what is under way."""
         self._waiting.clear()
-        self._senders.close(timeout)
+        self._pool.close(timeout)
 
     def forget(self, identity: Identity) -> None:
         """The record is settled or refused: its announcement is over."""

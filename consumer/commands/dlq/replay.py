@@ -31,7 +31,7 @@ from consumer.commands.dlq.topic import Topic
 from consumer.core.model import Record
 from consumer.kafka.config import admin_config, consumer_config, producer_config
 from consumer.mixpanel.lease import Lease
-from consumer.mixpanel.pool import Senders
+from consumer.mixpanel.pool import Pool
 from consumer.service.loop import Loop
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
@@ -101,7 +101,7 @@ def send(
     identities: dict[Record, Identity] = {}
     notes = Notes(marks, identities, scrub)
     gate = Gate(
-        Senders(app.endpoints(settings), settings.max_in_flight, results, lease),
+        Pool(app.endpoints(settings), settings.max_in_flight, results, lease),
         marks,
         identities,
         at_most_once=not limits.resend_adds,

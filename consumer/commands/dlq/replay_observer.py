@@ -11,7 +11,7 @@ from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partitions import RULES
 from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
-from consumer.mixpanel.pool import Delivered as Sent
+from consumer.mixpanel.pool import Response
 from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld
 from consumer.registry.rules import named
 from consumer.terminal.progress import say
@@ -57,7 +57,7 @@ class View:
         self._said = ""
         self.stuck = ""
 
-    def delivered(self, batch: Batch, sent: Sent, delivered: Delivered) -> None:  # noqa: ARG002  # the loop's protocol
+    def delivered(self, batch: Batch, response: Response, delivered: Delivered) -> None:  # noqa: ARG002
         """A request came back: mark what it settled."""
         self._notes.settled(delivered.records)
         self._again = delivered.cause if delivered.outcome in ("retry", "split") else ""

@@ -1,4 +1,4 @@
-"""The gate before the senders of a replay: nothing goes before what came before it is noted."""
+"""The gate before the pool of a replay: nothing goes before what came before it is noted."""
 
 from collections.abc import Collection
 
@@ -24,7 +24,7 @@ class Marks:
         self.written.append((identity, mark.state))
 
 
-class Senders:
+class Pool:
     """Remembers what was sent."""
 
     def __init__(self) -> None:
@@ -44,10 +44,10 @@ class Fixture:
     """A gate with what surrounds it."""
 
     def __init__(self, *, at_most_once: bool = False) -> None:
-        self.marks, self.senders = Marks(), Senders()
+        self.marks, self.pool = Marks(), Pool()
         self.identities: dict[Record, Identity] = {}
         self.gate = Gate(
-            self.senders,
+            self.pool,
             self.marks,  # type: ignore[arg-type]
             self.identities,
             at_most_once=at_most_once,
@@ -73,11 +73,11 @@ def test_a_request_waits_for_the_marks_before_it():
     case.gate.send(batch)
     case.marks.last, case.marks.confirmed = 9, 2
     case.gate.turn()
-    assert not case.senders.sent
+    assert not case.pool.sent
     assert case.gate.withdraw(()) == 1  # it has not begun
     case.marks.confirmed = 3
     case.gate.turn()
-    assert case.senders.sent == [batch]
+    assert case.pool.sent == [batch]
 
 
 def test_an_add_that_may_go_once_is_announced():
@@ -87,11 +87,11 @@ def test_an_add_that_may_go_once_is_announced():
     batch = case.batch(ADD, "add")
     case.gate.send(batch)
     assert case.marks.written == [("add", "sending")]
-    assert len(case.senders.sent) == 1
+    assert len(case.pool.sent) == 1
     case.marks.confirmed = 1
     case.gate.turn()
     case.gate.send(batch)  # again, after a refused connection
-    assert case.senders.sent[1:] == [batch, batch]
+    assert case.pool.sent[1:] == [batch, batch]
     assert case.marks.written == [("add", "sending")]
 
 
@@ -104,4 +104,4 @@ def test_what_was_revoked_never_goes():
     batch.updates[0].run.live = False
     case.marks.confirmed = 1
     case.gate.turn()
-    assert not case.senders.sent
+    assert not case.pool.sent
