@@ -29,7 +29,7 @@ from consumer.service import logs
 from consumer.service.health import Health, HealthServer
 from consumer.service.loop import Loop
 from consumer.service.metrics import Metrics
-from consumer.service.observer import Watch
+from consumer.service.observer import Observer
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
 from consumer.settings.sign_in import SignIn
@@ -101,15 +101,15 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
         advice=create_topic(settings),
         scrub=Scrubber(settings.secrets()),
     )
-    watch = Watch(core, letters, metrics, health)
+    observer = Observer(core, letters, metrics, health)
     loop = Loop(
         core,
-        source(settings, watch),
+        source(settings, observer),
         Pool(endpoints(settings), settings.max_in_flight, results, lease),
         registry(settings, results),
         letters,
         results,
-        watch,
+        observer,
         drain_timeout=settings.drain_timeout,
         lease=lease,
         clock=time.monotonic,
@@ -145,7 +145,7 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def source(settings: Settings, watch: Watch) -> Callable[[Loop], Source]:
+def source(settings: Settings, observer: Observer) -> Callable[[Loop], Source]:
     """How to make the consumer for a loop."""
 
     def made(loop: Loop) -> Source:
@@ -154,10 +154,10 @@ def source(settings: Settings, watch: Watch) -> Callable[[Loop], Source]:
             settings.kafka_topics,
             loop,
             clock=time.monotonic,
-            gap=watch.gap,
-            truncated=watch.truncated,
+            gap=observer.gap,
+            truncated=observer.truncated,
         )
-        watch.attach(found)
+        observer.attach(found)
         return found
 
     return made

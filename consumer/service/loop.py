@@ -2,7 +2,7 @@
 
 A turn reads, hands the facts to the pipeline, does the work that the pipeline names, and commits:
 
-    read -> collect -> do -> pause -> commit -> watch
+    read -> collect -> do -> pause -> commit -> observe
 
 Requests and schema fetches run on other threads; what comes back waits in one queue. While requests are
 under way the loop waits on that queue, else on Kafka: where the next fact will come from.
@@ -29,7 +29,7 @@ READ_AT_ONCE = 500
 WAIT_FOR_ANSWERS = 0.02
 WAIT_FOR_RECORDS = 0.05
 COMMIT_EVERY = 0.5
-WATCH_EVERY = 1.0
+OBSERVE_EVERY = 1.0
 # The end of a drain that belongs to dead letters and the commit; a short drain gives a fifth of itself.
 RESERVED = 2.0
 # How long the group may take to say whether it still knows us.
@@ -75,7 +75,7 @@ class DeadLetters(Protocol):
     def close(self) -> None: ...
 
 
-class Watch(Protocol):
+class Observer(Protocol):
     """What people see: metrics, health and the lines of the log; see service/observer.py."""
 
     def read(self, records: list[Record]) -> None: ...
@@ -85,7 +85,7 @@ class Watch(Protocol):
     def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None: ...
     def drained(self, assignments: Sequence[Assignment], seconds: float, given_up: int, clean: bool) -> None: ...
     def turned(self, now: float) -> None: ...
-    def look(self, now: float, paused: Mapping[Assignment, str]) -> None: ...
+    def observe(self, now: float, paused: Mapping[Assignment, str]) -> None: ...
 
 
 class Loop:
@@ -99,7 +99,7 @@ class Loop:
         registry: Registry,
         dead_letters: DeadLetters,
         results: "SimpleQueue[object]",
-        watch: Watch,
+        observer: Observer,
         *,
         drain_timeout: float,
         lease: Lease,
@@ -113,13 +113,13 @@ class Loop:
         self._registry = registry
         self._dead_letters = dead_letters
         self._results = results
-        self._watch = watch
+        self._observer = observer
         self._drain_timeout = drain_timeout
         self._clock = clock
         self._jitter = jitter
         self._lease = lease
         self._commit_at = 0.0
-        self._watch_at = 0.0
+        self._observe_at = 0.0
         self._doubt = False  # it stood still, and has said so
         self._more = False  # the last read was full: there is more at once
         self._paused: dict[Assignment, str] = {}
@@ -136,14 +136,14 @@ class Loop:
         self.stop()
 
     def turn(self) -> None:
-        """One turn: read, collect what came back, do what is due, pause, commit, tell."""
+        """One turn: read, collect what came back, do what is due, pause, commit, observe."""
         self._read()
         self._collect(0.0)
         if not self._in_doubt():
             self._do()
         self._pause()
         self._commit()
-        self._look()
+        self._observe()
 
     def stop(self) -> None:
         """Drain every partition, commit, and close what was opened; never longer than the drain may take."""
@@ -169,7 +169,7 @@ class Loop:
         records = self._source.poll(min(wait, WAIT_FOR_RECORDS), limit)
         self._more = len(records) == limit
         if records:
-            self._watch.read(records)
+            self._observer.read(records)
             self.pipeline.polled(records, self._clock())
         for assignment, end in self._source.ends():
             self.pipeline.partitions.ended(assignment, end)
@@ -189,24 +189,26 @@ class Loop:
             self.pipeline.dead_letter_failed(letter)
         for letter in confirmed:
             self.pipeline.dead_lettered(letter)
-            self._watch.dead_lettered(letter)
+            self._observer.dead_lettered(letter)
 
     def _hand_over(self, result: object) -> None:
         now = self._clock()
         if isinstance(result, Response):
             batch = result.batch
-            self._watch.delivered(batch, result, self.pipeline.delivered(batch, result.answer, now, self._jitter()))
+            self._observer.delivered(
+                batch, result, self.pipeline.delivered(batch, result.answer, now, self._jitter())
+            )
         elif isinstance(result, SchemaKnown):
             self.pipeline.schema_known(result.ref, result.decoder, now)
-            self._watch.schema(result)
+            self._observer.schema(result)
         elif isinstance(result, SchemaRefused):
             self.pipeline.schema_refused(result.ref, result.reason, result.detail, now)
-            self._watch.schema(result)
+            self._observer.schema(result)
         elif isinstance(result, SchemaHeld):
             self.pipeline.schema_held(result.ref)
-            self._watch.schema(result)
+            self._observer.schema(result)
         elif isinstance(result, SchemaFailing):
-            self._watch.schema(result)
+            self._observer.schema(result)
 
     def _do(self) -> None:
         """Start what is due: requests, dead letters, schema fetches."""
@@ -245,33 +247,33 @@ class Loop:
         self._commit_at = now + COMMIT_EVERY
         self._source.commit(self.pipeline.partitions.committable())
 
-    def _look(self) -> None:
+    def _observe(self) -> None:
         now = self._clock()
-        self._watch.turned(now)
-        if now >= self._watch_at:
-            self._watch_at = now + WATCH_EVERY
-            self._watch.look(now, self._paused)
+        self._observer.turned(now)
+        if now >= self._observe_at:
+            self._observe_at = now + OBSERVE_EVERY
+            self._observer.observe(now, self._paused)
 
     # What the source calls, from inside `poll` and `close`.
 
     def assigned(self, assignments: list[Assignment]) -> None:
         """These partitions are ours from now on."""
         self.pipeline.assigned(assignments)
-        self._watch.rebalanced("assigned", assignments)
+        self._observer.rebalanced("assigned", assignments)
 
     def revoked(self, assignments: list[Assignment]) -> None:
         """These partitions go to another: drain, commit, forget. When this returns nothing of them is sent."""
         mine = set(self.pipeline.partitions.assignments())
         going = [assignment for assignment in assignments if assignment in mine]  # none of them after a stop
         if going:
-            self._watch.rebalanced("revoked", going)
+            self._observer.rebalanced("revoked", going)
             self._drain(going, "revoke")
 
     def lost(self, assignments: list[Assignment]) -> None:
         """These partitions are another's already: forget them without a commit."""
-        self._watch.rebalanced("lost", assignments)
+        self._observer.rebalanced("lost", assignments)
         given_up = self._give_up(assignments)
-        self._watch.drained(assignments, 0.0, given_up, clean=False)
+        self._observer.drained(assignments, 0.0, given_up, clean=False)
 
     def _drain(self, assignments: list[Assignment], why: str) -> None:
         """Settle what is on its way, as far as the time allows; then flush, commit and forget."""
@@ -290,7 +292,7 @@ class Loop:
         if mine:
             self._source.commit_now(mine, max(0.1, end - self._clock()))
         given_up = self._give_up(assignments)
-        self._watch.drained(assignments, self._clock() - began, given_up, clean)
+        self._observer.drained(assignments, self._clock() - began, given_up, clean)
 
     def _give_up(self, assignments: list[Assignment]) -> int:
         """Nothing of these partitions begins any more; how many requests of them had begun, and are open."""
@@ -310,5 +312,5 @@ class Loop:
             if now >= deadline or (idle and self.pipeline.wake_at(now) > deadline):
                 return False
             self._collect(min(WAIT_FOR_ANSWERS, deadline - now))
-            self._watch.turned(self._clock())
+            self._observer.turned(self._clock())
         return True

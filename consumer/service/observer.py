@@ -56,7 +56,7 @@ class Letters(Protocol):
     def blocked(self) -> int: ...
 
 
-class Watch:
+class Observer:
     """Metrics, health and log of one loop; all methods are for the loop's thread."""
 
     def __init__(self, pipeline: Pipeline, letters: Letters, metrics: Metrics, health: Health) -> None:
@@ -158,7 +158,7 @@ class Watch:
 
     # What holds, once a second.
 
-    def look(self, now: float, paused: Mapping[Assignment, str]) -> None:
+    def observe(self, now: float, paused: Mapping[Assignment, str]) -> None:
         """Take the gauges, judge readiness, and tell what changed."""
         self._memory.look(self._pipeline.partitions.open_bytes())
         self._transactions.look(now, self._kafka.withheld() if self._kafka else {})

@@ -16,14 +16,14 @@ from consumer.kafka.client_status import Membership
 from consumer.mixpanel.pool import Response
 from consumer.service.health import Health
 from consumer.service.metrics import Metrics
-from consumer.service.observer import LETTERS_EVERY, Watch
+from consumer.service.observer import LETTERS_EVERY, Observer
 from tests.integration.events import SCHEMA, changed
 
 MARK = "marked-payload"
 
 
 class Kafka:
-    """The consumer, as far as the watch asks it."""
+    """The consumer, as far as the observer asks it."""
 
     def __init__(self) -> None:
         self.membership = Membership()
@@ -42,14 +42,14 @@ class Kafka:
 
 
 class Letters:
-    """The dead-letter producer, as far as the watch asks it."""
+    """The dead-letter producer, as far as the observer asks it."""
 
     def blocked(self) -> int:
         return 0
 
 
 class Scene:
-    """A real pipeline under a watch; time goes when told."""
+    """A real pipeline under a observer; time goes when told."""
 
     def __init__(self, *projects: str, open_records: int = 50_000) -> None:
         self.now = 0.0
@@ -58,8 +58,8 @@ class Scene:
         self.health = Health(lambda: self.now)
         self.metrics = Metrics(projects)
         self.kafka = Kafka()
-        self.watch = Watch(self.pipeline, Letters(), self.metrics, self.health)
-        self.watch.attach(self.kafka)
+        self.observer = Observer(self.pipeline, Letters(), self.metrics, self.health)
+        self.observer.attach(self.kafka)
         self.places = [Assignment("changes", number) for number in range(2)]
         self.pipeline.assigned(self.places)
         self.offset = 0
@@ -72,7 +72,7 @@ class Scene:
         """A record comes."""
         self.offset += 1
         record = Record(self.places[place], self.offset, b"k", value, None, 1, self.now)
-        self.watch.read([record])
+        self.observer.read([record])
         self.pipeline.polled([record], self.now)
 
     def answer(self, *answers: Answer) -> None:
@@ -85,14 +85,14 @@ class Scene:
     def came(self, batch: Batch, answer: Answer) -> None:
         """The answer of one request."""
         delivered = self.pipeline.delivered(batch, answer, self.now, 0.5)
-        self.watch.delivered(batch, Response(batch, answer), delivered)
+        self.observer.delivered(batch, Response(batch, answer), delivered)
         self.look()
 
     def look(self) -> None:
         """A second passes."""
         self.now += 1.0
-        self.watch.turned(self.now)
-        self.watch.look(self.now, self.pipeline.paused())
+        self.observer.turned(self.now)
+        self.observer.observe(self.now, self.pipeline.paused())
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_dead_letters_are_one_line_for_a_while(scene, lines):
     record = Record(scene.places[0], 7, None, b"v", None, 1, 0.0)
     for number in range(100):
         reason = "corrupt" if number else REJECTED
-        scene.watch.dead_lettered(DeadLetter(record, reason, TASK_PUT, "why"))
+        scene.observer.dead_lettered(DeadLetter(record, reason, TASK_PUT, "why"))
         scene.look() if number % 50 == 0 else None
     scene.now += LETTERS_EVERY
     scene.look()
@@ -275,7 +275,7 @@ def test_the_breaker_is_an_error_that_says_what_to_do(scene, lines):
 
 def test_a_request_that_was_given_up_is_counted_and_told(scene, lines):
     """What Mixpanel may apply late is seen in a metric and a warning."""
-    scene.watch.drained(scene.places, 2.0, 3, clean=False)
+    scene.observer.drained(scene.places, 2.0, 3, clean=False)
     assert lines()[-1].levelno == logging.WARNING
     assert b"group_consumer_given_up_requests_total 3.0" in scene.metrics.exposition()[0]
 
@@ -288,7 +288,7 @@ def test_no_line_has_a_payload(scene, caplog):
     scene.answer(Answer(500, b"oh"), Answer(401, b""), Answer(429, b"", 1.0), Answer(0, failure="unknown"))
     scene.answer(Answer(200, b'{"status":0,"error":"bad","errors":{"0":"refused"},"num_good_events":0}'))
     for letter in scene.pipeline.work(scene.now).dead_letters:
-        scene.watch.dead_lettered(letter)
+        scene.observer.dead_lettered(letter)
         scene.pipeline.dead_lettered(letter)
     scene.now += LETTERS_EVERY
     scene.look()

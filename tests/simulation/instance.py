@@ -14,7 +14,7 @@ from consumer.service.loop import Loop
 from .ledger import Epoch
 from .letters import DeadLetters
 from .mixpanel import TAKEN, Pool, Request, Results
-from .parts import Registry, Watch
+from .parts import Observer, Registry
 from .source import Source
 from .traffic import TOKEN, Partition
 from .world import Process, Violation
@@ -64,7 +64,7 @@ class Instance:
             self.registry,
             self.dead_letters,
             self.results,  # type: ignore[arg-type]
-            Watch(self.note if world.tracing else None),
+            Observer(self.note if world.tracing else None),
             drain_timeout=drain_timeout,
             lease=Lease(lambda: world.now, SILENCE),
             clock=lambda: world.now,

@@ -1,4 +1,4 @@
-"""The registry and the watch of one instance, simulated."""
+"""The registry and the observer of one instance, simulated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class Registry:
         self._results.put(fact)
 
 
-class Watch:
+class Observer:
     """What the loop tells people: lines of the trace."""
 
     def __init__(self, note: Callable[[str], None] | None) -> None:
@@ -97,7 +97,7 @@ class Watch:
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         def told(*values: object, **named: object) -> None:
-            if self._note is not None and name not in ("turned", "look", "read"):
-                self._note(f"watch: {name}")
+            if self._note is not None and name not in ("turned", "observe", "read"):
+                self._note(f"observer: {name}")
 
         return told

@@ -29,7 +29,7 @@ class Result(Protocol):
 
 
 class View:
-    """The loop's watch. `stuck` says what it waits for, once that has lasted for `patience` seconds."""
+    """The loop's observer. `stuck` says what it waits for, once that has lasted for `patience` seconds."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class View:
             self._moved(done - self._done)
             self._done, self._done_at, self._said = done, now, ""
 
-    def look(self, now: float, paused: Mapping[Assignment, str]) -> None:  # noqa: ARG002  # the loop's protocol
+    def observe(self, now: float, paused: Mapping[Assignment, str]) -> None:  # noqa: ARG002  # the loop's protocol
         """Once a second: say what is waited for, and when that is enough."""
         waited = now - self._done_at
         words = self.waits_for() if waited > min(SAY_AFTER, self._patience) else ""
