@@ -39,7 +39,7 @@ CONNECTING = frozenset(
 QUIET = frozenset((KafkaError._TRANSPORT, KafkaError._TIMED_OUT))
 
 
-class Membership:
+class ClientStatus:
     """`joined` once the group has given an assignment, an empty one too; `broker` while any broker is connected.
 
     `ends` has, of each partition that is fetched, the last stable offset and the end, as of the last report.

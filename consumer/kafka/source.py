@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from consumer.core.model import Assignment, Record
 from consumer.kafka.assignments import Owned, Ownership, Place
 from consumer.kafka.beginning import at, begin
-from consumer.kafka.client_status import Membership
+from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.clients import TOKENS, client
 from consumer.kafka.commits import Commits
 from consumer.kafka.lookups import Lookups
@@ -85,7 +85,9 @@ class Source:
         self._orphans: dict[Place, float] = {}  # lost by a refused commit, and when
         self._inside = False  # a callback that may commit
         self._topics = list(topics)
-        self.membership = Membership(tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower())
+        self.client_status = ClientStatus(
+            tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower()
+        )
         self._succession = Succession(
             config, self._made, drain=self._drain, join=self._join, clock=clock, renew=self._renew
         )
@@ -184,7 +186,7 @@ class Source:
         """Partitions read up to an open transaction: the last stable offset, and how many offsets are behind it."""
         found: dict[Assignment, tuple[int, int]] = {}
         for one in self._owned.all():
-            stable, end = self.membership.ends.get((one.assignment.topic, one.assignment.partition), (-1, -1))
+            stable, end = self.client_status.ends.get((one.assignment.topic, one.assignment.partition), (-1, -1))
             if 0 <= stable < end and one.next >= stable:
                 found[one.assignment] = (stable, end - stable)
         return found
@@ -200,8 +202,8 @@ class Source:
     def _made(self, config: dict[str, object]) -> Consumer:
         own = {
             "on_commit": self._commits.confirmed_or_not,
-            "error_cb": self.membership.error,
-            "stats_cb": self.membership.statistics,
+            "error_cb": self.client_status.error,
+            "stats_cb": self.client_status.statistics,
             "enable.partition.eof": True,
             "statistics.interval.ms": STATISTICS_MS,
             "logger": logging.getLogger("consumer.librdkafka"),
@@ -226,7 +228,7 @@ class Source:
         self._forget([at(one) for one in mine])
         self._orphans.clear()
         self._fresh.clear()
-        self.membership.joined = False
+        self.client_status.joined = False
 
     # What was polled.
 
@@ -251,7 +253,7 @@ class Source:
         elif code == KafkaError._FATAL or error.fatal():
             raise SourceFailed(f"the Kafka consumer cannot go on: {error.str()}")
         elif code != KafkaError._MAX_POLL_EXCEEDED:
-            self.membership.error(error)
+            self.client_status.error(error)
 
     def _ended(self, message: Message) -> None:
         """The partition was read up to the message's offset."""
@@ -273,7 +275,7 @@ class Source:
             try:
                 found = self._placing.answered(name, one, self._clock())
             except KafkaException as failure:
-                self.membership.error(failure.args[0])
+                self.client_status.error(failure.args[0])
                 continue
             if found is not None:
                 starts.append(self._placed(one, found))
@@ -306,7 +308,7 @@ class Source:
     def _on_assign(self, caller: Consumer, partitions: list[TopicPartition]) -> None:
         if caller is not self._succession.client:
             return  # it is leaving
-        self.membership.assigned(len(partitions))
+        self.client_status.assigned(len(partitions))
         starts = self._begin(partitions)
         if self._incremental:
             self._consumer.incremental_assign(starts)

@@ -71,5 +71,5 @@ def start(level: str, form: str, scrub: Callable[[str], str] = str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("consumer").setLevel(level.upper())
-    # The client repeats itself ten times a second while a broker is away; `membership` says it once.
+    # The client repeats itself ten times a second while a broker is away; the client status says it once.
     logging.getLogger("consumer.librdkafka").setLevel(logging.DEBUG if level.lower() == "debug" else logging.CRITICAL)

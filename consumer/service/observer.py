@@ -16,7 +16,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.core.waiting import Block, blocks
 from consumer.event.model import DEFAULT
-from consumer.kafka.client_status import Membership
+from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Response
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
@@ -43,7 +43,7 @@ NO_MEANING = "the answer has no known meaning: check {url} and {region}"
 class Kafka(Protocol):
     """What is told of the consumer; see kafka/source.py."""
 
-    membership: Membership
+    client_status: ClientStatus
 
     def withheld(self) -> dict[Assignment, tuple[int, int]]: ...
     def lag(self) -> dict[Assignment, int]: ...
@@ -202,9 +202,9 @@ class Observer:
         """Why the work cannot be done. No assignment is no reason, nor is a fault of Mixpanel that passes."""
         reasons: list[str] = []
         if self._kafka is not None:
-            if not self._kafka.membership.broker:
+            if not self._kafka.client_status.broker:
                 reasons.append("no broker is connected")
-            elif not self._kafka.membership.joined:
+            elif not self._kafka.client_status.joined:
                 reasons.append("not yet joined the consumer group")
         destinations = self._pipeline.destinations
         if destinations.all_halted():

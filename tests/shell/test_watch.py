@@ -12,7 +12,7 @@ from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
 from consumer.event.decode import resolve
 from consumer.event.errors import REJECTED, TASK_PUT
-from consumer.kafka.client_status import Membership
+from consumer.kafka.client_status import ClientStatus
 from consumer.mixpanel.pool import Response
 from consumer.service.health import Health
 from consumer.service.metrics import Metrics
@@ -26,8 +26,8 @@ class Kafka:
     """The consumer, as far as the observer asks it."""
 
     def __init__(self) -> None:
-        self.membership = Membership()
-        self.membership.joined = self.membership.broker = True
+        self.client_status = ClientStatus()
+        self.client_status.joined = self.client_status.broker = True
         self.behind: dict[Assignment, int] = {}
         self.transactions: dict[Assignment, tuple[int, int]] = {}
 
@@ -140,7 +140,7 @@ def test_no_assignment_is_no_reason(scene):
 )
 def test_without_kafka_it_is_not_ready(scene, broker, joined, reason):
     """No broker, or not yet a member: one reason at a time."""
-    scene.kafka.membership.broker, scene.kafka.membership.joined = broker, joined
+    scene.kafka.client_status.broker, scene.kafka.client_status.joined = broker, joined
     scene.look()
     assert scene.health.unready == (reason,)
 
