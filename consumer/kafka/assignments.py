@@ -54,7 +54,7 @@ class Owned:
             del self.epochs[0]
 
 
-class Ownership:
+class Assignments:
     """All of them. `by_topic` is for the loop over polled records, which is the hottest of the service."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
-from consumer.kafka.assignments import Owned, Ownership, Place
+from consumer.kafka.assignments import Assignments, Owned, Place
 from consumer.kafka.commit_metadata import parsed
 from consumer.kafka.lookups import Lookups
 
@@ -18,7 +18,7 @@ IDS_WITHIN: Final = 1.0
 
 
 def begin(
-    consumer: Consumer, lookups: Lookups, owned: Ownership, partitions: Sequence[TopicPartition]
+    consumer: Consumer, lookups: Lookups, owned: Assignments, partitions: Sequence[TopicPartition]
 ) -> list[TopicPartition]:
     """New epochs of these partitions begin; returned is where each is to be assigned.
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment
-from consumer.kafka.assignments import Owned, Ownership
+from consumer.kafka.assignments import Assignments, Owned
 from consumer.kafka.commit_metadata import Metadata, written
 
 log = logging.getLogger("consumer.source")
@@ -44,7 +44,7 @@ Due = list[tuple[Owned, int]]
 class Commits:
     """The commits of one consumer. One thread calls."""
 
-    def __init__(self, owned: Ownership) -> None:
+    def __init__(self, owned: Assignments) -> None:
         self._owned = owned
         self._failing = False
         self.fenced: list[Owned] = []

@@ -7,13 +7,13 @@ import logging
 from typing import Any
 
 from consumer.core.model import Record
-from consumer.kafka.assignments import Ownership
+from consumer.kafka.assignments import Assignments
 from consumer.kafka.headers import headers_of
 
 log = logging.getLogger("consumer.source")
 
 
-def records_of(messages: list[Any], owned: Ownership, now: float) -> tuple[list[Record], list[Any]]:
+def records_of(messages: list[Any], owned: Assignments, now: float) -> tuple[list[Record], list[Any]]:
     """The records of what is ours and was not read before, polled at `now`; and the messages that are errors."""
     records: list[Record] = []
     errors: list[Any] = []

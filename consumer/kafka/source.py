@@ -16,7 +16,7 @@ from typing import Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.core.model import Assignment, Record
-from consumer.kafka.assignments import Owned, Ownership, Place
+from consumer.kafka.assignments import Assignments, Owned, Place
 from consumer.kafka.beginning import at, begin
 from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.clients import TOKENS, client
@@ -75,7 +75,7 @@ class Source:
         self._lookups: list[Lookups] = []  # of the client that is the member; and of the next one, once it is made
         self._placing = Placing()
         self._unreadable = Unreadable(config)
-        self._owned = Ownership()
+        self._owned = Assignments()
         self._commits = Commits(self._owned)
         self._incremental = incremental(config)
         self._paused: set[Place] = set()

@@ -5,7 +5,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment
 from consumer.kafka import commits
-from consumer.kafka.assignments import Owned, Ownership
+from consumer.kafka.assignments import Assignments, Owned
 from consumer.kafka.commits import Commits
 
 PLACE = TopicPartition("changes", 0)
@@ -38,7 +38,7 @@ class Group:
 @pytest.fixture
 def mine() -> tuple[Commits, Owned]:
     """The commits of a consumer with one partition."""
-    owned = Ownership()
+    owned = Assignments()
     return Commits(owned), owned.add(PLACE)
 
 
