@@ -1,6 +1,6 @@
 """Commits: what the broker confirmed is not sent again, what failed is, and what a stranger sent is told.
 
-send(committable)              without waiting; the broker's word comes to `confirmed_or_not`, inside a poll
+send(committable)              without waiting; the broker's word comes to `on_commit`, inside a poll
 send_and_wait(committable)     for the end of a drain
 send_and_look(committable)     the same from inside a callback of the client
 verify(offsets)                whether the group still knows us
@@ -109,7 +109,7 @@ class Commits:
         due = self._mine(offsets)
         return not due or self._ask(consumer, due, timeout)
 
-    def confirmed_or_not(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+    def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """The broker's word on a commit that was sent; called inside a poll."""
         for place in partitions:
             one = self._owned.get(place)

@@ -201,7 +201,7 @@ class Source:
 
     def _made(self, config: dict[str, object]) -> Consumer:
         own = {
-            "on_commit": self._commits.confirmed_or_not,
+            "on_commit": self._commits.on_commit,
             "error_cb": self.client_status.error,
             "stats_cb": self.client_status.statistics,
             "enable.partition.eof": True,
