@@ -122,9 +122,9 @@ or by file: options can be seen by every user of the machine.
 @settings_options(shown=True, warn=False)
 def run(settings: Settings) -> None:
     """Run the service, until SIGTERM or SIGINT; then it drains and exits 0."""
-    from consumer.service.signals import Stopping, end
+    from consumer.service.signals import Signals, end
 
-    stopping = Stopping()  # before anything that takes time is imported
+    signals = Signals()  # before anything that takes time is imported
     from consumer.app import run as run_service
 
-    end(run_service(settings, stopping.asked))
+    end(run_service(settings, signals.asked))

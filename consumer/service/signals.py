@@ -18,7 +18,7 @@ def end(status: int) -> NoReturn:
     os._exit(status)
 
 
-class Stopping:
+class Signals:
     """Listens from when it is made; only the main thread can make one."""
 
     def __init__(self) -> None:

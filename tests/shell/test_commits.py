@@ -81,7 +81,7 @@ def test_a_rebalance_is_no_loss(mine, code):
     group = Group()
     for offset in range(3):
         all_of_them.send(group, offsets(one, offset))
-        all_of_them.confirmed_or_not(KafkaError(code), [TopicPartition("changes", 0, offset)])
+        all_of_them.on_commit(KafkaError(code), [TopicPartition("changes", 0, offset)])
     assert all_of_them.fenced == []
     all_of_them.send(group, offsets(one, 2))
     assert group.asked == 4

@@ -153,7 +153,7 @@ def test_a_refused_commit_loses_every_partition_at_once(join, write, committed):
     old = member.mine[0]
     member.source.commit({old: 4})
     refusal = KafkaError(KafkaError.UNKNOWN_MEMBER_ID)
-    member.source._commits.confirmed_or_not(refusal, [TopicPartition(old.topic, 0, 4)])
+    member.source._commits.on_commit(refusal, [TopicPartition(old.topic, 0, 4)])
     member.poll()
     assert member.told[-1] == ("lost", [0, 1, 2, 3])
     write(0, 5)
