@@ -32,7 +32,10 @@ from consumer.service.metrics import Metrics
 from consumer.service.observer import Observer
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
+from consumer.settings.secrets import Learn, unlearnt
 from consumer.settings.sign_in import SignIn
+from consumer.settings.tokens import Tokens
+from consumer.settings.watching import watch
 
 log = logging.getLogger("consumer")
 
@@ -54,7 +57,8 @@ UNCOMPILED = (
 def run(settings: Settings, stopping: Callable[[], bool]) -> int:
     """Run the service until `stopping` says so, then drain; returns the exit status."""
     gc.set_threshold(*GC_THRESHOLDS)
-    logs.start(settings.log_level, settings.log_format, Scrubber(settings.secrets()))
+    scrub = Scrubber(settings.secrets())
+    logs.start(settings.log_level, settings.log_format, scrub)
     for warning in settings.warnings:
         log.warning(warning)
     metrics = Metrics(settings.projects)
@@ -69,7 +73,7 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> int:
     if not compiled():
         log.warning(UNCOMPILED)
     try:
-        loop = assemble(settings, metrics, health)
+        loop = assemble(settings, metrics, health, scrub)
         loop.run(stopping)
     except SourceFailed as failure:
         log.error("%s", failure)
@@ -88,7 +92,7 @@ def compiled() -> bool:
     return not decode.__file__.endswith(".py")
 
 
-def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
+def assemble(settings: Settings, metrics: Metrics, health: Health, scrub: Scrubber) -> Loop:
     """Every part of the service, connected; nothing has been read or sent yet."""
     results: SimpleQueue[object] = SimpleQueue()
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
@@ -99,14 +103,15 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
         group_id=settings.kafka_group_id,
         clock=time.monotonic,
         advice=create_topic(settings),
-        scrub=Scrubber(settings.secrets()),
+        scrub=scrub,
     )
     observer = Observer(core, letters, metrics, health)
+    pool = Pool(endpoints(settings), settings.max_in_flight, results, lease)
     loop = Loop(
         core,
         source(settings, observer),
-        Pool(endpoints(settings), settings.max_in_flight, results, lease),
-        registry(settings, results),
+        pool,
+        registry(settings, results, scrub.learn),
         letters,
         results,
         observer,
@@ -116,7 +121,8 @@ def assemble(settings: Settings, metrics: Metrics, health: Health) -> Loop:
         jitter=random.random,
     )
     assert isinstance(loop.source, Source)
-    SignIn(settings, rotating(loop.source, letters)).start()
+    sign_in = SignIn(settings, rotating(loop.source, letters), scrub.learn)
+    watch((sign_in, Tokens(settings, pool.use_token, scrub.learn)))
     return loop
 
 
@@ -182,10 +188,10 @@ def endpoints(settings: Settings) -> dict[str, Mixpanel]:
     }
 
 
-def registry(settings: Settings, results: "SimpleQueue[object]") -> Registry:
-    """The schemas."""
+def registry(settings: Settings, results: "SimpleQueue[object]", learn: Learn = unlearnt) -> Registry:
+    """The schemas; `learn` is told each secret that changes."""
     return Registry(
-        access(settings),
+        access(settings, learn),
         hold_rules=settings.schema_rules == "hold",
         cache_dir=settings.schema_cache_dir,
         reader=reader(),

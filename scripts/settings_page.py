@@ -17,8 +17,9 @@ Every setting is an environment variable, and an option of every command that ne
 came from and what it means, `group-consumer check` whether it works.
 
 - A secret has a twin with `_FILE` that names a file: `MIXPANEL_TOKEN_FILE=/run/secrets/token`. The line break
-  at the file's end is not part of the secret. Giving both is an error. Options can be seen by every user of a
-  machine, so give secrets by environment or file. No secret is shown in any output, log or error.
+  at the file's end is not part of the secret. Giving both is an error. The file is read again when it changes
+  ([kubernetes.md](kubernetes.md#secrets)). Options can be seen by every user of a machine, so give secrets by
+  environment or file. No secret is shown in any output, log or error.
 - `QUARANTINE` has such a twin, too: the file has one entry a line, as it stands; commas in it need no backslash.
 - Durations take `500ms`, `2s`, `1m`, `1h`; sizes `512KiB`, `2MiB`, `1GiB` and plain bytes as `1500B`;
   switches `on` and `off`.

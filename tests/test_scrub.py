@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.settings import SettingsError, load
-from consumer.settings.scrub import Scrubber
+from consumer.settings.scrub import MOST_LEARNT, Scrubber
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,17 @@ def test_a_secret_is_taken_out_however_it_is_written(secret, text, left):
 def test_the_longer_of_two_secrets_is_taken_out_whole():
     """Nothing of it is left over."""
     assert Scrubber(["secret-one", "secret-one-and-more"])("secret-one-and-more secret-one") == "******** ********"
+
+
+def test_a_secret_that_came_later_is_taken_out_beside_those_before():
+    """What is under way may still have the old one; of very many only the last are kept."""
+    scrub = Scrubber(["secret-one"])
+    scrub.learn("secret-two")
+    scrub.learn("")
+    assert scrub("secret-one secret-two three") == "******** ******** three"
+    for number in range(MOST_LEARNT):
+        scrub.learn(f"secret-number-{number}")
+    assert scrub("secret-one secret-two secret-number-0 secret-number-99") == "******** secret-two ******** ********"
 
 
 def test_without_secrets_nothing_changes():

@@ -19,7 +19,8 @@ class Told:
 
     def __init__(self, **settings: str) -> None:
         self.changes: list[tuple[Settings, frozenset[str]]] = []
-        self.watch = SignIn(load(NEEDED | settings), lambda *change: self.changes.append(change))
+        self.learnt: list[str] = []
+        self.watch = SignIn(load(NEEDED | settings), lambda *change: self.changes.append(change), self.learnt.append)
 
     def look(self, times: int = 2) -> int:
         """How often something was told so far."""
@@ -49,6 +50,7 @@ def test_a_password_is_told_once_it_has_settled(tmp_path):
     assert told.look(1) == 0
     assert told.look(1) == 1
     assert told.changes[0][0].kafka_sasl_password == "two"
+    assert "two" in told.learnt
     assert told.look(3) == 1
 
 
@@ -93,6 +95,7 @@ def test_properties_are_read_again_and_wrong_ones_are_not_taken(properties, capl
     properties.write_text(right.replace("one", "three"))
     told.look()
     assert told.changes[-1][0].kafka_properties["sasl.password"] == "three"
+    assert "three" in told.learnt
 
 
 @pytest.mark.parametrize(

@@ -53,12 +53,12 @@ class Delivery:
             return self._halted(batch, verdict, now, jitter, was_probe)
         if isinstance(verdict, Again):
             if was_probe:
-                self.dispatch.halt.asked(now, jitter)
+                self.dispatch.halt.asked(batch, now, jitter)
             return self._again(batch, verdict, now, jitter)
         self.dispatch.succeed(batch, answer.seconds, now)
         if isinstance(verdict, TooLarge):
             return self._too_large(batch, verdict, answer.status, now)
-        self.dispatch.body.accepted(batch.size(self.dispatch.opening), now)
+        self.dispatch.body.accepted(batch.size(self.dispatch.lanes.opening), now)
         if isinstance(verdict, Accepted):
             report = Report("accepted")
             report.accepted = self.dispatch.living(batch.updates)
@@ -90,7 +90,7 @@ class Delivery:
             refusal = Refusal(TOO_LARGE, REFUSED_WORDS, status, verdict.words)
             self._decide(report, batch.updates[0], REFUSED, refusal)
             return report
-        self.dispatch.body.refused(batch.size(self.dispatch.opening), now)
+        self.dispatch.body.refused(batch.size(self.dispatch.lanes.opening), now)
         for part in pieces(batch.updates, 2):
             self.dispatch.requeue(part, batch.history)
         return report
@@ -172,7 +172,7 @@ class Delivery:
         self._note_failure(batch, verdict.cause, now)
         if batch.suspect or self._is_suspect(batch):
             return self._suspected(report, batch, batch.updates, now)
-        self.dispatch.halt.begin(verdict.cause, self.dispatch.started, was_probe, now, jitter)
+        self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.started, was_probe, now, jitter)
         self.dispatch.wait(batch, batch.updates, HALTING, NEVER)
         return report
 

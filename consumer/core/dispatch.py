@@ -52,7 +52,6 @@ class Dispatch:
         "halt",
         "lanes",
         "name",
-        "opening",
         "share",
         "started",
         "succeeded",
@@ -62,7 +61,6 @@ class Dispatch:
     def __init__(self, name: str, opening: int, wire: Wire, share: Share, limits: Limits) -> None:
         """`opening` is the length of what each update of this destination begins with, in bytes."""
         self.name = name
-        self.opening = opening
         self.share = share
         self.lanes = Lanes(opening, limits.batch_updates, limits.fold, share)
         self.halt = Halt()
@@ -285,6 +283,11 @@ class Dispatch:
             for other in self._suspects.batches:
                 if other.history.cause == batch.history.cause:
                     other.due = min(other.due, now)
+
+    def token_changed(self, opening: int, now: float) -> None:
+        """The token is another one: so many bytes begin each update from now on, and a halt may be over."""
+        self.lanes.opening = opening
+        self.halt.renew(self.started, now)
 
     # What is to be sent again.
 

@@ -1,4 +1,7 @@
-"""A destination that refuses everything: credentials or configuration. One batch at a time asks if it is over."""
+"""A destination that refuses everything: credentials or configuration. One batch at a time asks if it is over.
+
+What was sent before the credentials were replaced says nothing of the new ones: the next probe goes at once.
+"""
 
 from typing import final
 
@@ -10,26 +13,32 @@ from consumer.core.retry import probe_wait
 class Halt:
     """`cause` is the answer that halted sending, empty while it goes on. `probe` is the batch that asks now."""
 
-    __slots__ = ("_began", "cause", "probe", "probe_at")
+    __slots__ = ("_began", "_renewed", "cause", "probe", "probe_at")
 
     def __init__(self) -> None:
         self.cause = ""
         self.probe: Batch | None = None
         self.probe_at = 0.0
         self._began = 0
+        self._renewed = 0
 
-    def begin(self, cause: str, started: int, was_probe: bool, now: float, jitter: float) -> None:
-        """Sending is halted, or still is; `started` requests of this destination had started by now."""
+    def begin(self, batch: Batch, cause: str, started: int, was_probe: bool, now: float, jitter: float) -> None:
+        """The batch was refused: sending is halted, or still is; so many requests had started."""
         if not self.cause or was_probe:
-            self.probe_at = now + probe_wait(jitter)
+            self.probe_at = self._next_probe(batch, now, jitter)
         if not self.cause:
             self._began = started
         self.cause = cause
 
-    def asked(self, now: float, jitter: float) -> None:
+    def asked(self, batch: Batch, now: float, jitter: float) -> None:
         """The probe met another fault: it says nothing, and is followed by another."""
         if self.cause:
-            self.probe_at = now + probe_wait(jitter)
+            self.probe_at = self._next_probe(batch, now, jitter)
+
+    def renew(self, started: int, now: float) -> None:
+        """The credentials are others than those of the requests that had started: ask with them at once."""
+        self._renewed = started
+        self.probe_at = min(self.probe_at, now)
 
     def ended_by(self, batch: Batch) -> bool:
         """A request succeeded: whether the halt is over, since it had started after the halt began."""
@@ -37,3 +46,6 @@ class Halt:
             return False
         self.cause = ""
         return True
+
+    def _next_probe(self, batch: Batch, now: float, jitter: float) -> float:
+        return now if batch.started <= self._renewed else now + probe_wait(jitter)

@@ -87,6 +87,10 @@ class Intake:
         except Exception as fault:  # noqa: BLE001  # whatever it is, it is one record's
             return held(FAULT, f"a fault of the service itself: {type(fault).__name__}", None)
 
+    def token_changed(self, project: str, opening: int) -> None:
+        """Each update of the project begins with so many bytes from now on."""
+        self._openings[project] = opening
+
     def look_ahead(self, record: Record, now: float) -> None:
         """The record waits behind another: ask for its schema at once."""
         try:

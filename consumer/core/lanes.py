@@ -42,11 +42,11 @@ class Lane:
 class Lanes:
     """All groups of one destination with something open. `ready` counts the lanes that a batch may take from."""
 
-    __slots__ = ("_fold", "_fresh", "_lanes", "_max_updates", "_opening", "_returned", "_share", "ready")
+    __slots__ = ("_fold", "_fresh", "_lanes", "_max_updates", "_returned", "_share", "opening", "ready")
 
     def __init__(self, opening: int, max_updates: int, fold: bool, share: Share) -> None:
         """`opening` is the length of what each update begins with, in bytes; `share` counts what is in the lanes."""
-        self._opening = opening
+        self.opening = opening
         self._max_updates = max_updates
         self._fold = fold
         self._share = share
@@ -93,7 +93,7 @@ class Lanes:
             replaying = lane.run is not None
             self._begin(lane, updates)
             for place in range(taken, len(updates)):
-                size += len(updates[place].json) + self._opening + 1
+                size += len(updates[place].json) + self.opening + 1
             if taken and (size > max_bytes or len(updates) > max_updates):
                 self._put_back(lane, updates[taken:], replaying)
                 del updates[taken:]

@@ -147,6 +147,11 @@ class Pipeline:
         self._breaker.count(ACCEPTED, delivered.settled, now)
         return delivered
 
+    def token_changed(self, project: str, opening: int, now: float) -> None:
+        """Requests to this project have another token: each update begins with so many bytes, a halt may be over."""
+        self._intake.token_changed(project, opening)
+        self.destinations.by_name[project].dispatch.token_changed(opening, now)
+
     # Facts of the dead-letter topic.
 
     def dead_lettered(self, letter: DeadLetter) -> None:

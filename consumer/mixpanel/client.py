@@ -39,9 +39,10 @@ class Mixpanel:
         self._closed = False
         self._session = session_for(url, connections)
 
-    def use_token(self, token: str) -> None:
-        """Send every request from now on with this token; from any thread."""
+    def use_token(self, token: str) -> int:
+        """Send every request from now on with this token, which begins each update by so many bytes; any thread."""
         self._opening = opening_of(token)
+        return len(self._opening)
 
     def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer:
         """What came back for these updates, or why nothing did; never later than the time-out.

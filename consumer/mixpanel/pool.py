@@ -1,6 +1,7 @@
 """The pool: a few threads that do nothing but post, so that the loop never waits for Mixpanel.
 
 send(batch) -> Response(batch, answer) in the queue, exactly once for each
+use_token(project, token) -> TokenChanged(project, opening) in it
 """
 
 import logging
@@ -21,6 +22,7 @@ class Endpoint(Protocol):
     """What a thread posts with; see mixpanel/client.py."""
 
     def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer: ...
+    def use_token(self, token: str) -> int: ...
     def close(self) -> None: ...
 
 
@@ -32,8 +34,16 @@ class Response:
     answer: Answer
 
 
+@dataclass(frozen=True)
+class TokenChanged:
+    """What starts from now on has another token of this project; each update begins with `opening` bytes."""
+
+    project: str
+    opening: int
+
+
 class Pool:
-    """`count` threads, each started when it is first needed. All methods are for one thread."""
+    """`count` threads, each started when it is first needed. All but `use_token` are for one thread."""
 
     def __init__(
         self, endpoints: Mapping[str, Endpoint], count: int, results: "SimpleQueue[object]", lease: Lease
@@ -66,6 +76,10 @@ class Pool:
             under_way = list(self._under_way.items())
         theirs = [permit for batch, permit in under_way if any(one.run.assignment in gone for one in batch.updates)]
         return sum(permit.withdraw() for permit in theirs)
+
+    def use_token(self, project: str, token: str) -> None:
+        """Post with this token of the project from now on; from any thread."""
+        self._results.put(TokenChanged(project, self._endpoints[project].use_token(token)))
 
     def close(self, timeout: float) -> None:
         """End the threads: what is under way is cut off, and its outcome stays unknown."""

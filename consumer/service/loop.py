@@ -19,7 +19,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.event.model import SchemaRef
 from consumer.mixpanel.lease import Lease
-from consumer.mixpanel.pool import Response
+from consumer.mixpanel.pool import Response, TokenChanged
 from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 
 log = logging.getLogger("consumer.loop")
@@ -198,6 +198,8 @@ class Loop:
             self._observer.delivered(
                 batch, result, self.pipeline.delivered(batch, result.answer, now, self._jitter())
             )
+        elif isinstance(result, TokenChanged):
+            self.pipeline.token_changed(result.project, result.opening, now)
         elif isinstance(result, SchemaKnown):
             self.pipeline.schema_known(result.ref, result.decoder, now)
             self._observer.schema(result)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from consumer.settings.checks import Values, effective
 from consumer.settings.declared import BY_NAME
-from consumer.settings.sources import Given
+from consumer.settings.sources import OPTION, Given
 
 VERIFIES = "enable.ssl.certificate.verification"
 NAMES_HOST = "ssl.endpoint.identification.algorithm"
@@ -15,7 +15,7 @@ def exposed(values: Values, given: Mapping[str, Given], properties: Mapping[str,
     """A warning for each: what it is, a colon, and what to do."""
     for name, one in given.items():
         variable = BY_NAME[name]
-        if variable.secret and one.origin == "option":
+        if variable.secret and one.origin == OPTION:
             yield (
                 f"{name} is given as an option, which every user of the machine can see: "
                 f"give it by the environment, or its file by {variable.option}-file"

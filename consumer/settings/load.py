@@ -114,7 +114,7 @@ def load(
         problems += [f"KAFKA_PROPERTIES_FILE {line}" for line in wrong]
     fill_in(values, terminal)
     problems += contradictions(values, given, properties)
-    projects, wrong = all_projects(values)
+    projects, wrong = all_projects(values, given)
     problems += [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in wrong]
     if problems:
         raise SettingsError(problems)
@@ -138,10 +138,10 @@ def needed(
     return [other for other in every if other != "MIXPANEL_TOKEN"]
 
 
-def all_projects(values: Mapping[str, object]) -> tuple[dict[str, Project], list[str]]:
+def all_projects(values: Mapping[str, object], given: Mapping[str, Given]) -> tuple[dict[str, Project], list[str]]:
     """The default project where there is one, then those of the file; and what is wrong with the file."""
     path, token, url = (str(values[f"MIXPANEL_{name}"]) for name in ("PROJECTS_FILE", "TOKEN", "URL"))
-    found = [Project(DEFAULT, token, url)] if token else []
+    found = [Project(DEFAULT, token, url, given["MIXPANEL_TOKEN"].file)] if token else []
     wrong: list[str] = []
     if path:
         others, wrong = read_projects(path, url)

@@ -32,11 +32,15 @@ MAX_FILE: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Project:
-    """One project: where its updates go, and with which token. `url` is without the path."""
+    """One project: where its updates go, and with which token. `url` is without the path.
+
+    `token_file` is the file that has the token, empty where it is in none of its own.
+    """
 
     name: str
     token: str = field(repr=False)
     url: str
+    token_file: str = ""
 
 
 def read_projects(path: str, url: str) -> tuple[list[Project], list[str]]:
@@ -110,7 +114,8 @@ class Reading:
         if len(self.faults) > before:
             return None
         region = values.get("region")
-        return Project(name, found, f"https://{HOSTS[region]}" if region else values.get("url", self._url))
+        url = f"https://{HOSTS[region]}" if region else values.get("url", self._url)
+        return Project(name, found, url, values.get("token_file", ""))
 
     def _value(self, name: str, key: str, given: object) -> str:
         """The value of one field; empty where it is wrong."""

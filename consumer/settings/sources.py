@@ -11,6 +11,8 @@ from consumer.settings.values import Wrong, reason, without_credentials
 from consumer.settings.variable import FILE_TWIN, Variable
 
 MAX_SECRET: Final = 64 * 1024
+OPTION: Final = "option"
+ENVIRONMENT: Final = "environment"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class Given:
 
     text: str
     origin: str
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from; empty where it was read from none."""
+        return "" if self.origin in (OPTION, ENVIRONMENT) else self.origin
 
 
 def gather(
@@ -48,7 +55,7 @@ def gather(
 
 def find(variable: Variable, environ: Mapping[str, str], options: Mapping[str, str]) -> tuple[str, str] | None:
     """The setting's text with its origin; None where nobody gives one. Raises `Wrong`."""
-    for origin, source in (("option", options), ("environment", environ)):
+    for origin, source in ((OPTION, options), (ENVIRONMENT, environ)):
         found = found_in(variable, source, origin)
         if found is not None:
             return found
@@ -104,7 +111,7 @@ def read(variable: Variable, text: str, origin: str) -> object:
 
 def label(variable: Variable, origin: str) -> str:
     """The setting's name, and its option where that was used."""
-    return f"{variable.name} ({variable.option})" if origin == "option" else variable.name
+    return f"{variable.name} ({variable.option})" if origin == OPTION else variable.name
 
 
 def clipped(text: str) -> str:

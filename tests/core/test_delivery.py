@@ -566,6 +566,51 @@ def test_a_success_of_an_earlier_request_does_not_end_a_halt():
     assert sending.dispatch.halt.cause == ""
 
 
+def test_another_token_is_asked_with_at_once():
+    """Halted by the old one: the next probe does not wait, and its success lets everything go."""
+    sending = Sending(max_updates=1)
+    sending.push("a", "b")
+    for batch in sending.all():
+        sending.answer(batch, Answer(401), jitter=0.5)
+    assert sending.wait() == 7.5
+    sending.dispatch.token_changed(100, sending.now)
+    probe = sending.batch()
+    assert sending.start() is None
+    sending.answer(probe)
+    assert sending.dispatch.halt.cause == ""
+    assert len(sending.all()) == 1
+    assert sending.lanes.opening == 100
+
+
+@pytest.mark.parametrize("answer", [Answer(403), Answer(500), TIMEOUT])
+def test_what_the_old_token_met_says_nothing_of_the_new_one(answer: Answer):
+    """A probe that was under way as the token changed is followed by another at once; that one counts."""
+    sending = Sending(max_updates=1)
+    sending.push("a", "b")
+    first, second = sending.all()
+    sending.answer(first, Answer(403))
+    probe = sending.batch(after=5.0)
+    sending.dispatch.token_changed(100, sending.now)
+    assert sending.start() is None
+    sending.answer(probe, answer, jitter=0.5)
+    again = sending.batch()
+    sending.answer(second, Answer(403), jitter=0.5)
+    sending.answer(again, Answer(403), jitter=0.5)
+    assert sending.wait() == 7.5
+
+
+def test_a_halt_by_the_old_token_alone_is_over_at_once():
+    """It was refused after the new one came: nothing waits for a probe's time."""
+    sending = Sending(max_updates=1)
+    sending.push("a")
+    batch = sending.batch()
+    sending.dispatch.token_changed(100, sending.now)
+    sending.answer(batch, Answer(401), jitter=0.5)
+    assert sending.dispatch.halt.cause == "401"
+    sending.answer(sending.batch())
+    assert sending.dispatch.halt.cause == ""
+
+
 def test_probes_rotate_over_batches():
     """Each probe is another batch; where one succeeds, the halt was the other's alone, and does not come back."""
     sending = Sending(max_updates=1)

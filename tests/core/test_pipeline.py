@@ -10,9 +10,10 @@ from consumer.core.model import UNKNOWN, Answer, Assignment, Record
 from consumer.core.quarantine import Quarantine
 from consumer.core.waiting import blocks
 from consumer.event.convert import convert
-from consumer.event.encode import update_json, update_tail
+from consumer.event.encode import MAX_BYTES, update_json, update_tail
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, TASK_PUT, TRANSFORMATION, UNKNOWN_SCHEMA, VALUE_CONVERTER
-from tests.core.machine import DECODER, Machine, opaque, refuse, sent, value
+from consumer.event.model import SET, Operation
+from tests.core.machine import DECODER, OPENING, Machine, opaque, refuse, sent, value
 
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")
 BAD = b"not framed"
@@ -1000,6 +1001,21 @@ def test_a_revoke_frees_the_limit():
     assert other in machine.pipeline.paused()
     machine.pipeline.revoked([partition])
     assert machine.pipeline.paused() == {}
+
+
+# Another token.
+
+
+def test_a_longer_token_leaves_less_room_for_an_update():
+    """Mixpanel's limit is on the update as a whole; the other projects keep theirs."""
+    machine = Machine()
+    partition = machine.assign()
+    room = MAX_BYTES - len(OPENING) - len(update_tail(Operation("company", "acme", SET, {"a": ""})))
+    machine.read(partition, ("SET", {"a": "x" * room}))
+    machine.pipeline.token_changed("default", len(OPENING) + 1, 0.0)
+    machine.read(partition, ("SET", {"a": "x" * room}), ("SET", {"a": "x" * (room - 1)}))
+    machine.work()
+    assert [(letter.record.offset, letter.reason) for letter in machine.letters] == [(1, "too_large")]
 
 
 # What is told.

@@ -173,7 +173,8 @@ CONDITIONS = [
     ({"group_id": "long*"}, ["long"]),
     ({"operation": "$unset"}, ["unset"]),
     ({"operation": "$set", "property": "bad"}, ["set"]),
-    ({}, ["set", "unset", "team", "b", "long"]),
+    ({"token": "another"}, ["token"]),
+    ({}, ["set", "unset", "team", "b", "long", "token"]),
 ]
 
 
@@ -186,6 +187,7 @@ def test_refuse(sandbox, post, update, conditions, expected):
         "team": update("a", "team", set={"x": 1}),
         "b": update("b", set={"x": 1}),
         "long": update("longer", set={"x": 1}),
+        "token": update("a", set={"x": 1}) | {"$token": "another"},
     }
     sandbox.faults.on("refuse", words="no", dialect="records", http_status=400, **conditions)
 

@@ -1,6 +1,7 @@
 """Secrets and certificates are replaced under a running service, as Kubernetes does: used soon, without a restart."""
 
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,60 @@ def test_a_certificate_changes_under_traffic(new_broker, certificates, new_certi
     for service in services:
         quiet(service)
         assert service.stop() == 0
+
+
+def test_mixpanels_token_is_used_without_a_restart(broker, new_world, tmp_path):
+    """Each project's own file, under traffic: bad content is told and changes nothing, and nothing is rejected."""
+    secret = Mounted(tmp_path / "mixpanel", token=b"first-token\n", other=b"first-other\n")
+    projects = tmp_path / "projects.toml"
+    projects.write_text(f'[other]\ntoken_file = "{secret / "other"}"\n')
+    world = new_world(broker)
+    service = world.run(MIXPANEL_TOKEN="", MIXPANEL_TOKEN_FILE=secret / "token", MIXPANEL_PROJECTS_FILE=str(projects))
+    numbers = iter(range(10_000))
+
+    def tokens() -> dict[tuple[str, str], int]:
+        """The last event of each token and group, after two more events for each project."""
+        number = next(numbers)
+        world.send(changed("a", last=number), changed("a", project="other", last=number))
+        found = world.mixpanel.profiles.snapshot()
+        return {(one["token"], one["group_id"]): one["properties"]["last"] for one in found}
+
+    until(lambda: ("first-token", "a") in tokens() and ("first-other", "a") in tokens(), "both arrive")
+    secret.swap(token=b"second token\n", other=b"")
+    service.said("the file is empty; the token before stays in force", USED_WITHIN)
+    assert "second-token" not in str(tokens())
+    secret.swap(token=b"second-token\n", other=b"second-other\n")
+    until(lambda: ("second-token", "a") in tokens() and ("second-other", "a") in tokens(), "both", USED_WITHIN)
+    world.settled()
+    for project in ("token", "other"):
+        last = tokens()
+        assert last[f"second-{project}", "a"] > last[f"first-{project}", "a"]
+    assert len(service.lines("has changed, and is used from now on")) == 2
+    quiet(service, "first-token", "second-token", "first-other", "second-other", "second token")
+    assert service.stop() == 0
+
+
+def test_a_new_token_ends_a_halt(broker, new_world, tmp_path):
+    """The old one was revoked: what waits goes at once with the new one, and in order."""
+    secret = Mounted(tmp_path / "mixpanel", token=b"first-token\n")
+    world = new_world(broker)
+    world.mixpanel.faults.on("status", status=401, token="first-token")
+    service = world.run(MIXPANEL_TOKEN="", MIXPANEL_TOKEN_FILE=secret / "token")
+    for number in range(20):
+        world.send(changed("a", last=number))
+    service.said("sending is halted")
+    until(lambda: not service.ready(), "it is not ready")
+    secret.swap(token=b"second-token\n")
+    used = service.said("MIXPANEL_TOKEN_FILE has changed", USED_WITHIN)
+    goes_on = service.said("sending goes on")
+    assert seconds(goes_on) - seconds(used) < 1.0
+    world.settled()
+    until(service.ready, "it is ready")
+    assert [one["token"] for one in world.mixpanel.profiles.snapshot()] == ["second-token"]
+    quiet(service, "first-token", "second-token")
+    assert service.stop() == 0
+
+
+def seconds(line: dict[str, str]) -> float:
+    """When a line of the log was written."""
+    return datetime.fromisoformat(line["time"]).timestamp()

@@ -9,7 +9,7 @@ from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment
 from consumer.core.runs import Run, Update
 from consumer.event.model import SET
 from consumer.mixpanel.lease import Lease
-from consumer.mixpanel.pool import Pool, Response
+from consumer.mixpanel.pool import Pool, Response, TokenChanged
 
 PATIENCE = 10.0
 
@@ -21,6 +21,10 @@ class Endpoint:
         self.let = threading.Semaphore(0)
         self.arrived: SimpleQueue[bytes] = SimpleQueue()
         self.closed = False
+
+    def use_token(self, token: str) -> int:
+        self.token = token
+        return len(token)
 
     def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer:
         [body] = tails
@@ -45,6 +49,14 @@ RUN = Run(("company", "acme", None), Assignment("changes", 0), [])
 def batch(number: int, tail: bytes = b"x", run: Run = RUN) -> Batch:
     """A batch of one update; what is in it is nothing to the pool."""
     return Batch(number, "default", [Update(run, SET, tail, 0, 1)])
+
+
+def test_another_token_is_told_in_the_order_of_answers():
+    """The client has it first, so what starts after the fact is posted with it."""
+    endpoint, results = Endpoint(), SimpleQueue()
+    Pool({"default": endpoint}, 3, results, LEASE).use_token("default", "another")
+    assert endpoint.token == "another"
+    assert results.get_nowait() == TokenChanged("default", 7)
 
 
 def test_each_batch_comes_back_with_its_answer():

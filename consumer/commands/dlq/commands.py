@@ -21,6 +21,7 @@ from consumer.commands.options import output_option, settings_options
 from consumer.kafka.clients import ClientFailed
 from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
+from consumer.settings.scrub import Scrubber
 
 KAFKA: Final = ("KAFKA_BOOTSTRAP_SERVERS",)
 SHOWN: Final = ("KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
@@ -44,13 +45,14 @@ def dlq() -> None:
     """List, show and replay dead letters: the records that could not be applied."""
 
 
-def start_log(settings: Settings) -> None:
-    """Only what the output does not say itself, unless LOG_LEVEL asks for more."""
+def start_log(settings: Settings) -> Scrubber:
+    """Only what the output does not say itself, unless LOG_LEVEL asks for more. Returns what scrubs it."""
     from consumer.service import logs
-    from consumer.settings.scrub import Scrubber
 
     level = settings.log_level if "LOG_LEVEL" in settings.given else "error"
-    logs.start(level, settings.log_format, Scrubber(settings.secrets()))
+    scrub = Scrubber(settings.secrets())
+    logs.start(level, settings.log_format, scrub)
+    return scrub
 
 
 @contextmanager
@@ -214,7 +216,7 @@ def replay(
 
     if not (dry_run or yes) and (output == "json" or not sys.stdin.isatty()):
         raise click.UsageError("Nobody can be asked here: --dry-run shows what would be sent, --yes sends it.")
-    start_log(settings)
+    scrub = start_log(settings)
     with told(), Topic(settings) as topic:
         plan = plans.make(topic, settings, selection, skip_newer)
         if output == "table":
@@ -227,7 +229,7 @@ def replay(
         if not yes and not click.confirm("\nSend them now?"):
             click.echo("Nothing was sent.")
             raise SystemExit(1)
-        outcome = send_again(settings, topic, plan, patience)
+        outcome = send_again(settings, topic, plan, patience, scrub)
     if output == "json":
         click.echo(json.dumps({**shown, "outcome": as_json(outcome)}, indent=2))
     else:

@@ -35,6 +35,8 @@ from consumer.mixpanel.pool import Pool
 from consumer.service.loop import Loop
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
+from consumer.settings.tokens import Tokens
+from consumer.settings.watching import watch
 from consumer.terminal.progress import bar
 
 # What is open repeats in a crash, and waits in memory: a replay needs no more than this to keep Mixpanel busy.
@@ -66,8 +68,11 @@ class Outcome:
         return not self.trouble and self.accepted == self.planned
 
 
-def replay(settings: Settings, topic: Topic, plan: Plan, patience: float) -> Outcome:
-    """Send what is planned. Raises `Failed` where it cannot begin; after that the outcome says what happened."""
+def replay(settings: Settings, topic: Topic, plan: Plan, patience: float, scrub: Scrubber) -> Outcome:
+    """Send what is planned; `scrub` takes the secrets out of what others said.
+
+    Raises `Failed` where it cannot begin; after that the outcome says what happened.
+    """
     name = topic.name + SUFFIX
     ensure(admin_config(settings), topic, name)
     with until_stopped() as stopping:
@@ -78,17 +83,22 @@ def replay(settings: Settings, topic: Topic, plan: Plan, patience: float) -> Out
             topic.marks.into(plan.index)  # of a replay that ended only now
             plan.settled += plan.index.drop_marked((SETTLED,))
             plan.count()
-            return send(settings, topic, plan, lock, stopping, patience)
+            return send(settings, topic, plan, lock, stopping, patience, scrub)
         finally:
             lock.release()
 
 
 def send(
-    settings: Settings, topic: Topic, plan: Plan, lock: Lock, stopping: Callable[[], bool], patience: float
+    settings: Settings,
+    topic: Topic,
+    plan: Plan,
+    lock: Lock,
+    stopping: Callable[[], bool],
+    patience: float,
+    scrub: Scrubber,
 ) -> Outcome:
     """The replay itself, once the lock is ours."""
     limits = app.limits(settings)
-    scrub = Scrubber(settings.secrets())
     limits.breaker = False  # a flood of refusals fills no topic here
     limits.open_records = min(limits.open_records, MOST_OPEN)
     pipeline = app.pipeline(settings, limits)
@@ -100,8 +110,10 @@ def send(
     outcome = Outcome(plan.total)
     identities: dict[Record, Identity] = {}
     notes = Notes(marks, identities, scrub)
+    pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
+    unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
     gate = Gate(
-        Pool(app.endpoints(settings), settings.max_in_flight, results, lease),
+        pool,
         marks,
         identities,
         at_most_once=not limits.resend_adds,
@@ -113,7 +125,7 @@ def send(
             pipeline,
             lambda listener: ReplaySource(listener, plan.index, reading, topic.name, lock, marks, identities),
             gate,
-            app.registry(settings, results),
+            app.registry(settings, results, scrub.learn),
             notes,
             results,
             view,
@@ -141,6 +153,7 @@ def send(
             outcome.trouble = str(failed)
             loop.stop()
         finally:
+            unwatch()
             reading.close()
         view.turned(time.monotonic())
     outcome.gone = source.gone

@@ -41,6 +41,7 @@ WHOSE: Final[dict[str, Option]] = {
     "group_id": Option("", "only where an update has this group id; a trailing * stands for any end"),
     "operation": Option("", "only where an update has this operation, as $set"),
     "property": Option("", "only where an update has this property"),
+    "token": Option("", "only where an update has this token"),
 }
 _OWN: Final[dict[str, Kind]] = {
     "status": Kind(

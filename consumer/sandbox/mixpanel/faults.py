@@ -141,6 +141,8 @@ def matches(fault: Fault, update: object) -> bool:
         return False
     if asked["group_key"] and update.get("$group_key") != asked["group_key"]:
         return False
+    if asked["token"] and update.get("$token") != asked["token"]:
+        return False
     group_id = asked["group_id"]
     if group_id:
         actual = str(update.get("$group_id"))

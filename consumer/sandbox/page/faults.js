@@ -68,7 +68,7 @@ const COMMON = [
   { name: "probability", default: 1, meaning: "of striking a request, 0 to 1", step: "any", max: 1 },
 ];
 
-const WHOSE = ["group_key", "group_id", "operation", "property"];
+const WHOSE = ["group_key", "group_id", "operation", "property", "token"];
 
 // Which updates alone a fault is for.
 function conditions(fault) {

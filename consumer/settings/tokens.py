@@ -1,0 +1,103 @@
+"""The token of each Mixpanel project, as MIXPANEL_TOKEN_FILE and MIXPANEL_PROJECTS_FILE have it now.
+
+Only tokens change while the service runs: another project, or another URL of one, needs a restart, and is told. What
+cannot be read, or is wrong, leaves the token before in force.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from consumer.event.model import DEFAULT
+from consumer.settings.declared import BY_NAME
+from consumer.settings.load import Settings
+from consumer.settings.projects import Project, read_projects, twice
+from consumer.settings.secrets import Learn, read_file, unlearnt
+from consumer.settings.values import Wrong
+from consumer.settings.watching import Files
+
+log = logging.getLogger("consumer.settings")
+
+TOKEN = BY_NAME["MIXPANEL_TOKEN"]
+Tell = Callable[[str, str], None]
+
+
+class Tokens:
+    """Tells of each project that has another token: its name and the token."""
+
+    def __init__(self, settings: Settings, tell: Tell, learn: Learn = unlearnt) -> None:
+        """`tell` is called on the thread that looks; `learn` is told each token before that."""
+        self._url = settings.mixpanel_url
+        self._file = settings.mixpanel_projects_file
+        self._projects = dict(settings.projects)
+        self._tell = tell
+        self._learn = learn
+        self._said: list[str] = []
+        self.files = Files(self._paths())
+
+    def look(self) -> None:
+        """Look once."""
+        if not self.files.settled(self._paths()):
+            return
+        found, wrong = self._read()
+        ours = {name: self._renewed(project) for name, project in found.items() if self._is_ours(project)}
+        clashes = [f"MIXPANEL_PROJECTS_FILE {clash}" for clash in twice(list((self._projects | ours).values()))]
+        faults = [f"{fault}; the token before stays in force" for fault in wrong + clashes]
+        self._say(faults + ([] if wrong else self._needing_a_restart(found)))
+        if not clashes:  # else two projects would become one
+            for project in ours.values():
+                self._use(project)
+
+    def _read(self) -> tuple[dict[str, Project], list[str]]:
+        """The projects as they stand in the files now, and what is wrong with those."""
+        found: list[Project] = []
+        wrong: list[str] = []
+        default = self._projects.get(DEFAULT)
+        if default is not None and default.token_file:
+            try:
+                found.append(replace(default, token=read_file(TOKEN, default.token_file)))
+            except Wrong as failure:
+                wrong.append(str(failure))
+        if self._file:
+            projects, faults = read_projects(self._file, self._url)
+            found += projects
+            wrong += [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in faults]
+        return {project.name: project for project in found}, wrong
+
+    def _is_ours(self, found: Project) -> bool:
+        """Whether its token is for where our updates go: a project that moves has another one there."""
+        ours = self._projects.get(found.name)
+        return ours is not None and ours.url == found.url
+
+    def _renewed(self, found: Project) -> Project:
+        return replace(self._projects[found.name], token=found.token, token_file=found.token_file)
+
+    def _say(self, lines: list[str]) -> None:
+        """Each line once, for as long as it holds."""
+        for line in lines:
+            if line not in self._said:
+                log.warning("%s", line)
+        self._said = lines
+
+    def _needing_a_restart(self, found: Mapping[str, Project]) -> list[str]:
+        """What else is different in the file of projects, which has no fault."""
+        ours = {name: project.url for name, project in self._projects.items() if name != DEFAULT}
+        theirs = {name: project.url for name, project in found.items() if name != DEFAULT}
+        changes = [f"[{name}] is new" for name in theirs.keys() - ours.keys()]
+        changes += [f"[{name}] is gone" for name in ours.keys() - theirs.keys()]
+        changes += [f"[{name}] has another url" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]]
+        if not changes:
+            return []
+        return [f"MIXPANEL_PROJECTS_FILE has changed: {', '.join(sorted(changes))}. A restart brings that into force"]
+
+    def _use(self, project: Project) -> None:
+        before, self._projects[project.name] = self._projects[project.name], project
+        if project.token == before.token:
+            return
+        self._learn(project.token)
+        name = f"{TOKEN.name}_FILE" if project.name == DEFAULT else f"MIXPANEL_PROJECTS_FILE [{project.name}] token"
+        log.info("%s has changed, and is used from now on", name, extra={"file": project.token_file or self._file})
+        self._tell(project.name, project.token)
+
+    def _paths(self) -> list[str]:
+        return [self._file, *(project.token_file for project in self._projects.values())]
