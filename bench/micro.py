@@ -23,6 +23,7 @@ from consumer.core.model import Answer, Assignment, Record
 from consumer.core.offsets import Ledger
 from consumer.core.pipeline import Pipeline
 from consumer.core.room import Share
+from consumer.core.runs import Entry
 from consumer.event.convert import convert
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, operation_of, update_tail
@@ -99,7 +100,7 @@ def _lanes(operations: list[Operation]) -> Lanes:
     for offset, operation in enumerate(operations):
         group = (operation.group_key, operation.group_id, operation.company_id)
         record = Record(place, offset, None, None, None, 0, 0.0)
-        lanes.push(group, record, operation.verb, update_tail(operation), offset)
+        lanes.push(group, Entry(record, operation.verb, update_tail(operation), offset))
     while lanes.ready:
         lanes.take(2000, 2 * 1024 * 1024)
     return lanes

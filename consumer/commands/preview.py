@@ -14,6 +14,7 @@ from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Share
+from consumer.core.runs import Entry
 from consumer.event.encode import opening_of, update_tail
 from consumer.event.model import DEFAULT, DELETE
 from consumer.settings import Settings
@@ -111,7 +112,7 @@ def requests_for(project: str, events: list[Event], settings: Settings, before: 
         record = Record(place, event.line, event.key.encode(), event.value, None, -1, 0.0)
         operation = event.operation
         group = (operation.group_key, operation.group_id, operation.company_id)
-        lanes.push(group, record, operation.verb, update_tail(operation), event.line)
+        lanes.push(group, Entry(record, operation.verb, update_tail(operation), event.line))
     request = before
     while lanes.ready:
         request += 1

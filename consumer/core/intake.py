@@ -1,53 +1,57 @@
 """What becomes of one record that was read: an operation with its JSON, a dead letter, or its partition is held."""
 
 from collections.abc import Mapping
-from typing import Final, final
+from typing import final
 
+from consumer.core.mapped import MappedTopic
 from consumer.core.model import DeadLetter, Record
 from consumer.core.partitions import FAULT, RULES, SCHEMA
 from consumer.core.quarantine import Quarantine
 from consumer.core.schemas import Schemas
+from consumer.core.taken import REJECTED, TAKEN, Taken, held
 from consumer.event.convert import convert
 from consumer.event.decode import frame
 from consumer.event.encode import bounded_tail
 from consumer.event.errors import TRANSFORMATION, UNKNOWN_PROJECT, Reject
-from consumer.event.model import DEFAULT, Operation, SchemaRef
-
-TAKEN: Final = 0
-REJECTED: Final = 1
-HELD: Final = 2
-
-
-@final
-class Taken:
-    """One record, taken in: `operation` of `project` with its `tail` as JSON, or `dead_letter`, or why it is held."""
-
-    __slots__ = ("cause", "dead_letter", "operation", "outcome", "project", "schema", "tail", "words")
-
-    def __init__(self, outcome: int) -> None:
-        self.outcome = outcome
-        self.project = DEFAULT
-        self.operation: Operation | None = None
-        self.tail = b""
-        self.dead_letter: DeadLetter | None = None
-        self.cause = ""
-        self.words = ""
-        self.schema: SchemaRef | None = None
+from consumer.event.model import DEFAULT, SchemaRef
+from consumer.mapping.mapper import TopicMap
+from consumer.mapping.outcome import Mapped
 
 
 @final
 class Intake:
     """Decodes, converts and encodes, but for what is quarantined. `schemas` are those known so far."""
 
-    __slots__ = ("_openings", "_quarantine", "schemas")
+    __slots__ = ("_mapped", "_openings", "_quarantine", "schemas")
 
-    def __init__(self, openings: Mapping[str, int], quarantine: Quarantine | None = None) -> None:
+    def __init__(
+        self,
+        openings: Mapping[str, int],
+        quarantine: Quarantine | None = None,
+        mapped: Mapping[str, TopicMap] | None = None,
+    ) -> None:
+        """`mapped` are the topics that a mapping file names."""
         self._openings = dict(openings)
         self._quarantine = quarantine
         self.schemas = Schemas()
+        self._mapped: dict[str, MappedTopic] = {}
+        for topic, rules in (mapped or {}).items():
+            self._mapped[topic] = MappedTopic(topic, rules, self._openings, quarantine, self.schemas)
 
     def take(self, record: Record, now: float) -> Taken:
         """What becomes of the record. No fault of our own gets past here: it holds the record's partition."""
+        mapped = self._mapped
+        try:
+            if mapped:
+                topic = mapped.get(record.assignment.topic)
+                if topic is not None:
+                    return topic.take(record, now)
+            return self._take(record, now)
+        except Exception as fault:  # noqa: BLE001  # whatever it is, it is one record's
+            return held(FAULT, f"a fault of the service itself: {type(fault).__name__}", None, {})
+
+    def _take(self, record: Record, now: float) -> Taken:
+        """A record of the built-in event."""
         schema: SchemaRef | None = None
         quarantine = self._quarantine
         project = ""
@@ -62,7 +66,7 @@ class Intake:
             if decoder is None:
                 self.schemas.want(schema)
                 cause = RULES if schema in self.schemas.ruled else SCHEMA
-                return held(cause, f"schema {schema} is not known yet", schema)
+                return held(cause, f"schema {schema} is not known yet", schema, {"id": schema})
             assert record.value is not None
             change = decoder.decode(record.value, start)
             taken = Taken(TAKEN)
@@ -84,8 +88,6 @@ class Intake:
                 record, reject.reason, reject.stage, reject.detail, schema, project=project, company_id=company
             )
             return taken
-        except Exception as fault:  # noqa: BLE001  # whatever it is, it is one record's
-            return held(FAULT, f"a fault of the service itself: {type(fault).__name__}", None)
 
     def token_changed(self, project: str, opening: int) -> None:
         """Each update of the project begins with so many bytes from now on."""
@@ -93,20 +95,23 @@ class Intake:
 
     def look_ahead(self, record: Record, now: float) -> None:
         """The record waits behind another: ask for its schema at once."""
+        topic = self._mapped.get(record.assignment.topic)
+        if topic is not None:
+            topic.look_ahead(record, now)
+            return
         try:
             schema, _ = frame(record.value, record.headers)
         except Reject:
             return
         self.schemas.want_ahead(schema, now)
 
+    def count(self, record: Record, mapped: Mapped) -> None:
+        """The mapped record is taken in."""
+        self._mapped[record.assignment.topic].count(mapped)
 
-def held(cause: str, words: str, schema: SchemaRef | None) -> Taken:
-    """The record's partition is held at it."""
-    taken = Taken(HELD)
-    taken.cause = cause
-    taken.words = words
-    taken.schema = schema
-    return taken
+    def mapped_topics(self) -> list[MappedTopic]:
+        """The mapped topics, with what was counted of each."""
+        return list(self._mapped.values())
 
 
 def no_project(name: str | None) -> str:

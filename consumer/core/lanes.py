@@ -14,7 +14,7 @@ import heapq
 from collections import deque
 from typing import final
 
-from consumer.core.model import Assignment, Group, Record
+from consumer.core.model import Assignment, Group
 from consumer.core.room import Share
 from consumer.core.runs import Entry, Run, Update
 from consumer.core.stretch import deleting, fold_waiting, step_of
@@ -59,15 +59,15 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def push(self, group: Group, record: Record, verb: int, json: bytes, order: int) -> None:
-        """Let the record's update wait behind its group's others. `order` is above that of any before."""
+    def push(self, group: Group, entry: Entry) -> None:
+        """Let the record's update wait behind its group's others. Its order is above that of any before."""
         lane = self._lanes.get(group)
         if lane is None:
             lane = self._lanes[group] = Lane(group)
-        lane.waiting.append(Entry(record, verb, json, order))
-        self._share.add(1, record.size)
-        if verb == DELETE:
-            lane.deleted = order
+        lane.waiting.append(entry)
+        self._share.add(1, entry.record.size)
+        if entry.verb == DELETE:
+            lane.deleted = entry.order
         if not lane.queued and lane.run is None:
             lane.queued = True
             self._fresh.append(lane)

@@ -110,16 +110,20 @@ class DeadLetter:
 
     `update` is the JSON of this record's own update, without a token, where one was made; `project` (its name, empty
     where it is not known) and `company_id` say whose it was. `detail` and `error` (Mixpanel's words) are text;
-    `status` is 0 where Mixpanel was not asked; `schema` None where no frame was read.
+    `status` is 0 where Mixpanel was not asked; `schema` None where no frame was read. `rule` is the mapping's, or
+    several with commas between; `parts` are the refused ones of a record that made several updates, and `update` is
+    then the array of theirs.
     """
 
     __slots__ = (
         "company_id",
         "detail",
         "error",
+        "parts",
         "project",
         "reason",
         "record",
+        "rule",
         "schema",
         "stage",
         "status",
@@ -138,6 +142,7 @@ class DeadLetter:
         update: bytes = b"",
         project: str = "",
         company_id: str | None = None,
+        rule: str = "",
     ) -> None:
         self.record = record
         self.reason = reason
@@ -149,3 +154,5 @@ class DeadLetter:
         self.update = update
         self.project = project
         self.company_id = company_id
+        self.rule = rule
+        self.parts: list[DeadLetter] = []

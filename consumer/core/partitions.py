@@ -8,6 +8,8 @@ from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.offsets import Ledger
 from consumer.core.room import Open
+from consumer.core.schemas import Need, schema_of_need
+from consumer.core.whole import Whole
 from consumer.event.model import SchemaRef
 
 # Settled offsets that wait behind an open one are tracked up to this multiple of the open limit, in all.
@@ -18,6 +20,7 @@ LIMIT: Final = "limit"
 FAULT: Final = "fault"
 SCHEMA: Final = "schema"
 RULES: Final = "rules"
+MAPPING: Final = "mapping"
 DEAD_LETTER: Final = "dead_letter"
 PROJECT: Final = "project"  # the next record is for a project that has its share of what may be open
 BREAKER: Final = "breaker"
@@ -33,12 +36,14 @@ class Partition:
         "blocked",
         "blocked_bytes",
         "bytes",
+        "detail",
         "draining",
         "held",
         "held_for",
         "ledger",
         "needs",
         "open",
+        "parts",
         "project",
         "reached",
         "why_held",
@@ -48,12 +53,14 @@ class Partition:
         self.assignment = assignment
         self.ledger = Ledger()
         self.open = 0  # records in lanes, in runs, or awaiting their dead letter
+        self.parts = 0  # of them, each by itself
         self.bytes = 0
         self.reached = -1  # the highest offset that was ever part of a run
         self.held: deque[Record] = deque()  # the head cannot be taken in now
         self.held_for = ""  # why, one of HELD
         self.why_held = ""  # in words, for a person
-        self.needs: SchemaRef | None = None
+        self.detail: dict[str, object] = {}  # as /status has it
+        self.needs: Need | None = None
         self.project = ""  # or the project that is to have room again
         self.blocked = 0  # dead letters that could not be written so far
         self.blocked_bytes = 0
@@ -63,14 +70,32 @@ class Partition:
     def begin(self, record: Record) -> None:
         """The record is open."""
         self.open += 1
+        self.parts += 1
         self.bytes += record.size
         self._all.add(1, record.size)
 
     def end(self, record: Record) -> None:
         """The record is open no more."""
         self.open -= 1
+        self.parts -= 1
         self.bytes -= record.size
         self._all.add(-1, -record.size)
+
+    def join(self, whole: Whole) -> None:
+        """The record that is open has several parts."""
+        self.parts += whole.undecided - 1
+        self.bytes += whole.beside
+        self._all.add(0, whole.beside)
+
+    def decided(self, whole: Whole) -> bool:
+        """One of its parts is over; whether it was the last: then the record counts by itself again."""
+        whole.undecided -= 1
+        if whole.undecided:
+            self.parts -= 1
+            return False
+        self.bytes -= whole.beside
+        self._all.add(0, -whole.beside)
+        return True
 
     def block(self, record: Record) -> None:
         """The record's dead letter could not be written: it counts against no limit, its partition has stopped."""
@@ -84,17 +109,21 @@ class Partition:
         self.blocked_bytes -= record.size
         self._all.add(1, record.size)
 
-    def hold(self, record: Record, cause: str, words: str, needs: SchemaRef | None) -> None:
+    def hold(self, record: Record, needs: Need | None, cause: str, words: str, detail: dict[str, object]) -> None:
         """Take in nothing from this record on, until it is released: the next records may be of any group."""
         self.held.appendleft(record)
+        self.needs = needs
+        self.holds_for(cause, words, detail)
+
+    def holds_for(self, cause: str, words: str, detail: dict[str, object]) -> None:
+        """Why it is held, as far as that is known now."""
         self.held_for = cause
         self.why_held = words
-        self.needs = needs
+        self.detail = detail
 
     def release(self) -> None:
         """What it was held for is over."""
-        self.held_for = ""
-        self.why_held = ""
+        self.holds_for("", "", {})
         self.needs = None
         self.project = ""
 
@@ -220,7 +249,7 @@ class Partitions:
     def held_schemas(self) -> dict[Assignment, SchemaRef]:
         """The partitions whose head needs a schema, with the schema."""
         return {
-            partition.assignment: partition.needs
+            partition.assignment: schema_of_need(partition.needs)
             for partition in self.by_assignment.values()
             if partition.held and partition.needs is not None
         }

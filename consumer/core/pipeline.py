@@ -9,23 +9,29 @@ owns the clock: `now` is in seconds and never goes back. One thread calls, so th
 """
 
 from collections.abc import Mapping
-from typing import final
+from typing import Final, final
 
 from consumer.core.batch import AMBIGUOUS, DIVIDED, Batch, Decision
 from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Breaker
 from consumer.core.clock import NEVER
 from consumer.core.delivery import Delivery
 from consumer.core.destinations import Destinations
-from consumer.core.intake import HELD, TAKEN, Intake, Taken
+from consumer.core.intake import Intake
 from consumer.core.limits import Limits
+from consumer.core.mapped import MappedTopic
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
-from consumer.core.partitions import PROJECT, RULES, Partition, Partitions
+from consumer.core.partitions import MAPPING, PROJECT, RULES, Partition, Partitions
 from consumer.core.quarantine import Quarantine
-from consumer.core.runs import OPEN, OVER, Run
+from consumer.core.runs import OPEN, OVER, Entry, Run
+from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
 from consumer.core.settlement import Delivered, dead_letters_of
-from consumer.event.decode import Decoder
+from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken
+from consumer.core.whole import Whole
 from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
-from consumer.event.model import SchemaRef
+from consumer.mapping.mapper import TopicMap
+
+# Rejects that say nothing of the records.
+UNCOUNTED: Final = (AMBIGUOUS_ADD, QUARANTINED)
 
 
 @final
@@ -34,7 +40,7 @@ class Work:
 
     __slots__ = ("batches", "dead_letters", "schemas")
 
-    def __init__(self, batches: list[Batch], dead_letters: list[DeadLetter], schemas: list[SchemaRef]) -> None:
+    def __init__(self, batches: list[Batch], dead_letters: list[DeadLetter], schemas: list[Need]) -> None:
         self.batches = batches
         self.dead_letters = dead_letters
         self.schemas = schemas
@@ -46,11 +52,20 @@ class Pipeline:
 
     __slots__ = ("_breaker", "_dead_letters", "_failed", "_intake", "_order", "_waits", "destinations", "partitions")
 
-    def __init__(self, openings: Mapping[str, int], limits: Limits, quarantine: Quarantine | None = None) -> None:
-        """`openings` names the projects, with the length of what each of their updates begins with, in bytes."""
+    def __init__(
+        self,
+        openings: Mapping[str, int],
+        limits: Limits,
+        quarantine: Quarantine | None = None,
+        mapped: Mapping[str, TopicMap] | None = None,
+    ) -> None:
+        """`openings` names the projects, with the length of what each of their updates begins with, in bytes.
+
+        `mapped` are the topics that a mapping file names; all others carry the built-in event.
+        """
         self.destinations = Destinations(openings, limits)
         self.partitions = Partitions(limits, self.destinations.standing)
-        self._intake = Intake(openings, quarantine)
+        self._intake = Intake(openings, quarantine, mapped)
         self._breaker = Breaker(limits.breaker)
         self._dead_letters: list[DeadLetter] = []  # to produce
         self._failed: set[DeadLetter] = set()  # could not be written so far
@@ -91,14 +106,16 @@ class Pipeline:
                 partition.drain()
                 bounds[assignment] = partition.reached + 1
         for entry in self.destinations.drain(bounds, deadline):
-            self.partitions.by_assignment[entry.record.assignment].end(entry.record)
+            partition = self.partitions.by_assignment[entry.record.assignment]
+            if entry.whole is None or partition.decided(entry.whole):
+                partition.end(entry.record)
 
     def drained(self, assignments: list[Assignment]) -> bool:
         """Whether nothing of these partitions is on its way any more, but for what a suspect holds up."""
         stuck = self.destinations.behind_suspects()
         for assignment in assignments:
             partition = self.partitions.by_assignment.get(assignment)
-            if partition is not None and partition.open > stuck.get(assignment, 0):
+            if partition is not None and partition.parts > stuck.get(assignment, 0):
                 return False
         return True
 
@@ -114,22 +131,29 @@ class Pipeline:
 
     # Facts of the registry.
 
-    def schema_known(self, ref: SchemaRef, decoder: Decoder, now: float) -> None:
-        """Records of this schema can be decoded."""
-        self._intake.schemas.known(ref, decoder)
-        self._release_held(ref, now)
+    def schema_known(self, need: Need, reader: Reader, now: float) -> None:
+        """Records of this schema can be read."""
+        self._intake.schemas.known(need, reader)
+        self._release_held(need, now)
 
-    def schema_held(self, ref: SchemaRef) -> None:
+    def schema_held(self, need: Need) -> None:
         """Records of this schema must wait: it has rules that are not run here."""
-        self._intake.schemas.ruled.add(ref)
+        self._intake.schemas.ruled.add(need)
         for partition in self.partitions.by_assignment.values():
-            if partition.needs == ref:
-                partition.held_for = RULES
+            if partition.needs == need:
+                partition.holds_for(RULES, "", {"id": schema_of_need(need)})
 
-    def schema_refused(self, ref: SchemaRef, reason: str, detail: str, now: float) -> None:
+    def schema_unfitting(self, need: Need, unfitting: Unfitting) -> None:
+        """Records of this schema must wait: the mapping of their topic does not fit it."""
+        self._intake.schemas.unfitting[need] = unfitting
+        for partition in self.partitions.by_assignment.values():
+            if partition.needs == need:
+                partition.holds_for(MAPPING, unfitting.words(), unfitting.detail(need))
+
+    def schema_refused(self, need: Need, reason: str, detail: str, now: float) -> None:
         """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
-        self._intake.schemas.refused(ref, reason, detail, now)
-        self._release_held(ref, now)
+        self._intake.schemas.refused(need, reason, detail, now)
+        self._release_held(need, now)
 
     # Facts of Mixpanel.
 
@@ -140,7 +164,7 @@ class Pipeline:
         delivered = Delivered(report)
         for update in report.accepted:
             delivered.counts[update.verb] += 1
-            self._came_to(delivery, update.run, update.run.accepted(update), delivered)
+            self._came_to(delivery, update.run, update.run.accepted(update), delivered, now)
         for decision in report.decisions:
             self._decided(delivery, decision, delivered, now)
         delivered.sum_up()
@@ -195,6 +219,10 @@ class Pipeline:
         """The partitions to read nothing from now, each with the cause."""
         return self.partitions.paused(self._breaker.open)
 
+    def mapped_topics(self) -> list[MappedTopic]:
+        """The topics that a mapping names, with what was counted of each."""
+        return self._intake.mapped_topics()
+
     @property
     def breaker_open(self) -> bool:
         """Whether a flood of rejects has paused the service."""
@@ -206,36 +234,73 @@ class Pipeline:
         """Take in one record, or make a dead letter of it; False where its partition is held at it."""
         taken = self._intake.take(record, now)
         if taken.outcome == HELD:
-            partition.hold(record, taken.cause, taken.words, taken.schema)
+            partition.hold(record, taken.needs, taken.cause, taken.words, taken.detail)
             return False
-        if taken.outcome == TAKEN and self.destinations.full(taken.project):
-            partition.hold(record, PROJECT, f"project {taken.project} has its share of what may be open", None)
-            partition.project = taken.project
+        project = self._full_project(taken)
+        if project:
+            partition.hold(record, None, PROJECT, f"project {project} has its share of what may be open", {})
+            partition.project = project
             self._waits = True
             return False
+        if taken.mapped is not None:
+            self._intake.count(record, taken.mapped)
+        if taken.outcome == IGNORED:
+            self._breaker.count(ADMITTED, 1, now)
+            self._breaker.count(ACCEPTED, 1, now)
+            partition.ledger.settle(record.offset)
+            return True
         partition.begin(record)
         if taken.dead_letter is not None:
             self._dead_letters.append(taken.dead_letter)
             if taken.dead_letter.reason != QUARANTINED:
                 self._breaker.count(UNREADABLE, 1, now)
             return True
+        if taken.outcome == PARTED:
+            self._queue_parts(partition, record, taken, now)
+            return True
         self._breaker.count(ADMITTED, 1, now)
-        self._queue(record, taken)
+        self._queue(record, taken, None)
         return True
 
-    def _queue(self, record: Record, taken: Taken) -> None:
+    def _full_project(self, taken: Taken) -> str:
+        """The project, or one of those of its parts, that has no room; empty where there is none."""
+        if taken.outcome == TAKEN:
+            return taken.project if self.destinations.full(taken.project) else ""
+        if taken.parts is not None:
+            for part in taken.parts:
+                if part.outcome == TAKEN and self.destinations.full(part.project):
+                    return part.project
+        return ""
+
+    def _queue(self, record: Record, taken: Taken, whole: Whole | None) -> None:
         """Let what the record asks for wait behind its group's others."""
         self._order += 1
         operation = taken.operation
         assert operation is not None
         group = (operation.group_key, operation.group_id, operation.company_id)
         lanes = self.destinations.by_name[taken.project].dispatch.lanes
-        lanes.push(group, record, operation.verb, taken.tail, self._order)
+        lanes.push(group, Entry(record, operation.verb, taken.tail, self._order, taken.rule, whole))
 
-    def _release_held(self, ref: SchemaRef, now: float) -> None:
+    def _queue_parts(self, partition: Partition, record: Record, taken: Taken, now: float) -> None:
+        """The same, of each part that is not refused; the record settles with the last of them."""
+        whole = Whole()
+        parts = taken.parts
+        assert parts is not None
+        for part in parts:
+            if part.dead_letter is not None:
+                self._order += 1
+                whole.refuse(self._order, part.dead_letter)
+                whole.counted = whole.counted or part.dead_letter.reason != QUARANTINED
+            else:
+                whole.add(len(part.tail))
+                self._queue(record, part, whole)
+        partition.join(whole)
+        self._breaker.count(UNREADABLE if whole.counted else ADMITTED, 1, now)
+
+    def _release_held(self, need: Need, now: float) -> None:
         """Admit what waited for this schema, up to the next that cannot be taken in."""
         for partition in self.partitions.by_assignment.values():
-            if partition.needs == ref:
+            if partition.needs == need:
                 self._release(partition, now)
 
     def _release_waiting(self, now: float) -> None:
@@ -277,41 +342,67 @@ class Pipeline:
                 outcome = update.run.ambiguous(update, decision.refusal)
             else:
                 outcome = update.run.refused(update, decision.refusal)
-            self._dead_letter(delivery, update.run, delivered, now)
-        self._came_to(delivery, update.run, outcome, delivered)
+            self._blame(delivery, update.run, delivered, now)
+        self._came_to(delivery, update.run, outcome, delivered, now)
 
-    def _dead_letter(self, delivery: Delivery, run: Run, delivered: Delivered, now: float) -> None:
-        """Records of the run that are to blame become dead letters; they stay open while the breaker is open."""
-        for letter in dead_letters_of(run, delivery.dispatch.name):
+    def _blame(self, delivery: Delivery, run: Run, delivered: Delivered, now: float) -> None:
+        """Records of the run that are to blame become dead letters, once all of their parts are decided."""
+        for entry, letter in dead_letters_of(run, delivery.dispatch.name):
             if letter.reason == AMBIGUOUS_ADD:
                 delivered.ambiguous += 1
-            if not self._breaker.open:
-                self._dead_letters.append(letter)
-            if letter.reason != AMBIGUOUS_ADD:
-                self._breaker.count(REFUSED, 1, now)
+            whole = entry.whole
+            if whole is None:
+                self._dead_letter(letter, letter.reason != AMBIGUOUS_ADD, now)
+            else:
+                whole.refuse(entry.order, letter)
+                self._decided_of(whole, entry.record, delivered, now)
 
-    def _came_to(self, delivery: Delivery, run: Run, outcome: int, delivered: Delivered) -> None:
+    def _dead_letter(self, letter: DeadLetter, counts: bool, now: float) -> None:
+        """One record is refused by Mixpanel; it stays open while the breaker is open."""
+        if not self._breaker.open:
+            self._dead_letters.append(letter)
+        if counts:
+            self._breaker.count(REFUSED, 1, now)
+
+    def _decided_of(self, whole: Whole, record: Record, delivered: Delivered, now: float) -> None:
+        """One part of the record is over; with the last the record is settled, or its dead letter is written."""
+        partition = self.partitions.by_assignment[record.assignment]
+        if not partition.decided(whole):
+            return
+        letter = whole.dead_letter()
+        if letter is None:
+            self._settled(partition, record, delivered)
+        else:
+            self._dead_letter(letter, not whole.counted and letter.reason not in UNCOUNTED, now)
+
+    def _came_to(self, delivery: Delivery, run: Run, outcome: int, delivered: Delivered, now: float) -> None:
         """An update has its verdict; with the last of a step the run goes on, or is over."""
         if outcome == OPEN:
             return
         if outcome == OVER:
-            self._settle(run, len(run.entries), delivered)
+            self._settle(run, len(run.entries), delivered, now)
             delivery.dispatch.lanes.release(run)
         else:
-            self._settle(run, run.through(), delivered)
+            self._settle(run, run.through(), delivered, now)
             delivery.dispatch.replay(run)
 
-    def _settle(self, run: Run, end: int, delivered: Delivered) -> None:
+    def _settle(self, run: Run, end: int, delivered: Delivered, now: float) -> None:
         """What stands before `end` in the run, and was not dead-lettered, is settled."""
         partition = self.partitions.by_assignment[run.assignment]
-        ledger = partition.ledger
         rejected = run.blame.rejected if run.blame is not None else None
         for place in range(run.settled, end):
             if rejected is not None and place in rejected:
                 continue
-            record = run.entries[place].record
-            partition.end(record)
-            ledger.settle(record.offset)
-            delivered.settled += 1
-            delivered.records.append(record)
+            entry = run.entries[place]
+            if entry.whole is None:
+                self._settled(partition, entry.record, delivered)
+            else:
+                self._decided_of(entry.whole, entry.record, delivered, now)
         run.settled = max(run.settled, end)
+
+    def _settled(self, partition: Partition, record: Record, delivered: Delivered) -> None:
+        """Mixpanel has all of the record."""
+        partition.end(record)
+        partition.ledger.settle(record.offset)
+        delivered.settled += 1
+        delivered.records.append(record)

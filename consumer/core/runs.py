@@ -9,6 +9,7 @@ from typing import Final, final
 from consumer.core.blame import Blame, Refusal, names_of, touches
 from consumer.core.history import History
 from consumer.core.model import Assignment, Group, Record
+from consumer.core.whole import Whole
 from consumer.event.encode import operation_of
 from consumer.event.model import ADD, DELETE, UNSET, Operation, creates
 
@@ -23,16 +24,20 @@ class Entry:
     """One record, or one part of it, that waits in its lane or is part of a run, with its own update as `json`.
 
     `json` is the update without what begins it, the project's token: see `encode.update_tail`. `order` rises with
-    every entry.
+    every entry. `rule` is the mapping's that made it; `whole` counts the record's parts, None where it is the only.
     """
 
-    __slots__ = ("json", "order", "record", "verb")
+    __slots__ = ("json", "order", "record", "rule", "verb", "whole")
 
-    def __init__(self, record: Record, verb: int, json: bytes, order: int) -> None:
+    def __init__(
+        self, record: Record, verb: int, json: bytes, order: int, rule: str = "", whole: Whole | None = None
+    ) -> None:
         self.record = record
         self.verb = verb
         self.json = json
         self.order = order
+        self.rule = rule
+        self.whole = whole
 
 
 @final

@@ -4,7 +4,7 @@ from typing import final
 
 from consumer.core.batch import Report
 from consumer.core.model import DeadLetter, Record
-from consumer.core.runs import Run
+from consumer.core.runs import Entry, Run
 from consumer.event.decode import frame
 from consumer.event.encode import update_json
 from consumer.event.errors import TASK_PUT, Reject
@@ -36,29 +36,29 @@ class Delivered:
                 self.updates += count
 
 
-def dead_letters_of(run: Run, project: str) -> list[DeadLetter]:
-    """A dead letter for each record of the run that was found to blame since the last call."""
+def dead_letters_of(run: Run, project: str) -> list[tuple[Entry, DeadLetter]]:
+    """The entries of the run that were found to blame since the last call, each with its dead letter."""
     blame = run.blame
     if blame is None:
         return []
-    found: list[DeadLetter] = []
+    found: list[tuple[Entry, DeadLetter]] = []
     for place in blame.take_fresh():
         entry = run.entries[place]
         refusal = blame.rejected[place]
-        found.append(
-            DeadLetter(
-                entry.record,
-                refusal.reason,
-                TASK_PUT,
-                refusal.detail,
-                schema_of(entry.record),
-                refusal.status,
-                refusal.words,
-                update_json(entry.json),
-                project,
-                run.group[2],
-            )
+        letter = DeadLetter(
+            entry.record,
+            refusal.reason,
+            TASK_PUT,
+            refusal.detail,
+            schema_of(entry.record),
+            refusal.status,
+            refusal.words,
+            update_json(entry.json),
+            project,
+            run.group[2],
+            entry.rule,
         )
+        found.append((entry, letter))
     return found
 
 

@@ -17,13 +17,15 @@ from consumer.core.partitions import (
     DEAD_LETTER,
     FAULT,
     LIMIT,
+    MAPPING,
     PROJECT,
     RULES,
     SCHEMA,
     Partition,
     Partitions,
 )
-from consumer.core.runs import Run
+from consumer.core.runs import Entry, Run
+from consumer.core.whole import Whole
 
 SUSPECT: Final = "suspect"  # its request alone is answered so
 IN_FLIGHT: Final = "in_flight"
@@ -38,6 +40,7 @@ CAUSES: Final = (
     FAULT,
     SCHEMA,
     RULES,
+    MAPPING,
     DEAD_LETTER,
     SUSPECT,
     IN_FLIGHT,
@@ -74,7 +77,7 @@ class Block:
 
 @final
 class Head:
-    """A first open record, found in its lane: `place` is that in the lane's run, -1 where it waits for the run."""
+    """A first open record, or a part of it, in its lane: `place` is that in the lane's run, -1 where it waits."""
 
     __slots__ = ("batch", "flying", "lane", "place", "rank", "record")
 
@@ -134,20 +137,18 @@ def at_held(partition: Partition, block: Block) -> bool:
         return False
     block.cause = partition.held_for
     block.record = partition.held[0]
-    needs = partition.needs
-    if needs is not None:
-        block.detail = {"id": needs if isinstance(needs, int) else str(needs)}
+    block.detail = partition.detail
     return True
 
 
 def explain(dispatch: Dispatch, blocked: dict[Assignment, Block], now: float) -> None:
     """Give a cause to those whose record is in a lane of this destination."""
     heads = find(dispatch, blocked)
-    by_run: dict[Run, Head] = {}
+    by_run: dict[Run, list[Head]] = {}
     for head in heads:
         run = head.own_run()
         if run is not None:
-            by_run[run] = head
+            by_run.setdefault(run, []).append(head)
     if by_run:
         for batch in dispatch.flying:
             offer(batch, True, by_run)
@@ -156,30 +157,47 @@ def explain(dispatch: Dispatch, blocked: dict[Assignment, Block], now: float) ->
     for head in heads:
         block = blocked[head.record.assignment]
         block.record = head.record
-        judge(dispatch, head, block, now)
+        cause, detail = judge(dispatch, head, now)
+        if not block.cause or CAUSES.index(cause) < CAUSES.index(block.cause):  # of its parts the first cause
+            block.cause = cause
+            block.detail = detail
 
 
 def find(dispatch: Dispatch, blocked: dict[Assignment, Block]) -> list[Head]:
     """The lanes in which the blocked records stand. The oldest lanes come first, so it is over soon."""
     heads: list[Head] = []
+    missing = len(blocked)
+    wholes: set[Whole] = set()
     for lane in dispatch.lanes.all():
-        if len(heads) == len(blocked):
+        if missing == 0:
             break
-        run = lane.run
-        if run is not None:
-            block = blocked.get(run.assignment)
-            if block is not None:
-                for place in range(run.settled, len(run.entries)):
-                    record = run.entries[place].record
-                    if record.offset >= block.offset:
-                        if record.offset == block.offset and not rejected(run, place):
-                            heads.append(Head(lane, place, record))
-                        break
-        for entry in lane.waiting:
-            block = blocked.get(entry.record.assignment)
-            if block is not None and block.offset == entry.record.offset:
-                heads.append(Head(lane, -1, entry.record))
+        for place, entry in stands(lane, blocked):
+            heads.append(Head(lane, place, entry.record))
+            whole = entry.whole
+            if whole is not None and whole not in wholes:
+                wholes.add(whole)
+                missing += whole.undecided - 1  # those that other destinations have are looked for in vain
+            missing -= 1
     return heads
+
+
+def stands(lane: Lane, blocked: dict[Assignment, Block]) -> list[tuple[int, Entry]]:
+    """The entries of blocked records in this lane, each with its place in the run, -1 where it waits for that."""
+    found: list[tuple[int, Entry]] = []
+    run = lane.run
+    block = blocked.get(run.assignment) if run is not None else None
+    if run is not None and block is not None:
+        for place in range(run.settled, len(run.entries)):
+            entry = run.entries[place]
+            if entry.record.offset > block.offset:
+                break
+            if entry.record.offset == block.offset and not rejected(run, place):
+                found.append((place, entry))
+    for entry in lane.waiting:
+        block = blocked.get(entry.record.assignment)
+        if block is not None and block.offset == entry.record.offset:
+            found.append((-1, entry))
+    return found
 
 
 def rejected(run: Run, place: int) -> bool:
@@ -187,37 +205,31 @@ def rejected(run: Run, place: int) -> bool:
     return run.blame is not None and place in run.blame.rejected
 
 
-def offer(batch: Batch, flying: bool, by_run: dict[Run, Head]) -> None:
+def offer(batch: Batch, flying: bool, by_run: dict[Run, list[Head]]) -> None:
     """Tell each head that waits for the batch."""
     for update in batch.updates:
-        head = by_run.get(update.run)
-        if head is not None:
+        for head in by_run.get(update.run, ()):
             head.offer(batch, flying, update.start <= head.place < update.end)
 
 
-def judge(dispatch: Dispatch, head: Head, block: Block, now: float) -> None:
-    """The first cause that holds for the record of the head."""
+def judge(dispatch: Dispatch, head: Head, now: float) -> tuple[str, Detail]:
+    """The first cause that holds for the head, with its detail."""
     batch = head.batch
     if batch is not None and batch.suspect:
-        block.cause = SUSPECT
-        block.detail = met(batch, head.flying, now)
-    elif head.flying:
-        block.cause = IN_FLIGHT
-    elif dispatch.halt.cause:
-        block.cause = HALTED
-    elif now < dispatch.throttle.resume_at:
-        block.cause = THROTTLED
-    elif batch is not None and batch.history.attempts:
-        block.cause = RETRY
-        block.detail = met(batch, False, now)
-    else:
-        before = ahead(head)
-        if before is not None:
-            block.cause = LANE
-            place = before.assignment
-            block.detail = {"topic": place.topic, "partition": place.partition, "offset": before.offset}
-        else:
-            block.cause = LINGER if head.own_run() is None and dispatch.lingers(now) else LIMIT
+        return SUSPECT, met(batch, head.flying, now)
+    if head.flying:
+        return IN_FLIGHT, {}
+    if dispatch.halt.cause:
+        return HALTED, {}
+    if now < dispatch.throttle.resume_at:
+        return THROTTLED, {}
+    if batch is not None and batch.history.attempts:
+        return RETRY, met(batch, False, now)
+    before = ahead(head)
+    if before is not None:
+        place = before.assignment
+        return LANE, {"topic": place.topic, "partition": place.partition, "offset": before.offset}
+    return LINGER if head.own_run() is None and dispatch.lingers(now) else LIMIT, {}
 
 
 def met(batch: Batch, flying: bool, now: float) -> Detail:

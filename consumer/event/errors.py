@@ -15,6 +15,7 @@ UNKNOWN_PROJECT: Final = "unknown_project"
 TOO_LARGE: Final = "too_large"
 REJECTED: Final = "rejected"
 AMBIGUOUS_ADD: Final = "ambiguous_add"
+UNMAPPED: Final = "unmapped"
 QUARANTINED: Final = "quarantined"
 
 REASONS: Final = (
@@ -28,6 +29,7 @@ REASONS: Final = (
     TOO_LARGE,
     REJECTED,
     AMBIGUOUS_ADD,
+    UNMAPPED,
     QUARANTINED,
 )
 

@@ -31,6 +31,8 @@ ERROR: Final = "mixpanel.error"
 UPDATE: Final = "mixpanel.update"
 PROJECT: Final = "mixpanel.project"  # its name in the settings, where the record came so far
 COMPANY: Final = "mixpanel.company_id"
+RULE: Final = "mixpanel.rule"  # of the mapping, several with commas between
+REFUSALS: Final = "mixpanel.refusals"  # of a record that made several updates: those that were refused, as JSON
 SCHEMA_ID: Final = "mixpanel.schema.id"
 SCHEMA_GUID: Final = "mixpanel.schema.guid"
 TOPIC_ID: Final = "mixpanel.topic.id"  # of the source: a topic that was recreated has another
@@ -52,9 +54,11 @@ APPENDED: Final[tuple[str, ...]] = (
     DETAIL,
     PROJECT,
     COMPANY,
+    RULE,
     STATUS,
     ERROR,
     UPDATE,
+    REFUSALS,
     SCHEMA_ID,
     SCHEMA_GUID,
     TIMESTAMP,
@@ -68,6 +72,10 @@ TOKEN: Final = "$token"  # noqa: S105  # the property of an update that no dead 
 MAX_UPDATE: Final = 64 * 1024
 # Of any text, in bytes.
 MAX_TEXT: Final = 8 * 1024
+# Of the rules, and of what is said of each refusal: left out where they are longer, for half of either says nothing.
+MAX_RULES: Final = 6 * 1024
+# Mixpanel's words on one of several refusals.
+MAX_WORDS: Final = 256
 # By how much the dead-letter topic's `max.message.bytes` must be above the source's: all that is appended fits in it.
 ROOM: Final = 128 * 1024
 
@@ -119,6 +127,7 @@ def headers_of(
         (DETAIL, detail),
         (PROJECT, dead_letter.project),
         (COMPANY, dead_letter.company_id or ""),
+        (RULE, dead_letter.rule if len(dead_letter.rule.encode()) <= MAX_RULES else ""),
         (STATUS, str(dead_letter.status) if dead_letter.status else ""),
         (ERROR, error),
         (SCHEMA_ID, str(schema) if isinstance(schema, int) else ""),
@@ -131,7 +140,27 @@ def headers_of(
     update = without_token(dead_letter.update)
     if update and len(update) <= MAX_UPDATE:
         headers.append((UPDATE, update))
+    told = refusals(dead_letter.parts, scrub)
+    if told and len(told) <= MAX_RULES:
+        headers.append((REFUSALS, told))
     return headers
+
+
+def refusals(parts: Sequence[DeadLetter], scrub: Callable[[str], str]) -> bytes:
+    """Why each part of a record was refused, as JSON; without Mixpanel's words where they make it too long."""
+    if not parts:
+        return b""
+    rows = [
+        {
+            "rule": part.rule,
+            "reason": part.reason,
+            "status": part.status or None,
+            "error": scrub(part.error)[:MAX_WORDS] or None,
+        }
+        for part in parts
+    ]
+    told = orjson.dumps(rows)
+    return told if len(told) <= MAX_RULES else orjson.dumps([row | {"error": None} for row in rows])
 
 
 def without_token(update: bytes) -> bytes:

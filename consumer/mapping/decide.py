@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from consumer.event.errors import INVALID_CHANGE, UNKNOWN_PROJECT
+from consumer.event.errors import INVALID_CHANGE, TOO_LARGE, UNKNOWN_PROJECT
 from consumer.event.model import DELETE as DELETE_GROUP
 from consumer.event.model import UNSET, Operation
 from consumer.mapping.errors import Unfit
@@ -88,19 +88,19 @@ def finished(rule: Rule, seen: Seen, action: int, old: bool) -> Part | Ignored:
     """The end of the profile, or of what the rule gave it."""
     group_id, company, project = identified(rule, seen, old)
     if action == DELETE:
-        return Part(rule.name, project, company, [Operation(rule.group_key, group_id, DELETE_GROUP, {})])
+        return Part(rule.name, project, company, [Operation(rule.group_key, group_id, DELETE_GROUP, {}, company)])
     assert action == CLEAR
     if not rule.properties:
         return Ignored(rule.name, UNCHANGED)
     unset: dict[str, object] = dict.fromkeys(rule.named)
-    return Part(rule.name, project, company, [Operation(rule.group_key, group_id, UNSET, unset)])
+    return Part(rule.name, project, company, [Operation(rule.group_key, group_id, UNSET, unset, company)])
 
 
 def written(rule: Rule, seen: Seen, case: Case) -> Part | Ignored:
     """The rule's properties."""
     group_id, company, project = identified(rule, seen, False)
     changed = rule.changed and not case.compacted and case.kind == UPDATED and case.before and not moved(rule, seen)
-    writing = Writing(rule.group_key, group_id)
+    writing = Writing(rule.group_key, group_id, company)
     write(rule, seen, changed, writing)
     operations = writing.operations()
     if not operations:
@@ -201,9 +201,10 @@ def chosen(choice: Choice, seen: Seen, old: bool = False) -> str:
     return name
 
 
-def refusal(rule: Rule, seen: Seen, detail: str) -> Refusal:
+def refusal(rule: Rule, seen: Seen, detail: str, reason: str = INVALID_CHANGE) -> Refusal:
     """What the rule could not take; a project that has no name has a reason of its own."""
     take = None if rule.project is None else rule.project.take
-    reason = UNKNOWN_PROJECT if take is not None and seen.asked is take else INVALID_CHANGE
-    path = "" if seen.asked is None else f", {seen.asked.path.text}"
+    if take is not None and seen.asked is take:
+        reason = UNKNOWN_PROJECT
+    path = "" if seen.asked is None or reason == TOO_LARGE else f", {seen.asked.path.text}"
     return Refusal(rule.name, reason, f"rule {rule.name}{path}: {detail}")

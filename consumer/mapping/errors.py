@@ -5,13 +5,16 @@ Misfit   no value of a type can be: found when a schema is planned for
 Hold     the mapping does not fit a schema or a key: the partition waits for another file
 """
 
+from consumer.event.errors import INVALID_CHANGE
+
 
 class Unfit(Exception):
     """A value that cannot become what the rule asks for. `detail` is a clause without any value."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, reason: str = INVALID_CHANGE) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.reason = reason
 
 
 class Misfit(Exception):

@@ -144,7 +144,9 @@ class TopicMap:
         seen.asked = None
         try:
             return decide(rule, seen, self._case(rule, seen))
-        except (Unfit, InvalidDatum) as fault:
+        except Unfit as unfit:
+            return refusal(rule, seen, unfit.detail, unfit.reason)
+        except InvalidDatum as fault:
             return refusal(rule, seen, fault.detail)
         except UnicodeDecodeError:
             return refusal(rule, seen, TEXT_AT_FAULT)

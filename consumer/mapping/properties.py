@@ -5,6 +5,7 @@ from typing import Final, final
 import orjson
 
 from consumer.event.convert import MAX_PROPERTIES
+from consumer.event.errors import TOO_LARGE
 from consumer.event.model import ADD, REMOVE, SET, UNION, UNSET, Operation
 from consumer.mapping.entries import Entry
 from consumer.mapping.errors import Unfit
@@ -22,11 +23,12 @@ UNSETTING: Final = Mark("unset")
 class Writing:
     """The operations on one group so far, by verb."""
 
-    __slots__ = ("group_id", "group_key", "verbs")
+    __slots__ = ("company", "group_id", "group_key", "verbs")
 
-    def __init__(self, group_key: str, group_id: str) -> None:
+    def __init__(self, group_key: str, group_id: str, company: str | None) -> None:
         self.group_key = group_key
         self.group_id = group_id
+        self.company = company
         self.verbs: dict[int, dict[str, object]] = {}
 
     def put(self, verb: int, name: str, value: object) -> None:
@@ -46,8 +48,9 @@ class Writing:
         found = []
         for verb, values in self.verbs.items():
             if len(values) > MAX_PROPERTIES:
-                raise Unfit(f"{len(values)} properties, and Mixpanel takes at most {MAX_PROPERTIES}")
-            found.append(Operation(self.group_key, self.group_id, verb, values))
+                detail = f"{len(values)} properties, and Mixpanel takes at most {MAX_PROPERTIES}"
+                raise Unfit(detail, TOO_LARGE)
+            found.append(Operation(self.group_key, self.group_id, verb, values, self.company))
         return found
 
 

@@ -7,7 +7,9 @@ cannot be read.
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import quote
 
 import requests
@@ -20,12 +22,15 @@ from consumer.registry.login import Headers
 from consumer.registry.rules import read_rules
 
 UNKNOWN_CODE = 40403
+NO_SUBJECT = 40401
+NO_VERSION = 40402
 # What one schema may be, with all that it refers to. A registry keeps a schema in one Kafka message, of 1 MB at most
 # where nobody raised it.
 MAX_TEXT = 2 * 1024 * 1024
 MAX_REFERENCES = 200
 # Of one answer, in bytes: JSON within JSON doubles its quotes.
 MAX_ANSWER = 2 * MAX_TEXT
+Answer = TypeVar("Answer")
 ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 
 
@@ -36,6 +41,15 @@ class Fetched:
     schema: str
     references: tuple[str, ...]
     rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Version:
+    """A schema as one version of its subject, by its id."""
+
+    subject: str
+    id: int
+    fetched: Fetched
 
 
 class Client:
@@ -53,19 +67,53 @@ class Client:
     def fetch(self, ref: SchemaRef) -> Fetched:
         """The schema with all that it refers to. Raises `Unknown`, `Unusable` or `Outage`."""
         path = f"/schemas/ids/{ref}" if isinstance(ref, int) else f"/schemas/guids/{quote(ref, safe='')}"
+
+        def asked(endpoint: Endpoint) -> Fetched | None:
+            answer = self._get(endpoint, path, unknown=UNKNOWN_CODE)
+            return None if answer is None else self._with_references(endpoint, answer)
+
+        return self._first(asked)
+
+    def versions(self, subject: str) -> list[Version]:
+        """Every version of the subject, oldest first, but for those that are no Avro; none where there is no subject.
+
+        Raises `Outage`.
+        """
+        path = f"/subjects/{quote(subject, safe='')}/versions"
+
+        def asked(endpoint: Endpoint) -> list[Version] | None:
+            numbers = self._numbers(endpoint, path)
+            if numbers is None:
+                return None
+            found = []
+            for number in numbers:
+                answer = self._get(endpoint, f"{path}/{number}", unknown=NO_VERSION)
+                schema = None if answer is None else answer.get("id")
+                if answer is None or not isinstance(schema, int):
+                    continue  # deleted meanwhile
+                with suppress(Unusable):
+                    found.append(Version(subject, schema, self._with_references(endpoint, answer)))
+            return found
+
+        try:
+            return self._first(asked)
+        except Unknown:
+            return []
+
+    def _first(self, asked: Callable[[Endpoint], Answer | None]) -> Answer:
+        """What the first registry says that knows. Raises `Unknown`, or the `Outage` of one that did not answer."""
         outage: Outage | None = None
         for endpoint in list(self._endpoints):
             try:
-                answer = self._get(endpoint, path, unknown=True)
-                if answer is None:
-                    continue
-                fetched = self._with_references(endpoint, answer)
+                answer = asked(endpoint)
             except Outage as failed:
                 outage = outage or failed
                 continue
+            if answer is None:
+                continue
             self._endpoints.remove(endpoint)
             self._endpoints.insert(0, endpoint)
-            return fetched
+            return answer
         if outage is not None:
             raise outage
         raise Unknown
@@ -97,7 +145,7 @@ class Client:
                     raise Unusable(f"it refers to more than {MAX_REFERENCES} schemas")
                 # A version that was deleted softly goes on being referred to.
                 path = f"/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
-                found = self._get(endpoint, path, unknown=False)
+                found = self._get(endpoint, path, unknown=0)
                 assert found is not None
                 text = text_of(found, endpoint)
                 size += len(text)
@@ -109,17 +157,28 @@ class Client:
         follow(answer)
         return Fetched(schema, tuple(texts), read_rules(answer.get("ruleSet")))
 
-    def _get(self, endpoint: Endpoint, path: str, *, unknown: bool) -> dict[str, object] | None:
-        """The JSON object at the path; None for a schema that the registry does not know."""
+    def _get(self, endpoint: Endpoint, path: str, *, unknown: int) -> dict[str, object] | None:
+        """The JSON object at the path; None where the registry does not know it, with this code of an error."""
         status, body = self._ask(endpoint, path)
-        if status == 401:
-            endpoint.login.refused()
         found = object_in(body)
         if status == 200 and found is not None:
             return found
-        if unknown and status == 404 and found is not None and found.get("error_code") == UNKNOWN_CODE:
+        if unknown and status == 404 and found is not None and found.get("error_code") == unknown:
             return None
         raise Outage("unreadable" if status == 200 else f"status_{status}", endpoint.url)
+
+    def _numbers(self, endpoint: Endpoint, path: str) -> list[int] | None:
+        """The numbers of a subject's versions; None where there is no such subject."""
+        status, body = self._ask(endpoint, path)
+        if status == 200:
+            try:
+                return [int(number) for number in json.loads(body)]
+            except (ValueError, TypeError):
+                raise Outage("unreadable", endpoint.url) from None
+        found = object_in(body)
+        if status == 404 and found is not None and found.get("error_code") == NO_SUBJECT:
+            return None
+        raise Outage(f"status_{status}", endpoint.url)
 
     def _ask(self, endpoint: Endpoint, path: str) -> tuple[int, bytes]:
         """Status and body of one GET that takes no longer than the time-out. Raises `Outage`."""
@@ -149,6 +208,8 @@ class Client:
                 self._cut = None
         if cut.happened:  # an answer without a length looks whole when it is cut
             raise Outage("timeout", endpoint.url)
+        if response.status_code == 401:
+            endpoint.login.refused()
         return response.status_code, body
 
 

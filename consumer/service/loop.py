@@ -16,11 +16,18 @@ from typing import Protocol
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
+from consumer.core.schemas import Need
 from consumer.core.settlement import Delivered
-from consumer.event.model import SchemaRef
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Response, TokenChanged
-from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import (
+    SchemaFact,
+    SchemaFailing,
+    SchemaHeld,
+    SchemaKnown,
+    SchemaRefused,
+    SchemaUnfitting,
+)
 
 log = logging.getLogger("consumer.loop")
 
@@ -60,7 +67,7 @@ class Pool(Protocol):
 class Registry(Protocol):
     """Schemas by reference; see registry/fetcher.py."""
 
-    def fetch(self, ref: SchemaRef) -> None: ...
+    def fetch(self, ref: Need) -> None: ...
     def close(self) -> None: ...
 
 
@@ -201,13 +208,16 @@ class Loop:
         elif isinstance(result, TokenChanged):
             self.pipeline.token_changed(result.project, result.opening, now)
         elif isinstance(result, SchemaKnown):
-            self.pipeline.schema_known(result.ref, result.decoder, now)
+            self.pipeline.schema_known(result.ref, result.reader, now)
             self._observer.schema(result)
         elif isinstance(result, SchemaRefused):
             self.pipeline.schema_refused(result.ref, result.reason, result.detail, now)
             self._observer.schema(result)
         elif isinstance(result, SchemaHeld):
             self.pipeline.schema_held(result.ref)
+            self._observer.schema(result)
+        elif isinstance(result, SchemaUnfitting):
+            self.pipeline.schema_unfitting(result.ref, result.unfitting)
             self._observer.schema(result)
         elif isinstance(result, SchemaFailing):
             self._observer.schema(result)

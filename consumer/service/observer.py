@@ -11,15 +11,16 @@ from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
 from consumer.core.destinations import Suspect
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, PROJECT, RULES, SCHEMA
+from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
 from consumer.core.pipeline import Pipeline
+from consumer.core.schemas import Need
 from consumer.core.settlement import Delivered
 from consumer.core.waiting import Block, blocks
 from consumer.event.model import DEFAULT
 from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Response
-from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
 from consumer.service.heads import Heads
 from consumer.service.health import Health
 from consumer.service.memory import Memory
@@ -121,12 +122,12 @@ class Observer:
         """The registry said something, or nothing, of a schema."""
         if isinstance(fact, SchemaKnown):
             self._metrics.fetches.labels("known").inc()
-            log.info("schema known", extra={"schema": fact.ref})
+            log.info("schema known", extra=schema_fields(fact.ref))
         elif isinstance(fact, SchemaRefused):
             self._metrics.fetches.labels("refused").inc()
-            fields = {"schema": fact.ref, "reason": fact.reason, "detail": fact.detail}
+            fields = schema_fields(fact.ref) | {"reason": fact.reason, "detail": fact.detail}
             log.warning("schema refused: its records are dead letters", extra=fields)
-        elif isinstance(fact, SchemaHeld):
+        elif isinstance(fact, SchemaHeld | SchemaUnfitting):
             self._metrics.fetches.labels("held").inc()
         else:
             self._metrics.fetches.labels("failing").inc()
@@ -212,7 +213,7 @@ class Observer:
             reasons.append(f"sending is halted: Mixpanel answered {', '.join(answers)}")
         if self._pipeline.breaker_open:
             reasons.append("the dead-letter breaker is open")
-        held = [cause for cause in paused.values() if cause in (FAULT, SCHEMA, RULES, DEAD_LETTER)]
+        held = [cause for cause in paused.values() if cause in (FAULT, SCHEMA, RULES, MAPPING, DEAD_LETTER)]
         if held and len(held) == len(self._pipeline.partitions.assignments()):
             reasons.append(f"every partition is held: {', '.join(sorted(set(held)))}")
         return tuple(reasons)
@@ -293,7 +294,7 @@ class Observer:
             now, before = found.get(cause, []), self._paused.get(cause, [])
             if now != before:
                 level = logging.DEBUG if cause in (LIMIT, BREAKER) else logging.INFO
-                if cause == FAULT and now:
+                if cause in (FAULT, MAPPING) and now:
                     level = logging.ERROR
                 log.log(
                     level, "partitions paused" if now else "no partition paused any more", extra=self._why(cause, now)
@@ -308,8 +309,8 @@ class Observer:
 
     def _why(self, cause: str, partitions: list[str]) -> dict[str, object]:
         fields: dict[str, object] = {"cause": cause, "partitions": partitions}
-        if cause == FAULT:
-            held = [one for one in self._pipeline.partitions.by_assignment.values() if one.held_for == FAULT]
+        if cause in (FAULT, MAPPING):
+            held = [one for one in self._pipeline.partitions.by_assignment.values() if one.held_for == cause]
             records = [f"{one.held[0]!r}: {one.why_held}" for one in held if one.held]
             fields |= {"records": records} if records else {}  # none where a batch cannot be read
         if cause == PROJECT:
@@ -326,6 +327,11 @@ class Observer:
         fields = {"reasons": self._rejects, "last": self._last_letter}
         log.warning("dead letters written", extra=fields)
         self._rejects = {}
+
+
+def schema_fields(need: Need) -> dict[str, object]:
+    """The schema, and the topic whose mapping reads it."""
+    return {"schema": need[1], "topic": need[0]} if isinstance(need, tuple) else {"schema": need}
 
 
 def names(assignments: Sequence[Assignment]) -> list[str]:

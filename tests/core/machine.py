@@ -10,7 +10,7 @@ machine.commit(partition) == 1
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +26,7 @@ from consumer.core.settlement import Delivered
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, request_json
 from consumer.event.model import VERB_NAMES, Headers
+from consumer.mapping.mapper import TopicMap
 
 TOKEN = "token"
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
@@ -99,19 +100,23 @@ class Machine:
     """The pipeline, with what it asked for so far; `now` goes on as the test says."""
 
     def __init__(
-        self, quarantine: Quarantine | None = None, projects: Sequence[str] = ("default",), **limits: Any
+        self,
+        quarantine: Quarantine | None = None,
+        projects: Sequence[str] = ("default",),
+        mapped: Mapping[str, TopicMap] | None = None,
+        **limits: Any,
     ) -> None:
         openings = dict.fromkeys(projects, len(OPENING))
-        self.pipeline = Pipeline(openings, Limits(**({"linger": 0.0} | limits)), quarantine)
+        self.pipeline = Pipeline(openings, Limits(**({"linger": 0.0} | limits)), quarantine, mapped)
         self.pipeline.schema_known(KNOWN, DECODER, 0.0)
         self.now = 0.0
         self.letters: list[DeadLetter] = []  # asked for, and neither confirmed nor failed
         self.schemas: list[object] = []
         self._next: dict[Assignment, int] = {}
 
-    def assign(self, number: int = 0) -> Assignment:
+    def assign(self, number: int = 0, topic: str = "changes") -> Assignment:
         """Give the pipeline one partition; the same number again is a new epoch."""
-        assignment = Assignment("changes", number)
+        assignment = Assignment(topic, number)
         self._next[assignment] = 0
         self.pipeline.assigned([assignment])
         return assignment
@@ -205,6 +210,7 @@ class Machine:
             ledger = partition.ledger
             kept |= {
                 f"{assignment} open": partition.open,
+                f"{assignment} parts": partition.parts,
                 f"{assignment} bytes": partition.bytes,
                 f"{assignment} blocked": partition.blocked,
                 f"{assignment} blocked bytes": partition.blocked_bytes,

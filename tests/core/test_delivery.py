@@ -11,7 +11,7 @@ from consumer.core.dispatch import Dispatch
 from consumer.core.limits import Limits
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, Record
 from consumer.core.room import Share
-from consumer.core.runs import OVER
+from consumer.core.runs import OVER, Entry
 from consumer.core.wire import PACE, Wire
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, SET, UNSET, Operation
@@ -52,7 +52,7 @@ class Sending:
             record = Record(A, self.order, None, b"x", None, -1, self.now)
             item: object = 1 if verb == ADD else "x" * size
             tail = update_tail(Operation("company", group, verb, {f"p{verb}": item}))
-            self.lanes.push(("company", group, None), record, verb, tail, self.order)
+            self.lanes.push(("company", group, None), Entry(record, verb, tail, self.order))
 
     def start(self, after: float = 0.0) -> Batch | None:
         """What goes now; and `wake_at` knew whether there would be anything."""

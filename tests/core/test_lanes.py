@@ -28,7 +28,7 @@ class Queue:
         record = Record(assignment, self.order, None, b"x" * 10, None, -1, float(self.order))
         operation = Operation("company", group, verb, values or {"p": self.order})
         key = ("company", group, None)
-        self.lanes.push(key, record, verb, update_tail(operation), self.order)
+        self.lanes.push(key, Entry(record, verb, update_tail(operation), self.order))
         lane = self.lanes.lane_of(key)
         assert lane is not None
         return lane.waiting[-1]

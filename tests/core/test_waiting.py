@@ -177,7 +177,7 @@ def test_a_fault_of_the_service_itself():
     partition = machine.pipeline.partitions.by_assignment[first]
     record = machine.record(first, BAD)
     partition.ledger.seen(record.offset, machine.now)
-    partition.hold(record, "fault", "a fault of the service itself: KeyError", None)
+    partition.hold(record, None, "fault", "a fault of the service itself: KeyError", {})
     assert waits(machine) == {0: (0, "fault", {})}
 
 

@@ -15,6 +15,7 @@ from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Share
+from consumer.core.runs import Entry
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
 from consumer.sandbox.mixpanel.profiles import Profiles, identity
@@ -81,7 +82,7 @@ def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation
     found: list[list[Operation]] = []
     for place, operation in enumerate(run):
         record = Record(partition, place, None, b"x" * 100, None, -1, 0.0)
-        lanes.push(GROUP, record, operation.verb, update_tail(operation), place)
+        lanes.push(GROUP, Entry(record, operation.verb, update_tail(operation), place))
         if cuts >> place & 1:
             found.append(request(lanes, limit))
     while lanes.ready:

@@ -8,8 +8,10 @@ import consumer
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.event.errors import REASONS, TASK_PUT, TRANSFORMATION, VALUE_CONVERTER
 from consumer.kafka.dead_letter_format import (
+    MAX_RULES,
     MAX_TEXT,
     MAX_UPDATE,
+    MAX_WORDS,
     ROOM,
     Origin,
     cut,
@@ -138,12 +140,45 @@ def test_what_cannot_be_read_and_may_name_the_token_is_left_out():
     assert without_token(b'{"$token":"t","$set') == b""
 
 
+def test_what_was_refused_of_several_updates():
+    """The rules, and of each refusal its rule, reason, status and Mixpanel's words; no status is null."""
+    letter = DeadLetter(PLACE, "rejected", TASK_PUT, "x", 1, 200, "no", b"[{}]", rule="a,b")
+    letter.parts = [
+        DeadLetter(PLACE, "rejected", TASK_PUT, "x", 1, 200, "no", b"{}", rule="a"),
+        DeadLetter(PLACE, "invalid_change", TRANSFORMATION, "y", 1, rule="b"),
+    ]
+    found = told(letter)
+    assert found["mixpanel.rule"] == "a,b"
+    assert json.loads(found["mixpanel.refusals"]) == [
+        {"rule": "a", "reason": "rejected", "status": 200, "error": "no"},
+        {"rule": "b", "reason": "invalid_change", "status": None, "error": None},
+    ]
+    assert not {"mixpanel.rule", "mixpanel.refusals"} & told(DeadLetter(PLACE, "corrupt", TASK_PUT, "x")).keys()
+
+
+def test_refusals_that_are_too_long_lose_their_words_first():
+    """Reasons are worth more than words; half of a list says nothing."""
+    letter = DeadLetter(PLACE, "rejected", TASK_PUT, "x")
+    one = DeadLetter(PLACE, "rejected", TASK_PUT, "x", 1, 200, "w" * 1000, rule="a")
+    letter.parts = [one] * 30
+    assert {row["error"] for row in json.loads(told(letter)["mixpanel.refusals"])} == {None}
+    letter.parts = [one] * 3
+    assert {len(row["error"]) for row in json.loads(told(letter)["mixpanel.refusals"])} == {MAX_WORDS}
+    letter.parts = [one] * 200
+    assert "mixpanel.refusals" not in told(letter)
+
+
 def test_all_that_is_appended_fits_in_the_room():
     """The longest of everything: what `check`, the docs and the sandbox tell to leave is enough."""
     place = Record(Assignment("t" * 249, 2**31 - 1, "i" * 22), 2**62, b"", b"", None, 2**62, 0.0, 2**31)
     text = "\u20ac" * MAX_TEXT
-    dead = DeadLetter(place, max(REASONS, key=len), TRANSFORMATION, text, "g" * 36, 599, text, b"x" * MAX_UPDATE)
+    reason, update = max(REASONS, key=len), b"x" * MAX_UPDATE
+    dead = DeadLetter(
+        place, reason, TRANSFORMATION, text, "g" * 36, 599, text, update, "p" * 255, text, "r" * MAX_RULES
+    )
+    dead.parts = [DeadLetter(place, reason, TASK_PUT, text, 1, 599, "r" * MAX_WORDS, rule="r")] * 19
     headers = headers_of(dead, "g" * 32_767, own_time=True)
+    assert {"mixpanel.rule", "mixpanel.refusals", "mixpanel.company_id"} < {name for name, _ in headers}
     assert MAX_UPDATE < sum(len(name) + len(value) + 10 for name, value in headers) < ROOM - 128
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from consumer.core.schemas import Need
 from consumer.event.decode import Decoder, resolve
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
-from consumer.event.model import SchemaRef
 from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
 
 from .mixpanel import Results
@@ -30,7 +30,7 @@ class Registries:
 
     late_at: float  # when the late schema is there
     down: bool = False
-    without: SchemaRef | None = None  # this one cannot be had, all others can
+    without: Need | None = None  # this one cannot be had, all others can
     asked: int = 0
 
 
@@ -41,22 +41,22 @@ class Registry:
         self._world = world
         self._registries = registries
         self._results = results
-        self._pending: set[SchemaRef] = set()
-        self._heard: set[SchemaRef] = set()
+        self._pending: set[Need] = set()
+        self._heard: set[Need] = set()
         self._closed = False
 
-    def fetch(self, ref: SchemaRef) -> None:
+    def fetch(self, ref: Need) -> None:
         """Ask for the schema; nothing more where that is under way."""
         if ref not in self._pending:
             self._pending.add(ref)
             self._later(self._world.between(0.001, 0.5), ref, 0, None)
 
-    def heard(self, ref: SchemaRef) -> None:
+    def heard(self, ref: Need) -> None:
         """The loop has taken the answer."""
         self._pending.discard(ref)
         self._heard.add(ref)
 
-    def lacks(self, ref: SchemaRef) -> bool:
+    def lacks(self, ref: Need) -> bool:
         """Whether the loop has no answer for it; a loop in doubt has not even asked."""
         return ref in self._pending or ref not in self._heard
 
@@ -64,10 +64,10 @@ class Registry:
         """Nothing comes any more."""
         self._closed = True
 
-    def _later(self, seconds: float, ref: SchemaRef, failures: int, since: float | None) -> None:
+    def _later(self, seconds: float, ref: Need, failures: int, since: float | None) -> None:
         self._world.after(seconds, lambda: self._attempt(ref, failures, since))
 
-    def _attempt(self, ref: SchemaRef, failures: int, since: float | None) -> None:
+    def _attempt(self, ref: Need, failures: int, since: float | None) -> None:
         if self._closed:
             return
         world = self._world

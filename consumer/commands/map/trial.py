@@ -92,8 +92,6 @@ def updates_of(part: Part) -> list[dict[str, Any]]:
     found = []
     for operation in part.operations:
         update = json.loads(b"{" + update_tail(operation))
-        if part.company_id is not None:
-            update["$company_id"] = part.company_id
         if part.project is not None:
             update["project"] = part.project
         found.append(update)
