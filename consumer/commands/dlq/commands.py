@@ -12,7 +12,7 @@ from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index
 from consumer.commands.dlq.options import Parsed, selection_options
 from consumer.commands.dlq.plan import reason_of
-from consumer.commands.dlq.receipts import Mark
+from consumer.commands.dlq.receipts import Receipt
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.selection import Selection, read_origin, read_patience, read_place
 from consumer.commands.dlq.summary import Tally
@@ -84,7 +84,7 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
     with told(), Topic(settings) as topic:
         index = Index()
         letters = topic.letters(selection)
-        topic.marks.into(index)
+        topic.receipts.into(index)
         for letter in letters:
             state, reason = state_of(letter, index)
             if selection.takes(letter, reason):
@@ -100,7 +100,7 @@ def state_of(letter: StoredDeadLetter, index: Index) -> tuple[str, str]:
     """What replays came to, and the reason that counts today."""
     if letter.origin is None:
         return "", letter.reason
-    state, reason = index.marked(letter.identity, letter.topic_id)
+    state, reason = index.receipt_of(letter.identity, letter.topic_id)
     return state, reason_of(letter, state, reason)
 
 
@@ -136,16 +136,16 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
     start_log(settings)
     with told(), Topic(settings) as topic:
         letter = find(topic, place, source)
-        mark = last_mark(topic, letter)
+        receipt = last_receipt(topic, letter)
     event: dict[str, Any] | str
     try:
         event = decode(letter, settings)
     except NotDecoded as why:
         event = str(why)
     if output == "json":
-        click.echo(json.dumps(one.as_json(settings.kafka_dead_letter_topic, letter, event, mark), indent=2))
+        click.echo(json.dumps(one.as_json(settings.kafka_dead_letter_topic, letter, event, receipt), indent=2))
     else:
-        one.print_letter(settings.kafka_dead_letter_topic, letter, event, mark)
+        one.print_letter(settings.kafka_dead_letter_topic, letter, event, receipt)
 
 
 def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> StoredDeadLetter:
@@ -165,18 +165,18 @@ def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> 
     return letter
 
 
-def last_mark(topic: Topic, letter: StoredDeadLetter) -> Mark | None:
+def last_receipt(topic: Topic, letter: StoredDeadLetter) -> Receipt | None:
     """What the last replay of the letter came to; None where it was never replayed."""
     if letter.origin is None:
         return None
     identity, found = letter.identity, None
 
-    def seen(key: str, mark: Mark) -> None:
+    def seen(key: str, receipt: Receipt) -> None:
         nonlocal found
-        if key == identity and (mark.topic_id == letter.topic_id or "" in (mark.topic_id, letter.topic_id)):
-            found = mark
+        if key == identity and (receipt.topic_id == letter.topic_id or "" in (receipt.topic_id, letter.topic_id)):
+            found = receipt
 
-    topic.marks.each(seen)
+    topic.receipts.each(seen)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The topic of the marks: made by the first replay, and checked by each, since marks must never be thrown away."""
+"""The topic of the receipts: made by the first replay, and checked by each, since receipts must never be thrown away."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -14,7 +14,7 @@ POLICY: Final = "cleanup.policy"
 
 
 def ensure(config: Mapping[str, object], topic: Topic, name: str) -> None:
-    """Have the topic of the marks, compacted. Raises `Failed` with the command that makes it."""
+    """Have the topic of the receipts, compacted. Raises `Failed` with the command that makes it."""
     admin = client(AdminClient, config)
     try:
         partitions_of(topic.consumer, name)

@@ -9,7 +9,7 @@ import click
 from consumer.commands.dlq.advice import next_step
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.dialects import told_by_others
-from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Mark
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Receipt
 from consumer.commands.dlq.report import iso, when
 from consumer.kafka.dead_letter_format import (
     APPENDED,
@@ -29,9 +29,11 @@ MOST_BYTES: Final = 256  # of a value that cannot be decoded
 LEFT: Final = 13
 
 
-def as_json(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, mark: Mark | None) -> dict[str, Any]:
+def as_json(
+    topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, receipt: Receipt | None
+) -> dict[str, Any]:
     """All of it, for programs; `event` is a sentence where there is none."""
-    reason = reason_now(letter, mark)
+    reason = reason_now(letter, receipt)
     update = update_of(letter)
     others = told_by_others(letter.headers) if letter.origin is None else None
     return {
@@ -49,12 +51,12 @@ def as_json(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, m
         "event": event if isinstance(event, dict) else None,
         "not_decoded": event if isinstance(event, str) else None,
         "update": parsed(update) if update else None,
-        "replay": None if mark is None else {**vars(mark), "at": iso(mark.at)},
+        "replay": None if receipt is None else {**vars(receipt), "at": iso(receipt.at)},
         "next": next_step(reason),
     }
 
 
-def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, mark: Mark | None) -> None:
+def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, receipt: Receipt | None) -> None:
     """All of it, for people."""
     click.secho(f"Dead letter {letter.place} of {topic}", bold=True)
     stage, status = letter.text(STAGE), letter.text(STATUS)
@@ -71,7 +73,7 @@ def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | s
     line("time", f"{when(letter.timestamp)} UTC" if letter.timestamp >= 0 else "none")
     line("written by", writer(letter))
     line("schema", letter.schema)
-    line("replay", history(mark))
+    line("replay", history(receipt))
     line("key", text_of(letter.key))
     click.echo()
     print_event(letter, event)
@@ -84,7 +86,7 @@ def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | s
     appended = [(name, letter.text(name)) for name in names]
     print_headers("Appended headers", appended)
     click.secho("\nNext step", bold=True)
-    for text in wrap(next_step(reason_now(letter, mark)), width() - 2):
+    for text in wrap(next_step(reason_now(letter, receipt)), width() - 2):
         click.echo(f"  {text}")
 
 
@@ -145,22 +147,22 @@ def writer(letter: StoredDeadLetter) -> str:
     return f"consumer group {group}" + (f", version {version}" if version else "") if group else ""
 
 
-def history(mark: Mark | None) -> str:
+def history(receipt: Receipt | None) -> str:
     """What replays came to."""
-    if mark is None:
+    if receipt is None:
         return "none so far"
-    if mark.state == SETTLED:
-        return f"accepted by Mixpanel, {when(mark.at)} UTC"
-    if mark.state == SENDING:
-        return f"interrupted while its $add was sent, {when(mark.at)} UTC: Mixpanel may have applied it"
-    words = mark.error or mark.detail
-    return f"refused again as {mark.reason}, {when(mark.at)} UTC" + (f": {words}" if words else "")
+    if receipt.state == SETTLED:
+        return f"accepted by Mixpanel, {when(receipt.at)} UTC"
+    if receipt.state == SENDING:
+        return f"interrupted while its $add was sent, {when(receipt.at)} UTC: Mixpanel may have applied it"
+    words = receipt.error or receipt.detail
+    return f"refused again as {receipt.reason}, {when(receipt.at)} UTC" + (f": {words}" if words else "")
 
 
-def reason_now(letter: StoredDeadLetter, mark: Mark | None) -> str:
+def reason_now(letter: StoredDeadLetter, receipt: Receipt | None) -> str:
     """The reason that counts: that of the last replay, if it was refused again."""
-    if mark is not None and mark.state in (REFUSED, SENDING) and mark.reason:
-        return mark.reason
+    if receipt is not None and receipt.state in (REFUSED, SENDING) and receipt.reason:
+        return receipt.reason
     return letter.reason
 
 

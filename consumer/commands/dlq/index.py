@@ -1,6 +1,6 @@
 """What a scan finds, kept in a private SQLite file: memory stays the same for ten dead letters or ten million.
 
-The file has no name and goes with the process, however that ends. What must outlast it is in Kafka (marks.py).
+The file has no name and goes with the process, however that ends. What must outlast it is in Kafka (receipts.py).
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from consumer.kafka.dead_letter_format import Origin
 
 CACHE_KIB: Final = 8_192
 TABLES: Final = """
-CREATE TABLE marks (
+CREATE TABLE receipts (
     number INTEGER PRIMARY KEY AUTOINCREMENT, identity TEXT, topic_id TEXT, state TEXT, reason TEXT,
     UNIQUE (identity, topic_id)
 );
@@ -59,7 +59,7 @@ class Summary(NamedTuple):
 
 
 class Index:
-    """The marks of earlier replays, the letters that are selected, and which names have something newer."""
+    """The receipts of earlier replays, the letters that are selected, and which names have something newer."""
 
     def __init__(self) -> None:
         # One thread has it after the other.
@@ -74,19 +74,19 @@ class Index:
         """Forget everything."""
         self._db.close()
 
-    # Marks.
+    # Receipts.
 
-    def mark(self, identity: str, topic_id: str, state: str, reason: str) -> None:
-        """The last mark of a record is the one that counts."""
-        query = "INSERT OR REPLACE INTO marks (identity, topic_id, state, reason) VALUES (?, ?, ?, ?)"
+    def put_receipt(self, identity: str, topic_id: str, state: str, reason: str) -> None:
+        """The last receipt of a record is the one that counts."""
+        query = "INSERT OR REPLACE INTO receipts (identity, topic_id, state, reason) VALUES (?, ?, ?, ?)"
         self._db.execute(query, (identity, topic_id, state, reason))
 
-    def marked(self, identity: str, topic_id: str) -> tuple[str, str]:
-        """State and reason of the record's mark; empty where it has none.
+    def receipt_of(self, identity: str, topic_id: str) -> tuple[str, str]:
+        """State and reason of the record's receipt; empty where it has none.
 
-        A mark of another topic of the same name does not count; where an id is not known, it may be that of any.
+        A receipt of another topic of the same name does not count; where an id is not known, it may be that of any.
         """
-        query = f"SELECT state, reason FROM marks WHERE identity = ? AND {SAME_TOPIC} ORDER BY number DESC LIMIT 1"
+        query = f"SELECT state, reason FROM receipts WHERE identity = ? AND {SAME_TOPIC} ORDER BY number DESC LIMIT 1"
         found = self._db.execute(query, (identity, topic_id, topic_id)).fetchone()
         return found or ("", "")
 
@@ -123,8 +123,8 @@ class Index:
         signs = ",".join("?" * len(wanted))
         query = f"""
             DELETE FROM letters WHERE EXISTS (
-                SELECT 1 FROM marks WHERE marks.identity = letters.identity AND state IN ({signs})
-                AND (marks.topic_id = letters.topic_id OR '' IN (marks.topic_id, letters.topic_id))
+                SELECT 1 FROM receipts WHERE receipts.identity = letters.identity AND state IN ({signs})
+                AND (receipts.topic_id = letters.topic_id OR '' IN (receipts.topic_id, letters.topic_id))
             )
         """
         return self._db.execute(query, wanted).rowcount

@@ -1,4 +1,4 @@
-"""One replay at a time: whoever the group `{dead-letter topic}.replays` assigns partition 0 of the marks to.
+"""One replay at a time: whoever the group `{dead-letter topic}.replays` assigns partition 0 of the receipts to.
 
 A second replay waits, and gives up with a sentence; that of one that was killed is free once its session has ended.
 A replay that loses it (it stood still for too long) stops at once, and sends nothing more.
@@ -39,7 +39,7 @@ class Lock:
     """The membership. All calls are for one thread, which polls it at least every few minutes."""
 
     def __init__(self, config: Mapping[str, object], topic: str) -> None:
-        """`config` is that of the service's consumer; `topic` has the marks, and names the group."""
+        """`config` is that of the service's consumer; `topic` has the receipts, and names the group."""
         own: dict[str, object] = {"group.id": topic, "auto.offset.reset": "latest"}
         if str(config.get("group.protocol", "classic")).lower() != "consumer":
             own |= {

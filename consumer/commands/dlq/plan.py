@@ -75,9 +75,9 @@ def reason_of(letter: StoredDeadLetter, state: str, reason: str) -> str:
 
 
 def make(topic: Topic, settings: Settings, selection: Selection, skip_newer: bool) -> Plan:
-    """Read the marks, the dead letters, and with `skip_newer` the source topics. Raises `Failed`."""
+    """Read the receipts, the dead letters, and with `skip_newer` the source topics. Raises `Failed`."""
     plan = Plan(topic.name, Index())
-    topic.marks.into(plan.index)
+    topic.receipts.into(plan.index)
     if skip_newer:
         with Groups(settings) as groups:
             for letter in topic.letters(Selection()):
@@ -99,7 +99,7 @@ def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection, names: 
         plan.foreign += selection.takes(letter, FOREIGN)
         return
     identity = letter.identity
-    state, reason = plan.index.marked(identity, letter.topic_id)
+    state, reason = plan.index.receipt_of(identity, letter.topic_id)
     reason = reason_of(letter, state, reason)
     if not selection.takes(letter, reason):
         return

@@ -1,7 +1,7 @@
 """What replays have settled, for ever: one record for each dead letter in the topic `{dead-letter topic}.replays`.
 
 The topic is compacted: the key names the record that was replayed, the value says what became of it, and the last
-one counts. It has one partition, so that the marks are read in the order in which they were written.
+one counts. It has one partition, so that the receipts are read in the order in which they were written.
 """
 
 import json
@@ -25,7 +25,7 @@ SETTLED: Final = "settled"  # Mixpanel accepted it
 REFUSED: Final = "refused"  # it was refused again; the dead letter stays open
 BEGUN: Final = "begun"  # a replay, and no record
 SENDING: Final = "sending"  # an $add that may be sent at most once is about to be, and nothing was heard since
-# Seconds until a mark that is not confirmed holds back everything else.
+# Seconds until a receipt that is not confirmed holds back everything else.
 SUSPECT_AFTER: Final = 5.0
 
 
@@ -37,7 +37,7 @@ class Identity(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Mark:
+class Receipt:
     """What the last replay of a record came to. `at` is in milliseconds."""
 
     state: str
@@ -49,26 +49,26 @@ class Mark:
     topic_id: str = ""  # of the source, where it is known; part of the key
 
     def encoded(self) -> bytes:
-        """The value of the mark's record: JSON, without what is empty."""
+        """The value of the receipt's record: JSON, without what is empty."""
         return json.dumps({name: value for name, value in vars(self).items() if value}, ensure_ascii=False).encode()
 
 
-def decoded(value: bytes | None) -> Mark | None:
-    """The mark that the value is; None where it is none of ours."""
+def decoded(value: bytes | None) -> Receipt | None:
+    """The receipt that the value is; None where it is none of ours."""
     try:
         fields: Any = json.loads(value or b"")
-        return Mark(**{name: fields[name] for name in Mark.__dataclass_fields__ if name in fields})
+        return Receipt(**{name: fields[name] for name in Receipt.__dataclass_fields__ if name in fields})
     except (ValueError, TypeError):
         return None
 
 
-def suffix(mark: Mark) -> str:
-    """What follows the record's identity in the key of its mark: each topic of one name has marks of its own."""
-    return f":{mark.topic_id}" if mark.topic_id else ""
+def suffix(receipt: Receipt) -> str:
+    """What follows the record's identity in the key of its receipt: each topic of one name has receipts of its own."""
+    return f":{receipt.topic_id}" if receipt.topic_id else ""
 
 
-class MarksRead:
-    """The marks topic, read up to its end each time it is asked; what is not there has no marks."""
+class ReceiptsRead:
+    """The receipts topic, read up to its end each time it is asked; what is not there has no receipts."""
 
     def __init__(self, consumer: Consumer, topic: str) -> None:
         self._consumer = consumer
@@ -76,15 +76,15 @@ class MarksRead:
         self._next: dict[int, int] = {}
 
     def into(self, index: Index) -> None:
-        """Put the marks that came since the last time into the index."""
+        """Put the receipts that came since the last time into the index."""
 
-        def put(key: str, mark: Mark) -> None:
-            index.mark(key, mark.topic_id, mark.state, mark.reason)
+        def put(key: str, receipt: Receipt) -> None:
+            index.put_receipt(key, receipt.topic_id, receipt.state, receipt.reason)
 
         self.each(put)
 
-    def each(self, seen: Callable[[str, Mark], None]) -> None:
-        """Call `seen` with the identity and the mark of each since the last time, in order."""
+    def each(self, seen: Callable[[str, Receipt], None]) -> None:
+        """Call `seen` with the identity and the receipt of each since the last time, in order."""
         try:
             partitions = partitions_of(self._consumer, self._topic)
         except TopicMissing:
@@ -93,42 +93,42 @@ class MarksRead:
         spans = spans_of(self._consumer, self._topic, wanted)
         for messages in read(self._consumer, self._topic, spans):
             for message in messages:
-                key, mark = message.key(), decoded(message.value())
-                if key is not None and mark is not None:
-                    seen(key.decode("utf-8", "replace").removesuffix(suffix(mark)), mark)
+                key, receipt = message.key(), decoded(message.value())
+                if key is not None and receipt is not None:
+                    seen(key.decode("utf-8", "replace").removesuffix(suffix(receipt)), receipt)
         self._next = {span.partition: span.end for span in spans}
 
 
-class Marks:
-    """Writes marks. `write` returns at once; what was confirmed is told by a call, inside `poll` and `flush`."""
+class Receipts:
+    """Writes receipts. `write` returns at once; what was confirmed is told by a call, inside `poll` and `flush`."""
 
     def __init__(self, config: Mapping[str, object], topic: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._producer = client(Producer, {**config, "logger": logging.getLogger("consumer.librdkafka")})
         self._topic = topic
         self._clock = clock
         self.last = 0
-        self._open: dict[int, float] = {}  # marks without the broker's word, and since when
+        self._open: dict[int, float] = {}  # receipts without the broker's word, and since when
         self._again: list[Callable[[], None]] = []
         self._trouble = ""
 
     def prove(self, timeout: float) -> None:
-        """Write a first mark, of no record: what cannot be noted must not be sent. Raises `Failed`."""
-        self.write(BEGUN, Mark(BEGUN, time.time_ns() // 1_000_000))
+        """Write a first receipt, of no record: what cannot be noted must not be sent. Raises `Failed`."""
+        self.write(BEGUN, Receipt(BEGUN, time.time_ns() // 1_000_000))
         if not self.flush(timeout):
             raise Failed(
                 f"the topic {self._topic}, which remembers what replays have settled, cannot be written:"
                 f" {self._trouble or 'the broker does not confirm it'}"
             )
 
-    def write(self, identity: str, mark: Mark, confirmed: Callable[[], None] = lambda: None) -> None:
-        """Have the mark written, however long that takes; then `confirmed` is called."""
+    def write(self, identity: str, receipt: Receipt, confirmed: Callable[[], None] = lambda: None) -> None:
+        """Have the receipt written, however long that takes; then `confirmed` is called."""
         self.last += 1
         self._open[self.last] = self._clock()
-        self._produce(self.last, identity, mark, confirmed)
+        self._produce(self.last, identity, receipt, confirmed)
 
     @property
     def confirmed(self) -> int:
-        """Up to which number every mark is confirmed; `last` is the number of the last one written."""
+        """Up to which number every receipt is confirmed; `last` is the number of the last one written."""
         for number in self._open:
             return number - 1
         return self.last
@@ -141,24 +141,24 @@ class Marks:
             produce()
 
     def pending(self) -> int:
-        """How many marks are not confirmed."""
+        """How many receipts are not confirmed."""
         return len(self._open)
 
     def failing(self) -> bool:
-        """Whether a mark has waited for its confirmation for so long that nothing more may be sent."""
+        """Whether a receipt has waited for its confirmation for so long that nothing more may be sent."""
         for since in self._open.values():
             return self._clock() - since > SUSPECT_AFTER
         return False
 
     def flush(self, timeout: float) -> bool:
-        """Wait for the broker's word; whether every mark is confirmed."""
+        """Wait for the broker's word; whether every receipt is confirmed."""
         deadline = self._clock() + timeout
         while self._open and self._clock() < deadline:
             self.poll()
             self._producer.flush(min(0.2, max(0.0, deadline - self._clock())))
         return not self._open
 
-    def _produce(self, number: int, identity: str, mark: Mark, confirmed: Callable[[], None]) -> None:
+    def _produce(self, number: int, identity: str, receipt: Receipt, confirmed: Callable[[], None]) -> None:
         def reported(error: KafkaError | None, _: Message) -> None:
             if error is None:
                 del self._open[number]
@@ -166,21 +166,21 @@ class Marks:
                 confirmed()
                 return
             self._troubled(error)
-            self._again.append(lambda: self._produce(number, identity, mark, confirmed))
+            self._again.append(lambda: self._produce(number, identity, receipt, confirmed))
 
         try:
             self._producer.produce(
                 self._topic,
-                key=(identity + suffix(mark)).encode(),
-                value=mark.encoded(),
+                key=(identity + suffix(receipt)).encode(),
+                value=receipt.encoded(),
                 partition=0,
                 on_delivery=reported,
             )
         except BufferError:
-            self._again.append(lambda: self._produce(number, identity, mark, confirmed))
+            self._again.append(lambda: self._produce(number, identity, receipt, confirmed))
         except KafkaException as failure:
             self._troubled(failure.args[0])
-            self._again.append(lambda: self._produce(number, identity, mark, confirmed))
+            self._again.append(lambda: self._produce(number, identity, receipt, confirmed))
 
     def _troubled(self, error: KafkaError) -> None:
         if error.str() != self._trouble:

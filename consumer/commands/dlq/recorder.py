@@ -1,7 +1,7 @@
 """What becomes of each record of a replay is noted, and nothing more is sent before it is.
 
 `Notes` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
-letter, but a mark that says so. `Gate` stands before the pool.
+letter, but a receipt that says so. `Gate` stands before the pool.
 """
 
 import time
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Identity, Mark, Marks
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Identity, Receipt, Receipts
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.event.errors import AMBIGUOUS_ADD
@@ -28,22 +28,22 @@ class Sending(Protocol):
 
 
 class Gate:
-    """Holds a request back until every mark that was written before it is confirmed.
+    """Holds a request back until every receipt that was written before it is confirmed.
 
     So a crash repeats no more than the requests at once may hold. With `at_most_once` each `$add` is announced by a
-    mark before it goes: what was announced, and not heard of again, is ambiguous.
+    receipt before it goes: what was announced, and not heard of again, is ambiguous.
     """
 
     def __init__(
         self,
         pool: Sending,
-        marks: Marks,
+        receipts: Receipts,
         identities: Mapping[Record, Identity],
         *,
         at_most_once: bool,
     ) -> None:
         self._pool = pool
-        self._marks = marks
+        self._receipts = receipts
         self._identities = identities
         self._at_most_once = at_most_once
         self._waiting: deque[tuple[Batch, int]] = deque()
@@ -55,14 +55,14 @@ class Gate:
             for identity in self._adds(batch):
                 if identity not in self._announced:
                     self._announced.add(identity)
-                    mark = Mark(SENDING, now_ms(), AMBIGUOUS_ADD, topic_id=identity.topic_id)
-                    self._marks.write(identity.name, mark)
-        self._waiting.append((batch, self._marks.last))
+                    receipt = Receipt(SENDING, now_ms(), AMBIGUOUS_ADD, topic_id=identity.topic_id)
+                    self._receipts.write(identity.name, receipt)
+        self._waiting.append((batch, self._receipts.last))
         self.turn()
 
     def turn(self) -> None:
         """Let go what may go by now; what was revoked meanwhile never does."""
-        while self._waiting and self._waiting[0][1] <= self._marks.confirmed:
+        while self._waiting and self._waiting[0][1] <= self._receipts.confirmed:
             batch, _ = self._waiting.popleft()
             if any(update.run.live for update in batch.updates):
                 self._pool.send(batch)
@@ -92,51 +92,53 @@ class Gate:
 
 
 class Notes:
-    """Marks what is accepted and what is refused; for the loop it is the dead-letter producer."""
+    """Notes what is accepted and what is refused; for the loop it is the dead-letter producer."""
 
-    def __init__(self, marks: Marks, identities: dict[Record, Identity], scrub: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, receipts: Receipts, identities: dict[Record, Identity], scrub: Callable[[str], str] = str
+    ) -> None:
         """`scrub` takes the secrets out of what others said."""
-        self._marks = marks
+        self._receipts = receipts
         self._scrub = scrub
         self._identities = identities
         self._confirmed: list[DeadLetter] = []
         self.gate: Gate | None = None
-        self.accepted = 0  # and marked as such
+        self.accepted = 0  # and has its receipt
         self.refused = 0
 
     def settled(self, records: Sequence[Record]) -> None:
         """Mixpanel has accepted these."""
         for record in records:
-            self._note(record, Mark(SETTLED, now_ms()), None)
+            self._note(record, Receipt(SETTLED, now_ms()), None)
 
     def produce(self, letter: DeadLetter) -> None:
         """The record is refused again."""
         detail, error = (self._scrub(text)[:MOST_WORDS] for text in (letter.detail, letter.error))
-        self._note(letter.record, Mark(REFUSED, now_ms(), letter.reason, detail, error, letter.status), letter)
+        self._note(letter.record, Receipt(REFUSED, now_ms(), letter.reason, detail, error, letter.status), letter)
 
     def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
-        """The refusals whose mark is confirmed; none fails, they are tried until they are."""
-        self._marks.poll()
+        """The refusals whose receipt is confirmed; none fails, they are tried until they are."""
+        self._receipts.poll()
         if self.gate is not None:
             self.gate.turn()
         confirmed, self._confirmed = self._confirmed, []
         return confirmed, []
 
     def pending(self) -> int:
-        """How many marks are on their way."""
-        return self._marks.pending()
+        """How many receipts are on their way."""
+        return self._receipts.pending()
 
     def forget(self, assignments: Sequence[Assignment]) -> None:
-        """Nothing: a mark says what has happened, whoever has the lock."""
+        """Nothing: a receipt says what has happened, whoever has the lock."""
 
     def flush(self, timeout: float) -> bool:
-        """Wait for the marks that are on their way."""
-        return self._marks.flush(timeout)
+        """Wait for the receipts that are on their way."""
+        return self._receipts.flush(timeout)
 
     def close(self) -> None:
         """Nothing is left to do."""
 
-    def _note(self, record: Record, mark: Mark, letter: DeadLetter | None) -> None:
+    def _note(self, record: Record, receipt: Receipt, letter: DeadLetter | None) -> None:
         identity = self._identities.pop(record)
         if self.gate is not None:
             self.gate.forget(identity)
@@ -148,9 +150,9 @@ class Notes:
                 self.refused += 1
                 self._confirmed.append(letter)
 
-        self._marks.write(identity.name, replace(mark, topic_id=identity.topic_id), confirmed)
+        self._receipts.write(identity.name, replace(receipt, topic_id=identity.topic_id), confirmed)
 
 
 def now_ms() -> int:
-    """The time of a mark."""
+    """The time of a receipt."""
     return time.time_ns() // 1_000_000

@@ -1,9 +1,9 @@
 """Sends dead letters again, through the same pipeline and loop as the service.
 
     selected letters -> ReplaySource -> Loop(Pipeline) -> Gate -> Mixpanel
-                                             \\-> Notes -> the marks topic
+                                             \\-> Notes -> the receipts topic
 
-What is settled is marked record by record, so a replay that was killed goes on where it was, whatever is selected.
+What is settled gets its receipt record by record, so a replay that was killed goes on where it was, whatever is selected.
 """
 
 import random
@@ -22,7 +22,7 @@ from consumer import app
 from consumer.commands.dlq.create import ensure
 from consumer.commands.dlq.lock import SESSION_MS, Lock
 from consumer.commands.dlq.plan import Plan
-from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Identity, Marks
+from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Identity, Receipts
 from consumer.commands.dlq.recorder import Gate, Notes
 from consumer.commands.dlq.replay_observer import View
 from consumer.commands.dlq.scan import Failed, opened
@@ -80,7 +80,7 @@ def replay(settings: Settings, topic: Topic, plan: Plan, patience: float, scrub:
         try:
             if not lock.acquire(lambda: click.echo("Waiting for another replay to end ...", err=True), stopping):
                 return Outcome(plan.total, trouble="interrupted before anything was sent")
-            topic.marks.into(plan.index)  # of a replay that ended only now
+            topic.receipts.into(plan.index)  # of a replay that ended only now
             plan.settled += plan.index.drop_marked((SETTLED,))
             plan.count()
             return send(settings, topic, plan, lock, stopping, patience, scrub)
@@ -102,28 +102,28 @@ def send(
     limits.breaker = False  # a flood of refusals fills no topic here
     limits.open_records = min(limits.open_records, MOST_OPEN)
     pipeline = app.pipeline(settings, limits)
-    marks = Marks(producer_config(settings), topic.name + SUFFIX)
-    marks.prove(PROOF_TIMEOUT)
+    receipts = Receipts(producer_config(settings), topic.name + SUFFIX)
+    receipts.prove(PROOF_TIMEOUT)
     reading = opened(consumer_config(settings))
     results: SimpleQueue[object] = SimpleQueue()
     lease = Lease(time.monotonic, SILENCE)
     outcome = Outcome(plan.total)
     identities: dict[Record, Identity] = {}
-    notes = Notes(marks, identities, scrub)
+    notes = Notes(receipts, identities, scrub)
     pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
     unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
     gate = Gate(
         pool,
-        marks,
+        receipts,
         identities,
         at_most_once=not limits.resend_adds,
     )
     notes.gate = gate
     with bar("Replaying", plan.total) as moved:
-        view = View(pipeline, notes, marks, outcome, moved, patience, scrub)
+        view = View(pipeline, notes, receipts, outcome, moved, patience, scrub)
         loop = Loop(
             pipeline,
-            lambda listener: ReplaySource(listener, plan.index, reading, topic.name, lock, marks, identities),
+            lambda listener: ReplaySource(listener, plan.index, reading, topic.name, lock, receipts, identities),
             gate,
             app.registry(settings, results, scrub.learn),
             notes,
@@ -144,7 +144,7 @@ def send(
                 outcome.trouble = "another replay has taken over: this process stood still for too long"
             elif view.stuck:
                 outcome.trouble = f"nothing went on for {patience:.0f} s: {view.stuck}"
-            at_rest = not pipeline.partitions.open_records() and not marks.pending()
+            at_rest = not pipeline.partitions.open_records() and not receipts.pending()
             return bool(outcome.trouble) or (source.finished and at_rest)
 
         try:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
-from consumer.commands.dlq.receipts import Marks
+from consumer.commands.dlq.receipts import Receipts
 from consumer.commands.dlq.recorder import Notes
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
@@ -35,7 +35,7 @@ class View:
         self,
         pipeline: Pipeline,
         notes: Notes,
-        marks: Marks,
+        receipts: Receipts,
         result: Result,
         moved: Callable[[int], object],
         patience: float,
@@ -44,7 +44,7 @@ class View:
         """`scrub` takes the secrets out of what others said."""
         self._pipeline = pipeline
         self._notes = notes
-        self._marks = marks
+        self._receipts = receipts
         self._result = result
         self._moved = moved
         self._patience = patience
@@ -58,12 +58,12 @@ class View:
         self.stuck = ""
 
     def delivered(self, batch: Batch, response: Response, delivered: Delivered) -> None:  # noqa: ARG002
-        """A request came back: mark what it settled."""
+        """A request came back: note what it settled."""
         self._notes.settled(delivered.records)
         self._again = delivered.cause if delivered.outcome in ("retry", "split") else ""
 
     def dead_lettered(self, letter: DeadLetter) -> None:
-        """A record was refused again, and that is marked."""
+        """A record was refused again, and has its receipt."""
         refused = self._result.refused
         refused[letter.reason] = refused.get(letter.reason, 0) + 1
         if len(self._result.samples) < SAMPLES:
@@ -96,7 +96,7 @@ class View:
 
     def waits_for(self) -> str:
         """What holds the replay now; empty where nothing is known to."""
-        if self._marks.failing():
+        if self._receipts.failing():
             return "what was replayed cannot be noted in Kafka"
         if RULES in self._pipeline.paused().values():
             return f"a schema has rules that are not run here ({self._rules}): SCHEMA_RULES=ignore reads it as it is"

@@ -1,7 +1,7 @@
 """The source of a replay: selected dead letters as the records that they were, in the order of their source.
 
 It satisfies the loop's protocol of a Kafka consumer. Every letter is read from the dead-letter topic on a thread of
-its own, a little ahead, so that the loop never waits and marks are never late.
+its own, a little ahead, so that the loop never waits and receipts are never late.
 """
 
 import logging
@@ -16,7 +16,7 @@ from confluent_kafka import Consumer
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index, Row
 from consumer.commands.dlq.lock import Lock
-from consumer.commands.dlq.receipts import Identity, Marks
+from consumer.commands.dlq.receipts import Identity, Receipts
 from consumer.commands.dlq.scan import Span, read
 from consumer.commands.dlq.topic import letter_of
 from consumer.core.model import Assignment, Record
@@ -58,7 +58,7 @@ class ReplaySource:
         consumer: Consumer,
         topic: str,
         lock: Lock,
-        marks: Marks,
+        receipts: Receipts,
         identities: dict[Record, Identity],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,7 +68,7 @@ class ReplaySource:
         self._consumer = consumer
         self._topic = topic
         self._lock = lock
-        self._marks = marks
+        self._receipts = receipts
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "replay-reader")
         self._streams: list[Stream] = []
@@ -84,7 +84,7 @@ class ReplaySource:
         return self._begun and all(stream.ended for stream in self._streams)
 
     def poll(self, timeout: float, limit: int = ROWS) -> list[Record]:
-        """The next records of one partition; none while marks wait for the broker."""
+        """The next records of one partition; none while receipts wait for the broker."""
         if not self._begun:
             self._begin()
         self._lock.poll(0.0)
@@ -112,11 +112,11 @@ class ReplaySource:
         self._paused = wanted
 
     def commit(self, offsets: Mapping[Assignment, int]) -> None:
-        """Nothing: what is settled is marked record by record, not up to an offset."""
+        """Nothing: what is settled gets its receipt record by record, not up to an offset."""
 
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
-        """Wait until every mark is confirmed."""
-        return self._marks.flush(timeout)
+        """Wait until every receipt is confirmed."""
+        return self._receipts.flush(timeout)
 
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
         """Whether the group said if the lock is still ours; a lost one was told by then."""
@@ -125,9 +125,9 @@ class ReplaySource:
         return known
 
     def close(self, timeout: float) -> None:
-        """Have the last marks confirmed, and let the next replay begin."""
+        """Have the last receipts confirmed, and let the next replay begin."""
         self._thread.shutdown(wait=True, cancel_futures=True)
-        self._marks.flush(timeout)
+        self._receipts.flush(timeout)
         self._lock.release()
 
     # What is read.
@@ -148,7 +148,7 @@ class ReplaySource:
             self._listener.lost([stream.assignment for stream in self._streams])
 
     def _full(self) -> bool:
-        return self._marks.pending() >= MOST_MARKS
+        return self._receipts.pending() >= MOST_MARKS
 
     def _next(self) -> Stream | None:
         """The first partition that has something and is not paused."""

@@ -7,7 +7,7 @@ from typing import Self
 from confluent_kafka import Message
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
-from consumer.commands.dlq.receipts import SUFFIX, MarksRead
+from consumer.commands.dlq.receipts import SUFFIX, ReceiptsRead
 from consumer.commands.dlq.scan import Failed, Span, TopicMissing, opened, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
 from consumer.kafka.config import consumer_config
@@ -17,12 +17,12 @@ from consumer.terminal.progress import bar
 
 
 class Topic:
-    """Reads dead letters and the marks of replays. Joins no group and commits nothing."""
+    """Reads dead letters and the receipts of replays. Joins no group and commits nothing."""
 
     def __init__(self, settings: Settings) -> None:
         self.name = settings.kafka_dead_letter_topic
         self.consumer = opened(consumer_config(settings))
-        self.marks = MarksRead(self.consumer, self.name + SUFFIX)
+        self.receipts = ReceiptsRead(self.consumer, self.name + SUFFIX)
 
     def letters(self, selection: Selection) -> Iterator[StoredDeadLetter]:
         """Every letter where the selection may have one, in the order of each partition. Raises `Failed`."""

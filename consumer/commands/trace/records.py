@@ -141,11 +141,13 @@ class Tracer:
         buried = self._letters.of(message, place.topic)
         committed = self._committed.get((place.topic, place.partition), -1)
         if buried is not None:
-            mark = self._letters.marks.get(buried.identity)
+            receipt = self._letters.receipts.get(buried.identity)
             where = f"{buried.reason}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
-            if mark is not None and mark.state == SETTLED:
+            if receipt is not None and receipt.state == SETTLED:
                 return REPLAYED, f"was {where}; a replay of it was accepted"
-            return DEAD, where + ("; a replay of it was refused again" if mark and mark.state == REFUSED else "")
+            return DEAD, where + (
+                "; a replay of it was refused again" if receipt and receipt.state == REFUSED else ""
+            )
         if place.offset < committed:
             return APPLIED, f"committed is {committed}, and it has no dead letter"
         return WAITING, self._reason(place, committed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 
 from consumer.commands.dlq.dead_letter import identity_of
-from consumer.commands.dlq.receipts import SENDING, SETTLED, Mark
+from consumer.commands.dlq.receipts import SENDING, SETTLED, Receipt
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.selection import Selection
 from consumer.commands.dlq.topic import Topic
@@ -28,7 +28,7 @@ class Letters:
     """Dead letters by the record's place, and what replays came to. `missing`: there is no dead-letter topic."""
 
     buried: dict[Origin, Buried] = field(default_factory=dict)
-    marks: dict[str, Mark] = field(default_factory=dict)
+    receipts: dict[str, Receipt] = field(default_factory=dict)
     missing: bool = False
 
     def of(self, message: Message, topic: str) -> Buried | None:
@@ -45,8 +45,8 @@ class Letters:
         found = self.of(message, topic)
         if found is None:
             return None
-        mark = self.marks.get(found.identity)
-        if mark is not None and mark.state in (SETTLED, SENDING):
+        receipt = self.receipts.get(found.identity)
+        if receipt is not None and receipt.state in (SETTLED, SENDING):
             return True, "a dead letter of it was replayed, and nobody knows between which changes"
         if found.reason == AMBIGUOUS_ADD:
             return False, "an $add of it is in doubt: a dead letter ambiguous_add"
@@ -67,5 +67,5 @@ def read_letters(settings: Settings) -> Letters:
         for letter in topic.letters(Selection()):
             if letter.origin is not None:
                 letters.buried[letter.origin] = Buried(letter.identity, letter.reason, letter.place)
-        topic.marks.each(letters.marks.__setitem__)
+        topic.receipts.each(letters.receipts.__setitem__)
     return letters

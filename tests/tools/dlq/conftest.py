@@ -220,11 +220,11 @@ class Replays:
         sent = self.mixpanel.ledger.of(TOKEN, "company", group)
         return [{name: value for name, value in update.items() if name in VERBS} for update in sent]
 
-    def marks(self) -> dict[str, str]:
-        """The state of every record in the topic of the marks."""
+    def receipts(self) -> dict[str, str]:
+        """The state of every record in the topic of the receipts."""
         found: dict[str, str] = {}
         with Topic(load(self.board.environ, need=())) as topic:
-            topic.marks.each(lambda key, mark: found.__setitem__(key, mark.state))
+            topic.receipts.each(lambda key, receipt: found.__setitem__(key, receipt.state))
         return found
 
 

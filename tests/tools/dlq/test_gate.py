@@ -11,17 +11,17 @@ from consumer.event.encode import update_tail
 from consumer.event.model import ADD, SET, Operation
 
 
-class Marks:
-    """Marks whose confirmation the test decides on."""
+class Receipts:
+    """Receipts whose confirmation the test decides on."""
 
     def __init__(self) -> None:
         self.last = 0
         self.confirmed = 0
         self.written: list[tuple[str, str]] = []
 
-    def write(self, identity, mark, confirmed=lambda: None) -> None:
+    def write(self, identity, receipt, confirmed=lambda: None) -> None:
         self.last += 1
-        self.written.append((identity, mark.state))
+        self.written.append((identity, receipt.state))
 
 
 class Pool:
@@ -44,11 +44,11 @@ class Fixture:
     """A gate with what surrounds it."""
 
     def __init__(self, *, at_most_once: bool = False) -> None:
-        self.marks, self.pool = Marks(), Pool()
+        self.receipts, self.pool = Receipts(), Pool()
         self.identities: dict[Record, Identity] = {}
         self.gate = Gate(
             self.pool,
-            self.marks,  # type: ignore[arg-type]
+            self.receipts,  # type: ignore[arg-type]
             self.identities,
             at_most_once=at_most_once,
         )
@@ -66,42 +66,42 @@ class Fixture:
 
 
 def test_a_request_waits_for_the_marks_before_it():
-    """What an earlier answer settled is confirmed first; marks that come later are not waited for."""
+    """What an earlier answer settled is confirmed first; receipts that come later are not waited for."""
     case = Fixture()
-    case.marks.last = 3
+    case.receipts.last = 3
     batch = case.batch(SET, "a")
     case.gate.send(batch)
-    case.marks.last, case.marks.confirmed = 9, 2
+    case.receipts.last, case.receipts.confirmed = 9, 2
     case.gate.turn()
     assert not case.pool.sent
     assert case.gate.withdraw(()) == 1  # it has not begun
-    case.marks.confirmed = 3
+    case.receipts.confirmed = 3
     case.gate.turn()
     assert case.pool.sent == [batch]
 
 
 def test_an_add_that_may_go_once_is_announced():
-    """With at_most_once the $add is marked, once, and goes when that is confirmed; a $set needs no mark."""
+    """With at_most_once the $add has a receipt, once, and goes when that is confirmed; a $set needs none."""
     case = Fixture(at_most_once=True)
     case.gate.send(case.batch(SET, "set"))
     batch = case.batch(ADD, "add")
     case.gate.send(batch)
-    assert case.marks.written == [("add", "sending")]
+    assert case.receipts.written == [("add", "sending")]
     assert len(case.pool.sent) == 1
-    case.marks.confirmed = 1
+    case.receipts.confirmed = 1
     case.gate.turn()
     case.gate.send(batch)  # again, after a refused connection
     assert case.pool.sent[1:] == [batch, batch]
-    assert case.marks.written == [("add", "sending")]
+    assert case.receipts.written == [("add", "sending")]
 
 
 def test_what_was_revoked_never_goes():
     """A batch that waited while the lock was lost is forgotten."""
     case = Fixture()
     batch = case.batch(SET, "a")
-    case.marks.last = 1
+    case.receipts.last = 1
     case.gate.send(batch)
     batch.updates[0].run.live = False
-    case.marks.confirmed = 1
+    case.receipts.confirmed = 1
     case.gate.turn()
     assert not case.pool.sent

@@ -19,7 +19,7 @@ for number in range(int(sys.argv[1])):
     headers = [("__connect.errors.topic", b"changes"), ("__connect.errors.partition", b"0"),
                ("__connect.errors.offset", str(number).encode()), ("mixpanel.reason", b"rejected")]
     letter = StoredDeadLetter(0, number, b"company:%d" % number, b"value", headers, 1000)
-    index.mark(letter.identity + "-earlier", "", "settled", "")
+    index.put_receipt(letter.identity + "-earlier", "", "settled", "")
     index.note(letter, (digest(letter.key),))
     index.select(letter, "rejected")
 index.choose()
@@ -53,7 +53,7 @@ def peak(letters: int) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads the peak of a process from /proc")
 def test_memory_does_not_grow_with_the_letters():
-    """Once the caches are full, 60,000 more letters, keys and marks cost next to nothing."""
+    """Once the caches are full, 60,000 more letters, keys and receipts cost next to nothing."""
     assert peak(110_000) - peak(50_000) < 9
 
 
@@ -83,11 +83,11 @@ def test_the_last_mark_counts():
     index = Index()
     for offset in range(3):
         index.select(letter(offset), "rejected")
-    index.mark(letter(1).identity, "", "refused", "rejected")
-    index.mark(letter(1).identity, "", "settled", "")
-    index.mark(letter(2).identity, "", "refused", "corrupt")
-    assert index.marked(letter(1).identity, "") == ("settled", "")
-    assert index.marked(letter(0).identity, "") == ("", "")
+    index.put_receipt(letter(1).identity, "", "refused", "rejected")
+    index.put_receipt(letter(1).identity, "", "settled", "")
+    index.put_receipt(letter(2).identity, "", "refused", "corrupt")
+    assert index.receipt_of(letter(1).identity, "") == ("settled", "")
+    assert index.receipt_of(letter(0).identity, "") == ("", "")
     assert index.drop_marked(["settled"]) == 1
     assert [row.offset for row in index.rows(0, -1, 9)] == [0, 2]
 
@@ -114,22 +114,22 @@ def test_a_null_key_is_not_an_empty_one():
 
 
 def test_a_recreated_topic_has_marks_of_its_own():
-    """A mark counts for its own topic, and for what does not say which topic it is of; the last of them decides."""
+    """A receipt counts for its own topic, and for what does not say which topic it is of; the last of them decides."""
     index = Index()
     name = letter(1).identity
-    index.mark(name, "the-old-topic", "settled", "")
-    assert index.marked(name, "the-new-topic") == ("", "")
-    assert index.marked(name, "the-old-topic") == ("settled", "")
-    assert index.marked(name, "") == ("settled", "")
-    index.mark(name, "the-new-topic", "refused", "corrupt")
-    assert index.marked(name, "the-old-topic") == ("settled", "")
-    assert index.marked(name, "") == ("refused", "corrupt")
+    index.put_receipt(name, "the-old-topic", "settled", "")
+    assert index.receipt_of(name, "the-new-topic") == ("", "")
+    assert index.receipt_of(name, "the-old-topic") == ("settled", "")
+    assert index.receipt_of(name, "") == ("settled", "")
+    index.put_receipt(name, "the-new-topic", "refused", "corrupt")
+    assert index.receipt_of(name, "the-old-topic") == ("settled", "")
+    assert index.receipt_of(name, "") == ("refused", "corrupt")
 
 
 def test_a_mark_of_an_earlier_version_stays_valid():
     """It names no topic id, and counts for a dead letter that has one, in a scan and in a replay."""
     index = Index()
-    index.mark(letter(1).identity, "", "settled", "")
-    assert index.marked(letter(1).identity, "any-topic") == ("settled", "")
+    index.put_receipt(letter(1).identity, "", "settled", "")
+    assert index.receipt_of(letter(1).identity, "any-topic") == ("settled", "")
     index.select(letter(1), "rejected")
     assert index.drop_marked(["settled"]) == 1

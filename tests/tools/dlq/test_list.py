@@ -117,7 +117,7 @@ def test_reading_leaves_no_trace(board: Board):
 
 
 def test_what_is_written_meanwhile_is_left_for_the_next_time(board: Board):
-    """The end is the topic's end as it was at the beginning, also where that is a transaction's mark."""
+    """The end is the topic's end as it was at the beginning, also where that is a transaction's marker."""
     few(board)
     producer = Producer({"bootstrap.servers": board.broker.bootstrap, "transactional.id": board.topic})
     producer.init_transactions(30)
@@ -127,7 +127,7 @@ def test_what_is_written_meanwhile_is_left_for_the_next_time(board: Board):
     producer.commit_transaction(30)
     with Topic(load(board.environ, need=())) as topic:
         deadline = time.monotonic() + 30
-        while sum(span.end for span in spans_of(topic.consumer, board.topic)) < 12:  # the marks follow the commit
+        while sum(span.end for span in spans_of(topic.consumer, board.topic)) < 12:  # the markers follow the commit
             assert time.monotonic() < deadline
         spans = spans_of(topic.consumer, board.topic)
         board.write([letter(100 + number, partition=number % 2) for number in range(6)])

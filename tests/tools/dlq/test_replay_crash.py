@@ -43,14 +43,14 @@ def applied(replays: Replays) -> int:
 
 
 def killed_in_the_middle(replays: Replays, **environ: Any) -> set[str]:
-    """Kill a replay once a part is applied; the groups that were marked as settled by then."""
+    """Kill a replay once a part is applied; the groups with a receipt that they are settled by then."""
     replays.mixpanel.faults.on("slow", milliseconds=50)
     process = replays.start("--yes", **BATCH, **environ)
     until(lambda: applied(replays) >= COUNT // 4, process)
     process.kill()
     process.communicate()
     replays.mixpanel.faults.clear()
-    settled = {key for key, state in replays.marks().items() if state == "settled"}
+    settled = {key for key, state in replays.receipts().items() if state == "settled"}
     assert 0 < len(settled) < COUNT
     return {f"group-{identity.split(':')[2]}" for identity in settled}
 
@@ -66,7 +66,7 @@ def test_a_killed_replay_goes_on_where_it_was(board: Board, replays: Replays):
     assert all(found[group] == 1 for group in settled)
     assert all(count >= 1 for count in found.values())
     twice = [group for group, count in found.items() if count > 1]
-    assert len(twice) <= 2 * 20  # what two requests hold: accepted, and not yet marked
+    assert len(twice) <= 2 * 20  # what two requests hold: accepted, and without a receipt
     assert replays.json("--yes")["plan"]["letters"] == 0
 
 
@@ -171,7 +171,7 @@ def test_a_replay_that_was_frozen_sends_nothing_more(board: Board, replays: Repl
 
 
 def test_a_broker_that_is_away_sends_nothing_that_cannot_be_noted(new_broker, replays: Replays, board: Board):
-    """While marks cannot be written no request starts; once they can, it goes on and ends well."""
+    """While receipts cannot be written no request starts; once they can, it goes on and ends well."""
     from consumer.sandbox.broker.broker import Broker
 
     own: Broker = new_broker()
