@@ -1,6 +1,6 @@
 """What becomes of each record of a replay is noted, and nothing more is sent before it is.
 
-`Notes` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
+`Recorder` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
 letter, but a receipt that says so. `Gate` stands before the pool.
 """
 
@@ -91,8 +91,8 @@ class Gate:
         return found
 
 
-class Notes:
-    """Notes what is accepted and what is refused; for the loop it is the dead-letter producer."""
+class Recorder:
+    """Recorder what is accepted and what is refused; for the loop it is the dead-letter producer."""
 
     def __init__(
         self, receipts: Receipts, identities: dict[Record, Identity], scrub: Callable[[str], str] = str

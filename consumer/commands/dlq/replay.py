@@ -1,7 +1,7 @@
 """Sends dead letters again, through the same pipeline and loop as the service.
 
     selected letters -> ReplaySource -> Loop(Pipeline) -> Gate -> Mixpanel
-                                             \\-> Notes -> the receipts topic
+                                             \\-> Recorder -> the receipts topic
 
 What is settled gets its receipt record by record, so a replay that was killed goes on where it was, whatever is selected.
 """
@@ -23,8 +23,8 @@ from consumer.commands.dlq.create import ensure
 from consumer.commands.dlq.lock import SESSION_MS, Lock
 from consumer.commands.dlq.plan import Plan
 from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Identity, Receipts
-from consumer.commands.dlq.recorder import Gate, Notes
-from consumer.commands.dlq.replay_observer import View
+from consumer.commands.dlq.recorder import Gate, Recorder
+from consumer.commands.dlq.replay_observer import ReplayObserver
 from consumer.commands.dlq.scan import Failed, opened
 from consumer.commands.dlq.source import ReplaySource
 from consumer.commands.dlq.topic import Topic
@@ -109,7 +109,7 @@ def send(
     lease = Lease(time.monotonic, SILENCE)
     outcome = Outcome(plan.total)
     identities: dict[Record, Identity] = {}
-    notes = Notes(receipts, identities, scrub)
+    recorder = Recorder(receipts, identities, scrub)
     pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
     unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
     gate = Gate(
@@ -118,17 +118,17 @@ def send(
         identities,
         at_most_once=not limits.resend_adds,
     )
-    notes.gate = gate
+    recorder.gate = gate
     with bar("Replaying", plan.total) as moved:
-        view = View(pipeline, notes, receipts, outcome, moved, patience, scrub)
+        observer = ReplayObserver(pipeline, recorder, receipts, outcome, moved, patience, scrub)
         loop = Loop(
             pipeline,
             lambda listener: ReplaySource(listener, plan.index, reading, topic.name, lock, receipts, identities),
             gate,
             app.registry(settings, results, scrub.learn),
-            notes,
+            recorder,
             results,
-            view,
+            observer,
             drain_timeout=settings.drain_timeout,
             lease=lease,
             clock=time.monotonic,
@@ -142,8 +142,8 @@ def send(
                 outcome.trouble = "interrupted"
             elif source.lost:
                 outcome.trouble = "another replay has taken over: this process stood still for too long"
-            elif view.stuck:
-                outcome.trouble = f"nothing went on for {patience:.0f} s: {view.stuck}"
+            elif observer.stuck:
+                outcome.trouble = f"nothing went on for {patience:.0f} s: {observer.stuck}"
             at_rest = not pipeline.partitions.open_records() and not receipts.pending()
             return bool(outcome.trouble) or (source.finished and at_rest)
 
@@ -155,7 +155,7 @@ def send(
         finally:
             unwatch()
             reading.close()
-        view.turned(time.monotonic())
+        observer.turned(time.monotonic())
     outcome.gone = source.gone
     return outcome
 

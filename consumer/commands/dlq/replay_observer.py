@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from consumer.commands.dlq.receipts import Receipts
-from consumer.commands.dlq.recorder import Notes
+from consumer.commands.dlq.recorder import Recorder
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partitions import RULES
@@ -28,13 +28,13 @@ class Result(Protocol):
     samples: list[tuple[str, str, str]]
 
 
-class View:
+class ReplayObserver:
     """The loop's observer. `stuck` says what it waits for, once that has lasted for `patience` seconds."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        notes: Notes,
+        recorder: Recorder,
         receipts: Receipts,
         result: Result,
         moved: Callable[[int], object],
@@ -43,7 +43,7 @@ class View:
     ) -> None:
         """`scrub` takes the secrets out of what others said."""
         self._pipeline = pipeline
-        self._notes = notes
+        self._recorder = recorder
         self._receipts = receipts
         self._result = result
         self._moved = moved
@@ -59,7 +59,7 @@ class View:
 
     def delivered(self, batch: Batch, response: Response, delivered: Delivered) -> None:  # noqa: ARG002
         """A request came back: note what it settled."""
-        self._notes.settled(delivered.records)
+        self._recorder.settled(delivered.records)
         self._again = delivered.cause if delivered.outcome in ("retry", "split") else ""
 
     def dead_lettered(self, letter: DeadLetter) -> None:
@@ -78,8 +78,8 @@ class View:
 
     def turned(self, now: float) -> None:
         """The loop went on."""
-        done = self._notes.accepted + self._notes.refused
-        self._result.accepted = self._notes.accepted
+        done = self._recorder.accepted + self._recorder.refused
+        self._result.accepted = self._recorder.accepted
         if done != self._done:
             self._moved(done - self._done)
             self._done, self._done_at, self._said = done, now, ""
