@@ -15,7 +15,7 @@ from consumer.commands.dlq.plan import reason_of
 from consumer.commands.dlq.receipts import Receipt
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.selection import Selection, read_origin, read_patience, read_place
-from consumer.commands.dlq.summary import Tally
+from consumer.commands.dlq.summary import Summary
 from consumer.commands.dlq.topic import Topic
 from consumer.commands.options import output_option, settings_options
 from consumer.kafka.clients import ClientFailed
@@ -80,7 +80,7 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
     from consumer.commands.dlq import report
 
     start_log(settings)
-    tally = Tally(limit)
+    summary = Summary(limit)
     with told(), Topic(settings) as topic:
         index = Index()
         letters = topic.letters(selection)
@@ -88,12 +88,12 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
         for letter in letters:
             state, reason = state_of(letter, index)
             if selection.takes(letter, reason):
-                tally.add(letter, reason, state)
+                summary.add(letter, reason, state)
         index.close()
     if output == "json":
-        click.echo(json.dumps(report.as_json(settings.kafka_dead_letter_topic, tally), indent=2))
+        click.echo(json.dumps(report.as_json(settings.kafka_dead_letter_topic, summary), indent=2))
     else:
-        report.print_tables(settings.kafka_dead_letter_topic, tally, not selection.everything)
+        report.print_tables(settings.kafka_dead_letter_topic, summary, not selection.everything)
 
 
 def state_of(letter: StoredDeadLetter, index: Index) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from consumer.commands.dlq.summary import DAY, HOUR, LATEST, NONE, Count, Counts, Tally
+from consumer.commands.dlq.summary import DAY, HOUR, LATEST, NONE, Count, Counts, Summary
 from consumer.terminal.table import show, width, wrap
 
 STATES: Final = {"": "", "refused": "refused again", "sending": "interrupted", "settled": "replayed"}
@@ -25,20 +25,20 @@ def iso(timestamp: int) -> str | None:
     return datetime.fromtimestamp(timestamp / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def as_json(topic: str, tally: Tally) -> dict[str, Any]:
+def as_json(topic: str, summary: Summary) -> dict[str, Any]:
     """All of it, for programs."""
     times = [
-        {"from": iso(begin), "until": iso(begin + tally.times.width), **counted(count)}
-        for begin, count in tally.times.newest_first()
+        {"from": iso(begin), "until": iso(begin + summary.times.width), **counted(count)}
+        for begin, count in summary.times.newest_first()
     ]
     return {
         "topic": topic,
-        **counted(tally.total),
-        "reasons": named("reason", tally.reasons),
-        "topics": named("topic", tally.topics),
-        "schemas": named("schema", tally.schemas),
+        **counted(summary.total),
+        "reasons": named("reason", summary.reasons),
+        "topics": named("topic", summary.topics),
+        "schemas": named("schema", summary.schemas),
         "times": times,
-        "undated": tally.times.undated.letters,
+        "undated": summary.times.undated.letters,
         "newest_letters": [
             {
                 "partition": line.partition,
@@ -49,7 +49,7 @@ def as_json(topic: str, tally: Tally) -> dict[str, Any]:
                 "words": line.words,
                 "replay": line.state or None,
             }
-            for line in tally.newest_first()
+            for line in summary.newest_first()
         ],
     }
 
@@ -64,9 +64,9 @@ def counted(count: Count) -> dict[str, Any]:
     return {"letters": count.letters, "open": count.open, "oldest": iso(count.oldest), "newest": iso(count.newest)}
 
 
-def print_tables(topic: str, tally: Tally, chosen: bool) -> None:
+def print_tables(topic: str, summary: Summary, chosen: bool) -> None:
     """All of it, for people."""
-    total = tally.total
+    total = summary.total
     which = " that match" if chosen else ""
     letters = f"{total.letters:,} dead letter{'' if total.letters == 1 else 's'}"
     is_open = f"; {total.open:,} open" if total.letters else ""
@@ -74,13 +74,13 @@ def print_tables(topic: str, tally: Tally, chosen: bool) -> None:
         click.echo(text)
     if not total.letters:
         return
-    for title, counts in (("REASON", tally.reasons), ("SOURCE TOPIC", tally.topics), ("SCHEMA", tally.schemas)):
+    for title, counts in (("REASON", summary.reasons), ("SOURCE TOPIC", summary.topics), ("SCHEMA", summary.schemas)):
         click.echo()
         rows = [cells(name, count) for name, count in counts.newest_first()]
         show((title, "LETTERS", "OPEN", "OLDEST (UTC)", "NEWEST (UTC)"), rows)
     click.echo()
-    print_times(tally)
-    newest = tally.newest_first()
+    print_times(summary)
+    newest = summary.newest_first()
     if newest:
         click.echo()
         show(
@@ -99,12 +99,12 @@ def print_tables(topic: str, tally: Tally, chosen: bool) -> None:
         click.echo(f"\nOne in full: group-consumer dlq show {newest[0].partition}:{newest[0].offset}")
 
 
-def print_times(tally: Tally) -> None:
+def print_times(summary: Summary) -> None:
     """The letters over time, the newest stretch first."""
-    stretches = tally.times.width
-    rows = [(stretch(begin, stretches), count.letters, count.open) for begin, count in tally.times.newest_first()]
-    if tally.times.undated.letters:
-        rows.append(("no time", tally.times.undated.letters, tally.times.undated.open))
+    stretches = summary.times.width
+    rows = [(stretch(begin, stretches), count.letters, count.open) for begin, count in summary.times.newest_first()]
+    if summary.times.undated.letters:
+        rows.append(("no time", summary.times.undated.letters, summary.times.undated.open))
     show((f"TIME (UTC), {length(stretches)} A ROW", "LETTERS", "OPEN"), rows)
 
 

@@ -112,7 +112,7 @@ class Line:
     state: str
 
 
-class Tally:
+class Summary:
     """All that `dlq list` shows: counts by reason, origin, schema and time, and the newest letters."""
 
     def __init__(self, keep: int) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from consumer.commands.dlq.scan import read, spans_of
 from consumer.commands.dlq.selection import Selection
-from consumer.commands.dlq.summary import Tally
+from consumer.commands.dlq.summary import Summary
 from consumer.commands.dlq.topic import Topic
 from consumer.kafka.dead_letter_format import headers_of
 from consumer.settings import load
@@ -155,13 +155,13 @@ def test_memory_does_not_grow_with_the_topic(new_board: Callable[..., Board]):
     board = new_board(partitions=4)
     many(board, 60_000)
     with Topic(load(board.environ, need=())) as topic:
-        tally = Tally(10)
+        summary = Summary(10)
         tracemalloc.start()
         for one in topic.letters(Selection()):
-            tally.add(one, one.reason, "")
+            summary.add(one, one.reason, "")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert tally.total.letters == 60_000
-    assert len(tally.times.newest_first()) <= 24
-    assert [line.origin for line in tally.newest_first()][:2] == ["topic-0:0:0", "topic-1:1:1"]
+    assert summary.total.letters == 60_000
+    assert len(summary.times.newest_first()) <= 24
+    assert [line.origin for line in summary.newest_first()][:2] == ["topic-0:0:0", "topic-1:1:1"]
     assert peak < 6_000_000, peak

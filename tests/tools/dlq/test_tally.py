@@ -3,7 +3,7 @@
 import random
 
 from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
-from consumer.commands.dlq.summary import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, Counts, Tally, Times
+from consumer.commands.dlq.summary import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, Counts, Summary, Times
 
 
 def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "rejected") -> StoredDeadLetter:
@@ -20,18 +20,18 @@ def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "r
 
 def test_counts_and_the_newest():
     """Everything is counted by reason, topic and schema; the newest letters are kept, newest first."""
-    tally = Tally(keep=2)
-    tally.add(letter(1, 3 * HOUR), "rejected", "")
-    tally.add(letter(2, 1 * HOUR, "other"), "rejected", "settled")
-    tally.add(letter(3, 2 * HOUR, reason="corrupt"), "corrupt", "refused")
-    tally.add(StoredDeadLetter(0, 4, None, b"", [], -1), FOREIGN, "")
-    assert (tally.total.letters, tally.total.open) == (4, 2)
-    assert (tally.total.oldest, tally.total.newest) == (HOUR, 3 * HOUR)
-    rows = [(name, count.letters, count.open) for name, count in tally.reasons.newest_first()]
+    summary = Summary(keep=2)
+    summary.add(letter(1, 3 * HOUR), "rejected", "")
+    summary.add(letter(2, 1 * HOUR, "other"), "rejected", "settled")
+    summary.add(letter(3, 2 * HOUR, reason="corrupt"), "corrupt", "refused")
+    summary.add(StoredDeadLetter(0, 4, None, b"", [], -1), FOREIGN, "")
+    assert (summary.total.letters, summary.total.open) == (4, 2)
+    assert (summary.total.oldest, summary.total.newest) == (HOUR, 3 * HOUR)
+    rows = [(name, count.letters, count.open) for name, count in summary.reasons.newest_first()]
     assert rows == [("rejected", 2, 1), ("corrupt", 1, 1), (FOREIGN, 1, 0)]
-    assert [name for name, _ in tally.topics.newest_first()] == ["changes", "other", "(none)"]
-    assert [(line.offset, line.state) for line in tally.newest_first()] == [(1, ""), (3, "refused")]
-    assert tally.times.undated.letters == 1
+    assert [name for name, _ in summary.topics.newest_first()] == ["changes", "other", "(none)"]
+    assert [(line.offset, line.state) for line in summary.newest_first()] == [(1, ""), (3, "refused")]
+    assert summary.times.undated.letters == 1
 
 
 def test_rows_of_time_widen_and_lose_nothing():
