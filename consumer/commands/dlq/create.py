@@ -1,4 +1,4 @@
-"""The topic of the receipts: made by the first replay, and checked by each, since receipts must never be thrown away."""
+"""The topic of the receipts: made by the first replay, and checked by each, since no receipt may be thrown away."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -63,7 +63,7 @@ def decoded(value: bytes | None) -> Receipt | None:
 
 
 def suffix(receipt: Receipt) -> str:
-    """What follows the record's identity in the key of its receipt: each topic of one name has receipts of its own."""
+    """What follows the identity in the key of a receipt: each topic of one name has receipts of its own."""
     return f":{receipt.topic_id}" if receipt.topic_id else ""
 
 

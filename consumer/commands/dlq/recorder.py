@@ -92,7 +92,7 @@ class Gate:
 
 
 class Recorder:
-    """Recorder what is accepted and what is refused; for the loop it is the dead-letter producer."""
+    """Notes what is accepted and what is refused; for the loop it is the dead-letter producer."""
 
     def __init__(
         self, receipts: Receipts, identities: dict[Record, Identity], scrub: Callable[[str], str] = str

@@ -3,7 +3,7 @@
     selected letters -> ReplaySource -> Loop(Pipeline) -> Gate -> Mixpanel
                                              \\-> Recorder -> the receipts topic
 
-What is settled gets its receipt record by record, so a replay that was killed goes on where it was, whatever is selected.
+Each record that is settled gets a receipt, so a replay that was killed goes on where it was, whatever is selected.
 """
 
 import random

@@ -112,7 +112,7 @@ class ReplaySource:
         self._paused = wanted
 
     def commit(self, offsets: Mapping[Assignment, int]) -> None:
-        """Nothing: what is settled gets its receipt record by record, not up to an offset."""
+        """Nothing: each record that is settled gets a receipt, and there is no offset."""
 
     def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
         """Wait until every receipt is confirmed."""
