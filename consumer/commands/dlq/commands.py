@@ -128,7 +128,7 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
     PARTITION:OFFSET is its place in the dead-letter topic, as `dlq list` names it. The event is decoded with the
     schema registry's help; where that cannot be asked, the output says why.
     """
-    from consumer.commands.dlq import detail as one
+    from consumer.commands.dlq import detail
     from consumer.commands.dlq.event import NotDecoded, decode
 
     if (place is None) == (source is None):
@@ -143,9 +143,9 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
     except NotDecoded as why:
         event = str(why)
     if output == "json":
-        click.echo(json.dumps(one.as_json(settings.kafka_dead_letter_topic, letter, event, receipt), indent=2))
+        click.echo(json.dumps(detail.as_json(settings.kafka_dead_letter_topic, letter, event, receipt), indent=2))
     else:
-        one.print_letter(settings.kafka_dead_letter_topic, letter, event, receipt)
+        detail.print_letter(settings.kafka_dead_letter_topic, letter, event, receipt)
 
 
 def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> StoredDeadLetter:
