@@ -15,8 +15,8 @@ import requests
 
 from consumer.sandbox.broker import jars as kafka_jars
 from consumer.sandbox.broker.broker import Broker
-from consumer.sandbox.broker.child_process import Leashed
-from consumer.sandbox.broker.startup_cache import quicken
+from consumer.sandbox.broker.child_process import ChildProcess
+from consumer.sandbox.broker.startup_cache import reuse_startup
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port
@@ -43,7 +43,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
     What stops, freezes or configures a broker takes `new_broker`.
     """
-    quicken()
+    reuse_startup()
     with Broker(tmp_path_factory.mktemp("broker")) as running:
         yield running
 
@@ -52,7 +52,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def new_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     """Makes and starts brokers of this test alone: new_broker(properties={...}, security=Security(...))."""
     brokers: list[Broker] = []
-    quicken()
+    reuse_startup()
 
     def build(**options: Any) -> Broker:
         brokers.append(Broker(tmp_path / f"broker-{len(brokers)}", **options))
@@ -119,7 +119,7 @@ def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     java = [str(kafka_jars.java()), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     command = [*java, *(f"-D{name}={value}" for name, value in options.items())]
-    process = Leashed([*command, "-jar", str(home / "quarkus-run.jar")], folder / "log")
+    process = ChildProcess([*command, "-jar", str(home / "quarkus-run.jar")], folder / "log")
     try:
         _wait_for_apicurio(f"http://127.0.0.1:{management}/health/ready", process, folder / "log")
         yield f"http://127.0.0.1:{port}/apis/ccompat/v7"
@@ -145,7 +145,7 @@ def _apicurio_home() -> Path:
     return home
 
 
-def _wait_for_apicurio(health: str, process: Leashed, log: Path) -> None:
+def _wait_for_apicurio(health: str, process: ChildProcess, log: Path) -> None:
     deadline = time.monotonic() + 120
     while True:
         try:
@@ -161,7 +161,7 @@ def _wait_for_apicurio(health: str, process: Leashed, log: Path) -> None:
 @pytest.fixture
 def mixpanel() -> Iterator[MixpanelSandbox]:
     """A Mixpanel that applies the updates of a request in a random order, and remembers them all."""
-    with MixpanelSandbox(free_port(), shuffle=1, ledger=True) as running:
+    with MixpanelSandbox(free_port(), shuffle=1, keep_applied=True) as running:
         yield running
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from consumer.sandbox.mixpanel.request_log import Ledger as Applied
+from consumer.sandbox.mixpanel.request_log import AppliedUpdates
 from consumer.sandbox.mixpanel.updates import group_of
 from tests.chaos.story import APPLIED, Event
 
@@ -15,7 +15,7 @@ MARK = re.compile(r"m(\d+)$")
 Place = tuple[int, int]  # partition and offset
 
 
-class Requests(Applied):
+class Requests(AppliedUpdates):
     """What Mixpanel applied: for each group, request by request, its marks and the `seq` that it set."""
 
     def __init__(self) -> None:

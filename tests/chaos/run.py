@@ -159,8 +159,8 @@ def run(
 @contextlib.contextmanager
 def built(folder: Path, seed: int, protocol: str, *, fold: bool) -> Iterator[tuple[World, Requests, Fleet]]:
     """The world, before anything goes wrong."""
-    mixpanel = MixpanelSandbox(free_port(), shuffle=seed, ledger=True)
-    requests = mixpanel.ledger = Requests()
+    mixpanel = MixpanelSandbox(free_port(), shuffle=seed, keep_applied=True)
+    requests = mixpanel.applied = Requests()
     instances: list[Service] = []
     properties = {"group.consumer.session.timeout.ms": "6000", "group.consumer.heartbeat.interval.ms": "500"}
     with Broker(folder / "broker", properties=properties) as broker, mixpanel, RegistrySandbox() as registry:

@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 import consumer
-from consumer.sandbox.broker.child_process import Leashed
+from consumer.sandbox.broker.child_process import ChildProcess
 from tests.integration.watching import PATIENCE, until
 
 # The service runs the very code that these tests see, installed or in the tree.
@@ -29,7 +29,7 @@ class Service:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         settings = {"HTTP_PORT": "0", "LOG_FORMAT": "json", "PYTHONPATH": CODE, "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-P", "-m", "consumer", "run"]
-        self.process = Leashed(command, self.log_file, {**kept, **settings, **environ})
+        self.process = ChildProcess(command, self.log_file, {**kept, **settings, **environ})
         self._port = 0
 
     # As a supervisor.

@@ -63,7 +63,7 @@ def test_a_hundred_thousand_events_settle(world):
     profiles = {found["group_id"]: found["properties"] for found in world.mixpanel.profiles.snapshot()}
     assert profiles == {group: {"count": 100, "last": 99} for group in groups}
     assert all(world.in_order(group) for group in groups)
-    assert world.mixpanel.ledger.overlaps == []
+    assert world.mixpanel.applied.overlaps == []
     until(lambda: service.metric("open_records") == 0, "the metrics have seen it")
     assert service.metric("records_total", topic=world.topic) == 100_000
     assert service.metric("open_bytes") == 0

@@ -58,7 +58,7 @@ def test_a_rebalance_loses_nothing_repeats_nothing_and_keeps_order(world, tmp_pa
     world.settled()
     assert [world.profile(group) for group in GROUPS] == [{"count": stream.rounds, "last": stream.rounds - 1}] * 40
     assert all(world.in_order(group) for group in GROUPS)
-    assert world.mixpanel.ledger.overlaps == []
+    assert world.mixpanel.applied.overlaps == []
     assert all(line["clean"] for line in first.lines('"drained"') + second.lines('"drained"'))
 
 

@@ -152,8 +152,8 @@ class World:
 
     def applied(self, group: str) -> list[dict[str, Any]]:
         """What was applied to a group, oldest first, without the names."""
-        assert self.mixpanel.ledger is not None
-        updates = self.mixpanel.ledger.of(TOKEN, "company", group)
+        assert self.mixpanel.applied is not None
+        updates = self.mixpanel.applied.of(TOKEN, "company", group)
         return [{verb: value for verb, value in update.items() if verb not in NAMES} for update in updates]
 
     def in_order(self, group: str) -> bool:

@@ -15,7 +15,7 @@ STRICT = {"ip": "0", "strict": "1", "verbose": "1"}
 @pytest.fixture
 def sandbox() -> Iterator[MixpanelSandbox]:
     """A sandbox that applies the updates of a request in a random order, and remembers them all."""
-    with MixpanelSandbox(shuffle=1, ledger=True) as running:
+    with MixpanelSandbox(shuffle=1, keep_applied=True) as running:
         yield running
 
 

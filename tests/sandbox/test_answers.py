@@ -193,9 +193,9 @@ def test_updates_of_a_request_are_applied_in_any_order(sandbox, post, update):
         post(update(str(n), set={"x": 1}), update(str(n), set={"x": 2}))
 
     assert {profile["properties"]["x"] for profile in sandbox.profiles.snapshot()} == {1, 2}
-    assert sandbox.ledger is not None
+    assert sandbox.applied is not None
     for profile in sandbox.profiles.snapshot():
-        applied = sandbox.ledger.of("token", "company", profile["group_id"])
+        applied = sandbox.applied.of("token", "company", profile["group_id"])
         assert len(applied) == 2
         assert applied[-1]["$set"] == profile["properties"]
 

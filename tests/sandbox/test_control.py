@@ -304,4 +304,4 @@ def test_it_keeps_up(sandbox, post, update):
     print(f"{20 / (time.monotonic() - started):.0f} requests/s")
     assert {profile["properties"]["n"] for profile in sandbox.profiles.snapshot()} == {5}
     assert len(sandbox.profiles) == 8000
-    assert sandbox.ledger.overlaps == []
+    assert sandbox.applied.overlaps == []

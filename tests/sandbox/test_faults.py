@@ -328,15 +328,15 @@ def test_overlaps(sandbox, update):
     first = threading.Thread(target=lambda: _quietly(url, [update("a", set={"x": 1}), update("b", set={"x": 1})]))
     first.start()
     deadline = time.monotonic() + 10
-    while not sandbox.ledger._held and time.monotonic() < deadline:
+    while not sandbox.applied._held and time.monotonic() < deadline:
         time.sleep(0.005)
     requests.post(url, json=[update("b", set={"x": 2})], timeout=10)
     requests.post(url, json=[update("c", set={"x": 2})], timeout=10)
     sandbox.stop()
     first.join(10)
 
-    assert sandbox.ledger.overlaps == [("token", "company", "b")]
-    assert sandbox.ledger.groups() == [("token", "company", "b"), ("token", "company", "c")]
+    assert sandbox.applied.overlaps == [("token", "company", "b")]
+    assert sandbox.applied.groups() == [("token", "company", "b"), ("token", "company", "c")]
 
 
 def _quietly(url, updates):

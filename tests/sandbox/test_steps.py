@@ -2,7 +2,7 @@
 
 import itertools
 
-from consumer.sandbox.traffic.order_probe import EVERY, GROUPS, Steps
+from consumer.sandbox.traffic.order_probe import EVERY, GROUPS, OrderProbe
 from consumer.sandbox.traffic.schemas import register
 from consumer.sandbox.traffic.traffic import Traffic
 
@@ -15,10 +15,10 @@ def traffic():
 
 def test_every_group_counts_up():
     """A few of the events are steps, and each step of a group is one more than its last; all have the group's key."""
-    steps, made = Steps(), {}
+    probe, made = OrderProbe(), {}
     source = traffic()
 
-    events = list(steps.among(source.events(GROUPS * EVERY * 3), source))
+    events = list(probe.among(source.events(GROUPS * EVERY * 3), source))
 
     for event in events:
         if event.update and "step" in event.update.get("$set", {}):
@@ -29,13 +29,13 @@ def test_every_group_counts_up():
 
 def test_a_step_back_is_counted(sandbox, post, update):
     """Skipped steps and repeated ones are in order; one that is lower than the last is a step back."""
-    steps = Steps()
-    sandbox.watch(steps.see)
+    probe = OrderProbe()
+    sandbox.watch(probe.see)
 
     for step in (1, 2, 5, 5, 6):
         post(update("a", set={"step": step}), update("b", set={"x": 1}))
-    assert steps.as_json() == {"steps": 5, "back": 0}
+    assert probe.as_json() == {"steps": 5, "back": 0}
 
     post(update("a", set={"step": 4}))
     post(update("a", set={"step": 5}))
-    assert steps.as_json() == {"steps": 7, "back": 1}
+    assert probe.as_json() == {"steps": 7, "back": 1}

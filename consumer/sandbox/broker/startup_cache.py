@@ -11,7 +11,7 @@ from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.broker.config import startup_cache
 
 
-def quicken() -> None:
+def reuse_startup() -> None:
     """Have the start-up cache, made now where this machine has none. Safe from several processes at once."""
     file = startup_cache()
     if file.exists():

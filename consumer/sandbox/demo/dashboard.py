@@ -20,7 +20,7 @@ EVERY: Final = 0.5
 PATIENCE: Final = 3.0
 
 
-class Figures:
+class Dashboard:
     """Kept up to date by two threads, `watch` and `follow`; read by the page whenever it likes."""
 
     def __init__(self, sandbox: Sandbox, instances: Callable[[], list[Service]], stopping: Event) -> None:

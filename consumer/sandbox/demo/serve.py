@@ -18,11 +18,11 @@ from typing import Final, Self
 import click
 from confluent_kafka import KafkaException
 
-from consumer.sandbox.demo.dashboard import Figures
+from consumer.sandbox.demo.dashboard import Dashboard
 from consumer.sandbox.demo.demo import READY, say
 from consumer.sandbox.demo.service import Service
 from consumer.sandbox.sandbox import GROUP, TOPIC, Sandbox
-from consumer.sandbox.traffic.order_probe import Steps
+from consumer.sandbox.traffic.order_probe import OrderProbe
 from consumer.sandbox.traffic.producing import paced, produce
 from consumer.sandbox.traffic.schemas import Writers, register
 from consumer.sandbox.traffic.traffic import Traffic
@@ -65,23 +65,24 @@ class Show:
         self._lock = Lock()
         self._instances: list[Service] = []
         self._numbers = count(1)
-        self._steps = Steps()
+        self._order = OrderProbe()
         self._rate = RATE
         self._stopping = Event()
-        self._figures = Figures(sandbox, self._living, self._stopping)
+        self._dashboard = Dashboard(sandbox, self._living, self._stopping)
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
         self._folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="group-consumer-demo-")))
         self._running.callback(self._end)
         mixpanel = self._sandbox.mixpanel
-        mixpanel.watch(self._steps.see)
-        mixpanel.provide("service", lambda: self._figures.service | {"order": self._steps.as_json()})
-        mixpanel.provide("dead-letters", lambda: list(self._figures.letters))
+        mixpanel.watch(self._order.see)
+        mixpanel.provide("service", lambda: self._dashboard.service | {"order": self._order.as_json()})
+        mixpanel.provide("dead-letters", lambda: list(self._dashboard.letters))
         for name, label, act in self._buttons():
             mixpanel.action(name, label, act)
         self._threads = [
-            Thread(target=work, daemon=True) for work in (self._traffic, self._figures.watch, self._figures.follow)
+            Thread(target=work, daemon=True)
+            for work in (self._traffic, self._dashboard.watch, self._dashboard.follow)
         ]
         for thread in self._threads:
             thread.start()
@@ -175,7 +176,7 @@ class Show:
             if len(self._instances) < 2:
                 return None
             service = self._instances.pop()
-        self._figures.remember(service)
+        self._dashboard.remember(service)
         return service
 
     # What goes on beside the page.
@@ -184,7 +185,7 @@ class Show:
         """Steady traffic, over whatever is done to the broker."""
         while not self._stopping.is_set():
             traffic = Traffic(self._writers, seed=next(self._seed))
-            events = paced(self._steps.among(traffic.events(1_000_000), traffic), lambda: self._rate, self._stopping)
+            events = paced(self._order.among(traffic.events(1_000_000), traffic), lambda: self._rate, self._stopping)
             with suppress(KafkaException, TimeoutError):
                 produce(
                     self._sandbox.broker.bootstrap, TOPIC, events, stopping=self._stopping, config={"linger.ms": 5}

@@ -14,7 +14,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 import consumer
-from consumer.sandbox.broker.child_process import Leashed
+from consumer.sandbox.broker.child_process import ChildProcess
 from consumer.sandbox.broker.config import tail
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.ports import free_port
@@ -73,7 +73,7 @@ class Service:
             "LOG_FORMAT": "json",
             **settings,
         }
-        self._process = Leashed([sys.executable, "-P", "-m", "consumer", "run"], self.log, environment)
+        self._process = ChildProcess([sys.executable, "-P", "-m", "consumer", "run"], self.log, environment)
         self._session = requests.Session()
         self._session.trust_env = False
 

@@ -55,7 +55,7 @@ class Entry:
         }
 
 
-class Journal:
+class RequestLog:
     """The newest requests, in bounded memory, and counts of all of them. Safe to use from several threads."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ def sample(updates: list[Any], size: int) -> bytes:
     return kept if len(kept) <= 2 * KEPT_BYTES else orjson.dumps([{"omitted": f"{len(kept)} bytes"}])
 
 
-class Ledger:
+class AppliedUpdates:
     """Every applied update in order, group by group, and every group that two requests held at once.
 
     For tests: it grows without bound. Safe to use from several threads.

@@ -29,7 +29,7 @@ from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.mixpanel.project import Project
 from consumer.sandbox.mixpanel.query import PAGE_SIZE, QueryEndpoint
 from consumer.sandbox.mixpanel.reading import Lag, Reading
-from consumer.sandbox.mixpanel.request_log import Entry, Journal, Ledger
+from consumer.sandbox.mixpanel.request_log import AppliedUpdates, Entry, RequestLog
 from consumer.sandbox.mixpanel.request_parsing import Arrival
 from consumer.sandbox.mixpanel.updates import refusal
 from consumer.sandbox.web import Arrived, Gone, Reply, Reset, Web
@@ -44,8 +44,8 @@ class MixpanelSandbox:
     """A Mixpanel on loopback, for one machine.
 
     `port` 0 takes a free one. `shuffle` is a seed: the updates of one request are applied in a random order, as
-    Mixpanel may; None keeps the order of the array. `ledger` keeps every applied update, for tests. `project` is what
-    can be read back, `lag` how long after a write, least and most, in seconds.
+    Mixpanel may; None keeps the order of the array. `keep_applied` keeps every applied update. `project` is
+    what can be read back, `lag` how long after a write, least and most, in seconds.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class MixpanelSandbox:
         port: int = 0,
         *,
         shuffle: int | None = None,
-        ledger: bool = False,
+        keep_applied: bool = False,
         seed: int = 0,
         max_body: int = MAX_BODY,
         project: Project | None = None,
@@ -61,9 +61,9 @@ class MixpanelSandbox:
         page_size: int = PAGE_SIZE,
     ) -> None:
         self.profiles = Profiles()
-        self.requests = Journal()
+        self.requests = RequestLog()
         self.faults = Faults(seed)
-        self.ledger = Ledger() if ledger else None
+        self.applied = AppliedUpdates() if keep_applied else None
         self._watch: Callable[[list[dict[str, Any]]], None] | None = None
         self._random = None if shuffle is None else random.Random(shuffle)
         self._applying = Lock()
@@ -147,7 +147,7 @@ class MixpanelSandbox:
         entry.sample = journal.sample(arrival.updates, max(arrived.size, len(arrived.query)))
         struck = self.faults.strike_for(arrival.updates, arrived.size, struck)
         entry.faults = _names(struck)
-        with self.ledger.held(arrival.updates) if self.ledger else nullcontext():
+        with self.applied.held(arrival.updates) if self.applied else nullcontext():
             answer = self._decide(arrived, arrival, entry, struck)
         if "hang" in struck:
             arrived.linger(struck["hang"].options["milliseconds"] / 1000)
@@ -203,13 +203,13 @@ class MixpanelSandbox:
 
     def _change(self, valid: list[dict[str, Any]], arrival: Arrival, late: Fault | None) -> None:
         lag = (late.options["least"] / 1000, late.options["most"] / 1000) if late else None
-        with self._applying:  # so that the ledger has the order in which profiles changed
+        with self._applying:  # so that these have the order in which profiles changed
             if self._random:
                 self._random.shuffle(valid)
             self.profiles.change(valid)
             self.reading.note(valid, placed=arrival.parameters.get("ip") != "0", lag=lag)
-            if self.ledger:
-                self.ledger.note(valid)
+            if self.applied:
+                self.applied.note(valid)
             if self._watch:
                 self._watch(valid)
 

@@ -1,7 +1,7 @@
 """Order for a person to see: some groups count up, step by step, and a step back is noticed.
 
-    steps = Steps()
-    mixpanel.watch(steps.see)
+    probe = OrderProbe()
+    mixpanel.watch(probe.see)
     produce(..., steps.among(traffic.events(1000), traffic), ...)
     steps.as_json()                       # {"steps": 40, "back": 0}
 
@@ -20,7 +20,7 @@ EVERY: Final = 5  # events of other groups for each step
 PROPERTY: Final = "step"
 
 
-class Steps:
+class OrderProbe:
     """Makes the steps, one producer at a time, and watches what Mixpanel applies. Safe to use from two threads."""
 
     def __init__(self) -> None:

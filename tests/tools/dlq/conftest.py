@@ -216,8 +216,8 @@ class Replays:
 
     def applied(self, group: str) -> list[dict[str, Any]]:
         """What Mixpanel applied to the group, without the envelope."""
-        assert self.mixpanel.ledger is not None
-        sent = self.mixpanel.ledger.of(TOKEN, "company", group)
+        assert self.mixpanel.applied is not None
+        sent = self.mixpanel.applied.of(TOKEN, "company", group)
         return [{name: value for name, value in update.items() if name in VERBS} for update in sent]
 
     def receipts(self) -> dict[str, str]:

@@ -114,7 +114,7 @@ def test_a_null_key_is_not_an_empty_one():
 
 
 def test_a_recreated_topic_has_marks_of_its_own():
-    """A receipt counts for its own topic, and for what does not say which topic it is of; the last of them decides."""
+    """A receipt counts for its own topic, and for what says no topic; the last of them decides."""
     index = Index()
     name = letter(1).identity
     index.put_receipt(name, "the-old-topic", "settled", "")

@@ -38,8 +38,8 @@ def until(what: Callable[[], bool], process: "subprocess.Popen[str]", patience: 
 
 def applied(replays: Replays) -> int:
     """How many updates Mixpanel applied in all."""
-    assert replays.mixpanel.ledger is not None
-    return len(replays.mixpanel.ledger.groups())
+    assert replays.mixpanel.applied is not None
+    return len(replays.mixpanel.applied.groups())
 
 
 def killed_in_the_middle(replays: Replays, **environ: Any) -> set[str]:
