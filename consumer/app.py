@@ -26,7 +26,8 @@ from consumer.mixpanel.pool import Pool
 from consumer.registry.configured import access
 from consumer.registry.fetcher import Registry
 from consumer.service import logs
-from consumer.service.health import Health, HealthServer
+from consumer.service.health import Health
+from consumer.service.health_server import HealthServer
 from consumer.service.loop import Loop
 from consumer.service.metrics import Metrics
 from consumer.service.observer import Observer
@@ -64,9 +65,10 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> int:
     metrics = Metrics(settings.projects)
     health = Health(time.monotonic)
     try:
-        server = HealthServer(settings.http_port, health, metrics.exposition)
+        server = HealthServer(settings.http_host, settings.http_port, health, metrics.exposition)
     except OSError as failure:
-        log.error("HTTP_PORT %s cannot be had: %s", settings.http_port, failure.strerror)
+        place = f"HTTP_PORT {settings.http_port}" + (f" of HTTP_HOST {settings.http_host}" * bool(settings.http_host))
+        log.error("%s cannot be had: %s", place, failure.strerror)
         return 1
     fields = {"version": consumer.__version__, "compiled": compiled(), "group": settings.kafka_group_id}
     log.info("starting", extra=fields | {"port": server.port})

@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
         line = always | fields_of(record) | always  # in this order, and no field in the place of one of them
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return visible(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class TextFormatter(logging.Formatter):
@@ -40,14 +40,22 @@ class TextFormatter(logging.Formatter):
         fields = fields_of(record)
         if fields:
             line += "  " + " ".join(f"{name}={value}" for name, value in fields.items())
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+        lines = [line]
+        if record.exc_info:  # set off, so that no line of it looks like one of ours
+            lines += [f"    {text}" for text in self.formatException(record.exc_info).split("\n")]
+        return "\n".join(map(visible, lines))
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """What was given as `extra`."""
     return {name: value for name, value in vars(record).items() if name not in STANDARD}
+
+
+def visible(text: str) -> str:
+    """The text with escapes, as JSON has them, for whatever moves a cursor, turns the direction or breaks a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 class Scrubbed(logging.Formatter):

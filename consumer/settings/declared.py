@@ -13,6 +13,7 @@ from consumer.settings.values import (
     file_or_folder,
     flag,
     folder,
+    host,
     project_id,
     servers,
     size,
@@ -132,6 +133,7 @@ class Declared:
         lines=True,
     )
     http_port: int = setting(whole(0, 65535), "8080", "For /metrics, /livez, /readyz and /status; 0: any free port")
+    http_host: str = setting(host(), "", "Address or name that it listens at", rule="all addresses")
     log_format: str = setting(
         choice("json", "text"), "", "How log lines look", rule="json outside a terminal, else text"
     )

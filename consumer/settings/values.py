@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+HOST: Final = re.compile(r"[A-Za-z0-9._:%-]+")
 SERVER: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]+)", re.ASCII)
 SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -190,6 +191,17 @@ def servers() -> Kind[str]:
         return ",".join(found)
 
     return Kind(read, "HOST:PORT,...", "")
+
+
+def host() -> Kind[str]:
+    """An address or a name of this machine."""
+
+    def read(given: str) -> str:
+        if HOST.fullmatch(given) is None:
+            raise Wrong("an address or a name of this machine, without scheme and port, such as 127.0.0.1 or ::1")
+        return given
+
+    return Kind(read, "HOST", "")
 
 
 def url() -> Kind[str]:

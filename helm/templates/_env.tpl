@@ -93,6 +93,7 @@ Credentials come from Secrets, as files or as variables; everything that is moun
   "QUARANTINE" ($v.quarantine | join "\n" | replace "," "\\,")
   "DEAD_LETTER_BREAKER" (ternary "on" "off" $v.deadLetterBreaker)
   "HTTP_PORT" ($v.httpPort | int64)
+  "HTTP_HOST" $v.httpHost
   "LOG_FORMAT" $v.log.format
   "LOG_LEVEL" $v.log.level -}}
 {{- $folder := include "gc.folder" . -}}

@@ -50,6 +50,7 @@ AMBIGUOUS_ADD: ambiguousAdd
 DEAD_LETTER_BREAKER: deadLetterBreaker
 QUARANTINE: quarantine
 HTTP_PORT: httpPort
+HTTP_HOST: httpHost
 LOG_FORMAT: log.format
 LOG_LEVEL: log.level
 {{- end -}}

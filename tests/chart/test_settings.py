@@ -141,6 +141,7 @@ def test_every_setting_reaches_the_pod(chart):
         "deadLetterBreaker": False,
         "quarantine": ["group-changes:0:5", "group:company:a,b"],
         "httpPort": 9090,
+        "httpHost": "::",
         "log": {"format": "text", "level": "debug"},
     }
     expected = {
@@ -174,6 +175,7 @@ def test_every_setting_reaches_the_pod(chart):
         "DEAD_LETTER_BREAKER": "off",
         "QUARANTINE": "group-changes:0:5\ngroup:company:a\\,b",
         "HTTP_PORT": "9090",
+        "HTTP_HOST": "::",
         "LOG_FORMAT": "text",
         "LOG_LEVEL": "debug",
     }

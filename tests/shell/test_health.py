@@ -1,13 +1,15 @@
 """Probes and scrapes: what they are answered, also while the loop stands still."""
 
 import json
+import socket
 import urllib.error
 import urllib.request
 
 import pytest
 
 from consumer.sandbox.ports import free_port
-from consumer.service.health import STILL_AFTER, Health, HealthServer
+from consumer.service.health import STILL_AFTER, Health
+from consumer.service.health_server import LONGEST, MOST, HealthServer
 
 
 class Clock:
@@ -33,9 +35,9 @@ def health(clock) -> Health:
 
 
 @pytest.fixture
-def server(health):
+def server(health, clock):
     """The port."""
-    found = HealthServer(0, health, lambda: (b"metric 1\n", "text/plain; version=0.0.4"))
+    found = HealthServer("", 0, health, lambda: (b"metric 1\n", "text/plain; version=0.0.4"), clock)
     yield found
     found.close()
 
@@ -111,13 +113,51 @@ def test_nothing_else_is_taken(server):
 def test_a_port_that_is_taken_is_an_error(server, health):
     """The caller hears of it, and says so."""
     with pytest.raises(OSError, match="in use"):
-        HealthServer(server.port, health, lambda: (b"", ""))
+        HealthServer("", server.port, health, lambda: (b"", ""))
 
 
 def test_a_given_port_is_the_port(health):
     """The port is the one that was asked for, and free again after the close."""
     port = free_port()
     for _ in range(2):
-        server = HealthServer(port, health, lambda: (b"", ""))
+        server = HealthServer("", port, health, lambda: (b"", ""))
         assert ask(server, "/livez")[0] == 200
         server.close()
+
+
+def test_it_listens_where_it_is_told(health):
+    """At one address it is there, and at no other."""
+    server = HealthServer("127.0.0.1", 0, health, lambda: (b"", ""))
+    assert ask(server, "/livez")[0] == 200
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", server.port), 5)
+    server.close()
+
+
+def test_a_host_that_is_not_of_this_machine_is_an_error(health):
+    """192.0.2.1 is nobody's address."""
+    with pytest.raises(OSError, match="assign"):
+        HealthServer("192.0.2.1", 0, health, lambda: (b"", ""))
+
+
+def test_slow_clients_keep_no_probe_waiting(server):
+    """With all connections taken by clients that say nothing a probe is answered, and it is the oldest that goes."""
+    idle = [socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(MOST)]
+    for one in idle:
+        one.sendall(b"GET /livez HTTP/1.1\r\n")
+    assert ask(server, "/livez")[0] == 200
+    assert idle[0].recv(1) == b""
+    idle[-1].sendall(b"\r\n")
+    assert idle[-1].recv(100).startswith(b"HTTP/1.0 200")
+    for one in idle:
+        one.close()
+
+
+def test_a_connection_ends_in_time_though_its_client_drips(server, clock):
+    """Each byte is in time, and all of them together are not."""
+    with socket.create_connection(("127.0.0.1", server.port), 10) as slow:
+        slow.sendall(b"GET /livez HT")
+        assert ask(server, "/livez")[0] == 200  # so the other is being read
+        clock.now += LONGEST
+        slow.sendall(b"T")
+        assert slow.recv(1) == b""

@@ -78,6 +78,24 @@ def test_text_is_for_people(lines):
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} DEBUG   batch  updates=3", lines()[0])
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nothing_moves_the_cursor_or_turns_the_direction(lines, form):
+    """Control characters, line breaks and bidirectional marks of what others said are escaped, in fields, too."""
+    logs.start("info", form)
+    strange = "a\x1b[2J\x9b\r\n12:00:00.000 ERROR forged \u202eb\u2028c\x00\U000e0001"
+    try:
+        raise ValueError(strange)
+    except ValueError:
+        logging.getLogger("consumer").exception("a mistake %s", strange, extra={"topic": strange})
+    written = lines()
+    assert all(line.isprintable() for line in written)
+    assert "\\u001b[2J" in written[0]
+    assert "\\u202e" in written[0]
+    assert [line for line in written[1:] if not line.startswith("    ")] == []
+    if form == "json":
+        assert json.loads(written[0])["topic"] == strange
+
+
 def test_the_level_is_of_our_lines(lines):
     """LOG_LEVEL holds for the service and, at debug, for the client of Kafka; libraries are heard from warning on."""
     logs.start("warning", "json")

@@ -426,6 +426,13 @@ def test_port_taken(facts, place):
         assert one(facts(0, **place | {"HTTP_PORT": port}), "HTTP_PORT")[0] == "warning"
 
 
+def test_host_that_is_not_of_this_machine(facts, place):
+    """An address that the service could not listen at is a fault: 192.0.2.1 is nobody's."""
+    assert (
+        "cannot listen at 192.0.2.1" in one(facts(1, **place | {"HTTP_HOST": "192.0.2.1"}), "HTTP_HOST", "fault")[2]
+    )
+
+
 def test_cache_folder(facts, place, tmp_path):
     """The folder for schemas, there or not yet, is looked at."""
     found = facts(0, **place | {"SCHEMA_CACHE_DIR": tmp_path / "new" / "cache"})

@@ -10,7 +10,8 @@ import pytest
 from consumer.sandbox.answers import of_json
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.web import Reply, Web
-from consumer.service.health import Health, HealthServer
+from consumer.service.health import Health
+from consumer.service.health_server import HealthServer
 
 LANE = {"offset": 7, "seconds": 3.0, "cause": "lane", "detail": {"topic": "changes", "partition": 1, "offset": 5}}
 SUSPECT = {
@@ -112,7 +113,7 @@ def test_what_is_no_status_is_an_error(call):
 
 def test_an_instance_that_starts_is_shown(call):
     """The service's own port, before its loop has turned."""
-    server = HealthServer(0, Health(time.monotonic), lambda: (b"", ""))
+    server = HealthServer("", 0, Health(time.monotonic), lambda: (b"", ""))
     try:
         result = call("status", "--url", f"http://127.0.0.1:{server.port}")
     finally:

@@ -1,5 +1,6 @@
 """What `check` looks at on this machine: settings, names and ports, folders, the clock."""
 
+import errno
 import os
 import socket
 import ssl
@@ -11,6 +12,7 @@ from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
 from consumer.kafka.config import admin_config
+from consumer.service.health_server import listening
 from consumer.settings import Settings
 
 TIMEOUT: Final = 5.0
@@ -31,12 +33,9 @@ def settings_facts(settings: Settings) -> Iterator[Fact]:
 
 def machine_facts(settings: Settings) -> Iterator[Fact]:
     """The port and the folder that the service needs here."""
-    if settings.http_port and not free(settings.http_port):
-        yield warning(
-            "HTTP_PORT",
-            f"port {settings.http_port} is taken here, and the service does not start without it",
-            "if it is not the service itself that runs here: set HTTP_PORT to a free one",
-        )
+    trouble = taken(settings)
+    if trouble:
+        yield trouble
     folder = settings.schema_cache_dir
     if folder is not None:
         there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
@@ -47,15 +46,18 @@ def machine_facts(settings: Settings) -> Iterator[Fact]:
             yield fault("SCHEMA_CACHE_DIR", f"{folder} cannot be written: schemas would not survive a restart", fix)
 
 
-def free(port: int) -> bool:
-    """Whether a server could listen on the port."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("", port))
-        except OSError:
-            return False
-    return True
+def taken(settings: Settings) -> Fact | None:
+    """Why the service could not listen here; None where it could."""
+    host, port = settings.http_host, settings.http_port
+    try:
+        listening(host, port).close()
+    except OSError as failure:
+        if failure.errno == errno.EADDRINUSE:
+            detail = f"port {port} is taken here, and the service does not start without it"
+            return warning("HTTP_PORT", detail, "if it is not the service itself that runs here: set a free one")
+        detail = f"the service cannot listen at {host or 'any address'}, port {port}: {failure.strerror}"
+        return fault("HTTP_HOST" if host else "HTTP_PORT", detail, "set an address of this machine, and a free port")
+    return None
 
 
 def server_facts(settings: Settings) -> Iterator[Fact]:
