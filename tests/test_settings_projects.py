@@ -4,6 +4,8 @@ import pytest
 
 from consumer import app
 from consumer.settings import SettingsError, load
+from consumer.settings.projects import FIELDS
+from consumer.settings.read_back import ReadBack
 from tests.test_settings import REQUIRED
 
 SECRET = "s3cret-token"
@@ -50,6 +52,47 @@ def test_projects(given, tmp_path):
     }
 
 
+def test_what_it_is_read_back_with(given, tmp_path):
+    """A number and a service account, and the Query API of its region; a URL of nobody's is a proxy's."""
+    (tmp_path / "secret").write_text("of-a-file\n")
+    account = f"service_account_username = 'reader'\nservice_account_secret_file = '{tmp_path}/secret'\n"
+    settings = given(
+        f"[emea]\ntoken = 'x'\nregion = 'eu'\nproject_id = '77'\n{account}"
+        "[host]\ntoken = 'x'\nurl = 'https://api-in.mixpanel.com'\n[proxy]\ntoken = 'y'\nurl = 'http://proxy:1'\n"
+        "[none]\ntoken = 'z'\n",
+        MIXPANEL_QUERY_URL="http://query:2",
+    )
+    found = {name: project.read_back for name, project in settings.projects.items()}
+    assert found["default"] is None
+    assert found["emea"] == ReadBack("https://eu.mixpanel.com", "77", "reader", "of-a-file")
+    urls = [found[name].query_url for name in ("host", "proxy", "none")]
+    assert urls == ["https://in.mixpanel.com", "http://query:2", "http://query:2"]
+    assert found["none"].missing() == ["project_id", "service_account_username", "service_account_secret"]
+    (row,) = [row for row in settings.rows() if row.name == "[emea]"]
+    assert row.value == "https://api-eu.mixpanel.com, token ********, project 77, service account reader ********"
+    assert "of-a-file" in settings.secrets()
+    assert "of-a-file" not in repr(settings.projects) + repr(settings.rows())
+
+
+def test_half_an_account(faults):
+    """A name without a secret, or the other way round; a number that is none; a secret twice."""
+    found = faults(
+        f"[a]\ntoken = 'x'\nproject_id = 'abc'\nservice_account_username = 'u'\n"
+        f"[b]\ntoken = 'y'\nservice_account_secret = '{SECRET}'\n"
+        f"[c]\ntoken = 'z'\nservice_account_username = 'u'\nservice_account_secret = '{SECRET}'\n"
+        "service_account_secret_file = '/nowhere'\n"
+    )
+    number = "the project's number, as Project Settings shows it (not its token)"
+    absent = 'it is "/nowhere": the file cannot be read (No such file or directory)'
+    assert found == [
+        f'line 3, [a] project_id: is "abc": allowed is {number}',
+        "line 4, [a] service_account_username: is given without service_account_secret: give both",
+        "line 7, [b] service_account_secret: is given without service_account_username: give both",
+        "line 12, [c] service_account_secret_file: service_account_secret is given too: give one of them",
+        f"line 12, [c] service_account_secret_file: {absent}",
+    ]
+
+
 def test_without_the_file():
     """There is the default project alone, and none where no token is needed."""
     assert list(load(REQUIRED).projects) == ["default"]
@@ -89,7 +132,7 @@ token = 5
     assert found == [
         "line 2, [one] token: has a wrong value (not shown): allowed is printable ASCII without white space",
         'line 3, [one] region: is "asia": allowed is one of us, eu, in',
-        "line 10, [two] colour: is no field of a project: there are token, token_file, region, url",
+        f"line 10, [two] colour: is no field of a project: there are {', '.join(FIELDS)}",
         "line 7, [two] token_file: token is given too: give one of them",
         "line 9, [two] url: region is given too: give one of them",
         'line 7, [two] token_file: it is "/nowhere": the file cannot be read (No such file or directory)',
@@ -120,9 +163,9 @@ def test_a_file_that_is_none(faults, content, fault):
 def test_the_same_project_twice(faults, given):
     """One token at one host is one project, whatever it is called; at another host it is another one."""
     twice = f'[a]\ntoken = "{SECRET}"\nregion = "us"\n[b]\ntoken = "{SECRET}"\nurl = "https://API.mixpanel.com"\n'
-    assert faults(twice) == ["[b]: has the token and the host of project a: give one of them"]
+    assert faults(twice) == ["line 4, [b]: has the token and the host of project a: give one of them"]
     (fault,) = faults('[a]\ntoken = "t0ken"\n')
-    assert fault == "[a]: has the token and the host of project default: give one of them"
+    assert fault == "line 1, [a]: has the token and the host of project default: give one of them"
     assert len(given('[a]\ntoken = "t0ken"\nregion = "eu"\n').projects) == 2
 
 

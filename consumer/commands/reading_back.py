@@ -3,11 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import click
+
+from consumer.event.model import DEFAULT
 from consumer.mixpanel.query import Account, DataGroup, QueryApi, QueryFailed
 from consumer.mixpanel.query_budget import Budget
 from consumer.settings import Settings
+from consumer.settings.read_back import NEEDED, ReadBack, setting_of
 
-NEEDED: Final = ("MIXPANEL_PROJECT_ID", "MIXPANEL_SERVICE_ACCOUNT_USERNAME", "MIXPANEL_SERVICE_ACCOUNT_SECRET")
+SETTINGS: Final = tuple(setting_of(DEFAULT, name) for name in (*NEEDED, "query_url"))
+project_option = click.option(
+    "--project",
+    default=DEFAULT,
+    show_default=True,
+    metavar="NAME",
+    help="The project that is read, of MIXPANEL_PROJECTS_FILE.",
+)
 
 
 class NoGroupKey(Exception):
@@ -21,25 +32,41 @@ class NoGroupKey(Exception):
         self.absent = absent
 
 
-def missing(settings: Settings) -> list[str]:
-    """A problem for each setting that reading back needs and that is not there."""
-    return [f"{name} is not set: profiles are read back with it" for name in NEEDED if not value_of(settings, name)]
-
-
-def value_of(settings: Settings, name: str) -> object:
-    """The value of a setting by its variable's name."""
-    return getattr(settings, name.lower())
-
-
-def query_api(settings: Settings, patience: float, sleep: Callable[[float], None] | None = None) -> QueryApi:
-    """The Query API of the settings' project; it waits no longer than `patience` seconds for its limits."""
-    account = Account(
+def read_back_of(settings: Settings, project: str) -> ReadBack:
+    """What the project is read back with."""
+    found = settings.projects.get(project)
+    if found is not None and found.read_back is not None:
+        return found.read_back
+    return ReadBack(
+        settings.mixpanel_query_url,
+        settings.mixpanel_project_id,
         settings.mixpanel_service_account_username,
         settings.mixpanel_service_account_secret,
-        settings.mixpanel_project_id,
     )
+
+
+def missing(settings: Settings, project: str) -> list[str]:
+    """A problem for each setting that reading the project back needs and that is not there, or for the project."""
+    if project != DEFAULT and project not in settings.projects:
+        return [unknown_project(settings, project)]
+    names = read_back_of(settings, project).missing()
+    return [f"{setting_of(project, name)} is not set: profiles are read back with it" for name in names]
+
+
+def unknown_project(settings: Settings, project: str) -> str:
+    """The problem of a project that is not there."""
+    names = ", ".join(settings.projects) or "none"
+    return f"--project {project} names no project of the settings (MIXPANEL_PROJECTS_FILE): there are {names}"
+
+
+def query_api(
+    settings: Settings, project: str, patience: float, sleep: Callable[[float], None] | None = None
+) -> QueryApi:
+    """The Query API of the project; it waits no longer than `patience` seconds for its limits."""
+    by = read_back_of(settings, project)
+    account = Account(by.service_account_username, by.service_account_secret, by.project_id)
     budget = Budget(patience) if sleep is None else Budget(patience, sleep=sleep)
-    return QueryApi(settings.mixpanel_query_url, account, timeout=settings.mixpanel_timeout, budget=budget)
+    return QueryApi(by.query_url, account, timeout=settings.mixpanel_timeout, budget=budget)
 
 
 def group_key(query: QueryApi, key: str, given: Mapping[str, str]) -> DataGroup:

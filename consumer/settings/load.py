@@ -16,6 +16,7 @@ from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, D
 from consumer.settings.exposure import exposed
 from consumer.settings.projects import Project, read_projects, twice
 from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
+from consumer.settings.read_back import region_of
 from consumer.settings.sources import Given, gather
 from consumer.settings.values import without_credentials
 from consumer.settings.variable import Variable
@@ -57,15 +58,15 @@ class Settings(Declared):
             found.append(Row(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
         for project in self.projects.values():
             if project.name != DEFAULT:
-                value, origin = f"{project.url}, token {HIDDEN}", self.mixpanel_projects_file
-                found.append(Row(f"[{project.name}]", value, origin, "", "A project that events can name"))
+                origin = self.mixpanel_projects_file
+                found.append(Row(f"[{project.name}]", project.shown(), origin, "", "A project that events can name"))
         return found
 
     def secrets(self) -> list[str]:
         """The values that must not stand in any output."""
         found = [str(getattr(self, variable.field)) for variable in VARIABLES if variable.secret]
         found += [value for name, value in self.kafka_properties.items() if is_secret(name)]
-        found += [project.token for project in self.projects.values() if project.name != DEFAULT]
+        found += [secret for project in self.projects.values() for secret in project.secrets()]
         for url in self.schema_registry_url:
             password = urlsplit(url).password
             found += [password, unquote(password)] if password else []
@@ -140,11 +141,12 @@ def needed(
 
 def all_projects(values: Mapping[str, object], given: Mapping[str, Given]) -> tuple[dict[str, Project], list[str]]:
     """The default project where there is one, then those of the file; and what is wrong with the file."""
-    path, token, url = (str(values[f"MIXPANEL_{name}"]) for name in ("PROJECTS_FILE", "TOKEN", "URL"))
+    names = ("PROJECTS_FILE", "TOKEN", "URL", "QUERY_URL")
+    path, token, url, query_url = (str(values[f"MIXPANEL_{name}"]) for name in names)
     found = [Project(DEFAULT, token, url, given["MIXPANEL_TOKEN"].file)] if token else []
     wrong: list[str] = []
     if path:
-        others, wrong = read_projects(path, url)
+        others, wrong = read_projects(path, url, query_url)
         found += others
     return {project.name: project for project in found}, wrong + twice(found)
 
@@ -156,12 +158,7 @@ def fill_in(values: dict[str, object], terminal: bool) -> None:
     if not values["MIXPANEL_URL"]:
         values["MIXPANEL_URL"] = f"https://{HOSTS.get(str(values['MIXPANEL_REGION']), '')}"
     if not values["MIXPANEL_QUERY_URL"]:
-        values["MIXPANEL_QUERY_URL"] = f"https://{QUERY_HOSTS.get(region_of(values), '')}"
+        region = region_of(str(values["MIXPANEL_URL"]), str(values["MIXPANEL_REGION"]))
+        values["MIXPANEL_QUERY_URL"] = f"https://{QUERY_HOSTS.get(region, '')}"
     if not values["LOG_FORMAT"]:
         values["LOG_FORMAT"] = "text" if terminal else "json"
-
-
-def region_of(values: Mapping[str, object]) -> str:
-    """The region that updates go to: that of a known host in MIXPANEL_URL, else the one that is set."""
-    host = urlsplit(str(values["MIXPANEL_URL"])).hostname
-    return next((name for name, known in HOSTS.items() if known == host), str(values["MIXPANEL_REGION"]))

@@ -3,6 +3,9 @@
 [emea]
 token_file = "/run/secrets/emea"   # or token = "..."
 region = "eu"                      # or url = "..."; neither: MIXPANEL_URL, else MIXPANEL_REGION
+project_id = "1234567"             # with a service account: only for reading profiles back
+service_account_username = "reader"
+service_account_secret_file = "/run/secrets/emea-reader"
 """
 
 import re
@@ -14,9 +17,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from consumer.event.model import DEFAULT
-from consumer.settings.declared import HOSTS
+from consumer.settings.declared import HOSTS, QUERY_HOSTS
+from consumer.settings.properties import HIDDEN
+from consumer.settings.read_back import ReadBack, region_of
 from consumer.settings.sources import clipped, secret_in
-from consumer.settings.values import Kind, Wrong, base_url, choice, reason, text, token
+from consumer.settings.values import Kind, Wrong, base_url, choice, project_id, reason, text, token
 
 # It is a label's value, and is found in an event as it stands here.
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -25,8 +30,12 @@ FIELDS: Final[Mapping[str, Kind[str]]] = {
     "token_file": text(),
     "region": choice(*HOSTS),
     "url": base_url("groups"),
+    "project_id": project_id(),
+    "service_account_username": text(),
+    "service_account_secret": text(),
+    "service_account_secret_file": text(),
 }
-SECRETS: Final = ("token",)
+SECRETS: Final = ("token", "service_account_secret")
 MAX_FILE: Final = 1024 * 1024
 
 
@@ -35,18 +44,35 @@ class Project:
     """One project: where its updates go, and with which token. `url` is without the path.
 
     `token_file` is the file that has the token, empty where it is in none of its own.
+    `read_back` is of one of the file; None for the default project, of which the settings say it. `line` is where its
+    table begins, 0 where that is not known.
     """
 
     name: str
     token: str = field(repr=False)
     url: str
     token_file: str = ""
+    read_back: ReadBack | None = None
+    line: int = field(default=0, compare=False)
+
+    def secrets(self) -> list[str]:
+        """What must not stand in any output."""
+        return [self.token, self.read_back.service_account_secret if self.read_back else ""]
+
+    def shown(self) -> str:
+        """All of it, as people may see it."""
+        found = [self.url, f"token {HIDDEN}"]
+        if self.read_back is not None and self.read_back.project_id:
+            found.append(f"project {self.read_back.project_id}")
+        if self.read_back is not None and self.read_back.service_account_username:
+            found.append(f"service account {self.read_back.service_account_username} {HIDDEN}")
+        return ", ".join(found)
 
 
-def read_projects(path: str, url: str) -> tuple[list[Project], list[str]]:
+def read_projects(path: str, url: str, query_url: str) -> tuple[list[Project], list[str]]:
     """The projects of the file in its order, and every fault with its line; no fault shows a secret.
 
-    `url` is that of a table which names neither region nor URL.
+    `url` is that of a table which names neither region nor URL, `query_url` that of its Query API.
     """
     try:
         source = content(path)
@@ -55,7 +81,7 @@ def read_projects(path: str, url: str) -> tuple[list[Project], list[str]]:
         return [], [str(wrong)]
     except tomllib.TOMLDecodeError as failure:
         return [], [f"is no TOML: {failure}"]
-    reading = Reading(source.splitlines(), url)
+    reading = Reading(source.splitlines(), url, query_url)
     found = [reading.project(name, table) for name, table in tables.items()]
     if not tables:
         reading.faults.append("has no table: give each project one, such as [emea] with token_file and region")
@@ -83,16 +109,19 @@ def twice(projects: list[Project]) -> list[str]:
     for project in projects:
         first = seen.setdefault((project.token, urlsplit(project.url).netloc.lower()), project.name)
         if first != project.name:
-            faults.append(f"[{project.name}]: has the token and the host of project {first}: give one of them")
+            faults.append(
+                f"{at(project.line)}[{project.name}]: has the token and the host of project {first}: give one of them"
+            )
     return faults
 
 
 class Reading:
     """One reading of the file: `faults` has what was wrong so far."""
 
-    def __init__(self, lines: list[str], url: str) -> None:
+    def __init__(self, lines: list[str], url: str, query_url: str) -> None:
         self._lines = lines
         self._url = url
+        self._query_url = query_url
         self.faults: list[str] = []
 
     def project(self, name: str, table: object) -> Project | None:
@@ -108,14 +137,41 @@ class Reading:
         values = {key: value for key in table if (value := self._value(name, key, table[key]))}
         self._one_of(name, table, "token", "token_file", needed=True)
         self._one_of(name, table, "region", "url", needed=False)
-        found = values.get("token", "")
-        if "token_file" in values:
-            found = self._tried(name, "token_file", lambda: of_file(values["token_file"]))
+        self._one_of(name, table, "service_account_secret", "service_account_secret_file", needed=False)
+        self._account(name, table)
+        found = self._secret(name, "token", values)
+        secret = self._secret(name, "service_account_secret", values)
         if len(self.faults) > before:
             return None
         region = values.get("region")
         url = f"https://{HOSTS[region]}" if region else values.get("url", self._url)
-        return Project(name, found, url, values.get("token_file", ""))
+        known = region_of(url, "") if "region" in values or "url" in values else ""
+        query_url = f"https://{QUERY_HOSTS[known]}" if known else self._query_url
+        username = values.get("service_account_username", "")
+        return Project(
+            name,
+            found,
+            url,
+            values.get("token_file", ""),
+            ReadBack(query_url, values.get("project_id", ""), username, secret),
+            line_of(self._lines, name, ""),
+        )
+
+    def _secret(self, name: str, key: str, values: Mapping[str, str]) -> str:
+        """The secret itself, or what its file holds; empty where neither is given."""
+        file = values.get(f"{key}_file")
+        if file is None:
+            return values.get(key, "")
+        return self._tried(name, f"{key}_file", lambda: of_file(key, file))
+
+    def _account(self, name: str, table: Mapping[str, object]) -> None:
+        """A service account has a name and a secret."""
+        user, secret = "service_account_username", "service_account_secret"
+        has_secret = secret in table or f"{secret}_file" in table
+        if user in table and not has_secret:
+            self._fault(name, user, f"is given without {secret}: give both")
+        if has_secret and user not in table:
+            self._fault(name, secret if secret in table else f"{secret}_file", f"is given without {user}: give both")
 
     def _value(self, name: str, key: str, given: object) -> str:
         """The value of one field; empty where it is wrong."""
@@ -142,9 +198,13 @@ class Reading:
             return ""
 
     def _fault(self, name: str, key: str, words: str) -> None:
-        line = line_of(self._lines, name, key)
-        place = f"line {line}, " if line else ""
+        place = at(line_of(self._lines, name, key))
         self.faults.append(f"{place}[{clipped(name)}]{f' {clipped(key)}' if key else ''}: {words}")
+
+
+def at(line: int) -> str:
+    """The place, before what is wrong there."""
+    return f"line {line}, " if line else ""
 
 
 def read_field(kind: Kind[str], key: str, given: str) -> str:
@@ -156,9 +216,9 @@ def read_field(kind: Kind[str], key: str, given: str) -> str:
         raise Wrong(f"{value}: allowed is {wrong}") from None
 
 
-def of_file(path: str) -> str:
-    """The token that a file holds. Raises `Wrong`."""
-    return read_field(FIELDS["token"], "token", secret_in(path, "it"))
+def of_file(key: str, path: str) -> str:
+    """The secret that a file holds. Raises `Wrong`."""
+    return read_field(FIELDS[key], key, secret_in(path, "it"))
 
 
 def line_of(lines: list[str], name: str, key: str) -> int:

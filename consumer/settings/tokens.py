@@ -28,6 +28,7 @@ class Tokens:
     def __init__(self, settings: Settings, tell: Tell, learn: Learn = unlearnt) -> None:
         """`tell` is called on the thread that looks; `learn` is told each token before that."""
         self._url = settings.mixpanel_url
+        self._query_url = settings.mixpanel_query_url
         self._file = settings.mixpanel_projects_file
         self._projects = dict(settings.projects)
         self._tell = tell
@@ -59,7 +60,7 @@ class Tokens:
             except Wrong as failure:
                 wrong.append(str(failure))
         if self._file:
-            projects, faults = read_projects(self._file, self._url)
+            projects, faults = read_projects(self._file, self._url, self._query_url)
             found += projects
             wrong += [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in faults]
         return {project.name: project for project in found}, wrong

@@ -492,5 +492,5 @@ def test_what_the_environment_says_wrongly_has_a_cause(monkeypatch, name, value,
         {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
         | {"MIXPANEL_URL": "https://localhost:9"}
     )
-    fact = next(iter(mixpanel_facts(settings, [], proven=False)))
+    fact = next(iter(mixpanel_facts(settings, [], proven=())))
     assert (fact.state, f"{name} is {value}" in fact.detail) == ("fault", True)

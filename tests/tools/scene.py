@@ -20,12 +20,12 @@ SCHEMA = fastavro.parse_schema(reader())
 TOKEN = "token"
 
 
-def event(group: str, operation: str, values: Any) -> bytes:
+def event(group: str, operation: str, values: Any, project: str | None = None) -> bytes:
     """A change, framed with the schema's id 1."""
     content = {
         "event_id": "e",
         "occurred_at": 0,
-        "project": None,
+        "project": project,
         "group_key": "company",
         "group_id": group,
         "operation": operation.upper(),
@@ -49,13 +49,15 @@ class Scene:
     environ: dict[str, str]
     run: Callable[..., Result]
 
-    def change(self, group: str, operation: str, values: Any = None, *, applied: bool = True) -> int:
+    def change(
+        self, group: str, operation: str, values: Any = None, *, applied: bool = True, project: str | None = None
+    ) -> int:
         """A change in partition 0, applied as the service would; its offset."""
         told: list[Any] = []
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})
         producer.produce(
             self.topic,
-            event(group, operation, values),
+            event(group, operation, values, project),
             f"company:{group}".encode(),
             partition=0,
             on_delivery=lambda error, message: told.append(message.offset()),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,10 +41,12 @@ def environment(sandbox: MixpanelSandbox) -> dict[str, str]:
 def fly(sandbox: MixpanelSandbox) -> Callable[..., Fact]:
     """Lets a canary fly, and returns its last fact: fly("company", MIXPANEL_TOKEN="...")."""
 
-    def flown(key: str = "company", given: Any = None, slept: Any = None, **changed: str) -> Fact:
+    def flown(
+        key: str = "company", given: Any = None, slept: Any = None, project: str = "default", **changed: str
+    ) -> Fact:
         settings = load(environment(sandbox) | changed, need=())
         sleep = (lambda _: None) if slept is None else slept
-        facts = list(Canary(settings, key, given or {}, sleep=sleep).facts())
+        facts = list(Canary(settings, project, key, given or {}, sleep=sleep).facts())
         assert not any(sandbox.project.secret in f"{fact}" or TOKEN in f"{fact}" for fact in facts)
         return facts[-1]
 
@@ -83,6 +86,21 @@ def test_a_token_of_another_project(sandbox: MixpanelSandbox, fly: Callable[...,
     assert (fact.state, fact.what) == ("fault", "MIXPANEL_TOKEN")
     assert "is not the token of project 1234567" in fact.detail
     assert sandbox.requests.newest() == []
+
+
+def test_a_named_project(sandbox: MixpanelSandbox, fly: Callable[..., Fact], tmp_path: Path) -> None:
+    """Its own token, number and account are used, and its own fields are named where they are wrong."""
+    file = tmp_path / "projects.toml"
+    project = sandbox.project
+    account = f"project_id = '{project.id}'\nservice_account_username = '{project.username}'\n"
+    account += f"service_account_secret = '{project.secret}'\n"
+    file.write_text(f"[emea]\ntoken = '{TOKEN}'\n{account}[wrong]\ntoken = '{OTHER}'\n{account}")
+    given = {"MIXPANEL_PROJECTS_FILE": str(file), "MIXPANEL_TOKEN": "of-the-default", "MIXPANEL_PROJECT_ID": "7"}
+    fact = fly(project="emea", **given)
+    assert (fact.state, fact.what) == ("ok", "canary company of project emea")
+    fact = fly(project="wrong", **given)
+    assert (fact.state, fact.what) == ("fault", "token of [wrong] in MIXPANEL_PROJECTS_FILE")
+    assert "project_id of [wrong] in MIXPANEL_PROJECTS_FILE" in fact.fix
 
 
 def test_a_token_that_cannot_be_compared(

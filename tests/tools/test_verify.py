@@ -1,6 +1,7 @@
 """`verify` on a real broker, a registry and a Mixpanel: what differs is listed, and nothing is changed."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,27 @@ def test_what_was_lost_is_listed(scene: Scene) -> None:
     assert table.exit_code == 1
     assert "3 groups looked at, 1 as they should be" in table.stdout
     assert scene.verify("company:fine")["same"] == 1
+
+
+def test_a_named_project_is_read_by_its_own_account(scene: Scene, tmp_path: Path) -> None:
+    """Only its changes count, and only its profiles; what it lacks to be read back is named."""
+    file, account = tmp_path / "projects.toml", scene.mixpanel.project
+    file.write_text(
+        f"[emea]\ntoken = 'other'\nurl = '{scene.mixpanel.url}'\nproject_id = '{account.id}'\n"
+        f"service_account_username = '{account.username}'\nservice_account_secret = '{account.secret}'\n"
+        "[bare]\ntoken = 'bare'\n"
+    )
+    scene.environ |= {"MIXPANEL_PROJECTS_FILE": str(file), "MIXPANEL_TOKEN": "", "MIXPANEL_PROJECT_ID": ""}
+    scene.environ |= {"MIXPANEL_SERVICE_ACCOUNT_USERNAME": "", "MIXPANEL_SERVICE_ACCOUNT_SECRET": ""}
+    scene.change("acme", "set", {"a": 1}, project="emea")
+    scene.commit(scene.change("acme", "set", {"a": 2}, applied=False) + 1)
+    assert scene.verify("--all", "--project", "emea")["same"] == 1
+    unset = scene.call("--all", "--project", "bare")
+    assert unset.exit_code == 2
+    assert "project_id of [bare] in MIXPANEL_PROJECTS_FILE is not set" in unset.output
+    absent = scene.call("--all", "--project", "nobody")
+    assert absent.exit_code == 2
+    assert "there are emea, bare" in absent.output
 
 
 def test_what_waits_is_not_lost(scene: Scene) -> None:

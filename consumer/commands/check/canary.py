@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from consumer.app import endpoints
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
-from consumer.commands.reading_back import NoGroupKey, group_key, query_api
+from consumer.commands.reading_back import NoGroupKey, group_key, query_api, read_back_of
 from consumer.core.verdict import Accepted, Again, Halt, Refused, Verdict, read
 from consumer.event.encode import update_tail
 from consumer.event.model import DEFAULT, DELETE, SET, Operation
@@ -20,7 +20,7 @@ from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.query import AWAY, LOGIN, DataGroup, QueryApi, QueryFailed
 from consumer.settings import Settings
 from consumer.settings.declared import HOSTS, QUERY_HOSTS
-from consumer.settings.load import region_of
+from consumer.settings.read_back import region_of, setting_of
 
 GROUP_ID: Final = "group-consumer-canary"
 PROPERTY: Final = "group_consumer_run"
@@ -38,28 +38,33 @@ class Undecided(Exception):
 
 
 class Canary:
-    """One run. `proven` and `suspected` are what was found on the way, in words."""
+    """One run, in one `project`."""
 
     def __init__(
         self,
         settings: Settings,
+        project: str,
         key: str,
         given: Mapping[str, str],
         waits: tuple[float, ...] = WAITS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.project = project
         self._settings = settings
+        self._token_given = settings.projects[project].token
+        self._url = settings.projects[project].url
+        self._number = read_back_of(settings, project).project_id
         self._key = key
         self._given = given
         self._waits = waits
         self._sleep = sleep
-        self._what = f"canary {key}"
+        self._what = f"canary {key}" if project == DEFAULT else f"canary {key} of project {project}"
         self._proven: list[str] = []
         self._suspected: list[str] = []
 
     def facts(self) -> Iterator[Fact]:
         """Every fact. Nothing is written where something is known to be wrong before."""
-        query = query_api(self._settings, PATIENCE, self._sleep)
+        query = query_api(self._settings, self.project, PATIENCE, self._sleep)
         try:
             yield from self._account(query)
             group = self._group(query)
@@ -76,12 +81,12 @@ class Canary:
     def _account(self, query: QueryApi) -> Iterator[Fact]:
         """Whether the account may read the project, and where the project lives."""
         what = f"service account at {query.url}"
-        project = self._settings.mixpanel_project_id
+        project = self._number
         try:
             projects = query.access()
         except QueryFailed as failed:
             if failed.cause == LOGIN:
-                fix = "check the account's name and secret, and MIXPANEL_REGION: only its own knows an account"
+                fix = f"check the account's name and secret, and {self._set('region')}: only its own knows an account"
                 raise Undecided(fault(what, str(failed), fix)) from failed
             if failed.cause == AWAY:
                 raise Undecided(unknown(what, str(failed), "let this machine reach it, and try again")) from failed
@@ -92,24 +97,23 @@ class Canary:
                 detail = (
                     f"may not read project {project}, as far as it says; it may read {', '.join(sorted(projects))}"
                 )
-                yield warning(what, detail, "check MIXPANEL_PROJECT_ID, or give the account a role in the project")
+                fix = f"check {self._set('project_id')}, or give the account a role in the project"
+                yield warning(what, detail, fix)
             return
         self._region(projects[project])
 
     def _region(self, home: str) -> None:
         """Whether updates go to where the project lives. Raises `Undecided` where they surely do not."""
-        region = region_of(
-            {"MIXPANEL_URL": self._settings.mixpanel_url, "MIXPANEL_REGION": self._settings.mixpanel_region}
-        )
+        region = region_of(self._url, self._settings.mixpanel_region)
         if not home:
             return
         if home == QUERY_HOSTS[region]:
             self._proven.append("region")
             return
         right = next((name for name, host in QUERY_HOSTS.items() if host == home), "another one")
-        detail = f"the project lives at {home}, and updates go to {self._settings.mixpanel_url}"
-        if urlsplit(self._settings.mixpanel_url).hostname in HOSTS.values():
-            raise Undecided(fault("MIXPANEL_REGION", detail, f"set it to {right}"))
+        detail = f"the project lives at {home}, and updates go to {self._url}"
+        if urlsplit(self._url).hostname in HOSTS.values():
+            raise Undecided(fault(self._set("region"), detail, f"set it to {right}"))
         self._suspected.append(f"the region: {detail}")
 
     def _group(self, query: QueryApi) -> DataGroup:
@@ -131,18 +135,17 @@ class Canary:
     def _token(self, query: QueryApi) -> None:
         """Whether the token is the project's; nothing where that is not told."""
         try:
-            same = query.token() == self._settings.mixpanel_token
+            same = query.token() == self._token_given
         except QueryFailed:
             return
         if not same:
-            project = self._settings.mixpanel_project_id
-            fix = "set it to the one in Project Settings > Access Keys, or correct MIXPANEL_PROJECT_ID"
-            raise Undecided(fault("MIXPANEL_TOKEN", f"is not the token of project {project}", fix))
+            fix = f"set it to the one in Project Settings > Access Keys, or correct {self._set('project_id')}"
+            raise Undecided(fault(self._set("token"), f"is not the token of project {self._number}", fix))
         self._proven.append("token")
 
     def _round(self, query: QueryApi, group: DataGroup) -> Iterator[Fact]:
         """Write, read back, delete."""
-        client = endpoints(self._settings)[DEFAULT]
+        client = endpoints(self._settings)[self.project]
         try:
             run = uuid.uuid4().hex
             self._written(self._post(client, SET, {PROPERTY: run}))
@@ -169,7 +172,7 @@ class Canary:
             detail = f"Mixpanel did not accept the profile now: {verdict.cause}"
             raise Undecided(unknown(self._what, detail, "try again"))
         if isinstance(verdict, Halt):
-            fix = "check MIXPANEL_TOKEN and MIXPANEL_URL"
+            fix = f"check {self._set('token')} and {self._set('url')}"
             raise Undecided(fault(self._what, f"Mixpanel answers the profile with {verdict.cause}", fix))
         words = "; ".join(verdict.words.values()) if isinstance(verdict, Refused) else verdict.words
         raise Undecided(fault(self._what, f"Mixpanel refuses the profile: {words}", "see its words"))
@@ -188,6 +191,10 @@ class Canary:
                 return ok(self._what, f"a profile was written, and read back within {passed:g} s")
         return self._lost(passed)
 
+    def _set(self, field: str) -> str:
+        """What people set a field of the project by."""
+        return setting_of(self.project, field)
+
     def _lost(self, passed: float) -> Fact:
         """The profile was accepted and did not show: what is likely."""
         detail = f"Mixpanel accepted a profile, and it did not show within {passed:g} s"
@@ -200,8 +207,8 @@ class Canary:
                 self._what, f"{detail}; {words}", "look at Mixpanel's status page, and check again in an hour"
             )
         fixes = {
-            "token": "MIXPANEL_TOKEN is of another project than MIXPANEL_PROJECT_ID",
-            "region": "MIXPANEL_REGION is not the project's",
+            "token": f"{self._set('token')} is of another project than {self._set('project_id')}",
+            "region": f"{self._set('region')} is not the project's",
             "group key": "the id of --data-group-id is not that of the group key",
         }
         return fault(self._what, detail, f"likely: {', or '.join(fixes[name] for name in doubtful)}")

@@ -14,17 +14,17 @@ from consumer.commands.check.machine import clock_fact, machine_facts, server_fa
 from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.commands.check.registry import registry_facts
 from consumer.commands.options import output_option, refuse, settings_options
-from consumer.commands.reading_back import NEEDED, missing
+from consumer.commands.reading_back import SETTINGS, missing, project_option
 from consumer.event.model import DEFAULT
 from consumer.settings import Settings
 from consumer.terminal.progress import Line
 from consumer.terminal.table import counted, printable, width, wrap
 
-READ_BACK: Final = (*NEEDED, "MIXPANEL_QUERY_URL")
 EXAMPLES: Final = """\b
 Examples:
   group-consumer check
   group-consumer check --canary company
+  group-consumer check --canary company --project emea
   group-consumer check --output json | jq '.facts[] | select(.state == "fault")'
 
 Nothing is written: not to Kafka, not to the registry, not to Mixpanel; but for --canary, which writes one profile
@@ -39,15 +39,19 @@ Exit status 1 where there is a fault.
     "--canary", metavar="GROUP_KEY", help="Write one profile, read it back, delete it: is it the right project?"
 )
 @click.option("--data-group-id", metavar="ID", help="Of the canary's group key, where the project does not tell it.")
+@project_option
 @output_option
-@settings_options(warn=False, shown=READ_BACK)
-def check(settings: Settings, canary: str | None, data_group_id: str | None, output: str) -> None:
+@settings_options(warn=False, shown=SETTINGS)
+def check(settings: Settings, canary: str | None, data_group_id: str | None, project: str, output: str) -> None:
     """Find what would stop or hurt the service: settings, brokers, topics, rights, registry, schemas, Mixpanel."""
     if data_group_id and not canary:
         raise click.UsageError("--data-group-id without --canary")
-    if canary and (problems := missing(settings) + without_default(settings)):
+    if project != DEFAULT and not canary:
+        raise click.UsageError("--project without --canary: all projects are looked at")
+    if canary and (problems := missing(settings, project) + without_default(settings, project)):
         refuse(problems, output == "json")
-    birds = [Canary(settings, canary, {canary: data_group_id} if data_group_id else {})] if canary else []
+    given = {canary: data_group_id} if canary and data_group_id else {}
+    birds = [Canary(settings, project, canary, given)] if canary else []
     facts: list[Fact] = []
     for fact in all_facts(settings, birds, tell=output == "table"):
         facts.append(fact)
@@ -62,11 +66,11 @@ def check(settings: Settings, canary: str | None, data_group_id: str | None, out
     raise SystemExit(1 if counts[FAULT] else 0)
 
 
-def without_default(settings: Settings) -> list[str]:
+def without_default(settings: Settings, project: str) -> list[str]:
     """The problem of a canary that has no project to be written to."""
-    if DEFAULT in settings.projects:
+    if project != DEFAULT or DEFAULT in settings.projects:
         return []
-    return ["MIXPANEL_TOKEN is not set: --canary writes its profile to the default project"]
+    return ["MIXPANEL_TOKEN is not set: --canary writes its profile to the default project, or to --project NAME"]
 
 
 def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iterator[Fact]:
@@ -77,7 +81,7 @@ def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iter
         ("this machine", lambda: machine_facts(settings)),
         ("Kafka", lambda: broker_facts(settings)),
         ("the registry", lambda: registry_facts(settings, dates)),
-        ("Mixpanel", lambda: mixpanel_facts(settings, dates, proven=bool(canaries))),
+        ("Mixpanel", lambda: mixpanel_facts(settings, dates, [one.project for one in canaries])),
         *[("the canary, for up to two minutes", one.facts) for one in canaries],
         ("the clock", lambda: clock_facts(dates)),
     ]

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import requests
@@ -39,15 +39,15 @@ def environment(word: str) -> str:
     return "".join(f", {name} is {without_credentials(value)}" for name, value in found if value)
 
 
-def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], *, proven: bool) -> Iterator[Fact]:
-    """Each host, and of each project what cannot be known; of the default one a canary may prove it.
+def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], proven: Collection[str]) -> Iterator[Fact]:
+    """Each host, and of each project what cannot be known, but of those that a canary is to prove.
 
     `dates` gets the `Date` of the answer, and whose it is.
     """
     for url in dict.fromkeys(project.url for project in settings.projects.values()):
         yield host_fact(url, dates)
     for project in settings.projects.values():
-        if not proven or project.name != DEFAULT:
+        if project.name not in proven:
             yield token_fact(project)
 
 
@@ -72,9 +72,10 @@ def host_fact(url: str, dates: list[tuple[str, str]]) -> Fact:
 def token_fact(project: Project) -> Fact:
     """What nobody can know of a project's token."""
     odd = "" if TOKEN.fullmatch(project.token) else "; it is not 32 hexadecimal digits, as most are"
-    canary = ", or let --canary GROUP_KEY write a profile and read it back" if project.name == DEFAULT else ""
+    named = "" if project.name == DEFAULT else f" --project {project.name}"
     return unknown(
         "MIXPANEL_TOKEN" if project.name == DEFAULT else f"project {project.name} ({project.url})",
         f"a wrong token or region cannot be known: Mixpanel accepts updates all the same{odd}",
-        f"compare it with Project Settings > Access Keys{canary}",
+        f"compare it with Project Settings > Access Keys, or let --canary GROUP_KEY{named} write a profile and read"
+        " it back",
     )

@@ -29,7 +29,7 @@ SHOWN: Final = ("KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
 LIST_EXAMPLES: Final = """\b
 Examples:
   group-consumer dlq list
-  group-consumer dlq list --since 2h --reason rejected
+  group-consumer dlq list --since 2h --reason rejected --project emea
   group-consumer dlq list --topic group-changes --source-offsets 1000-2000 --output json
 """
 SHOW_EXAMPLES: Final = """\b
@@ -72,7 +72,7 @@ def told() -> Iterator[None]:
 @output_option
 @settings_options(KAFKA, shown=SHOWN)
 def list_letters(settings: Settings, selection: Selection, limit: int, output: str) -> None:
-    """Count dead letters by reason, source topic, schema and time, and show the newest.
+    """Count dead letters by reason, project, source topic, schema and time, and show the newest.
 
     A letter is open until a replay of it is accepted. Times are those of the records. Nothing is changed: no group
     is joined, nothing is committed.
@@ -96,6 +96,13 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
         report.print_tables(settings.kafka_dead_letter_topic, summary, not selection.everything)
 
 
+def hosts(settings: Settings, selection: Selection) -> str:
+    """Where the selected letters go, for people."""
+    projects = settings.projects.values()
+    urls = dict.fromkeys(one.url for one in projects if selection.project in (None, one.name))
+    return ", ".join(urls) or settings.mixpanel_url
+
+
 def state_of(letter: StoredDeadLetter, index: Index) -> tuple[str, str]:
     """What replays came to, and the reason that counts today."""
     if letter.origin is None:
@@ -108,6 +115,7 @@ REPLAY_EXAMPLES: Final = """\b
 Examples:
   group-consumer dlq replay --dry-run
   group-consumer dlq replay --reason unknown_schema --since 2h
+  group-consumer dlq replay --project emea --reason quarantined
   group-consumer dlq replay --reason rejected --topic group-changes --skip-newer --yes
 """
 
@@ -220,7 +228,7 @@ def replay(
     with told(), Topic(settings) as topic:
         plan = plans.make(topic, settings, selection, skip_newer)
         if output == "table":
-            plans.print_plan(plan, settings.mixpanel_url, skip_newer, settings.ambiguous_add == "dead-letter")
+            plans.print_plan(plan, hosts(settings, selection), skip_newer, settings.ambiguous_add == "dead-letter")
         shown = {"plan": plans.as_json(plan)}
         if dry_run or not plan.total:
             if output == "json":

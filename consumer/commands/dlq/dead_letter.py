@@ -5,6 +5,7 @@ from typing import Final
 
 from consumer.event.model import Headers
 from consumer.kafka.dead_letter_format import (
+    PROJECT,
     REASON,
     SCHEMA_GUID,
     SCHEMA_ID,
@@ -63,6 +64,11 @@ class StoredDeadLetter:
     def schema(self) -> str:
         """The id or GUID of the writer's schema, empty where no frame was read."""
         return self.text(SCHEMA_ID) or self.text(SCHEMA_GUID)
+
+    @property
+    def project(self) -> str:
+        """The name of the project that it was for, empty where the record did not come so far."""
+        return self.text(PROJECT)
 
     @property
     def topic_id(self) -> str:

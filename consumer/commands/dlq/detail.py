@@ -11,6 +11,7 @@ from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.dialects import told_by_others
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Receipt
 from consumer.commands.dlq.report import iso, when
+from consumer.event.model import DEFAULT
 from consumer.kafka.dead_letter_format import (
     APPENDED,
     DETAIL,
@@ -42,6 +43,7 @@ def as_json(
         "offset": letter.offset,
         "time": iso(letter.timestamp),
         "reason": reason,
+        "project": letter.project or None,
         "source": letter.origin._asdict() if letter.origin else None,
         "key": base64_of(letter.key),
         "value": base64_of(letter.value),
@@ -70,6 +72,7 @@ def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | s
         line("detail", others.detail)
         line("came from", others.source)
         line("written by", others.writer)
+    line("project", letter.project if letter.project != DEFAULT else "")
     line("time", f"{when(letter.timestamp)} UTC" if letter.timestamp >= 0 else "none")
     line("written by", writer(letter))
     line("schema", letter.schema)

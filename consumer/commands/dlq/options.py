@@ -41,6 +41,7 @@ OPTIONS: Final = (
         metavar="REASON",
         help="Only of this reason, such as rejected; may be given more than once.",
     ),
+    click.option("--project", metavar="NAME", help="Only of this project, such as default."),
     click.option("--topic", metavar="TOPIC", help="Only from this source topic."),
     click.option(
         "--source-partition", type=click.IntRange(0), metavar="N", help="Only from this partition of the source."
@@ -63,6 +64,7 @@ def selection_options(function: Command) -> Command:
     def call(
         *args: Any,
         reasons: tuple[str, ...],
+        project: str | None,
         topic: str | None,
         source_partition: int | None,
         source_offsets: Range | None,
@@ -75,6 +77,7 @@ def selection_options(function: Command) -> Command:
     ) -> Any:
         selection = Selection(
             reasons=frozenset(reasons),
+            project=project,
             topic=topic,
             source_partition=source_partition,
             source_offsets=source_offsets,

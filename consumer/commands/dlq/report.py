@@ -35,6 +35,7 @@ def as_json(topic: str, summary: Summary) -> dict[str, Any]:
         "topic": topic,
         **counted(summary.total),
         "reasons": named("reason", summary.reasons),
+        "projects": named("project", summary.projects),
         "topics": named("topic", summary.topics),
         "schemas": named("schema", summary.schemas),
         "times": times,
@@ -74,7 +75,10 @@ def print_tables(topic: str, summary: Summary, chosen: bool) -> None:
         click.echo(text)
     if not total.letters:
         return
-    for title, counts in (("REASON", summary.reasons), ("SOURCE TOPIC", summary.topics), ("SCHEMA", summary.schemas)):
+    tables = [("REASON", summary.reasons), ("SOURCE TOPIC", summary.topics), ("SCHEMA", summary.schemas)]
+    if summary.of_several:
+        tables.insert(1, ("PROJECT", summary.projects))
+    for title, counts in tables:
         click.echo()
         rows = [cells(name, count) for name, count in counts.newest_first()]
         show((title, "LETTERS", "OPEN", "OLDEST (UTC)", "NEWEST (UTC)"), rows)

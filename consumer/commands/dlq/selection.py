@@ -1,4 +1,4 @@
-"""Which dead letters are meant: by reason, origin, time, key, and place; and how people write these."""
+"""Which dead letters are meant: by reason, project, origin, time, key, and place; and how people write these."""
 
 import re
 from collections.abc import Callable
@@ -30,6 +30,7 @@ class Selection:
     """What a letter must be like; whatever is None or empty is not asked. Times are in milliseconds."""
 
     reasons: frozenset[str] = frozenset()
+    project: str | None = None
     topic: str | None = None
     source_partition: int | None = None
     source_offsets: Range | None = None
@@ -47,6 +48,8 @@ class Selection:
     def takes(self, letter: StoredDeadLetter, reason: str) -> bool:
         """Whether this letter is meant; `reason` is the one that counts today."""
         if self.reasons and reason not in self.reasons:
+            return False
+        if self.project not in (None, letter.project):
             return False
         if self.partition is not None and letter.partition != self.partition:
             return False

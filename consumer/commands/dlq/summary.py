@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
+from consumer.event.model import DEFAULT
 from consumer.kafka.dead_letter_format import DETAIL, ERROR
 
 MOST_ROWS: Final = 500
@@ -113,11 +114,12 @@ class Line:
 
 
 class Summary:
-    """All that `dlq list` shows: counts by reason, origin, schema and time, and the newest letters."""
+    """All that `dlq list` shows: counts by reason, project, origin, schema and time, and the newest letters."""
 
     def __init__(self, keep: int) -> None:
         self.total = Count()
         self.reasons = Counts()
+        self.projects = Counts()
         self.topics = Counts()
         self.schemas = Counts()
         self.times = Times()
@@ -130,6 +132,7 @@ class Summary:
         timestamp = letter.timestamp
         self.total.add(timestamp, is_open)
         self.reasons.add(reason, timestamp, is_open)
+        self.projects.add(letter.project or NONE, timestamp, is_open)
         self.topics.add(letter.origin.topic if letter.origin else NONE, timestamp, is_open)
         self.schemas.add(letter.schema or NONE, timestamp, is_open)
         self.times.add(timestamp, is_open)
@@ -146,6 +149,11 @@ class Summary:
             heapq.heappush(self._newest, line)
         elif self._keep and line > self._newest[0]:
             heapq.heapreplace(self._newest, line)
+
+    @property
+    def of_several(self) -> bool:
+        """Whether any letter is of another project than the default one."""
+        return not self.projects.rows.keys() <= {DEFAULT, NONE}
 
     def newest_first(self) -> list[Line]:
         """The newest letters."""

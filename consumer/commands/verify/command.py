@@ -9,15 +9,15 @@ from consumer.commands.dlq.commands import start_log, told
 from consumer.commands.dlq.options import Parsed
 from consumer.commands.dlq.selection import read_patience
 from consumer.commands.options import output_option, refuse, settings_options
-from consumer.commands.reading_back import NEEDED, missing, query_api
+from consumer.commands.reading_back import SETTINGS, missing, project_option, query_api
 from consumer.settings import Settings
 from consumer.settings.values import Wrong, duration
 
-SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC", *NEEDED, "MIXPANEL_QUERY_URL")
+SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC", *SETTINGS)
 EXAMPLES: Final = """\b
 Examples:
   group-consumer verify company:acme company:globex
-  group-consumer verify --sample 200
+  group-consumer verify --sample 200 --project emea
   group-consumer verify --all --output json | jq '.findings[] | select(.kind == "other")'
 
 It reads the topics from their beginning, joins no group, commits nothing, and writes nothing to Mixpanel. Only
@@ -80,9 +80,12 @@ def read_settle(text: str) -> float:
     metavar="KEY=ID",
     help="Id of a group key, where the project does not tell it.",
 )
+@project_option
 @output_option
 @settings_options(("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"), shown=SHOWN)
-def verify(settings: Settings, groups: Any, sample: int | None, everything: bool, output: str, **more: Any) -> None:
+def verify(
+    settings: Settings, groups: Any, sample: int | None, everything: bool, project: str, output: str, **more: Any
+) -> None:
     """Read group profiles back from Mixpanel, and list exactly what differs from the topic."""
     from consumer.commands.verify import report
     from consumer.commands.verify.history import History
@@ -91,12 +94,12 @@ def verify(settings: Settings, groups: Any, sample: int | None, everything: bool
 
     if (bool(groups) + (sample is not None) + everything) != 1:
         raise click.UsageError("Name groups as KEY:ID, or give --sample N, or --all.")
-    if problems := missing(settings):
+    if problems := missing(settings, project):
         refuse(problems, output == "json")
     start_log(settings)
-    query = query_api(settings, more["patience"])
+    query = query_api(settings, project, more["patience"])
     with told():
-        history = History(settings)
+        history = History(settings, project)
         try:
             wanted = None if everything else set(groups or history.sample(sample or 0))
             outcome = compare(history, ProfileReader(query, dict(more["given"])), wanted, more["settle"])

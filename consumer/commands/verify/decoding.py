@@ -10,7 +10,7 @@ from consumer.commands.dlq.scan import Failed
 from consumer.event.convert import convert
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import VALUE_CONVERTER, Reject
-from consumer.event.model import Change, Operation, SchemaRef
+from consumer.event.model import DEFAULT, Change, Operation, SchemaRef
 from consumer.kafka.headers import headers_of
 from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.settings import Settings
@@ -26,14 +26,14 @@ class Decoding:
         self._registry = registry(settings, self._results)
         self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
 
-    def operation(self, message: Message) -> Operation | None:
-        """What the record asks of the default project; None where it is a reject, or another project's.
+    def operation(self, message: Message, project: str) -> Operation | None:
+        """What the record asks of the project; None where it is a reject, or another project's.
 
         Raises `Failed` where the registry is away.
         """
         try:
             change = self.change(message)
-            return convert(change) if change.project is None else None
+            return convert(change) if (change.project or DEFAULT) == project else None
         except Reject:
             return None
 

@@ -28,8 +28,12 @@ FIRST_LOOK: Final = 500
 class History:
     """What the topics say. Joins no group and commits nothing. `close` ends the connections."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Asks what is committed, and reads the dead letters, which are older than that. Raises `Failed`."""
+    def __init__(self, settings: Settings, project: str) -> None:
+        """Asks what is committed, and reads the dead letters, which are older than that. Raises `Failed`.
+
+        `project` is the one whose groups are worked out.
+        """
+        self._project = project
         self._settings = settings
         self.groups: dict[Name, Group] = {}
         self._committed: dict[Place, int] = {}
@@ -118,6 +122,6 @@ class History:
         with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
             for messages in read(self._consumer, topic, spans, moved):
                 for message in messages:
-                    operation = self._decoding.operation(message)
+                    operation = self._decoding.operation(message, self._project)
                     if operation is not None:
                         yield message, operation

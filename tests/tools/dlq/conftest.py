@@ -70,6 +70,7 @@ def letter(
     key: bytes | None = None,
     headers: Any = None,
     timestamp: int = NOON,
+    project: str = "",
     **properties: Any,
 ) -> DeadLetter:
     """The dead letter of one change; its key names the group, as producers are asked to do."""
@@ -85,7 +86,8 @@ def letter(
     stage = "TASK_PUT" if reason in ("rejected", "ambiguous_add") else "VALUE_CONVERTER"
     words = "plan is not what it should be" if reason == "rejected" else ""
     status = 400 if reason == "rejected" else 0
-    return DeadLetter(record, reason, stage, f"why {offset}", SCHEMA_ID, status, words, b'{"$set":{"plan":1}}')
+    update = b'{"$set":{"plan":1}}'
+    return DeadLetter(record, reason, stage, f"why {offset}", SCHEMA_ID, status, words, update, project)
 
 
 @dataclass

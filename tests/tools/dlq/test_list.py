@@ -24,7 +24,7 @@ def few(board: Board) -> None:
     board.write([letter(offset, timestamp=NOON + offset * HOUR) for offset in range(3)])
     board.write([letter(3, reason="corrupt", partition=1, timestamp=NOON - HOUR)])
     board.write([letter(4, "beta", reason="unknown_schema", topic="more-changes", partition=1, timestamp=NOON - 1)])
-    board.write([letter(5, "beta", partition=1), letter(6, "beta", partition=1)])
+    board.write([letter(5, "beta", partition=1, project="emea"), letter(6, "beta", partition=1, project="emea")])
     producer = Producer({"bootstrap.servers": board.broker.bootstrap})
     producer.produce(board.topic, b"somebody else's", partition=0, timestamp=NOON)
     assert producer.flush(30) == 0
@@ -41,6 +41,7 @@ def test_everything_is_counted(board: Board):
         ("unknown_schema", 1),
         ("corrupt", 1),
     ]
+    assert [(row["project"], row["letters"]) for row in shown["projects"]] == [(None, 6), ("emea", 2)]
     assert [(row["topic"], row["letters"]) for row in shown["topics"]] == [
         ("changes", 6),
         (None, 1),
@@ -59,6 +60,8 @@ def test_everything_is_counted(board: Board):
         (("--reason", "rejected"), 5),
         (("--reason", "rejected", "--reason", "corrupt"), 6),
         (("--topic", "more-changes"), 1),
+        (("--project", "emea"), 2),
+        (("--project", "emea", "--reason", "corrupt"), 0),
         (("--source-partition", "1"), 4),
         (("--source-offsets", "2-4"), 3),
         (("--since", "2026-08-17T13:00"), 2),
@@ -83,6 +86,7 @@ def test_tables_fit_80_columns(board: Board):
     assert result.exit_code == 0
     assert "8 dead letters in" in result.output
     assert "unknown_schema" in result.output
+    assert "emea" in result.output
     assert "group-consumer dlq show 0:2" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
 
