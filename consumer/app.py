@@ -24,13 +24,14 @@ from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool
 from consumer.registry.configured import access
-from consumer.registry.fetcher import Registry
+from consumer.registry.fetcher import Registry, Results
 from consumer.service import logs
 from consumer.service.health import Health
 from consumer.service.health_server import HealthServer
 from consumer.service.loop import Loop
 from consumer.service.metrics import Metrics
 from consumer.service.observer import Observer
+from consumer.service.ports import Result
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
 from consumer.settings.secrets import Learn, unlearnt
@@ -96,7 +97,7 @@ def compiled() -> bool:
 
 def assemble(settings: Settings, metrics: Metrics, health: Health, scrub: Scrubber) -> Loop:
     """Every part of the service, connected; nothing has been read or sent yet."""
-    results: SimpleQueue[object] = SimpleQueue()
+    results: SimpleQueue[Result] = SimpleQueue()
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
     core = pipeline(settings, limits(settings), quarantine(settings))
     letters = DeadLetters(
@@ -107,11 +108,12 @@ def assemble(settings: Settings, metrics: Metrics, health: Health, scrub: Scrubb
         advice=create_topic(settings),
         scrub=scrub,
     )
-    observer = Observer(core, letters, metrics, health)
+    source = Source(consumer_config(settings), settings.kafka_topics, clock=time.monotonic)
+    observer = Observer(core, source, letters, metrics, health)
     pool = Pool(endpoints(settings), settings.max_in_flight, results, lease)
     loop = Loop(
         core,
-        source(settings, observer),
+        source,
         pool,
         registry(settings, results, scrub.learn),
         letters,
@@ -122,8 +124,7 @@ def assemble(settings: Settings, metrics: Metrics, health: Health, scrub: Scrubb
         clock=time.monotonic,
         jitter=random.random,
     )
-    assert isinstance(loop.source, Source)
-    sign_in = SignIn(settings, rotating(loop.source, letters), scrub.learn)
+    sign_in = SignIn(settings, rotating(source, letters), scrub.learn)
     watch((sign_in, Tokens(settings, pool.use_token, scrub.learn)))
     return loop
 
@@ -153,24 +154,6 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def source(settings: Settings, observer: Observer) -> Callable[[Loop], Source]:
-    """How to make the consumer for a loop."""
-
-    def made(loop: Loop) -> Source:
-        found = Source(
-            consumer_config(settings),
-            settings.kafka_topics,
-            loop,
-            clock=time.monotonic,
-            gap=observer.gap,
-            truncated=observer.truncated,
-        )
-        observer.attach(found)
-        return found
-
-    return made
-
-
 def pipeline(settings: Settings, by: Limits, out: Quarantine | None = None) -> Pipeline:
     """The core, for the projects of the settings; `out` is what it leaves to the dead-letter topic."""
     return Pipeline({name: len(opening_of(one.token)) for name, one in settings.projects.items()}, by, out)
@@ -190,7 +173,7 @@ def endpoints(settings: Settings) -> dict[str, Mixpanel]:
     }
 
 
-def registry(settings: Settings, results: "SimpleQueue[object]", learn: Learn = unlearnt) -> Registry:
+def registry(settings: Settings, results: Results, learn: Learn = unlearnt) -> Registry:
     """The schemas; `learn` is told each secret that changes."""
     return Registry(
         access(settings, learn),

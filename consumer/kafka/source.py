@@ -40,11 +40,17 @@ WORDS = {
 
 
 class Listener(Protocol):
-    """Who hears of rebalances: the loop."""
+    """Who hears of rebalances and of losses: the loop."""
 
     def assigned(self, assignments: list[Assignment]) -> None: ...
     def revoked(self, assignments: list[Assignment]) -> None: ...
     def lost(self, assignments: list[Assignment]) -> None: ...
+
+    def gap(self, topic: str, partition: int, records: int) -> None:
+        """Retention removed so many records before they were read."""
+
+    def truncated(self, topic: str, partition: int) -> None:
+        """The log lost what was read of it."""
 
 
 class SourceFailed(Exception):
@@ -52,26 +58,12 @@ class SourceFailed(Exception):
 
 
 class Source:
-    """One member of the consumer group. One thread calls; every callback comes on that thread."""
+    """One member of the consumer group. One thread calls, `subscribe` first; every callback comes on that thread."""
 
-    def __init__(
-        self,
-        config: dict[str, object],
-        topics: Sequence[str],
-        listener: Listener,
-        *,
-        clock: Callable[[], float],
-        gap: Callable[[str, int, int], None],
-        truncated: Callable[[str, int], None],
-    ) -> None:
-        """`gap` is told topic, partition and how many records retention removed before they were read.
+    _listener: Listener
 
-        `truncated` is told topic and partition of a log that lost what was read of it.
-        """
-        self._listener = listener
+    def __init__(self, config: dict[str, object], topics: Sequence[str], *, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._gap = gap
-        self._truncated = truncated
         self._lookups: list[Lookups] = []  # of the client that is the member; and of the next one, once it is made
         self._placing = Placing()
         self._unreadable = Unreadable(config)
@@ -91,6 +83,10 @@ class Source:
         self._succession = Succession(
             config, self._made, drain=self._drain, join=self._join, clock=clock, renew=self._renew
         )
+
+    def subscribe(self, listener: Listener) -> None:
+        """Before the first poll: who hears of rebalances."""
+        self._listener = listener
 
     def poll(self, timeout: float, limit: int = 500) -> list[Record]:
         """Up to `limit` records. Raises `SourceFailed` where there will never be one again."""
@@ -289,13 +285,13 @@ class Source:
         fields |= {"earliest": start.span.low, "latest": start.span.high}
         if start.why == GAP:
             gap = start.span.low - start.wanted
-            self._gap(place.topic, place.partition, gap)
+            self._listener.gap(place.topic, place.partition, gap)
             words = "retention removed records before they were read: reading goes on at the earliest"
             log.error(words, extra=fields | {"gap": gap})
         elif start.why in WORDS:
             log.error(WORDS[start.why], extra=fields)
             if start.why == TRUNCATED:
-                self._truncated(place.topic, place.partition)
+                self._listener.truncated(place.topic, place.partition)
             self._listener.lost([place])
             self._unreadable.forget(place)
             one = self._owned.add(place, start.span.topic_id)

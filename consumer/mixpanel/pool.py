@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from consumer.core.batch import Batch
 from consumer.core.model import UNKNOWN, Answer, Assignment
@@ -42,12 +42,19 @@ class TokenChanged:
     opening: int
 
 
+PoolFact: TypeAlias = Response | TokenChanged
+
+
+class Results(Protocol):
+    """Where what comes back waits: the loop's queue."""
+
+    def put(self, item: PoolFact, /) -> None: ...
+
+
 class Pool:
     """`count` threads, each started when it is first needed. All but `use_token` are for one thread."""
 
-    def __init__(
-        self, endpoints: Mapping[str, Endpoint], count: int, results: "SimpleQueue[object]", lease: Lease
-    ) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], count: int, results: Results, lease: Lease) -> None:
         """`endpoints` by the project's name. A request that the `lease` does not let begin comes back as withheld."""
         self._lease = lease
         self._endpoints = endpoints

@@ -17,8 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from consumer.avro.errors import IncompatibleSchema
 from consumer.core.schemas import MappedSchema, Need, Reader, Unfitting, schema_of_need
@@ -105,6 +104,12 @@ class SchemaUnfitting:
 SchemaFact: TypeAlias = SchemaKnown | SchemaRefused | SchemaFailing | SchemaHeld | SchemaUnfitting
 
 
+class Results(Protocol):
+    """Where what comes back waits: the loop's queue."""
+
+    def put(self, item: SchemaFact, /) -> None: ...
+
+
 class Ask:
     """One schema under way: when it is tried next, and how it went so far."""
 
@@ -124,7 +129,7 @@ class Registry:
         *,
         cache_dir: Path | None,
         reader: object,
-        results: "SimpleQueue[object]",
+        results: Results,
         mapped: Mapping[str, TopicMap] | None = None,
         timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,

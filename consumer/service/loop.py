@@ -9,25 +9,16 @@ under way the loop waits on that queue, else on Kafka: where the next fact will 
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import assert_never
 
-from consumer.core.batch import Batch
-from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.model import Assignment
 from consumer.core.pipeline import Pipeline
-from consumer.core.schemas import Need
-from consumer.core.settlement import Delivered
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Response, TokenChanged
-from consumer.registry.fetcher import (
-    SchemaFact,
-    SchemaFailing,
-    SchemaHeld,
-    SchemaKnown,
-    SchemaRefused,
-    SchemaUnfitting,
-)
+from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
+from consumer.service.ports import DeadLetterProducer, LoopObserver, RecordSource, RequestPool, Result, SchemaFetcher
 
 log = logging.getLogger("consumer.loop")
 
@@ -43,70 +34,18 @@ RESERVED = 2.0
 VERIFY_TIMEOUT = 2.0
 
 
-class Source(Protocol):
-    """The Kafka consumer; see kafka/source.py. Rebalances reach the loop from inside `poll` and `close`."""
-
-    def poll(self, timeout: float, limit: int = ...) -> list[Record]: ...
-    def ends(self) -> list[tuple[Assignment, int]]: ...
-    def unreadable(self) -> Collection[Assignment]: ...
-    def pause(self, wanted: Mapping[Assignment, str]) -> None: ...
-    def commit(self, offsets: Mapping[Assignment, int]) -> None: ...
-    def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
-    def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool: ...
-    def close(self, timeout: float) -> None: ...
-
-
-class Pool(Protocol):
-    """The pool that posts; see mixpanel/pool.py."""
-
-    def send(self, batch: Batch) -> None: ...
-    def withdraw(self, gone: Collection[Assignment]) -> int: ...
-    def close(self, timeout: float) -> None: ...
-
-
-class Registry(Protocol):
-    """Schemas by reference; see registry/fetcher.py."""
-
-    def fetch(self, ref: Need) -> None: ...
-    def close(self) -> None: ...
-
-
-class DeadLetters(Protocol):
-    """The dead-letter producer; see kafka/dead_letters.py."""
-
-    def produce(self, letter: DeadLetter) -> None: ...
-    def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]: ...
-    def pending(self) -> int: ...
-    def forget(self, assignments: Sequence[Assignment]) -> None: ...
-    def flush(self, timeout: float) -> bool: ...
-    def close(self) -> None: ...
-
-
-class Observer(Protocol):
-    """What people see: metrics, health and the lines of the log; see service/observer.py."""
-
-    def read(self, records: list[Record]) -> None: ...
-    def delivered(self, batch: Batch, response: Response, delivered: Delivered) -> None: ...
-    def dead_lettered(self, letter: DeadLetter) -> None: ...
-    def schema(self, fact: SchemaFact) -> None: ...
-    def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None: ...
-    def drained(self, assignments: Sequence[Assignment], seconds: float, given_up: int, clean: bool) -> None: ...
-    def turned(self, now: float) -> None: ...
-    def observe(self, now: float, paused: Mapping[Assignment, str]) -> None: ...
-
-
 class Loop:
     """Turns until it is told to stop, then drains. It is what the source calls at a rebalance."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        source: Callable[["Loop"], Source],
-        pool: Pool,
-        registry: Registry,
-        dead_letters: DeadLetters,
-        results: "SimpleQueue[object]",
-        observer: Observer,
+        source: RecordSource,
+        pool: RequestPool,
+        registry: SchemaFetcher,
+        dead_letters: DeadLetterProducer,
+        results: "SimpleQueue[Result]",
+        observer: LoopObserver,
         *,
         drain_timeout: float,
         lease: Lease,
@@ -115,7 +54,7 @@ class Loop:
     ) -> None:
         """Nothing is started while the `lease` has run out: the group is asked first."""
         self.pipeline = pipeline
-        self._source = source(self)
+        self._source = source
         self._pool = pool
         self._registry = registry
         self._dead_letters = dead_letters
@@ -130,11 +69,7 @@ class Loop:
         self._doubt = False  # it stood still, and has said so
         self._more = False  # the last read was full: there is more at once
         self._paused: dict[Assignment, str] = {}
-
-    @property
-    def source(self) -> Source:
-        """The consumer that this loop reads from."""
-        return self._source
+        source.subscribe(self)
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Turn until `stopping` says so, then drain, commit and leave the group."""
@@ -198,29 +133,29 @@ class Loop:
             self.pipeline.dead_lettered(letter)
             self._observer.dead_lettered(letter)
 
-    def _hand_over(self, result: object) -> None:
+    def _hand_over(self, result: Result) -> None:
         now = self._clock()
-        if isinstance(result, Response):
-            batch = result.batch
-            self._observer.delivered(
-                batch, result, self.pipeline.delivered(batch, result.answer, now, self._jitter())
-            )
-        elif isinstance(result, TokenChanged):
-            self.pipeline.token_changed(result.project, result.opening, now)
-        elif isinstance(result, SchemaKnown):
-            self.pipeline.schema_known(result.ref, result.reader, now)
-            self._observer.schema(result)
-        elif isinstance(result, SchemaRefused):
-            self.pipeline.schema_refused(result.ref, result.reason, result.detail, now)
-            self._observer.schema(result)
-        elif isinstance(result, SchemaHeld):
-            self.pipeline.schema_held(result.ref)
-            self._observer.schema(result)
-        elif isinstance(result, SchemaUnfitting):
-            self.pipeline.schema_unfitting(result.ref, result.unfitting)
-            self._observer.schema(result)
-        elif isinstance(result, SchemaFailing):
-            self._observer.schema(result)
+        match result:
+            case Response():
+                delivered = self.pipeline.delivered(result.batch, result.answer, now, self._jitter())
+                self._observer.delivered(result.batch, result, delivered)
+                return
+            case TokenChanged():
+                self.pipeline.token_changed(result.project, result.opening, now)
+                return
+            case SchemaKnown():
+                self.pipeline.schema_known(result.ref, result.reader, now)
+            case SchemaRefused():
+                self.pipeline.schema_refused(result.ref, result.reason, result.detail, now)
+            case SchemaHeld():
+                self.pipeline.schema_held(result.ref)
+            case SchemaUnfitting():
+                self.pipeline.schema_unfitting(result.ref, result.unfitting)
+            case SchemaFailing():
+                pass  # the next attempt comes by itself
+            case _:
+                assert_never(result)
+        self._observer.schema(result)
 
     def _do(self) -> None:
         """Start what is due: requests, dead letters, schema fetches."""
@@ -267,6 +202,14 @@ class Loop:
             self._observer.observe(now, self._paused)
 
     # What the source calls, from inside `poll` and `close`.
+
+    def gap(self, topic: str, partition: int, records: int) -> None:
+        """Retention removed so many records before they were read."""
+        self._observer.gap(topic, partition, records)
+
+    def truncated(self, topic: str, partition: int) -> None:
+        """The partition's log lost what was read of it."""
+        self._observer.truncated(topic, partition)
 
     def assigned(self, assignments: list[Assignment]) -> None:
         """These partitions are ours from now on."""

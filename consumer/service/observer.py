@@ -60,12 +60,12 @@ class Letters(Protocol):
 class Observer:
     """Metrics, health and log of one loop; all methods are for the loop's thread."""
 
-    def __init__(self, pipeline: Pipeline, letters: Letters, metrics: Metrics, health: Health) -> None:
+    def __init__(self, pipeline: Pipeline, kafka: Kafka, letters: Letters, metrics: Metrics, health: Health) -> None:
         self._pipeline = pipeline
         self._letters = letters
         self._metrics = metrics
         self._health = health
-        self._kafka: Kafka | None = None
+        self._kafka = kafka
         self._memory = Memory()
         self._transactions = Transactions()
         self._heads = Heads()
@@ -78,10 +78,6 @@ class Observer:
         self._rejects: dict[str, int] = {}  # dead letters since the last line about them
         self._last_letter = ""
         self._letters_at = 0.0
-
-    def attach(self, kafka: Kafka) -> None:
-        """This is the consumer to tell of: it comes to be after the loop that it calls."""
-        self._kafka = kafka
 
     # Facts as they happen.
 
@@ -162,7 +158,7 @@ class Observer:
     def observe(self, now: float, paused: Mapping[Assignment, str]) -> None:
         """Take the gauges, judge readiness, and tell what changed."""
         self._memory.look(self._pipeline.partitions.open_bytes())
-        self._transactions.look(now, self._kafka.withheld() if self._kafka else {})
+        self._transactions.look(now, self._kafka.withheld())
         pipeline = self._pipeline
         blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now)
         self._gauge(now, paused, blocked)
@@ -195,18 +191,17 @@ class Observer:
             paused=counts,
             blocked={block.assignment: (block.cause, now - block.since) for block in blocked if block.since >= 0},
             behind_transactions=self._transactions.behind,
-            lag=self._kafka.lag() if self._kafka else {},
-            committed=self._kafka.committed() if self._kafka else {},
+            lag=self._kafka.lag(),
+            committed=self._kafka.committed(),
         )
 
     def _unready(self, paused: Mapping[Assignment, str]) -> tuple[str, ...]:
         """Why the work cannot be done. No assignment is no reason, nor is a fault of Mixpanel that passes."""
         reasons: list[str] = []
-        if self._kafka is not None:
-            if not self._kafka.client_status.broker:
-                reasons.append("no broker is connected")
-            elif not self._kafka.client_status.joined:
-                reasons.append("not yet joined the consumer group")
+        if not self._kafka.client_status.broker:
+            reasons.append("no broker is connected")
+        elif not self._kafka.client_status.joined:
+            reasons.append("not yet joined the consumer group")
         destinations = self._pipeline.destinations
         if destinations.all_halted():
             answers = sorted(set(destinations.halted().values()))

@@ -26,18 +26,22 @@ class Member:
         self.mine: dict[int, Assignment] = {}
         self.read: list[Record] = []
         self.gaps: list[tuple[int, int]] = []
-        self.truncated: list[int] = []
+        self.cut: list[int] = []
         self.settled: dict[Assignment, int] = {}
         self.committed_at_revoke: list[tuple[bool, float]] = []
         self.ahead = 0.0  # of the real clock
         self.source = Source(
             config,
             [topic],
-            self,
             clock=lambda: time.monotonic() + self.ahead,
-            gap=lambda _, partition, records: self.gaps.append((partition, records)),
-            truncated=lambda _, partition: self.truncated.append(partition),
         )
+        self.source.subscribe(self)
+
+    def gap(self, _: str, partition: int, records: int) -> None:
+        self.gaps.append((partition, records))
+
+    def truncated(self, _: str, partition: int) -> None:
+        self.cut.append(partition)
 
     def assigned(self, assignments: list[Assignment]) -> None:
         self._note("assigned", assignments)

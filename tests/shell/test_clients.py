@@ -6,7 +6,6 @@ import time
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from consumer.core.model import Assignment
 from consumer.kafka.clients import ClientFailed, Making, client
 from consumer.kafka.source import Source
 from consumer.kafka.tokens import NoToken, Token, Tokens
@@ -18,15 +17,6 @@ OAUTH = {"bootstrap.servers": "127.0.0.1:9", "security.protocol": "sasl_plaintex
 def none() -> Token:
     """A provider without tokens."""
     raise NoToken("there is none")
-
-
-class Idle:
-    """A loop that must hear of nothing."""
-
-    def assigned(self, assignments: list[Assignment]) -> None:
-        raise AssertionError
-
-    revoked = lost = assigned
 
 
 def test_without_a_token_no_client_is_waited_for():
@@ -87,7 +77,7 @@ def test_one_that_is_not_wanted_any_more_is_not_made():
 def test_a_source_without_a_client_reads_nothing_and_stops_at_once():
     """The loop turns as ever: no call waits for longer than it may, and none fails."""
     config = OAUTH | {"group.id": "g", "oauth_cb": Tokens(none)}
-    source = Source(config, ["topic"], Idle(), clock=time.monotonic, gap=lambda *_: None, truncated=lambda *_: None)
+    source = Source(config, ["topic"], clock=time.monotonic)
     began = time.monotonic()
     for _ in range(3):
         assert source.poll(0.05) == []

@@ -20,7 +20,7 @@ import trustme
 from consumer.registry.access import Access, Endpoint
 from consumer.registry.cache import BUDGET, MAX_FILE, SchemaCache
 from consumer.registry.client import MAX_REFERENCES, MAX_TEXT, Fetched
-from consumer.registry.fetcher import Registry, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import Registry, SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.registry.login import Login, basic, bearer, nobody
 from consumer.registry.tls import Tls
 
@@ -98,13 +98,13 @@ def server() -> Iterator[Scripted]:
 
 
 @pytest.fixture
-def results() -> "SimpleQueue[object]":
+def results() -> "SimpleQueue[SchemaFact]":
     """Where the results go."""
     return SimpleQueue()
 
 
 @pytest.fixture
-def start(results: "SimpleQueue[object]") -> Iterator[Callable[..., Registry]]:
+def start(results: "SimpleQueue[SchemaFact]") -> Iterator[Callable[..., Registry]]:
     """Starts registries, and closes them at the end."""
     started: list[Registry] = []
 
@@ -427,7 +427,7 @@ def test_nobody_there_is_an_outage(start, results, monkeypatch: pytest.MonkeyPat
     assert next_of(results, 8) == SchemaFailing(8, "dns")
 
 
-def next_of(results: "SimpleQueue[object]", ref: int) -> Any:
+def next_of(results: "SimpleQueue[SchemaFact]", ref: int) -> Any:
     """The next result about this schema."""
     while True:
         found: Any = results.get(timeout=PATIENCE)

@@ -110,7 +110,7 @@ def test_a_log_that_was_cut_while_nobody_read_it(cluster, caplog, grown):
     with caplog.at_level(logging.ERROR, "consumer.source"):
         poll_until(lambda: len(again.read) >= grown, "what is new is read", again)
     assert again.values(0) == list(range(100, 100 + grown))
-    assert again.truncated == [0]
+    assert again.cut == [0]
     assert "the log was cut" in caplog.text
     again.source.close(20)
 
@@ -123,7 +123,7 @@ def test_a_log_that_is_cut_while_it_is_read(cluster, caplog):
     cluster.write(100, 101)
     with caplog.at_level(logging.ERROR, "consumer.source"):
         poll_until(lambda: member.values(0)[10:] == [100, 101], "what is new is read", member)
-    assert member.truncated == [0]
+    assert member.cut == [0]
     assert member.mine[0] is not old
     assert ("lost", [0]) in member.told
     member.source.close(20)
@@ -141,7 +141,7 @@ def test_a_cut_that_nobody_tells_of_repeats_what_was_written_since_the_commit(cl
     for at, expected in ((written + 3_600_000, []), (written, [*range(KEPT), 100])):
         cluster.commit(10, f"topic={topic};read=10;at={at}")
         again = cluster.member()
-        poll_until(lambda again=again: again.truncated == [0], "it is told", again)
+        poll_until(lambda again=again: again.cut == [0], "it is told", again)
         poll_until(lambda again=again: again.source.ends(), "all is read", again)
         assert again.values(0) == expected
         again.settled.clear()
@@ -162,6 +162,6 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(cluster, caplog):
     with caplog.at_level(logging.ERROR, "consumer.source"):
         poll_until(lambda: len(again.read) >= 15, "it is read", again)
     assert again.values(0) == list(range(200, 215))
-    assert again.truncated == []
+    assert again.cut == []
     assert "made anew" in caplog.text
     again.source.close(20)

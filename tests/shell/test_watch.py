@@ -58,8 +58,7 @@ class Scene:
         self.health = Health(lambda: self.now)
         self.metrics = Metrics(projects)
         self.kafka = Kafka()
-        self.observer = Observer(self.pipeline, Letters(), self.metrics, self.health)
-        self.observer.attach(self.kafka)
+        self.observer = Observer(self.pipeline, self.kafka, Letters(), self.metrics, self.health)
         self.places = [Assignment("changes", number) for number in range(2)]
         self.pipeline.assigned(self.places)
         self.offset = 0

@@ -1,7 +1,7 @@
 """One instance of the service: the real loop and pipeline, with simulated collaborators."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
@@ -57,9 +57,10 @@ class Instance:
         self.results = Results(world, self.process, self._taken)
         self.registry = Registry(world, history.registries, self.results)
         self.dead_letters = DeadLetters(world, history.letter_topic, self.process, self._lettering, self.lettered)
+        self.source = Source(world, history.broker, self)
         self.loop = Loop(
             Pipeline({"default": len(opening_of(TOKEN))}, limits),
-            lambda loop: Source(world, history.broker, self, loop),
+            self.source,  # type: ignore[arg-type]
             Pool(world, history.mixpanel, self, self.results),
             self.registry,
             self.dead_letters,
@@ -70,7 +71,6 @@ class Instance:
             clock=lambda: world.now,
             jitter=world.random.random,
         )
-        self.source: Any = self.loop.source
         self.process.start(self._run)
 
     def __repr__(self) -> str:

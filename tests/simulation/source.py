@@ -106,25 +106,26 @@ def simulated(world: World) -> Iterator[None]:
 class Source:
     """What the loop reads from: the real source, overheard."""
 
-    def __init__(self, world: World, broker: Broker, instance: Any, loop: Loop) -> None:
+    def __init__(self, world: World, broker: Broker, instance: Any) -> None:
         self._broker = broker
         self._instance = instance
-        self._loop = loop
         self._mine: dict[Partition, Assignment] = {}
         config = {**CONFIG[broker.protocol], "client": self._client, "admin": lambda: Admin(world, broker)}
         self._world = world
-        self._source = source.Source(
-            config, ["changes"], self, clock=lambda: world.now, gap=self._gap, truncated=self._truncated
-        )
+        self._source = source.Source(config, ["changes"], clock=lambda: world.now)
+
+    def subscribe(self, loop: Loop) -> None:
+        self._loop = loop
+        self._source.subscribe(self)
 
     def _client(self, config: dict[str, Any]) -> Client:
         self.client = Client(self._world, self._broker, self._instance, config)
         return self.client
 
-    def _gap(self, topic: str, partition: int, records: int) -> None:
+    def gap(self, topic: str, partition: int, records: int) -> None:
         self._instance.gap((topic, partition), records)
 
-    def _truncated(self, topic: str, partition: int) -> None:
+    def truncated(self, topic: str, partition: int) -> None:
         raise Violation(f"the log of {topic}[{partition}] was never cut")
 
     # What the loop calls.

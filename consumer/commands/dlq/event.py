@@ -8,7 +8,7 @@ from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.event.decode import frame
 from consumer.event.errors import Reject
 from consumer.event.model import Change
-from consumer.registry.fetcher import SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.registry.rules import named
 from consumer.settings import Settings
 
@@ -27,7 +27,7 @@ def decode(letter: StoredDeadLetter, settings: Settings) -> dict[str, Any]:
         raise NotDecoded(reject.detail) from reject
     if not settings.schema_registry_url:
         raise NotDecoded("SCHEMA_REGISTRY_URL is not set, so its schema cannot be asked for")
-    results: SimpleQueue[object] = SimpleQueue()
+    results: SimpleQueue[SchemaFact] = SimpleQueue()
     asked = registry(settings, results)
     try:
         asked.fetch(schema)
@@ -43,7 +43,7 @@ def decode(letter: StoredDeadLetter, settings: Settings) -> dict[str, Any]:
         raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
 
 
-def answer(results: "SimpleQueue[object]") -> SchemaKnown | SchemaRefused:
+def answer(results: "SimpleQueue[SchemaFact]") -> SchemaKnown | SchemaRefused:
     """What the registry said. Raises `NotDecoded` where it cannot be reached."""
     try:
         found = results.get(timeout=PATIENCE)

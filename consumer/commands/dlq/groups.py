@@ -12,7 +12,7 @@ from consumer.commands.dlq.scan import Failed
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import Reject
 from consumer.event.model import DEFAULT, Headers, SchemaRef
-from consumer.registry.fetcher import SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.settings import Settings
 
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
@@ -25,7 +25,7 @@ class Groups:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._results: SimpleQueue[object] = SimpleQueue()
+        self._results: SimpleQueue[SchemaFact] = SimpleQueue()
         self._registry = registry(settings, self._results)
         self._decoders: dict[SchemaRef, Decoder | None] = {}
 

@@ -95,14 +95,18 @@ class Recorder:
     """Notes what is accepted and what is refused; for the loop it is the dead-letter producer."""
 
     def __init__(
-        self, receipts: Receipts, identities: dict[Record, Identity], scrub: Callable[[str], str] = str
+        self,
+        receipts: Receipts,
+        identities: dict[Record, Identity],
+        gate: Gate,
+        scrub: Callable[[str], str] = str,
     ) -> None:
         """`scrub` takes the secrets out of what others said."""
         self._receipts = receipts
         self._scrub = scrub
         self._identities = identities
         self._confirmed: list[DeadLetter] = []
-        self.gate: Gate | None = None
+        self._gate = gate
         self.accepted = 0  # and has its receipt
         self.refused = 0
 
@@ -119,8 +123,7 @@ class Recorder:
     def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
         """The refusals whose receipt is confirmed; none fails, they are tried until they are."""
         self._receipts.poll()
-        if self.gate is not None:
-            self.gate.turn()
+        self._gate.turn()
         confirmed, self._confirmed = self._confirmed, []
         return confirmed, []
 
@@ -140,8 +143,7 @@ class Recorder:
 
     def _note(self, record: Record, receipt: Receipt, letter: DeadLetter | None) -> None:
         identity = self._identities.pop(record)
-        if self.gate is not None:
-            self.gate.forget(identity)
+        self._gate.forget(identity)
 
         def confirmed() -> None:
             if letter is None:

@@ -33,6 +33,7 @@ from consumer.kafka.config import admin_config, consumer_config, producer_config
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool
 from consumer.service.loop import Loop
+from consumer.service.ports import Result
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
 from consumer.settings.tokens import Tokens
@@ -105,25 +106,20 @@ def send(
     receipts = Receipts(producer_config(settings), topic.name + SUFFIX)
     receipts.prove(PROOF_TIMEOUT)
     reading = opened(consumer_config(settings))
-    results: SimpleQueue[object] = SimpleQueue()
+    results: SimpleQueue[Result] = SimpleQueue()
     lease = Lease(time.monotonic, SILENCE)
     outcome = Outcome(plan.total)
     identities: dict[Record, Identity] = {}
-    recorder = Recorder(receipts, identities, scrub)
     pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
     unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
-    gate = Gate(
-        pool,
-        receipts,
-        identities,
-        at_most_once=not limits.resend_adds,
-    )
-    recorder.gate = gate
+    gate = Gate(pool, receipts, identities, at_most_once=not limits.resend_adds)
+    recorder = Recorder(receipts, identities, gate, scrub)
+    source = ReplaySource(plan.index, reading, topic.name, lock, receipts, identities)
     with bar("Replaying", plan.total) as moved:
         observer = ReplayObserver(pipeline, recorder, receipts, outcome, moved, patience, scrub)
         loop = Loop(
             pipeline,
-            lambda listener: ReplaySource(listener, plan.index, reading, topic.name, lock, receipts, identities),
+            source,
             gate,
             app.registry(settings, results, scrub.learn),
             recorder,
@@ -134,8 +130,6 @@ def send(
             clock=time.monotonic,
             jitter=random.random,
         )
-        source = loop.source
-        assert isinstance(source, ReplaySource)
 
         def over() -> bool:
             if stopping():

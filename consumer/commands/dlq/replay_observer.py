@@ -114,5 +114,11 @@ class ReplayObserver:
     def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None:
         """Partitions came or went."""
 
+    def gap(self, topic: str, partition: int, records: int) -> None:
+        """Nothing: a replay reads by what it has found."""
+
+    def truncated(self, topic: str, partition: int) -> None:
+        """Nothing either."""
+
     def drained(self, assignments: Sequence[Assignment], seconds: float, given_up: int, clean: bool) -> None:
         """A drain came to its end."""

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Final, Protocol
+from typing import Final
 
 from confluent_kafka import Consumer
 
@@ -20,6 +20,7 @@ from consumer.commands.dlq.receipts import Identity, Receipts
 from consumer.commands.dlq.scan import Span, read
 from consumer.commands.dlq.topic import letter_of
 from consumer.core.model import Assignment, Record
+from consumer.kafka.source import Listener
 
 log = logging.getLogger("consumer.dlq")
 
@@ -27,13 +28,6 @@ ROWS: Final = 500
 BYTES: Final = 2 * 1024 * 1024  # of the letters that are read at once, unless one alone is larger
 GAP: Final = 2_000  # offsets that are read over rather than sought
 MOST_MARKS: Final = 5_000  # not confirmed; beyond that nothing more is read
-
-
-class Listener(Protocol):
-    """Who hears of the partitions: the loop."""
-
-    def assigned(self, assignments: list[Assignment]) -> None: ...
-    def lost(self, assignments: list[Assignment]) -> None: ...
 
 
 class Stream:
@@ -51,9 +45,10 @@ class Stream:
 class ReplaySource:
     """Reads the letters of an index. `gone` counts those that are not in the topic any more."""
 
+    _listener: Listener
+
     def __init__(
         self,
-        listener: Listener,
         index: Index,
         consumer: Consumer,
         topic: str,
@@ -63,7 +58,6 @@ class ReplaySource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`identities` is filled with the name of each record that was read; who settles it takes it out."""
-        self._listener = listener
         self._index = index
         self._consumer = consumer
         self._topic = topic
@@ -77,6 +71,10 @@ class ReplaySource:
         self._identities = identities
         self.gone = 0
         self.lost = False
+
+    def subscribe(self, listener: Listener) -> None:
+        """Before the first poll: who hears of the partitions."""
+        self._listener = listener
 
     @property
     def finished(self) -> bool:

@@ -12,7 +12,7 @@ from consumer.event.decode import Decoder, frame
 from consumer.event.errors import VALUE_CONVERTER, Reject
 from consumer.event.model import DEFAULT, Change, Operation, SchemaRef
 from consumer.kafka.headers import headers_of
-from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.settings import Settings
 
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
@@ -22,7 +22,7 @@ class Decoding:
     """Decodes messages; schemas are fetched as they are met. `close` ends the connections to the registry."""
 
     def __init__(self, settings: Settings) -> None:
-        self._results: SimpleQueue[object] = SimpleQueue()
+        self._results: SimpleQueue[SchemaFact] = SimpleQueue()
         self._registry = registry(settings, self._results)
         self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
 
