@@ -96,7 +96,7 @@ $(VENV)/.audit: $(VENV)/.requirements requirements/audit.txt
 audit: $(VENV)/.audit ## Ask what is known against the versions that are shipped; says so where nobody can be asked
 	$(BIN)/python scripts/audit.py $(AUDIT)
 
-lock: $(VENV)/.requirements ## Write the requirements anew from pyproject.toml
+lock: $(VENV)/.requirements ## Write the requirements again from pyproject.toml
 	$(COMPILE) --extra aws -o requirements/runtime.txt
 	$(COMPILE) --extra aws --extra sandbox --group dev -o requirements/dev.txt
 	$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires']))" \

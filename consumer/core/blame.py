@@ -1,7 +1,7 @@
 """Who of a run's records is refused: found by cutting the run in two, again and again.
 
 A refused update that one record made is that record's dead letter. One that several made goes again as *steps*: the
-records that said something of the properties that it owned, one half of them, then the other, each folded anew. A
+records that said something of the properties that it owned, one half of them, then the other, each folded again. A
 step that is refused is cut in two again; one that is accepted is done. So each refused record of n costs about
 2 log2 n requests of its own group, and no other group waits for it.
 

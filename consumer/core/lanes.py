@@ -163,7 +163,7 @@ class Lanes:
         self._share.add(-len(run.entries), -size)
 
     def _requeue(self) -> None:
-        """Build the queue of ready lanes anew, in order."""
+        """Build the queue of ready lanes again, in order."""
         found: list[tuple[int, Lane]] = []
         for lane in self._lanes.values():
             lane.queued = (lane.run is None or lane.queued) and bool(lane.waiting or lane.run)

@@ -20,7 +20,7 @@ OVERLOAD: Final = 1
 CAPACITY: Final = 2
 HALTING: Final = 3
 
-# A retry at once: long enough for a connection to be made anew, in seconds; and how much longer each one after waits.
+# A retry at once: long enough for a new connection to be made, in seconds; and how much longer each one after waits.
 AT_ONCE: Final = 0.02
 SOON: Final = 8.0
 FIRST_WAIT: Final = 2.0

@@ -55,7 +55,7 @@ class Update:
 
     @property
     def operation(self) -> Operation:
-        """What it asks for, read anew each time."""
+        """What it asks for, read again each time."""
         return operation_of(self.json)
 
 

@@ -93,7 +93,7 @@ class TooLarge:
 
 @final
 class Halt:
-    """Credentials or configuration: no record is to blame, and nothing is to be sent until it is mended."""
+    """Credentials or configuration: no record is to blame, and nothing is to be sent until it is fixed."""
 
     __slots__ = ("cause",)
 

@@ -96,7 +96,7 @@ class Cut:
 
 
 class _Options(list[Any]):
-    """Options of a socket, which urllib3 sets anew for each address of a host: none is tried once time is over."""
+    """Options of a socket, which urllib3 sets again for each address of a host: none is tried once time is over."""
 
     def __init__(self, options: list[Any], cut: Cut) -> None:
         super().__init__(list.__iter__(options))  # which may be those of an earlier request's connection
@@ -178,7 +178,7 @@ def cuttable(
 ) -> requests.Session:
     """The session, with connections that a `Cut` can shut down; it keeps up to `connections` of them open.
 
-    `context` makes what TLS is spoken with, anew for each request; what it raises the request raises.
+    `context` makes what TLS is spoken with, again for each request; what it raises the request raises.
     """
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(context, connections))

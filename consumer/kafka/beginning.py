@@ -57,7 +57,7 @@ def begun(one: Owned, committed: dict[Place, TopicPartition] | None) -> TopicPar
     metadata = parsed(found.metadata)
     if metadata.topic_id and name.topic_id and metadata.topic_id != name.topic_id:
         fields = {"partition": repr(name), "committed": found.offset}
-        log.error("the topic was made anew since the last commit: it is read from its start", extra=fields)
+        log.error("the topic was recreated since the last commit: it is read from its start", extra=fields)
         place.offset = OFFSET_BEGINNING
         return place
     one.next = one.committed = one.asked = found.offset

@@ -1,6 +1,6 @@
 """What stands beside a committed offset, for the day on which the log no longer has it: `topic=ID;read=N;at=MS`.
 
-The topic's id tells a log that was cut from a topic that was made anew. `read` is one past the last record before the
+The topic's id tells a log that was cut from a topic that was recreated. `read` is one past the last record before the
 offset. The time of the commit says what was written since.
 """
 

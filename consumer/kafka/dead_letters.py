@@ -1,6 +1,6 @@
 """The dead-letter topic: a record as it came, with headers that say why; settled only when the broker confirms it.
 
-    produce(letter)                        hand over; nothing is ever dropped
+    produce(dead letter)                        hand over; nothing is ever dropped
     poll() -> confirmed, failed            what became of them; a failed one is tried again until it is confirmed
 
 A dead letter that the broker has not confirmed for `SUSPECT_AFTER` counts as failed too, so that its partition stops
@@ -24,7 +24,7 @@ from consumer.kafka.rotation import rotation
 
 log = logging.getLogger("consumer.dead_letters")
 
-# Seconds: until a letter counts as failed, between two tries, and of one question for metadata.
+# Seconds: until a dead letter counts as failed, between two tries, and of one question for metadata.
 SUSPECT_AFTER = 5.0
 RETRY_AFTER = 1.0
 METADATA_TIMEOUT = 5.0
@@ -35,7 +35,7 @@ REFUSED_AGAIN_AFTER = 5.0
 TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 # What is against one record, not against the topic or the broker.
 REFUSALS = (*TOO_LARGE, KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)
-# A partition beyond the known ones may be new: ask again, but not for every letter.
+# A partition beyond the known ones may be new: ask again, but not for every dead letter.
 ASK_AGAIN_AFTER = 30.0
 BATCH = "batch.num.messages"
 WHAT = "dead-letter producer"
@@ -77,7 +77,7 @@ class DeadLetters:
         self._failed: list[DeadLetter] = []
         self._fatal = ""  # the error that has ended the producer
         self._renew_at = 0.0
-        self._apart = False  # whether a batch was too large for the topic: its letters may not be
+        self._apart = False  # whether a batch was too large for the topic: its dead letters may not be
         self._partitions = 0  # of the topic; 0 while it is not known to exist
         self._answers: deque[tuple[int, str]] = deque()  # of the metadata thread
         self._asking = False
@@ -86,12 +86,12 @@ class DeadLetters:
         self._trouble = ""  # what was logged last; empty while all is well
 
     def produce(self, letter: DeadLetter) -> None:
-        """Take the letter: it is written as soon as the topic can take it."""
+        """Take the dead letter: it is written as soon as the topic can take it."""
         self._waiting.append(letter)
         self._hand_over()
 
     def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
-        """The letters confirmed since the last call, and those that could not be written so far."""
+        """The dead letters confirmed since the last call, and those that could not be written so far."""
         self._succeed()
         self._hear(0)
         if self._fatal and self._clock() >= self._renew_at:
@@ -108,12 +108,12 @@ class DeadLetters:
         return confirmed, failed
 
     def pending(self) -> int:
-        """How many letters are on their way, those that are failing aside."""
+        """How many dead letters are on their way, those that are failing aside."""
         waiting = 0 if self._trouble else len(self._waiting)
         return waiting + len(self._sent) - len(self._suspected)
 
     def blocked(self) -> int:
-        """How many letters could not be written so far."""
+        """How many dead letters could not be written so far."""
         return len(self._suspected) + len(self._refused) + (len(self._waiting) if self._trouble else 0)
 
     def forget(self, assignments: Sequence[Assignment]) -> None:
@@ -191,7 +191,7 @@ class DeadLetters:
         while self._waiting and self._partitions:
             letter = self._waiting[0]
             if letter.record.assignment.partition >= self._partitions and self._clock() >= self._ask_at:
-                self._ask()  # the topic may have grown; the letter goes where it can until it is known
+                self._ask()  # the topic may have grown; the dead letter goes where it can until it is known
             try:
                 self._give(letter)
             except BufferError:
@@ -230,7 +230,7 @@ class DeadLetters:
         )
 
     def _reported(self, letter: DeadLetter, error: KafkaError | None) -> None:
-        """The broker's word on one letter; called inside `poll` and `flush`."""
+        """The broker's word on one dead letter; called inside `poll` and `flush`."""
         if self._sent.pop(letter, None) is None:
             return
         self._suspected.discard(letter)
@@ -242,7 +242,7 @@ class DeadLetters:
             self._again(letter, error)
 
     def _again(self, letter: DeadLetter, error: KafkaError) -> None:
-        """The letter failed: keep it, ask for the topic anew, and then try again."""
+        """The dead letter failed: keep it, ask for the topic again, and then try again."""
         code = error.code()
         if code in REFUSALS:
             self._refuse(letter, error)
@@ -284,7 +284,7 @@ class DeadLetters:
             self._waiting.append(letter)
 
     def _suspect(self) -> None:
-        """Tell of letters that are with the producer for long; the oldest come first."""
+        """Tell of dead letters that are with the producer for long; the oldest come first."""
         now = self._clock()
         if now < self._suspect_at:
             return

@@ -67,7 +67,7 @@ class Lookups:
         self._admin.set_sasl_credentials(user, password)
 
     def topic_ids(self, topics: Iterable[str], timeout: float) -> dict[str, str]:
-        """The ids of these topics, as far as the brokers said them in time: a topic that is made anew has another."""
+        """The ids of these topics, as far as the brokers said them in time: a topic that is recreated has another."""
         asked = self._admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=ASK_FOR)
         end = time.monotonic() + timeout
         while not all(one.done() for one in asked.values()) and time.monotonic() < end:

@@ -1,7 +1,7 @@
 """Amazon MSK's IAM: a token is a request that AWS's own package signs with the role's credentials.
 
 Where the credentials come from is botocore's to find: environment, web identity, pod identity, container, instance.
-They are looked for anew for each token, since files and roles change.
+They are looked for again for each token, since files and roles change.
 """
 
 import importlib

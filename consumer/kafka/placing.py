@@ -2,7 +2,7 @@
 
 gap         retention removed what was to be read next: on at the earliest
 truncated   the log was cut (an unclean election): on where it was cut, or at what was written since the commit
-recreated   the topic was made anew: at its start
+recreated   the topic was recreated: at its start
 """
 
 import re

@@ -6,7 +6,7 @@
     rotate(config), when what it signs in with has changed
 
 A commit that the group refuses as that of a stranger means that the partitions are another's: they are lost at
-once. Where the group never takes them away after all, they are adopted anew at their committed offset.
+once. Where the group never takes them away after all, they are adopted again at their committed offset.
 """
 
 import logging
@@ -35,7 +35,7 @@ STATISTICS_MS = 2000
 BEGUN = CODES | {KafkaError._PARTITION_EOF}
 WORDS = {
     TRUNCATED: "the log was cut (an unclean election?): what was written since is read, some of it perhaps again",
-    RECREATED: "the topic was made anew: it is read from its start",
+    RECREATED: "the topic was recreated: it is read from its start",
 }
 
 

@@ -38,7 +38,7 @@ class Login(Protocol):
 
 
 class Fixed:
-    """Headers that are made anew for each request from texts that may change."""
+    """Headers that are made again for each request from texts that may change."""
 
     def __init__(self, made: Callable[[], Headers]) -> None:
         self._made = made

@@ -14,7 +14,7 @@ GroupConsumerHalted:
   severity: critical
   expr: max by (cause) (group_consumer_halted{ {{- $s -}} }) > 0
   summary: Mixpanel refuses the credentials or the configuration
-  description: "Nothing is sent ({{`{{ $labels.cause }}`}}). Records wait in Kafka, and lag grows until it is mended."
+  description: "Nothing is sent ({{`{{ $labels.cause }}`}}). Records wait in Kafka, and lag grows until it is fixed."
 GroupConsumerBreakerOpen:
   for: 0m
   severity: critical

@@ -1,4 +1,4 @@
-"""What goes wrong in a chaos run: one thing after another, each mended after a while, all drawn from one seed."""
+"""What goes wrong in a chaos run: one thing after another, each put right after a while, all drawn from one seed."""
 
 import random
 import signal
@@ -15,15 +15,15 @@ from consumer.sandbox.answers import DIALECTS
 from tests.chaos.fleet import Fleet
 from tests.integration.world import World
 
-Mend = Callable[[], object]
+Repair = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong: its name for the table, and how; what it returns mends it."""
+    """One thing that goes wrong: its name for the table, and how; what it returns puts it right."""
 
     name: str
-    strike: Callable[[random.Random], Mend | None]
+    strike: Callable[[random.Random], Repair | None]
     weight: int = 1
 
 
@@ -58,7 +58,7 @@ class Faults:
         """Have only the faults whose names are wanted."""
         self._all = [fault for fault in self._all if wanted(fault.name)]
 
-    def next(self) -> tuple[Fault, Mend | None]:
+    def next(self) -> tuple[Fault, Repair | None]:
         """Let one thing go wrong."""
         fault = self._random.choices(self._all, [fault.weight for fault in self._all])[0]
         self.struck[fault.name] = self.struck.get(fault.name, 0) + 1
@@ -66,21 +66,21 @@ class Faults:
 
     # The instances.
 
-    def _kill(self, rng: random.Random) -> Mend | None:
+    def _kill(self, rng: random.Random) -> Repair | None:
         self._fleet.kill(rng)
         return self._fleet.fill
 
-    def _stop(self, rng: random.Random) -> Mend | None:
+    def _stop(self, rng: random.Random) -> Repair | None:
         self._fleet.stop(rng)
         return self._fleet.fill
 
-    def _freeze_short(self, rng: random.Random) -> Mend | None:
+    def _freeze_short(self, rng: random.Random) -> Repair | None:
         return self._freeze(rng, 2.0)
 
-    def _freeze_long(self, rng: random.Random) -> Mend | None:
+    def _freeze_long(self, rng: random.Random) -> Repair | None:
         return self._freeze(rng, 9.0)
 
-    def _freeze(self, rng: random.Random, seconds: float) -> Mend | None:
+    def _freeze(self, rng: random.Random, seconds: float) -> Repair | None:
         instance = self._fleet.some(rng)
         if instance is None:
             return None
@@ -93,22 +93,22 @@ class Faults:
 
         return thaw
 
-    def _resize(self, rng: random.Random) -> Mend | None:
+    def _resize(self, rng: random.Random) -> Repair | None:
         self._fleet.wanted = rng.choice((1, 2, 3))
         self._fleet.fill()
         return None
 
     # The servers.
 
-    def _restart_broker(self, _: random.Random) -> Mend | None:
+    def _restart_broker(self, _: random.Random) -> Repair | None:
         self._world.broker.restart()
         return None
 
-    def _freeze_broker(self, _: random.Random) -> Mend | None:
+    def _freeze_broker(self, _: random.Random) -> Repair | None:
         self._world.broker.freeze()
         return self._world.broker.thaw
 
-    def _unwritable(self, _: random.Random) -> Mend | None:
+    def _unwritable(self, _: random.Random) -> Repair | None:
         self._limit_letters("1")
         return lambda: self._limit_letters("1048588")
 
@@ -121,17 +121,17 @@ class Faults:
                     answer.result(5)
                 return
 
-    def _registry(self, _: random.Random) -> Mend | None:
+    def _registry(self, _: random.Random) -> Repair | None:
         self._world.registry.stop()
         return self._world.registry.start
 
     # Mixpanel.
 
-    def _mixpanel_down(self, _: random.Random) -> Mend | None:
+    def _mixpanel_down(self, _: random.Random) -> Repair | None:
         self._world.mixpanel.stop()
         return self._world.mixpanel.start
 
-    def _dialect(self, rng: random.Random) -> Mend | None:
+    def _dialect(self, rng: random.Random) -> Repair | None:
         return self._on(
             "dialect",
             dialect=rng.choice(DIALECTS),
@@ -139,13 +139,13 @@ class Faults:
             count=rng.choice(("honest", "absent")),
         )
 
-    def _status(self, rng: random.Random) -> Mend | None:
+    def _status(self, rng: random.Random) -> Repair | None:
         status = rng.choice((302, 400, 401, 403, 404, 408, 418, 429, 500, 502, 503, 504))
         retry_after = rng.choice(("", "1")) if status in (429, 503) else ""
         applied = rng.random() < 0.5 and status in (408, 500, 502, 504)
         return self._on("status", status=status, retry_after=retry_after, applied=applied)
 
-    def _broken_answer(self, rng: random.Random) -> Mend | None:
+    def _broken_answer(self, rng: random.Random) -> Repair | None:
         kind = rng.choice(("reset", "drip", "slow", "unreadable", "temporary", "hang"))
         options: dict[str, dict[str, Any]] = {
             "reset": {"at": rng.choice(("before-reading", "before-applying", "after-applying"))},
@@ -157,14 +157,14 @@ class Faults:
         }
         return self._on(kind, **options[kind])
 
-    def _small(self, _: random.Random) -> Mend | None:
+    def _small(self, _: random.Random) -> Repair | None:
         return self._on("too-large", bytes=5000)
 
-    def _on(self, kind: str, **options: Any) -> Mend:
+    def _on(self, kind: str, **options: Any) -> Repair:
         off = self._world.mixpanel.faults.off
         fault = self._world.mixpanel.faults.on(kind, probability=self._random.choice((0.3, 1.0)), **options)
         return lambda: off(fault.name)
 
-    def _flood(self, rng: random.Random) -> Mend | None:
+    def _flood(self, rng: random.Random) -> Repair | None:
         self._poison(rng.randrange(100, 400))
         return None

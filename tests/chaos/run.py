@@ -15,7 +15,7 @@ from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.registry.server import RegistrySandbox
-from tests.chaos.faults import Faults, Mend
+from tests.chaos.faults import Faults, Repair
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Balance, Place, Requests, balance
 from tests.chaos.observers import Commits, Letters
@@ -27,7 +27,7 @@ from tests.integration.world import PROTOCOLS, World
 PARTITIONS = 6
 GROUPS = 400
 RATE = 400  # events a second
-SETTLE = 150.0  # seconds, once all is mended
+SETTLE = 150.0  # seconds, once all is fixed
 
 
 @dataclass
@@ -121,7 +121,7 @@ def run(
     say: Callable[[str], None],
     without: Sequence[str] = (),
 ) -> Outcome:
-    """Let things go wrong for so many seconds, mend all, wait until all is settled, and balance the ledger."""
+    """Let things go wrong for so many seconds, put all right, wait until all is settled, and balance the ledger."""
     rng = random.Random(seed)
     with built(folder, seed, protocol, fold=rng.random() < 0.8) as (world, requests, fleet):
         producing = Producing(world.broker.internal_bootstrap, world.topic, Story(seed, GROUPS))
@@ -193,18 +193,18 @@ def built(folder: Path, seed: int, protocol: str, *, fold: bool) -> Iterator[tup
 
 
 def torture(faults: Faults, fleet: Fleet, rng: random.Random, seconds: float, say: Callable[[str], None]) -> None:
-    """One or two things wrong at any time; each is mended before the next of its kind."""
+    """One or two things wrong at any time; each is fixed before the next of its kind."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        mends: list[Mend] = []
+        repairs: list[Repair] = []
         for _ in range(rng.choice((1, 1, 2))):
-            fault, mend = faults.next()
+            fault, repair = faults.next()
             say(f"  {fault.name}")
-            if mend is not None:
-                mends.append(mend)
+            if repair is not None:
+                repairs.append(repair)
         time.sleep(rng.uniform(0.5, 4.0))  # the faults last
-        for mend in reversed(mends):
-            mend()
+        for repair in reversed(repairs):
+            repair()
         fleet.fill()
         time.sleep(rng.uniform(0.0, 2.0))
 

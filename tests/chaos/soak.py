@@ -88,10 +88,10 @@ def soak(faults: Faults, pid: int, seconds: float, rng: random.Random) -> list[S
     began = time.monotonic()
     samples: list[Sample] = []
     while time.monotonic() - began < seconds:
-        _, mend = faults.next()
+        _, repair = faults.next()
         time.sleep(rng.uniform(0.5, 3.0))  # the fault lasts
-        if mend is not None:
-            mend()
+        if repair is not None:
+            repair()
         time.sleep(EVERY)
         samples.append(sample(pid, began))
     return samples

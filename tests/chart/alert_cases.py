@@ -42,7 +42,7 @@ CASES = [
         "GroupConsumerHalted",
         "5m",
         [series("halted", "0 0 1x10", 'cause="401"'), series("halted", "0x12", 'cause="403"')],
-        "Nothing is sent (401). Records wait in Kafka, and lag grows until it is mended.",
+        "Nothing is sent (401). Records wait in Kafka, and lag grows until it is fixed.",
         {"cause": "401"},
     ),
     Case("halted for a moment", "GroupConsumerHalted", "5m", [series("halted", "0 0 1 0x10", 'cause="401"')]),

@@ -52,7 +52,7 @@ def test_an_unknown_outcome_is_sent_again_in_order(world, fault, options, cause)
 
 
 def test_refused_credentials_halt_and_recover(world):
-    """After a 401 only probes are sent, nothing is rejected, readiness is off; mended, it goes on within 10 s."""
+    """After a 401 only probes are sent, nothing is rejected, readiness is off; fixed, it goes on within 10 s."""
     world.mixpanel.faults.on("status", status=401)
     service = world.run()
     for partition in range(4):

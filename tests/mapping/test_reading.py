@@ -107,8 +107,8 @@ def test_rows_that_delete_take_the_group_from_the_key() -> None:
     )
     found = faults(text % "")
     assert ["line 7" in fault or "line 8" in fault for fault in found] == [True, True]
-    for mended in ('deletes = "ignore"', 'before = "whole"'):
-        read(text % mended, TOPICS, [], False)
+    for right in ('deletes = "ignore"', 'before = "whole"'):
+        read(text % right, TOPICS, [], False)
 
 
 def test_clear_needs_the_names_of_all_properties() -> None:

@@ -72,7 +72,7 @@ def test_a_login_over_tls_works_by_every_mechanism(login_broker, certificates, n
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_a_wrong_password_is_told_and_waited_for(login_broker, certificates, new_world, mechanism):
-    """The line names the setting, nothing crashes; and where the broker's side is mended the service goes on."""
+    """The line names the setting, nothing crashes; and where the broker's side is fixed the service goes on."""
     world = new_world(login_broker)
     service = world.run(ready=False, **sasl(certificates, mechanism, "wrong-password"))
     not_ready(service, "KAFKA_SASL_PASSWORD")

@@ -176,7 +176,7 @@ def provider():
 
 
 def test_client_credentials(world, provider):
-    """Tokens of a provider; one that refuses is told as such, and a token that was revoked is had anew."""
+    """Tokens of a provider; one that refuses is told as such, and a token that was revoked is asked for again."""
     provider.secret = "another-secret"
     with guarded(tokens=["token-1"]) as registry:
         here = world(registry)

@@ -1,4 +1,4 @@
-"""Logs that end before what was committed, and topics made anew, on a real broker: nothing new is skipped."""
+"""Logs that end before what was committed, and recreated topics, on a real broker: nothing new is skipped."""
 
 import logging
 from pathlib import Path
@@ -163,5 +163,5 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(cluster, caplog):
         poll_until(lambda: len(again.read) >= 15, "it is read", again)
     assert again.values(0) == list(range(200, 215))
     assert again.cut == []
-    assert "made anew" in caplog.text
+    assert "recreated" in caplog.text
     again.source.close(20)

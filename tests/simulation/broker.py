@@ -91,7 +91,7 @@ class Broker:
         self.rebalance()
 
     def rebalance(self) -> None:
-        """Share the partitions anew."""
+        """Share the partitions again."""
         members = list(self._members)
         partitions = list(self.logs)
         self._world.random.shuffle(partitions)

@@ -1,7 +1,7 @@
 """`confluent_kafka.Consumer`, simulated: what the real `consumer.kafka.source` holds of Kafka.
 
 Callbacks come from inside `consume` and `close`, a commit's result too. A partition without a valid offset gives
-one error and nothing more until it is assigned anew, as with `auto.offset.reset=error`.
+one error and nothing more until it is assigned again, as with `auto.offset.reset=error`.
 """
 
 from collections.abc import Iterable

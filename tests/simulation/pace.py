@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .oracle import Oracle
 
 SLACK = 1e-6
-# A retry at once still lets a connection be made anew.
+# A retry at once still lets a new connection be made.
 AT_ONCE = 0.02
 SOON = 0.16
 PATIENCE = 1.0

@@ -103,7 +103,7 @@ def broker_facts(settings: Settings) -> Iterator[Fact]:
     if reached:
         yield from kafka_facts(settings)
     else:
-        yield unknown("Kafka", "topics, rights and the group were not asked for", "mend the faults above first")
+        yield unknown("Kafka", "topics, rights and the group were not asked for", "fix the faults above first")
 
 
 def clock_facts(dates: list[tuple[str, str]]) -> Iterator[Fact]:

@@ -195,7 +195,7 @@ def dead_letter_facts(
 
 
 def keeping_facts(settings: Settings, what: str, config: Mapping[str, str], largest: int) -> Iterator[Fact]:
-    """Whether the dead-letter topic takes every letter, as it is, and keeps it."""
+    """Whether the dead-letter topic takes every dead letter, as it is, and keeps it."""
     name = settings.kafka_dead_letter_topic
     takes = int(config.get(LARGEST, largest + ROOM))
     if takes < largest + ROOM:

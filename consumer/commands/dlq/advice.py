@@ -15,13 +15,13 @@ NEXT: Final = {
     errors.CORRUPT: "The bytes do not decode: look for a proxy or a serializer that changes them. A replay helps only"
     " after an upgrade that can read them.",
     errors.TOMBSTONE: "A null value is no change. To delete a group the producer sends DELETE. A replay cannot help.",
-    errors.INVALID_CHANGE: "The change breaks the rules of the event schema: mend the producer, and produce the event"
+    errors.INVALID_CHANGE: "The change breaks the rules of the event schema: fix the producer, and produce the event"
     " again. A replay cannot help.",
     errors.UNKNOWN_PROJECT: "The settings do not have the change's project: add it to MIXPANEL_PROJECTS_FILE"
-    " (MIXPANEL_TOKEN where it names none) and replay, or mend the producer and produce the event again.",
+    " (MIXPANEL_TOKEN where it names none) and replay, or fix the producer and produce the event again.",
     errors.TOO_LARGE: "Have the producer split the change: at most 255 properties and 1 MB an event. A replay cannot"
     " help.",
-    errors.REJECTED: "Read Mixpanel's words. Where the project or Mixpanel was at fault, replay once that is mended;"
+    errors.REJECTED: "Read Mixpanel's words. Where the project or Mixpanel was at fault, replay once that is fixed;"
     " else produce a corrected event.",
     errors.AMBIGUOUS_ADD: "Mixpanel may have applied this $add: look at the profile. Where it was not, replay with"
     " --reason ambiguous_add; it is left out otherwise.",

@@ -97,7 +97,7 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
 
 
 def hosts(settings: Settings, selection: Selection) -> str:
-    """Where the selected letters go, for people."""
+    """Where the selected dead letters go, for people."""
     projects = settings.projects.values()
     urls = dict.fromkeys(one.url for one in projects if selection.project in (None, one.name))
     return ", ".join(urls) or settings.mixpanel_url
@@ -157,7 +157,7 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
 
 
 def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> StoredDeadLetter:
-    """The letter that is meant; of several for one record the last. Raises `Failed` where there is none."""
+    """The dead letter that is meant; of several for one record the last. Raises `Failed` where there is none."""
     letter: StoredDeadLetter | None = None
     if place is not None:
         letter = topic.at(*place)
@@ -174,7 +174,7 @@ def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> 
 
 
 def last_receipt(topic: Topic, letter: StoredDeadLetter) -> Receipt | None:
-    """What the last replay of the letter came to; None where it was never replayed."""
+    """What the last replay of the dead letter came to; None where it was never replayed."""
     if letter.origin is None:
         return None
     identity, found = letter.identity, None

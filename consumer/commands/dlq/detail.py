@@ -145,7 +145,7 @@ def update_of(letter: StoredDeadLetter) -> str:
 
 
 def writer(letter: StoredDeadLetter) -> str:
-    """Which service wrote the letter."""
+    """Which service wrote the dead letter."""
     group, version = letter.text(GROUP), letter.text(VERSION)
     return f"consumer group {group}" + (f", version {version}" if version else "") if group else ""
 

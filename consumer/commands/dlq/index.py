@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Selected letters that have one reason and one source topic; times are -1 where none is."""
+    """Selected dead letters that have one reason and one source topic; times are -1 where none is."""
 
     reason: str
     topic: str
@@ -59,7 +59,7 @@ class Summary(NamedTuple):
 
 
 class Index:
-    """The receipts of earlier replays, the letters that are selected, and which names have something newer."""
+    """The receipts of earlier replays, the dead letters that are selected, and which names have something newer."""
 
     def __init__(self) -> None:
         # One thread has it after the other.
@@ -93,9 +93,9 @@ class Index:
     # Letters.
 
     def select(self, letter: StoredDeadLetter, reason: str, names: Names = ()) -> str:
-        """The letter is one to replay; without names it goes by its key.
+        """The dead letter is one to replay; without names it goes by its key.
 
-        Returns the identity of the letter whose place it took, empty for none.
+        Returns the identity of the dead letter whose place it took, empty for none.
         """
         assert letter.origin is not None
         place, identity = self._place(letter.origin), letter.identity
@@ -118,7 +118,7 @@ class Index:
         return found[0] if found else ""
 
     def drop_marked(self, states: Iterable[str]) -> int:
-        """Forget the selected letters whose record has come to one of these states since; returns how many."""
+        """Forget the selected dead letters whose record has come to one of these states since; returns how many."""
         wanted = list(states)
         signs = ",".join("?" * len(wanted))
         query = f"""
@@ -130,11 +130,11 @@ class Index:
         return self._db.execute(query, wanted).rowcount
 
     def count(self) -> int:
-        """How many letters are selected."""
+        """How many dead letters are selected."""
         return int(self._db.execute("SELECT count(*) FROM letters").fetchone()[0])
 
     def summary(self) -> list[Summary]:
-        """The selected letters by reason and source topic, newest first."""
+        """The selected dead letters by reason and source topic, newest first."""
         query = """
             SELECT reason, topic, count(*), count(DISTINCT place || hex(name)),
                    ifnull(min(CASE WHEN timestamp >= 0 THEN timestamp END), -1), max(timestamp) AS newest
@@ -144,7 +144,7 @@ class Index:
         return [Summary(*row) for row in self._db.execute(query)]
 
     def places(self) -> list[tuple[int, str, int]]:
-        """Every source partition with selected letters: its number here, topic and partition."""
+        """Every source partition with selected dead letters: its number here, topic and partition."""
         query = """
             SELECT id, topic, number FROM places WHERE id IN (SELECT DISTINCT place FROM letters)
             ORDER BY topic, number
@@ -152,7 +152,7 @@ class Index:
         return list(self._db.execute(query))
 
     def rows(self, place: int, after: int, limit: int) -> list[Row]:
-        """The next letters of a source partition, in the order of the source."""
+        """The next dead letters of a source partition, in the order of the source."""
         query = """
             SELECT offset, identity, topic_id, partition, at, size FROM letters
             WHERE place = ? AND offset > ? ORDER BY offset LIMIT ?
@@ -162,7 +162,7 @@ class Index:
     # What is newer.
 
     def note(self, letter: StoredDeadLetter, names: Names) -> None:
-        """This letter is in the topic, selected or not: it may be newer than a selected one of its names."""
+        """This dead letter is in the topic, selected or not: it may be newer than a selected one of its names."""
         if letter.origin is not None:
             query = """
                 INSERT INTO newest VALUES (?, ?, ?)
@@ -172,7 +172,7 @@ class Index:
             self._db.executemany(query, [(place, name, offset) for name in names])
 
     def choose(self) -> None:
-        """Begin to look for what is newer than the last selected letter of each name."""
+        """Begin to look for what is newer than the last selected dead letter of each name."""
         self._db.execute("""
             INSERT INTO chosen SELECT letters.place, letters.name, max(letters.offset), max(newest.offset)
             FROM letters LEFT JOIN newest ON newest.place = letters.place AND newest.name = letters.name

@@ -47,7 +47,7 @@ class Plan:
     ambiguous: int = 0  # an $add that may have been applied, and was not asked for by name
     quarantined: int = 0  # and was not asked for by name
     foreign: int = 0
-    duplicates: int = 0  # a later letter of the same record is selected
+    duplicates: int = 0  # a later dead letter of the same record is selected
     replaced: int = 0  # another record has had the same offset since
     skipped: int = 0  # something newer exists
     skipped_keys: int = 0
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """How many letters are sent."""
+        """How many dead letters are sent."""
         return sum(row.letters for row in self.rows)
 
     @property
@@ -94,7 +94,7 @@ def make(topic: Topic, settings: Settings, selection: Selection, skip_newer: boo
 
 
 def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection, names: Names = ()) -> None:
-    """Select the letter, or count why not."""
+    """Select the dead letter, or count why not."""
     if letter.origin is None:
         plan.foreign += selection.takes(letter, FOREIGN)
         return
@@ -116,7 +116,7 @@ def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection, names: 
 
 
 def leave_out_newer(plan: Plan, topic: Topic, groups: Groups) -> None:
-    """Drop every group that has something newer than its last selected letter."""
+    """Drop every group that has something newer than its last selected dead letter."""
     index = plan.index
     index.choose()
     for source, wanted in index.begins().items():
@@ -197,7 +197,7 @@ def left_out(plan: Plan) -> Iterable[tuple[int, str]]:
     yield plan.ambiguous, "ambiguous_add, which Mixpanel may have applied: name them by --reason ambiguous_add"
     yield plan.quarantined, "quarantined, which an operator took out: name them by --reason quarantined"
     yield plan.duplicates, "written more than once: each record is sent once"
-    yield plan.replaced, "whose source offset another record has had since: the topic was made anew"
+    yield plan.replaced, "whose source offset another record has had since: the topic was recreated"
     yield plan.foreign, "that no service of ours wrote"
     yield plan.skipped, f"of {plan.skipped_keys:,} groups that have something newer"
 

@@ -1,7 +1,7 @@
 """What becomes of each record of a replay is noted, and nothing more is sent before it is.
 
 `Recorder` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
-letter, but a receipt that says so. `Gate` stands before the pool.
+dead letter, but a receipt that says so. `Gate` stands before the pool.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Sends dead letters again, through the same pipeline and loop as the service.
 
-    selected letters -> ReplaySource -> Loop(Pipeline) -> Gate -> Mixpanel
+    selected dead letters -> ReplaySource -> Loop(Pipeline) -> Gate -> Mixpanel
                                              \\-> Recorder -> the receipts topic
 
 Each record that is settled gets a receipt, so a replay that was killed goes on where it was, whatever is selected.
@@ -60,7 +60,7 @@ class Outcome:
 
     @property
     def left(self) -> int:
-        """How many letters were not come to."""
+        """How many dead letters were not come to."""
         return self.planned - self.accepted - self.gone - sum(self.refused.values())
 
     @property

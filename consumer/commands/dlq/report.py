@@ -1,4 +1,4 @@
-"""What `dlq list` prints: the counts and the newest letters, as tables or as JSON."""
+"""What `dlq list` prints: the counts and the newest dead letters, as tables or as JSON."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -104,7 +104,7 @@ def print_tables(topic: str, summary: Summary, chosen: bool) -> None:
 
 
 def print_times(summary: Summary) -> None:
-    """The letters over time, the newest stretch first."""
+    """The dead letters over time, the newest stretch first."""
     stretches = summary.times.width
     rows = [(stretch(begin, stretches), count.letters, count.open) for begin, count in summary.times.newest_first()]
     if summary.times.undated.letters:

@@ -27,7 +27,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """What a letter must be like; whatever is None or empty is not asked. Times are in milliseconds."""
+    """What a dead letter must be like; whatever is None or empty is not asked. Times are in milliseconds."""
 
     reasons: frozenset[str] = frozenset()
     project: str | None = None
@@ -46,7 +46,7 @@ class Selection:
         return self == Selection()
 
     def takes(self, letter: StoredDeadLetter, reason: str) -> bool:
-        """Whether this letter is meant; `reason` is the one that counts today."""
+        """Whether this dead letter is meant; `reason` is the one that counts today."""
         if self.reasons and reason not in self.reasons:
             return False
         if self.project not in (None, letter.project):

@@ -25,13 +25,13 @@ from consumer.kafka.source import Listener
 log = logging.getLogger("consumer.dlq")
 
 ROWS: Final = 500
-BYTES: Final = 2 * 1024 * 1024  # of the letters that are read at once, unless one alone is larger
+BYTES: Final = 2 * 1024 * 1024  # of the dead letters that are read at once, unless one alone is larger
 GAP: Final = 2_000  # offsets that are read over rather than sought
 MOST_MARKS: Final = 5_000  # not confirmed; beyond that nothing more is read
 
 
 class Stream:
-    """The selected letters of one source partition."""
+    """The selected dead letters of one source partition."""
 
     def __init__(self, place: int, assignment: Assignment) -> None:
         self.place = place
@@ -43,7 +43,7 @@ class Stream:
 
 
 class ReplaySource:
-    """Reads the letters of an index. `gone` counts those that are not in the topic any more."""
+    """Reads the dead letters of an index. `gone` counts those that are not in the topic any more."""
 
     _listener: Listener
 
@@ -78,7 +78,7 @@ class ReplaySource:
 
     @property
     def finished(self) -> bool:
-        """Whether every letter was read."""
+        """Whether every dead letter was read."""
         return self._begun and all(stream.ended for stream in self._streams)
 
     def poll(self, timeout: float, limit: int = ROWS) -> list[Record]:
@@ -102,7 +102,7 @@ class ReplaySource:
         return []
 
     def unreadable(self) -> Collection[Assignment]:
-        """None: a letter that cannot be read ends the replay."""
+        """None: a dead letter that cannot be read ends the replay."""
         return ()
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
@@ -189,7 +189,7 @@ class ReplaySource:
     # On the thread.
 
     def _read(self, place: int, after: int) -> list[tuple[Row, StoredDeadLetter | None]]:
-        """The next letters of a source partition, in its order; None for what is not in the topic any more."""
+        """The next dead letters of a source partition, in its order; None for what is not in the topic any more."""
         rows = within(self._index.rows(place, after, ROWS))
         found: dict[tuple[int, int], StoredDeadLetter] = {}
         wanted = {(row.partition, row.at) for row in rows}
@@ -225,7 +225,7 @@ def spans(rows: list[Row]) -> list[Span]:
 
 
 def genuine(row: Row, letter: StoredDeadLetter | None) -> StoredDeadLetter | None:
-    """The letter, if it is the one that was selected: a topic may have been recreated."""
+    """The dead letter, if it is the one that was selected: a topic may have been recreated."""
     if letter is None or letter.origin is None or (letter.identity, letter.topic_id) != (row.identity, row.topic_id):
         return None
     return letter

@@ -62,7 +62,7 @@ class Counts:
         row.add(timestamp, is_open)
 
     def newest_first(self) -> list[tuple[str, Count]]:
-        """The rows, the one with the newest letter first."""
+        """The rows, the one with the newest dead letter first."""
         return sorted(self.rows.items(), key=lambda row: (-row[1].newest, -row[1].letters, row[0]))
 
 
@@ -102,7 +102,7 @@ class Times:
 
 @dataclass(frozen=True, order=True)
 class Line:
-    """One letter of the newest ones."""
+    """One dead letter of the newest ones."""
 
     timestamp: int
     offset: int
@@ -127,7 +127,7 @@ class Summary:
         self._newest: list[Line] = []
 
     def add(self, letter: StoredDeadLetter, reason: str, state: str) -> None:
-        """One more letter; `state` is empty for one that no replay has touched."""
+        """One more dead letter; `state` is empty for one that no replay has touched."""
         is_open = state != "settled" and letter.origin is not None
         timestamp = letter.timestamp
         self.total.add(timestamp, is_open)
@@ -152,7 +152,7 @@ class Summary:
 
     @property
     def of_several(self) -> bool:
-        """Whether any letter is of another project than the default one."""
+        """Whether any dead letter is of another project than the default one."""
         return not self.projects.rows.keys() <= {DEFAULT, NONE}
 
     def newest_first(self) -> list[Line]:

@@ -25,13 +25,13 @@ class Topic:
         self.receipts = ReceiptsRead(self.consumer, self.name + SUFFIX)
 
     def letters(self, selection: Selection) -> Iterator[StoredDeadLetter]:
-        """Every letter where the selection may have one, in the order of each partition. Raises `Failed`."""
+        """Every dead letter where the selection may have one, in the order of each partition. Raises `Failed`."""
         spans = [within(span, selection) for span in spans_of(self.consumer, self.name, self._wanted(selection))]
         for message in self._messages(spans):
             yield letter_of(message)
 
     def at(self, partition: int, offset: int) -> StoredDeadLetter | None:
-        """The letter at this place; None where there is none."""
+        """The dead letter at this place; None where there is none."""
         if partition not in self.replicas():
             return None
         for span in spans_of(self.consumer, self.name, {partition: offset}):
@@ -73,7 +73,7 @@ class Topic:
 
 
 def letter_of(message: Message) -> StoredDeadLetter:
-    """The letter that was read."""
+    """The dead letter that was read."""
     kind, timestamp = message.timestamp()
     return StoredDeadLetter(
         message.partition(),  # type: ignore[arg-type]  # it is set on what was read

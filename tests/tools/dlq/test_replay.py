@@ -175,7 +175,7 @@ def test_a_topic_made_anew(board: Board, replays: Replays):
 
 @pytest.mark.parametrize("policy", ["delete", "compact,delete"])
 def test_marks_that_would_be_thrown_away_are_refused(board: Board, replays: Replays, policy: str):
-    """A topic of receipts that forgets is named, with the command that mends it, before anything is sent."""
+    """A topic of receipts that forgets is named, with the command that fixes it, before anything is sent."""
     board.broker.create_topic(f"{board.topic}.replays", 1, {"cleanup.policy": policy})
     board.write([letter(0)])
     assert "cleanup.policy=compact" in replays.call("--yes", status=1)
