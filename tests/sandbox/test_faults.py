@@ -335,8 +335,8 @@ def test_overlaps(sandbox, update):
     sandbox.stop()
     first.join(10)
 
-    assert sandbox.applied.overlaps == [("token", "company", "b")]
-    assert sandbox.applied.groups() == [("token", "company", "b"), ("token", "company", "c")]
+    assert sandbox.applied.overlaps == [("token", "company", "b", "")]
+    assert sandbox.applied.groups() == [("token", "company", "b", ""), ("token", "company", "c", "")]
 
 
 def _quietly(url, updates):

@@ -206,8 +206,18 @@ def test_compressed_bodies(session, sandbox):
     assert answer.json() == {"error": "data, not JSON", "status": 0}
 
 
-@pytest.mark.parametrize("modifier", [{"$time": 1}, {"$ignore_time": True}, {"$ip": "0"}, {"$company_id": "acme"}])
+@pytest.mark.parametrize("modifier", [{"$time": 1}, {"$ignore_time": True}, {"$ip": "0"}])
 def test_modifiers(sandbox, post, update, modifier):
     """What libraries put beside the operation is taken and changes nothing."""
     assert post(update(set={"x": 1}) | modifier).json()["num_good_events"] == 1
     assert sandbox.profiles.get("token", "company", "acme") == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("company", "error"), [("", "missing or empty"), (None, "missing or empty"), (7, "not a string")]
+)
+def test_a_company_has_an_id(sandbox, post, update, company, error):
+    """A `$company_id` that is there names a company, as the other two keys name a group."""
+    answer = post(update(set={"x": 1}) | {"$company_id": company}, verbose="1").json()
+    assert answer == {"error": f"$company_id, {error}", "status": 0}
+    assert sandbox.profiles.snapshot() == []

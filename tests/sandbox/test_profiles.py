@@ -120,12 +120,29 @@ def test_depth_is_limited(update):
 
 
 def test_profiles_are_apart(update):
-    """Token, group key and group id together name a profile."""
+    """Token, group key, group id and company together name a profile."""
     profiles = Profiles()
-    for changed in ({}, {"$token": "other"}, {"$group_key": "team"}, {"$group_id": "umbrella"}):
+    others = [{"$token": "other"}, {"$group_key": "team"}, {"$group_id": "umbrella"}]
+    for changed in ({}, *others, {"$company_id": "acme"}, {"$company_id": "umbrella"}):
         profiles.apply(update(add={"n": 1}) | changed)
 
-    assert [profile["properties"] for profile in profiles.snapshot()] == [{"n": 1}] * 4
+    assert [profile["properties"] for profile in profiles.snapshot()] == [{"n": 1}] * 6
+
+
+def test_a_user_in_two_companies_is_two_profiles(update):
+    """Neither sees what is done to the other; a deletion takes one of them."""
+    profiles = Profiles()
+    ann = {"$group_id": "ann", "$group_key": "$user_id"}
+    profiles.apply(update(set={"x": 1}) | ann | {"$company_id": "acme"})
+    profiles.apply(update(set={"x": 2}) | ann | {"$company_id": "umbrella"})
+    profiles.apply(update(delete="") | ann | {"$company_id": "acme"})
+
+    assert profiles.get("token", "$user_id", "ann", "acme") is None
+    assert profiles.get("token", "$user_id", "ann", "umbrella") == {"x": 2}
+    named = {"token": "token", "group_key": "$user_id", "group_id": "ann"}
+    assert profiles.snapshot() == [{**named, "company_id": "umbrella", "properties": {"x": 2}}]
+    assert [profile["company_id"] for profile in profiles.changes(0, 10)["deleted"]] == ["acme"]
+    assert [profile["company_id"] for profile in profiles.changes(0, 10, "brella")["profiles"]] == ["umbrella"]
 
 
 def test_changes_are_told_newest_first(update):

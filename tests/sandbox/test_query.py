@@ -49,6 +49,22 @@ def test_a_profile_is_read_back(post: Ask, update: Any, engage: Ask) -> None:
     assert body["computed_at"]
 
 
+def test_profiles_of_a_company_are_shown_with_it(
+    sandbox: MixpanelSandbox, post: Ask, update: Any, engage: Ask
+) -> None:
+    """Their ids have that of the company before them, and by these they are asked for."""
+    sandbox.project.group_keys += ["$company_id", "$user_id"]
+    acme, other = {"$company_id": "acme"}, {"$company_id": "other"}
+    post(update("acme", "$company_id", set={"a": 1}) | acme)
+    post(update("ann", "$user_id", set={"a": 2}) | acme, update("ann", "$user_id", set={"a": 3}) | other)
+    users = engage(data_group_id=id_of("$user_id")).json()["results"]
+    found = {row["$distinct_id"]: row["$properties"]["a"] for row in users}
+    assert found == {"$company:acme|$user:ann": 2, "$company:other|$user:ann": 3}
+    (row,) = engage(data_group_id=id_of("$company_id"), distinct_ids='["$company:acme"]').json()["results"]
+    assert row["$properties"]["a"] == 1
+    assert engage(data_group_id=id_of("$user_id"), distinct_ids='["ann"]').json()["results"] == []
+
+
 def test_a_deleted_profile_is_absent(post: Ask, update: Any, engage: Ask) -> None:
     """It is no empty row."""
     post(update(set={"a": 1}))

@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from consumer.kafka.dead_letter_format import REASON
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
+from consumer.sandbox.mixpanel.updates import Group
 from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected
 
 PATIENCE: Final = 30.0
@@ -116,19 +117,26 @@ def _compare_profiles(found: Audit, mixpanel: MixpanelSandbox, expected: Expecte
     actual, wanted = (_by_group(profiles.snapshot()) for profiles in (mixpanel.profiles, expected.profiles))
     for group, properties in wanted.items():
         if group not in actual:
-            found.lost.append(f"the profile of {group[1]} {group[2]} is missing")
+            found.lost.append(f"the profile of {_named(group)} is missing")
         elif actual[group] != properties:
             names = sorted(
                 name
                 for name in actual[group].keys() | properties.keys()
                 if actual[group].get(name, ...) != properties.get(name, ...)
             )
-            found.lost.append(f"the profile of {group[1]} {group[2]} differs in {', '.join(names)}")
+            found.lost.append(f"the profile of {_named(group)} differs in {', '.join(names)}")
     found.differences += [
-        f"there is a profile of {group[1]} {group[2]}, which was to be none"
-        for group in actual.keys() - wanted.keys()
+        f"there is a profile of {_named(group)}, which was to be none" for group in actual.keys() - wanted.keys()
     ]
 
 
-def _by_group(snapshot: list[dict[str, Any]]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    return {(one["token"], one["group_key"], one["group_id"]): one["properties"] for one in snapshot}
+def _by_group(snapshot: list[dict[str, Any]]) -> dict[Group, dict[str, Any]]:
+    return {
+        (one["token"], one["group_key"], one["group_id"], one.get("company_id", "")): one["properties"]
+        for one in snapshot
+    }
+
+
+def _named(group: Group) -> str:
+    _, key, name, company = group
+    return f"{key} {name} of company {company}" if company else f"{key} {name}"

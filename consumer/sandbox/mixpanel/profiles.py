@@ -31,7 +31,7 @@ Properties: TypeAlias = dict[str, Any]
 
 
 class Profiles:
-    """All profiles, by token, group key and group id. Safe to use from several threads."""
+    """All profiles, by token, group key, group id and company. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -53,33 +53,34 @@ class Profiles:
             for update in updates:
                 self._change(update)
 
-    def get(self, token: str, group_key: str, group_id: str) -> Properties | None:
+    def get(self, token: str, group_key: str, group_id: str, company_id: str = "") -> Properties | None:
         """A copy of one profile's properties; None where there is no such profile."""
         with self._lock:
-            found = self._profiles.get((token, group_key, group_id))
+            found = self._profiles.get((token, group_key, group_id, company_id))
             return None if found is None else dict(found)
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """Every profile: `token`, `group_key`, `group_id`, `properties`."""
+        """Every profile: `token`, `group_key`, `group_id`, `company_id` where it has one, `properties`."""
         with self._lock:
             return [_profile(group, properties) for group, properties in self._profiles.items()]
 
     def changes(self, since: int, limit: int, match: str = "") -> dict[str, Any]:
         """What changed after version `since`, the newest first and no more than `limit`, and the version now.
 
-        `profiles` are those whose group id contains `match`, `deleted` those that are gone, `total` counts all.
+        `profiles` are those whose group or company id contains `match`, `deleted` those that are gone, `total` counts
+        all.
         """
         with self._lock:
             changed = ((group, self._changed[group]) for group in reversed(self._changed))
             news = takewhile(lambda change: change[1] > since, changed)
             found = [
                 _profile(group, self._profiles[group]) | {"version": version}
-                for group, version in islice((change for change in news if match in change[0][2]), limit)
+                for group, version in islice((change for change in news if _matches(change[0], match)), limit)
             ]
             gone = [
                 _name(group) | {"version": version}
                 for version, group in islice(reversed(self._deleted), limit)
-                if version > since and match in group[2] and group not in self._profiles
+                if version > since and _matches(group, match) and group not in self._profiles
             ]
             return {"version": self._version, "total": len(self._profiles), "profiles": found, "deleted": gone}
 
@@ -124,9 +125,14 @@ def identity(value: object) -> Hashable:
     return value
 
 
+def _matches(group: Group, text: str) -> bool:
+    return text in group[2] or text in group[3]
+
+
 def _name(group: Group) -> dict[str, Any]:
-    token, group_key, group_id = group
-    return {"token": token, "group_key": group_key, "group_id": group_id}
+    token, group_key, group_id, company_id = group
+    name = {"token": token, "group_key": group_key, "group_id": group_id}
+    return name | {"company_id": company_id} if company_id else name
 
 
 def _profile(group: Group, properties: Properties) -> dict[str, Any]:

@@ -148,8 +148,8 @@ class QueryEndpoint:
         ids = asked.get("distinct_ids", asked.get("distinct_id"))
         if ids is not None:
             wanted = dict.fromkeys(map(str, ids if isinstance(ids, list) else [ids]))
-            found = {group_id: found[group_id] for group_id in wanted if group_id in found}
-        rows = [{"$distinct_id": group_id, "$properties": row} for group_id, row in found.items()]
+            found = {shown: found[shown] for shown in wanted if shown in found}
+        rows = [{"$distinct_id": shown, "$properties": row} for shown, row in found.items()]
         self._random.shuffle(rows)
         return rows
 

@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.mixpanel.updates import Group, group_of
 
 Lag: TypeAlias = tuple[float, float]
 """Least and most, in seconds."""
+COMPANY_KEY: Final = "$company_id"
 GEO: dict[str, Any] = {"$city": "San Francisco", "$region": "California", "$country_code": "US"}
 GEO["$timezone"] = "America/Los_Angeles"
 
@@ -48,12 +49,12 @@ class Reading:
                     self._visible(versions, now)
 
     def rows(self, token: str, key: str, utc_offset: int) -> dict[str, dict[str, Any]]:
-        """Every profile of the group key that a reader sees now, by group id."""
+        """Every profile of the group key that a reader sees now, by the id that it is shown with."""
         now = self._clock()
         with self._lock:
             groups = [group for group in self._seen if group[0] == token and group[1] == key]
-            found = {group[2]: self._row(group, now, utc_offset) for group in groups}
-        return {group_id: row for group_id, row in found.items() if row is not None}
+            found = {shown_id(group): self._row(group, now, utc_offset) for group in groups}
+        return {shown: row for shown, row in found.items() if row is not None}
 
     def _row(self, group: Group, now: float, utc_offset: int) -> dict[str, Any] | None:
         versions = self._versions.get(group)
@@ -70,3 +71,21 @@ class Reading:
         while len(versions) > 1 and versions[1][0] <= now:
             versions.popleft()
         return versions[0][1]
+
+
+def shown_id(group: Group) -> str:
+    """The id that a profile is shown with: with that of its company before it, where it has one.
+
+    Documented for users; other keys are taken to be shown likewise.
+    """
+    _, key, name, company = group
+    if not company:
+        return name
+    if key == COMPANY_KEY:
+        return f"{label(key)}:{name}"
+    return f"{label(COMPANY_KEY)}:{company}|{label(key)}:{name}"
+
+
+def label(key: str) -> str:
+    """What stands before an id of this group key."""
+    return key.removesuffix("_id")

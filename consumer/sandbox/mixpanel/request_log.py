@@ -141,10 +141,10 @@ class AppliedUpdates:
             for update in updates:
                 self._applied.setdefault(group_of(update), []).append(update)
 
-    def of(self, token: str, group_key: str, group_id: str) -> list[dict[str, Any]]:
+    def of(self, token: str, group_key: str, group_id: str, company_id: str = "") -> list[dict[str, Any]]:
         """The updates applied to one group, oldest first."""
         with self._lock:
-            return list(self._applied.get((token, group_key, group_id), ()))
+            return list(self._applied.get((token, group_key, group_id, company_id), ()))
 
     def groups(self) -> list[Group]:
         """Every group that an update was applied to."""

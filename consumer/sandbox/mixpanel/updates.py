@@ -1,8 +1,9 @@
 """What Mixpanel takes as an update of a group profile, and the words with which it refuses anything else.
 
 An update has `$token`, `$group_key`, `$group_id`, exactly one operation, at most 255 properties, at most 1,000,000
-bytes of JSON, and no value nested deeper than 64 (the sandbox's own limit). `$append` is not for groups. Modifiers
-(`$time`, `$ip`, ...) are taken and change nothing. Written from Mixpanel's reference alone and apart from the core.
+bytes of JSON, and no value nested deeper than 64 (the sandbox's own limit). It may have `$company_id`, a part
+of the group's identity. `$append` is not for groups. Modifiers (`$time`, `$ip`, ...) are taken and change nothing.
+Written from Mixpanel's reference alone and apart from the core.
 """
 
 import json
@@ -17,10 +18,11 @@ MAX_BYTES: Final = 1_000_000
 MAX_PROPERTIES: Final = 255
 MAX_DEPTH: Final = 64
 
-Group: TypeAlias = tuple[str, str, str]
-"""Token, group key, group id."""
+Group: TypeAlias = tuple[str, str, str, str]
+"""Token, group key, group id, and the id of its company, which is empty where it has none."""
 
 _IDENTITY: Final = ("$token", "$group_key", "$group_id")
+_IN_A_COMPANY: Final = (*_IDENTITY, "$company_id")
 _VERBS: Final = frozenset(OPERATIONS)
 
 
@@ -31,7 +33,7 @@ def refusal(update: object, size: int | None = None) -> str | None:
     """
     if not isinstance(update, dict):
         return "update, not an object"
-    for name in _IDENTITY:
+    for name in _IN_A_COMPANY if "$company_id" in update else _IDENTITY:
         value = update.get(name)
         if value is None or value == "":
             return f"{name}, missing or empty"
@@ -50,7 +52,7 @@ def refusal(update: object, size: int | None = None) -> str | None:
 
 def group_of(update: dict[str, Any]) -> Group:
     """Whose profile a valid update changes."""
-    return update["$token"], update["$group_key"], update["$group_id"]
+    return update["$token"], update["$group_key"], update["$group_id"], update.get("$company_id", "")
 
 
 def verb_of(update: dict[str, Any]) -> str:

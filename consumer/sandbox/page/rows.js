@@ -38,10 +38,12 @@ export function showProfiles(list, { profiles, deleted }, since) {
   }
 }
 
-const keyOf = (profile) => JSON.stringify([profile.token, profile.group_key, profile.group_id]);
+const keyOf = (profile) => JSON.stringify([profile.token, profile.group_key, profile.group_id, profile.company_id]);
 
 function profileRow(profile) {
-  const name = el("p", { class: "name" }, el("span", { class: "muted" }, `${profile.group_key} `), el("b", {}, profile.group_id));
+  const name = el("p", { class: "name" },
+    el("span", { class: "muted" }, `${profile.group_key} `), el("b", {}, profile.group_id),
+    profile.company_id && el("span", { class: "muted" }, ` of company ${profile.company_id}`));
   const table = el("dl", { class: "properties" });
   const element = el("li", {}, name, table);
   let shown = 0;

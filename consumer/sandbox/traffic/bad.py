@@ -61,16 +61,16 @@ def tombstone(traffic: "Traffic", key: str, name: str) -> "TrafficEvent":
 
 def invalid_change(traffic: "Traffic", key: str, name: str) -> "TrafficEvent":
     """Changes that break the table of the event."""
-    wrong: tuple[tuple[str, Any], ...] = (
+    wrong: tuple[tuple[Any, ...], ...] = (
         ("SET", {}),
         ("ADD", {"seats": "three"}),
         ("UNION", {"tags": []}),
         ("REMOVE", {"tags": ["beta"]}),
         ("UNSET", []),
         ("DELETE", {"plan": "free"}),
+        ("SET", {"plan": "free"}, ""),
     )
-    operation, values = traffic.random.choice(wrong)
-    return traffic.record(traffic.change(key, name, operation, values), reason="invalid_change")
+    return traffic.record(traffic.change(key, name, *traffic.random.choice(wrong)), reason="invalid_change")
 
 
 def unknown_project(traffic: "Traffic", key: str, name: str) -> "TrafficEvent":

@@ -2,7 +2,7 @@
 
 current    the event schema as the service has it
 newer      a field and an operation more, which the service does not know yet
-older      a few fields less, in another order, written before there were projects
+older      a few fields less, in another order, written before there were projects and companies
 orders     another team's records, in the wrong topic
 """
 
@@ -100,9 +100,12 @@ def _newer() -> dict[str, Any]:
     return schema
 
 
+_LATER: Final = ("project", "property_names", "company_id")
+
+
 def _older() -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(newest())
-    schema["fields"] = [one for one in reversed(schema["fields"]) if one["name"] not in ("project", "property_names")]
+    schema["fields"] = [one for one in reversed(schema["fields"]) if one["name"] not in _LATER]
     _field(schema, "properties")["type"]["values"].sort(key=lambda branch: branch != "string")
     return schema
 

@@ -149,7 +149,7 @@ class Traffic:
         self.random = random.Random(seed)
         self.token = token
         self._number = 0
-        self._groups = [("company" if n % 4 else "workspace", f"{_WORDS[n % 10]}-{n}") for n in range(groups)]
+        self._groups = [_group(n) for n in range(groups)]
         self._weights = list(accumulate((n + 1) ** -ZIPF for n in range(groups)))
         shares = bad if isinstance(bad, Mapping) else dict.fromkeys(MAKERS, bad / len(MAKERS))
         unknown = shares.keys() - MAKERS.keys()
@@ -170,7 +170,9 @@ class Traffic:
                 self._number += 1
                 yield self._good(group, verb) if reason is None else self._bad(group, reason)
 
-    def change(self, group_key: str, group_id: str, operation: str, values: Any) -> dict[str, Any]:
+    def change(
+        self, group_key: str, group_id: str, operation: str, values: Any, company_id: str | None = None
+    ) -> dict[str, Any]:
         """The fields of an event, as every writer's schema takes them."""
         unset = operation == "UNSET"
         return {
@@ -183,6 +185,7 @@ class Traffic:
             "operation": operation,
             "properties": {} if unset else values,
             "property_names": values if unset else [],
+            "company_id": company_id,
         }
 
     def record(
@@ -192,7 +195,8 @@ class Traffic:
         draw = self.random.random()
         writer = self.writers.current
         if draw < OTHER_WRITERS and change["project"] is None:
-            plain = not change["property_names"]  # the older one cannot say what UNSET needs
+            # The older one can say neither what UNSET needs, nor a company.
+            plain = not change["property_names"] and change["company_id"] is None
             writer = self.writers.older if plain and draw < OTHER_WRITERS / 2 else self.writers.newer
         data = writer.encode(change)
         key = f"{change['group_key']}:{change['group_id']}".encode()
@@ -215,12 +219,15 @@ class Traffic:
     def _good(self, group: int, operation: str) -> TrafficEvent:
         if operation == "DELETE" and group % 10:  # some groups are never deleted, so that a refusal in them stays
             operation = "SET"
-        key, name = self._groups[group]
+        key, name, company = self._groups[group]
         values = self.values(operation)
-        update = {"$token": self.token, "$group_key": key, "$group_id": name, f"${operation.lower()}": values}
+        update = {"$token": self.token, "$group_key": key, "$group_id": name}
+        if company is not None:
+            update["$company_id"] = company
+        update[f"${operation.lower()}"] = values
         if operation == "DELETE":
             update["$delete"], values = "", {}
-        return self.record(self.change(key, name, operation, values), update)
+        return self.record(self.change(key, name, operation, values, company), update)
 
     def values(self, operation: str) -> Any:
         """What an operation is given."""
@@ -242,10 +249,19 @@ class Traffic:
 
     def _bad(self, group: int, reason: str) -> TrafficEvent:
         """A record of this group that is to become a dead letter."""
-        key, name = self._groups[group]
+        key, name, company = self._groups[group]
         if reason == "rejected":
             # A refusal that a later change overwrites is never judged: one for each group, in those never deleted.
-            once = group % 10 and group not in self._refused
+            once = group % 10 and group not in self._refused and company is None
             self._refused.add(group)
             name = name if once else f"reject-{self._number}"
         return MAKERS[reason](self, key, name)
+
+
+def _group(number: int) -> tuple[str, str, str | None]:
+    """Group key, id and company of one group: every eighth is of a company, and two of these share an id."""
+    word = _WORDS[number % 10]
+    if number % 8:
+        return "company" if number % 4 else "workspace", f"{word}-{number}", None
+    first = number - number % 16
+    return "workspace", f"{_WORDS[first % 10]}-{first}", f"{_WORDS[(number + 1) % 10]}-{number + 1}"
