@@ -137,7 +137,7 @@ ROWS: dict[str, list[Json]] = {
         graph("Open bytes", "Theirs, by pod", "bytes", (metric("open_bytes"), "{{pod}}")),
         graph(
             "Partitions paused",
-            "By cause: memory, a schema, a dead letter, the breaker",
+            "By cause: memory, a project's share of it, a schema, a dead letter, the breaker",
             "none",
             (f"sum by (cause) ({metric('paused')})", "{{cause}}"),
         ),
@@ -200,6 +200,28 @@ ROWS: dict[str, list[Json]] = {
             "none",
             (f"sum by (cause) (increase({metric('retries_total')}[$__rate_interval]))", "{{cause}}"),
             (f"sum(increase({metric('given_up_requests_total')}[$__rate_interval]))", "given up"),
+        ),
+    ],
+    "Projects": [
+        stack(
+            graph(
+                "Updates by project",
+                "That Mixpanel accepted",
+                "cps",
+                (f"sum by (project) ({rate('updates_total')})", "{{project}}"),
+            )
+        ),
+        graph(
+            "Failing by project",
+            "Requests to be sent again, in the time of a point",
+            "none",
+            (f"sum by (project) (increase({metric('retries_total')}[$__rate_interval]))", "{{project}}"),
+        ),
+        graph(
+            "Halted projects",
+            "Whose credentials or configuration Mixpanel refuses: see the runbook, GroupConsumerHalted",
+            "none",
+            (f"max by (project, cause) ({metric('halted')}) > 0", "{{project}}: {{cause}}"),
         ),
     ],
     "Pods": [

@@ -12,9 +12,9 @@ number that `monitoring.rules.alerts` may change. A symptom is silent while an a
 GroupConsumerHalted:
   for: 2m
   severity: critical
-  expr: max by (cause) (group_consumer_halted{ {{- $s -}} }) > 0
-  summary: Mixpanel refuses the credentials or the configuration
-  description: "Nothing is sent ({{`{{ $labels.cause }}`}}). Records wait in Kafka, and lag grows until it is fixed."
+  expr: max by (project, cause) (group_consumer_halted{ {{- $s -}} }) > 0
+  summary: Mixpanel refuses the credentials or the configuration of a project
+  description: "Nothing is sent to project {{`{{ $labels.project }}`}} ({{`{{ $labels.cause }}`}}). Its records wait in Kafka, and lag grows until it is fixed."
 GroupConsumerBreakerOpen:
   for: 0m
   severity: critical
@@ -43,10 +43,10 @@ GroupConsumerRetriesWithoutSuccess:
   for: 5m
   severity: critical
   expr: >-
-    sum(increase(group_consumer_retries_total{ {{- $s -}} }[10m])) > 0
-    unless on () (sum(increase(group_consumer_requests_total{ {{- $s -}},outcome=~"accepted|partial"}[10m])) > 0)
-  summary: Mixpanel has accepted nothing for ten minutes
-  description: Requests fail, and are tried again. Nothing is lost; lag grows.
+    sum by (project) (increase(group_consumer_retries_total{ {{- $s -}} }[10m])) > 0
+    unless on (project) (sum by (project) (increase(group_consumer_requests_total{ {{- $s -}},outcome=~"accepted|partial"}[10m])) > 0)
+  summary: Mixpanel has accepted nothing of a project for ten minutes
+  description: "Requests of project {{`{{ $labels.project }}`}} fail, and are tried again. Nothing is lost; lag grows."
 GroupConsumerSuspects:
   for: 5m
   severity: critical

@@ -150,6 +150,8 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- with .Values.mixpanel.projects -}}
 {{- if .existingSecret -}}
 {{- $found = append $found (dict "env" "MIXPANEL_PROJECTS_FILE" "kind" "secret" "name" .existingSecret "key" .key "file" "projects.toml") -}}
+{{- else if .file -}}
+{{- $found = append $found (dict "env" "MIXPANEL_PROJECTS_FILE" "kind" "secret" "name" $own "key" "projects.toml" "file" "projects.toml") -}}
 {{- end -}}
 {{- end -}}
 {{- if .Values.kafka.propertiesSecret.name -}}

@@ -4,6 +4,7 @@
 {{- $found := dict -}}
 {{- with .Values.mixpanel -}}
 {{- if and .token (not .existingSecret) -}}{{- $_ := set $found "mixpanel-token" (b64enc .token) -}}{{- end -}}
+{{- if .projects.file -}}{{- $_ := set $found "projects.toml" (b64enc .projects.file) -}}{{- end -}}
 {{- end -}}
 {{- with .Values.kafka.sasl -}}
 {{- if and .password (not .existingSecret) -}}{{- $_ := set $found "kafka-sasl-password" (b64enc .password) -}}{{- end -}}

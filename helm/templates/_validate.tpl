@@ -114,17 +114,27 @@ password|passphrase|secret|jaas|\.pem$|^sasl\.oauthbearer\.(config|extensions)$|
 {{- define "gc.wrongCredentials" -}}
 {{- $v := .Values -}}
 {{- $sasl := $v.kafka.sasl -}}
-{{- if not (or $v.mixpanel.token $v.mixpanel.existingSecret $v.mixpanel.projects.existingSecret) }}
+{{- $projects := $v.mixpanel.projects -}}
+{{- if not (or $v.mixpanel.token $v.mixpanel.existingSecret $projects.existingSecret $projects.file) }}
 - "mixpanel.existingSecret (or for a trial mixpanel.token) is required: the project token"
 {{- end }}
 {{- if and $v.mixpanel.token $v.mixpanel.existingSecret }}
 - "mixpanel.token and mixpanel.existingSecret exclude each other"
 {{- end }}
+{{- if and $projects.file $projects.existingSecret }}
+- "mixpanel.projects.file and mixpanel.projects.existingSecret exclude each other"
+{{- end }}
 {{- $account := $v.mixpanel.serviceAccount -}}
 {{- if ne (empty $account.username) (empty $account.existingSecret) }}
 - "mixpanel.serviceAccount.username and mixpanel.serviceAccount.existingSecret need each other"
 {{- end }}
-{{- if and $v.tests.canary (or (not $v.mixpanel.projectId) (not $account.existingSecret)) }}
+{{- if and $v.tests.canaryProject (not $v.tests.canary) }}
+- "tests.canaryProject needs tests.canary: the group key of the profile that is written"
+{{- end }}
+{{- if and $v.tests.canaryProject (not (or $projects.existingSecret $projects.file)) }}
+- "tests.canaryProject needs mixpanel.projects: the file that has the project"
+{{- end }}
+{{- if and $v.tests.canary (not $v.tests.canaryProject) (or (not $v.mixpanel.projectId) (not $account.existingSecret)) }}
 - "tests.canary needs mixpanel.projectId and mixpanel.serviceAccount: the profile is read back"
 {{- end }}
 {{- if and $sasl.password $sasl.existingSecret }}

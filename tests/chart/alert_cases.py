@@ -30,6 +30,7 @@ class Case:
 
 TOPIC = 'topic="t",partition="0"'
 ACCEPTED = 'outcome="accepted"'
+DEFAULT, EMEA = 'project="default"', 'project="emea"'
 BUSY = series("lag_records", "1000+100x60", TOPIC)
 STUCK = series("committed_offset", "5x60", TOPIC)
 MOVES = series("committed_offset", "5+5x60", TOPIC)
@@ -41,9 +42,9 @@ CASES = [
         "halted for two minutes",
         "GroupConsumerHalted",
         "5m",
-        [series("halted", "0 0 1x10", 'cause="401"'), series("halted", "0x12", 'cause="403"')],
-        "Nothing is sent (401). Records wait in Kafka, and lag grows until it is fixed.",
-        {"cause": "401"},
+        [series("halted", "0 0 1x10", f'{EMEA},cause="401"'), series("halted", "0x12", f'{DEFAULT},cause="403"')],
+        "Nothing is sent to project emea (401). Its records wait in Kafka, and lag grows until it is fixed.",
+        {"project": "emea", "cause": "401"},
     ),
     Case("halted for a moment", "GroupConsumerHalted", "5m", [series("halted", "0 0 1 0x10", 'cause="401"')]),
     Case(
@@ -93,21 +94,30 @@ CASES = [
         "only retries",
         "GroupConsumerRetriesWithoutSuccess",
         "20m",
-        [series("retries_total", "0+2x60", 'cause="503"'), series("requests_total", "7x60", ACCEPTED)],
-        "Requests fail, and are tried again. Nothing is lost; lag grows.",
+        [
+            series("retries_total", "0+2x60", f'{EMEA},cause="503"'),
+            series("requests_total", "7x60", f"{EMEA},{ACCEPTED}"),
+            series("requests_total", "0+1x60", f"{DEFAULT},{ACCEPTED}"),
+        ],
+        "Requests of project emea fail, and are tried again. Nothing is lost; lag grows.",
+        {"project": "emea"},
     ),
     Case(
         "nothing was ever accepted",
         "GroupConsumerRetriesWithoutSuccess",
         "20m",
-        [series("retries_total", "0+2x60", 'cause="timeout"')],
-        "Requests fail, and are tried again. Nothing is lost; lag grows.",
+        [series("retries_total", "0+2x60", f'{DEFAULT},cause="timeout"')],
+        "Requests of project default fail, and are tried again. Nothing is lost; lag grows.",
+        {"project": "default"},
     ),
     Case(
         "retries beside success",
         "GroupConsumerRetriesWithoutSuccess",
         "20m",
-        [series("retries_total", "0+2x60", 'cause="503"'), series("requests_total", "0+1x60", ACCEPTED)],
+        [
+            series("retries_total", "0+2x60", f'{EMEA},cause="503"'),
+            series("requests_total", "0+1x60", f"{EMEA},{ACCEPTED}"),
+        ],
     ),
     Case("no traffic", "GroupConsumerRetriesWithoutSuccess", "20m", [series("requests_total", "7x60", ACCEPTED)]),
     Case(

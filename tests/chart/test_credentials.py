@@ -116,6 +116,25 @@ def test_projects(chart):
     assert not {"MIXPANEL_TOKEN", "MIXPANEL_TOKEN_FILE"} & env.keys()
 
 
+def test_projects_in_the_values_make_a_secret(chart):
+    """The chart's own Secret has the file; it is mounted where the service and the pod of `helm test` look for it."""
+    file = '[emea]\ntoken = "abc"\nregion = "eu"\n'
+    values = {"mixpanel": {"existingSecret": "", "projects": {"file": file}}}
+    values |= {"tests": {"canary": "company", "canaryProject": "emea"}}
+    secret = chart.one("Secret", **values)
+    assert base64.b64decode(secret["data"]["projects.toml"]).decode() == file
+    own = ("secret", secret["metadata"]["name"], "projects.toml")
+    assert sources(chart.pod(**values)) == {"projects.toml": own}
+    test = chart.one("Pod", **values)
+    assert sources(test) == {"projects.toml": own}
+    (container,) = test["spec"]["containers"]
+    assert {"name": "MIXPANEL_PROJECTS_FILE", "value": "/etc/group-consumer/projects.toml"} in container["env"]
+    assert container["args"] == ["check", "--canary", "company", "--project", "emea"]
+    more = chart.pod(mixpanel={"existingSecret": "", "projects": {"file": file + "[us]\ntoken = 'x'\n"}})
+    checksum = chart.pod(**values)["metadata"]["annotations"]["checksum/secret"]
+    assert more["metadata"]["annotations"]["checksum/secret"] != checksum
+
+
 def test_static_members_have_names_that_stay(chart):
     """A StatefulSet, each pod with a properties file of its own name; started together, replaced one by one."""
     spec = chart.one("StatefulSet", **STATIC)["spec"]

@@ -52,6 +52,12 @@ CONTRADICTIONS = [
         "kafka.tls.caSecret and kafka.tls.caConfigMap exclude each other",
     ),
     ({"mixpanel": {"serviceAccount": {"username": "u"}}}, "mixpanel.serviceAccount.existingSecret need each other"),
+    (
+        {"mixpanel": {"projects": {"file": "[a]", "existingSecret": "many"}}},
+        "mixpanel.projects.file and mixpanel.projects.existingSecret exclude each other",
+    ),
+    ({"tests": {"canaryProject": "emea"}}, "tests.canaryProject needs tests.canary"),
+    ({"tests": {"canary": "company", "canaryProject": "emea"}}, "tests.canaryProject needs mixpanel.projects"),
     ({"tests": {"canary": "company"}}, "tests.canary needs mixpanel.projectId and mixpanel.serviceAccount"),
     ({"schemaRegistry": {"existingSecret": "r"}}, "schemaRegistry.existingSecret has a password"),
     ({"schemaRegistry": {"username": "me"}}, "schemaRegistry.username needs schemaRegistry.existingSecret"),

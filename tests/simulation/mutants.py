@@ -109,9 +109,9 @@ MUTANTS = (
         "        if not self._in_doubt():\n            self._do()\n", "        self._do()\n",
     ),
     Mutant(
-        "no-limit", 5, "reading never pauses at the limit", "core/partitions.py",
-        "            self.full = self._records >= self._limit or self._bytes >= self._bytes_limit\n",
-        "            self.full = False\n",
+        "no-limit", 5, "reading never pauses at the limit", "core/room.py",
+        "            self._full = records >= self._limit or size >= self._bytes_limit\n",
+        "            self._full = False\n",
     ),
     Mutant(
         "retry-drops", 6, "a batch that should wait for its retry is forgotten", "core/delivery.py",
@@ -187,8 +187,8 @@ MUTANTS = (
     ),
     Mutant(
         "suspects-together", 10, "suspects go as many at once as there are slots", "core/wire.py",
-        "        return self._flying < self._max_in_flight and self._suspects == 0\n",
-        "        return self._flying < self._max_in_flight\n", "stuck/",
+        "        return self._suspects == 0 and self.free(stands)\n",
+        "        return self.free(stands)\n", "stuck/",
     ),
     Mutant(
         "suspect-hurries", 10, "a record that always fails is tried again every two seconds", "core/retry.py",
