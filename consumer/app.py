@@ -5,7 +5,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from importlib.resources import files
 from queue import SimpleQueue
 from typing import Any
@@ -20,6 +20,7 @@ from consumer.kafka.config import consumer_config, producer_config
 from consumer.kafka.dead_letter_format import ROOM
 from consumer.kafka.dead_letters import DeadLetters
 from consumer.kafka.source import Source, SourceFailed
+from consumer.mapping.mapper import TopicMap
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool
@@ -56,14 +57,15 @@ UNCOMPILED = (
 )
 
 
-def run(settings: Settings, stopping: Callable[[], bool]) -> int:
-    """Run the service until `stopping` says so, then drain; returns the exit status."""
+def run(settings: Settings, mapped: Mapping[str, TopicMap], stopping: Callable[[], bool]) -> int:
+    """Run the service until `stopping` says so, then drain; returns the exit status. `mapped` are the topics of a
+    mapping file."""
     gc.set_threshold(*GC_THRESHOLDS)
     scrub = Scrubber(settings.secrets())
     logs.start(settings.log_level, settings.log_format, scrub)
     for warning in settings.warnings:
         log.warning(warning)
-    metrics = Metrics(settings.projects)
+    metrics = Metrics(settings.projects, rules_of(mapped))
     health = Health(time.monotonic)
     try:
         server = HealthServer(settings.http_host, settings.http_port, health, metrics.exposition)
@@ -76,7 +78,7 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> int:
     if not compiled():
         log.warning(UNCOMPILED)
     try:
-        loop = assemble(settings, metrics, health, scrub)
+        loop = assemble(settings, mapped, metrics, health, scrub)
         loop.run(stopping)
     except SourceFailed as failure:
         log.error("%s", failure)
@@ -95,11 +97,19 @@ def compiled() -> bool:
     return not decode.__file__.endswith(".py")
 
 
-def assemble(settings: Settings, metrics: Metrics, health: Health, scrub: Scrubber) -> Loop:
+def rules_of(mapped: Mapping[str, TopicMap]) -> list[str]:
+    """The names of all rules, in the file's order."""
+    rules = {rule.position: rule.name for topic in mapped.values() for rule in topic.rules}
+    return [rules[position] for position in sorted(rules)]
+
+
+def assemble(
+    settings: Settings, mapped: Mapping[str, TopicMap], metrics: Metrics, health: Health, scrub: Scrubber
+) -> Loop:
     """Every part of the service, connected; nothing has been read or sent yet."""
     results: SimpleQueue[Result] = SimpleQueue()
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
-    core = pipeline(settings, limits(settings), quarantine(settings))
+    core = pipeline(settings, limits(settings), quarantine(settings), mapped)
     letters = DeadLetters(
         producer_config(settings),
         settings.kafka_dead_letter_topic,
@@ -115,7 +125,7 @@ def assemble(settings: Settings, metrics: Metrics, health: Health, scrub: Scrubb
         core,
         source,
         pool,
-        registry(settings, results, scrub.learn),
+        registry(settings, results, scrub.learn, mapped),
         letters,
         results,
         observer,
@@ -154,9 +164,15 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def pipeline(settings: Settings, by: Limits, out: Quarantine | None = None) -> Pipeline:
+def pipeline(
+    settings: Settings,
+    by: Limits,
+    out: Quarantine | None = None,
+    mapped: Mapping[str, TopicMap] | None = None,
+) -> Pipeline:
     """The core, for the projects of the settings; `out` is what it leaves to the dead-letter topic."""
-    return Pipeline({name: len(opening_of(one.token)) for name, one in settings.projects.items()}, by, out)
+    openings = {name: len(opening_of(one.token)) for name, one in settings.projects.items()}
+    return Pipeline(openings, by, out, mapped)
 
 
 def quarantine(settings: Settings) -> Quarantine | None:
@@ -173,7 +189,12 @@ def endpoints(settings: Settings) -> dict[str, Mixpanel]:
     }
 
 
-def registry(settings: Settings, results: Results, learn: Learn = unlearnt) -> Registry:
+def registry(
+    settings: Settings,
+    results: Results,
+    learn: Learn = unlearnt,
+    mapped: Mapping[str, TopicMap] | None = None,
+) -> Registry:
     """The schemas; `learn` is told each secret that changes."""
     return Registry(
         access(settings, learn),
@@ -181,6 +202,7 @@ def registry(settings: Settings, results: Results, learn: Learn = unlearnt) -> R
         cache_dir=settings.schema_cache_dir,
         reader=reader(),
         results=results,
+        mapped=mapped,
     )
 
 

@@ -6,7 +6,7 @@ Exit status: 0 done, 1 the work failed or a check found a fault, 2 usage or sett
 import difflib
 import importlib
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,6 +14,9 @@ from click.shell_completion import CompletionItem
 from consumer import __version__
 from consumer.commands.options import settings_options
 from consumer.settings import Settings
+
+if TYPE_CHECKING:
+    from consumer.mapping.mapper import TopicMap
 
 # By name: where the command is, and what it does, in the order of a first day.
 COMMANDS: Final = {
@@ -127,4 +130,14 @@ def run(settings: Settings) -> None:
     signals = Signals()  # before anything that takes time is imported
     from consumer.app import run as run_service
 
-    end(run_service(settings, signals.asked))
+    end(run_service(settings, mapped_in(settings), signals.asked))
+
+
+def mapped_in(settings: Settings) -> "dict[str, TopicMap]":
+    """The rules of the mapping file by topic; where it has faults, all are told, and nothing is started."""
+    if not settings.mapping_file:
+        return {}
+    from consumer.commands.map.options import valid
+    from consumer.settings.mapping import mapped_topics
+
+    return mapped_topics(settings, valid(settings))

@@ -128,6 +128,14 @@ ROWS: dict[str, list[Json]] = {
             ),
         ),
         graph(
+            "Mapped",
+            "Records that rules of the mapping file made updates of, ignored, or found too old for a path",
+            "cps",
+            (f"sum by (rule) ({rate('mapped_total')})", "{{rule}}"),
+            (f"sum by (rule, why) ({rate('ignored_total')})", "{{rule}} ignored: {{why}}"),
+            (f"sum by (topic) ({rate('left_out_paths_total')})", "{{topic}}: paths left out"),
+        ),
+        graph(
             "Committed offset",
             "How fast each partition's moves",
             "cps",

@@ -24,20 +24,39 @@ NO_PROJECT: Final = "no such project is in MIXPANEL_PROJECTS_FILE (MIXPANEL_TOKE
 
 
 @final
+class Counts:
+    """What records came to: `mapped` by rule, `ignored` by rule and why; `left_out` are paths that only a later
+    version of a schema has."""
+
+    __slots__ = ("ignored", "left_out", "mapped")
+
+    def __init__(self) -> None:
+        self.mapped: dict[str, int] = {}
+        self.ignored: dict[tuple[str, str], int] = {}
+        self.left_out = 0
+
+    def add(self, mapped: Mapped) -> None:
+        """One record more."""
+        for part in mapped.parts:
+            self.mapped[part.rule] = self.mapped.get(part.rule, 0) + 1
+        for one in mapped.ignored:
+            why = (one.rule, one.why)
+            self.ignored[why] = self.ignored.get(why, 0) + 1
+        self.left_out += mapped.left_out
+
+
+@final
 class MappedTopic:
-    """Maps the records of one topic. Counts since they were last taken: `mapped` by rule, `ignored` by rule and why,
-    `left_out` paths that only a later version of a schema has."""
+    """Maps the records of one topic."""
 
     __slots__ = (
+        "_counts",
         "_name",
         "_openings",
         "_places",
         "_quarantine",
         "_rules",
         "_schemas",
-        "ignored",
-        "left_out",
-        "mapped",
     )
 
     def __init__(
@@ -54,9 +73,7 @@ class MappedTopic:
         self._openings = openings
         self._quarantine = quarantine
         self._schemas = schemas
-        self.mapped: dict[str, int] = {}
-        self.ignored: dict[tuple[str, str], int] = {}
-        self.left_out = 0
+        self._counts = Counts()
 
     @property
     def name(self) -> str:
@@ -211,13 +228,13 @@ class MappedTopic:
         return taken
 
     def count(self, mapped: Mapped) -> None:
-        """What this came to is decided."""
-        for part in mapped.parts:
-            self.mapped[part.rule] = self.mapped.get(part.rule, 0) + 1
-        for one in mapped.ignored:
-            why = (one.rule, one.why)
-            self.ignored[why] = self.ignored.get(why, 0) + 1
-        self.left_out += mapped.left_out
+        """The record that came to this is taken in."""
+        self._counts.add(mapped)
+
+    def take_counts(self) -> Counts:
+        """What was counted since the last call."""
+        counts, self._counts = self._counts, Counts()
+        return counts
 
 
 def several(parts: list[Taken]) -> Taken:

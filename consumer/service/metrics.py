@@ -54,8 +54,8 @@ class Gauges:
 class Metrics:
     """All metrics of one service. Counters are for the loop's thread; `exposition` is for any."""
 
-    def __init__(self, projects: Collection[str]) -> None:
-        """`projects` are the names of all that there are."""
+    def __init__(self, projects: Collection[str], rules: Collection[str] = ()) -> None:
+        """`projects` are the names of all that there are, `rules` those of a mapping file."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self._registry = registry
@@ -80,6 +80,11 @@ class Metrics:
         self.truncations = counter(
             "log_truncations_total", "Logs that lost what was read of them", "topic", "partition"
         )
+        self.mapped = counter("mapped_total", "Records that a rule of the mapping file made updates of", "rule")
+        self.ignored = counter("ignored_total", "Records that a rule ignored, and why", "rule", "why")
+        self.left_out = counter(
+            "left_out_paths_total", "Mapped paths that a record is too old to have, left out", "topic"
+        )
         self.seconds = Histogram(
             PREFIX + "request_seconds", "How long requests took", buckets=SECONDS, registry=registry
         )
@@ -89,6 +94,8 @@ class Metrics:
             self.rebalances.labels(kind)
         for outcome in FETCHES:
             self.fetches.labels(outcome)
+        for rule in rules:
+            self.mapped.labels(rule)
         for project in projects:
             for family, values in ((self.updates, VERB_NAMES), (self.requests, OUTCOMES)):
                 for value in values:

@@ -171,6 +171,19 @@ class Observer:
         self._tell_suspects(now)
         self._tell_paused(paused)
         self._tell_letters(now)
+        self._count_mapped()
+
+    def _count_mapped(self) -> None:
+        """What rules of a mapping made, ignored and left out since the last look."""
+        metrics = self._metrics
+        for topic in self._pipeline.mapped_topics():
+            counted = topic.take_counts()
+            for rule, count in counted.mapped.items():
+                metrics.mapped.labels(rule).inc(count)
+            for (rule, why), count in counted.ignored.items():
+                metrics.ignored.labels(rule, why).inc(count)
+            if counted.left_out:
+                metrics.left_out.labels(topic.name).inc(counted.left_out)
 
     def _gauge(self, now: float, paused: Mapping[Assignment, str], blocked: list[Block]) -> None:
         pipeline = self._pipeline

@@ -114,6 +114,12 @@ class Declared:
         "Overrides the host of the Query API, for a proxy or the sandbox",
         rule="from the region",
     )
+    mapping_file: str = setting(
+        file(),
+        "",
+        "TOML: how records of your own topics become updates; other topics carry the event",
+    )
+    mapping_hash_key: str = setting(text(), "", 'The secret of as = "hash" in the mapping file', secret=True)
     batch_max_updates: int = setting(whole(1, 2000), "2000", "Updates in one request; Mixpanel takes 2000")
     batch_max_bytes: int = setting(size("1KiB", "10MiB"), "2MiB", "Bytes of one request's body")
     batch_linger: float = setting(duration("0s", "5m"), "1s", "How long a record may wait for a fuller batch")

@@ -49,6 +49,11 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- $found = append $found (dict "env" "SCHEMA_REGISTRY_KEY_PASSWORD" "secret" .clientSecret "key" .privateKeyPasswordKey) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.mapping.hashKey -}}
+{{- if .existingSecret -}}
+{{- $found = append $found (dict "env" "MAPPING_HASH_KEY" "secret" .existingSecret "key" .key) -}}
+{{- end -}}
+{{- end -}}
 {{- range $found -}}
 {{- $_ := set . "file" (.env | lower | replace "_" "-") -}}
 {{- end -}}
@@ -152,6 +157,13 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- $found = append $found (dict "env" "MIXPANEL_PROJECTS_FILE" "kind" "secret" "name" .existingSecret "key" .key "file" "projects.toml") -}}
 {{- else if .file -}}
 {{- $found = append $found (dict "env" "MIXPANEL_PROJECTS_FILE" "kind" "secret" "name" $own "key" "projects.toml" "file" "projects.toml") -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.mapping -}}
+{{- if .text -}}
+{{- $found = append $found (dict "env" "MAPPING_FILE" "kind" "configMap" "name" (printf "%s-mapping" $own) "key" "mapping.toml" "file" "mapping.toml") -}}
+{{- else if .existingConfigMap -}}
+{{- $found = append $found (dict "env" "MAPPING_FILE" "kind" "configMap" "name" .existingConfigMap "key" .key "file" "mapping.toml") -}}
 {{- end -}}
 {{- end -}}
 {{- if .Values.kafka.propertiesSecret.name -}}

@@ -139,6 +139,9 @@ checksum/secret: {{ include "gc.ownSecret" . | sha256sum }}
 {{- with include "gc.commonProperties" . }}
 checksum/properties: {{ . | sha256sum }}
 {{- end }}
+{{- with .Values.mapping.text }}
+checksum/mapping: {{ . | sha256sum }}
+{{- end }}
 {{- with .Values.secrets.revision }}
 group-consumer/secrets-revision: {{ . | quote }}
 {{- end }}

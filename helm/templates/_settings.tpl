@@ -38,6 +38,8 @@ MIXPANEL_PROJECT_ID: mixpanel.projectId
 MIXPANEL_SERVICE_ACCOUNT_USERNAME: mixpanel.serviceAccount.username
 MIXPANEL_SERVICE_ACCOUNT_SECRET: mixpanel.serviceAccount.existingSecret
 MIXPANEL_QUERY_URL: mixpanel.queryUrl
+MAPPING_FILE: mapping.text
+MAPPING_HASH_KEY: mapping.hashKey.existingSecret
 BATCH_MAX_UPDATES: batch.maxUpdates
 BATCH_MAX_BYTES: batch.maxBytes
 BATCH_LINGER: batch.linger

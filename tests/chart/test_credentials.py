@@ -135,6 +135,21 @@ def test_projects_in_the_values_make_a_secret(chart):
     assert more["metadata"]["annotations"]["checksum/secret"] != checksum
 
 
+def test_a_mapping_file(chart):
+    """Its text is a ConfigMap of the chart's, and a change replaces the pods; or one that there is has it."""
+    text = 'version = 1\n[[rule]]\nname = "a"\n\n[rule.set]\n"$name" = "value.name"\n'
+    values = {"mapping": {"text": text, "hashKey": {"existingSecret": "hash"}}}
+    own, file = sources(chart.pod(**values))["mapping.toml"][1:2], "/etc/group-consumer/mapping.toml"
+    made = {one["metadata"]["name"]: one for one in chart.render(**values) if one["kind"] == "ConfigMap"}
+    assert made[own[0]]["data"] == {"mapping.toml": text}
+    env = chart.env(**values)
+    assert (env["MAPPING_FILE"], env["MAPPING_HASH_KEY_FILE"]) == (file, "/etc/group-consumer/mapping-hash-key")
+    theirs = {"mapping": {"existingConfigMap": "companies", "key": "companies.toml"}}
+    assert sources(chart.pod(**theirs))["mapping.toml"] == ("configMap", "companies", "companies.toml")
+    assert chart.env(**theirs)["MAPPING_FILE"] == file
+    assert "MAPPING_FILE" not in chart.env()
+
+
 def test_static_members_have_names_that_stay(chart):
     """A StatefulSet, each pod with a properties file of its own name; started together, replaced one by one."""
     spec = chart.one("StatefulSet", **STATIC)["spec"]

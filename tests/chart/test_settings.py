@@ -139,6 +139,7 @@ def test_every_setting_reaches_the_pod(chart):
         "fold": False,
         "ambiguousAdd": "dead-letter",
         "deadLetterBreaker": False,
+        "mapping": {"existingConfigMap": "companies", "hashKey": {"existingSecret": "hash"}},
         "quarantine": ["group-changes:0:5", "group:company:a,b"],
         "httpPort": 9090,
         "httpHost": "::",

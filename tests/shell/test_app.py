@@ -28,7 +28,7 @@ def test_a_fault_of_its_own_is_a_line_in_the_log(untouched, monkeypatch, capfd):
     monkeypatch.setattr(app, "assemble", lambda *_: 1 / 0)
     needed = {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", "MIXPANEL_TOKEN": "0123456789abcdef0123456789abcdef"}
     settings = load({**needed, "SCHEMA_REGISTRY_URL": "http://x", "HTTP_PORT": "0", "LOG_FORMAT": "json"})
-    assert app.run(settings, lambda: True) == 1
+    assert app.run(settings, {}, lambda: True) == 1
     last = json.loads(capfd.readouterr().err.splitlines()[-1])
     assert (last["level"], last["message"].split(":")[0]) == ("critical", "the service ends by a fault of its own")
     assert "ZeroDivisionError" in last["exception"]

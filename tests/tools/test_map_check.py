@@ -153,7 +153,7 @@ def test_usage(call: Call, schemas: RegistrySandbox, tmp_path: Path) -> None:
     assert call("map", "check", "--mapping-file", "nowhere.toml", **url).exit_code == 2
     assert call("map", "check", "--mapping-file", file).exit_code == 2
     arguments = ("map", "check", "--mapping-file", file, "--mapping-hash-key-file", str(secret))
-    both = call(*arguments, **url, MAPPING_HASH_KEY="c4nary")
+    both = call(*arguments[:4], **url, MAPPING_HASH_KEY="c4nary", MAPPING_HASH_KEY_FILE=str(secret))
     assert both.exit_code == 2
     assert "both given" in both.stderr
     assert "c4nary" not in both.output

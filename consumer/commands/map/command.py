@@ -6,13 +6,14 @@ from typing import IO, Any, Final
 
 import click
 
-from consumer.commands.map.options import Given, mapping_options
+from consumer.commands.map.options import mapping_in, valid
 from consumer.commands.options import output_option, refuse, settings_options
 from consumer.mapping.faults import Fault
 from consumer.settings import Settings
 from consumer.terminal.table import counted, show
 
-SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL", "MIXPANEL_PROJECTS_FILE")
+INIT_SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL", "MIXPANEL_PROJECTS_FILE")
+SHOWN: Final = ("MAPPING_FILE", "MAPPING_HASH_KEY", *INIT_SHOWN)
 
 
 @click.group("map")
@@ -32,7 +33,7 @@ compacted: then its records are taken for rows.
 
 @map_.command(epilog=INIT)
 @click.option("--topic", required=True, metavar="TOPIC", help="The topic; its schemas are registered.")
-@settings_options(("SCHEMA_REGISTRY_URL",), shown=SHOWN)
+@settings_options(("SCHEMA_REGISTRY_URL",), shown=INIT_SHOWN)
 def init(settings: Settings, topic: str) -> None:
     """Write a first mapping file for a topic, from its registered schemas."""
     from consumer.commands.map.findings import compacted_of
@@ -64,17 +65,16 @@ it is asked which topics are compacted. Exit status: 1 with faults; notes alone 
 
 
 @map_.command(epilog=CHECK)
-@mapping_options
 @output_option
 @settings_options(("SCHEMA_REGISTRY_URL",), shown=SHOWN)
-def check(settings: Settings, given: Given, output: str) -> None:
+def check(settings: Settings, output: str) -> None:
     """Name every fault of the mapping file, with its line, and what may surprise."""
     from consumer.commands.map.findings import findings_of
     from consumer.kafka.brokers import BrokerError
     from consumer.registry.subjects import RegistryError
 
     try:
-        findings = findings_of(settings, given)
+        findings = findings_of(settings, lambda: mapping_in(settings, as_json=output == "json"))
     except (RegistryError, BrokerError) as failure:
         raise click.ClickException(str(failure)) from None
     if output == "json":
@@ -103,28 +103,27 @@ would hold its partition.
 
 
 @map_.command(epilog=PREVIEW)
-@mapping_options
 @click.option("--topic", required=True, metavar="TOPIC", help="The topic, which a rule of the file names.")
 @click.option("--last", type=click.IntRange(1, 10_000), default=50, show_default=True, help="So many of its records.")
 @click.option("--file", type=click.File("rb"), metavar="FILE", help="Records from here, not from the topic.")
 @output_option
 @settings_options(("SCHEMA_REGISTRY_URL",), shown=SHOWN)
-def preview(settings: Settings, given: Given, topic: str, last: int, file: IO[bytes] | None, output: str) -> None:
+def preview(settings: Settings, topic: str, last: int, file: IO[bytes] | None, output: str) -> None:
     """Show records of the topic beside the updates that they become, and send nothing."""
     from consumer.commands.dlq.commands import start_log, told
     from consumer.commands.map.preview import Preview
     from consumer.kafka.brokers import BrokerError
     from consumer.registry.subjects import RegistryError
 
-    mapping = given.valid(settings)
+    mapping = valid(settings, as_json=output == "json")
     if not any(topic in rule.topics for rule in mapping.rules):
-        raise click.UsageError(f"no rule of {given.path} names the topic {topic}")
+        raise click.UsageError(f"no rule of {settings.mapping_file} names the topic {topic}")
     if file is None and not settings.kafka_bootstrap_servers:
         refuse(["KAFKA_BOOTSTRAP_SERVERS is not set: records are read from there (or --file)"], output == "json")
     start_log(settings)
     try:
         with told():
-            found = Preview(settings, mapping, given.secret, topic)
+            found = Preview(settings, mapping, settings.mapping_hash_key.encode(), topic)
             lines = found.of_topic(last) if file is None else found.of_file(file)
     except (RegistryError, BrokerError) as failure:
         raise click.ClickException(str(failure)) from None
@@ -152,7 +151,6 @@ no test reached are told, and are no failure.
 
 
 @map_.command(epilog=TEST)
-@mapping_options
 @click.option(
     "--junit",
     "report",
@@ -162,21 +160,21 @@ no test reached are told, and are no failure.
 )
 @output_option
 @settings_options((), shown=SHOWN)
-def test(settings: Settings, given: Given, report: Path | None, output: str) -> None:
+def test(settings: Settings, report: Path | None, output: str) -> None:
     """Run the tests of the mapping file through real Avro bytes."""
     from consumer.commands.map.examples import Examples, junit
     from consumer.commands.map.registered import Schemas
     from consumer.registry.subjects import RegistryError
 
-    mapping = given.valid(settings)
+    mapping = valid(settings, as_json=output == "json")
     schemas = Schemas(settings) if settings.schema_registry_url else None
-    examples = Examples(mapping, given.secret, (), given.path.parent, schemas)
+    examples = Examples(mapping, settings.mapping_hash_key.encode(), (), Path(settings.mapping_file).parent, schemas)
     try:
         outcomes = examples.run()
     except RegistryError as failure:
         raise click.ClickException(str(failure)) from None
     if report is not None:
-        report.write_bytes(junit(outcomes, given.path))
+        report.write_bytes(junit(outcomes, Path(settings.mapping_file)))
     unreached = examples.unreached()
     failed = [one for one in outcomes if one.why]
     if output == "json":

@@ -1,6 +1,7 @@
 """All that `map check` finds: faults of the file itself, and of the file on the registered schemas, in one list."""
 
-from consumer.commands.map.options import Given
+from collections.abc import Callable
+
 from consumer.commands.map.registered import Schemas, TopicSchemas
 from consumer.kafka.brokers import BrokerError, Brokers
 from consumer.mapping.check import Findings, check
@@ -11,10 +12,13 @@ from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
 
-def findings_of(settings: Settings, given: Given) -> Findings:
-    """Everything, by line. Raises `RegistryError`, `BrokerError`, where the file itself has no fault to tell of."""
+def findings_of(settings: Settings, mapping_in: Callable[[], Mapping]) -> Findings:
+    """Everything, by line; `mapping_in` reads the file.
+
+    Raises `RegistryError`, `BrokerError`, where the file itself has no fault to tell of.
+    """
     try:
-        mapping, faults = given.read(settings), []
+        mapping, faults = mapping_in(), []
     except InvalidMapping as invalid:
         if invalid.mapping is None:
             only = Findings()
