@@ -139,9 +139,13 @@ def test_a_mapping_file(chart):
     """Its text is a ConfigMap of the chart's, and a change replaces the pods; or one that there is has it."""
     text = 'version = 1\n[[rule]]\nname = "a"\n\n[rule.set]\n"$name" = "value.name"\n'
     values = {"mapping": {"text": text, "hashKey": {"existingSecret": "hash"}}}
-    own, file = sources(chart.pod(**values))["mapping.toml"][1:2], "/etc/group-consumer/mapping.toml"
-    made = {one["metadata"]["name"]: one for one in chart.render(**values) if one["kind"] == "ConfigMap"}
-    assert made[own[0]]["data"] == {"mapping.toml": text}
+    made, file = chart.one("ConfigMap", **values), "/etc/group-consumer/mapping.toml"
+    assert made["data"] == {"mapping.toml": text}
+    assert sources(chart.pod(**values))["mapping.toml"] == ("configMap", made["metadata"]["name"], "mapping.toml")
+    checksum = chart.pod(**values)["metadata"]["annotations"]["checksum/mapping"]
+    assert chart.pod(mapping={"text": text + "#"})["metadata"]["annotations"]["checksum/mapping"] != checksum
+    commands = [one["spec"]["containers"][0]["args"] for one in chart.objects(**values) if one["kind"] == "Pod"]
+    assert commands == [["check"], ["map", "check"]]
     env = chart.env(**values)
     assert (env["MAPPING_FILE"], env["MAPPING_HASH_KEY_FILE"]) == (file, "/etc/group-consumer/mapping-hash-key")
     theirs = {"mapping": {"existingConfigMap": "companies", "key": "companies.toml"}}
