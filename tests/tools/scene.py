@@ -20,8 +20,8 @@ SCHEMA = fastavro.parse_schema(reader())
 TOKEN = "token"
 
 
-def event(group: str, operation: str, values: Any, project: str | None = None) -> bytes:
-    """A change, framed with the schema's id 1."""
+def event(group: str, operation: str, values: Any, project: str | None = None, company: str | None = None) -> bytes:
+    """A change, framed with the schema's id 1; of a company where one is given."""
     content = {
         "event_id": "e",
         "occurred_at": 0,
@@ -31,6 +31,7 @@ def event(group: str, operation: str, values: Any, project: str | None = None) -
         "operation": operation.upper(),
         "properties": {} if operation in ("unset", "delete") else values,
         "property_names": values if operation == "unset" else [],
+        "company_id": company,
     }
     written = io.BytesIO(b"\0\0\0\0\1")
     written.seek(5)
@@ -50,14 +51,21 @@ class Scene:
     run: Callable[..., Result]
 
     def change(
-        self, group: str, operation: str, values: Any = None, *, applied: bool = True, project: str | None = None
+        self,
+        group: str,
+        operation: str,
+        values: Any = None,
+        *,
+        applied: bool = True,
+        project: str | None = None,
+        company: str | None = None,
     ) -> int:
         """A change in partition 0, applied as the service would; its offset."""
         told: list[Any] = []
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})
         producer.produce(
             self.topic,
-            event(group, operation, values, project),
+            event(group, operation, values, project, company),
             f"company:{group}".encode(),
             partition=0,
             on_delivery=lambda error, message: told.append(message.offset()),
@@ -66,6 +74,7 @@ class Scene:
         if applied:
             value = "" if operation == "delete" else values
             update = {"$token": TOKEN, "$group_key": "company", "$group_id": group, f"${operation}": value}
+            update |= {"$company_id": company} if company is not None else {}
             self.mixpanel.profiles.change([update])
             self.mixpanel.reading.note([update], placed=True)
         return int(told[0])

@@ -63,6 +63,19 @@ def test_operations(operation, fields, verb, call):
     assert verb.items() <= content["updates"][0]["update"].items()
 
 
+def test_companies(call):
+    """A group in two companies is two groups, and the company stands behind the group's id."""
+    content, _ = preview(
+        call, event(company_id="acme"), event(company_id="other", properties={"plan": "free"}), event()
+    )
+    assert [list(one["update"]) for one in content["updates"]] == [
+        ["$token", "$group_key", "$group_id", "$company_id", "$set"],
+        ["$token", "$group_key", "$group_id", "$company_id", "$set"],
+        ["$token", "$group_key", "$group_id", "$set"],
+    ]
+    assert [one["update"].get("$company_id") for one in content["updates"]] == ["acme", "other", None]
+
+
 def test_folded_and_in_order(call):
     """The events of a group are folded, and what must wait goes with a later request."""
     content, _ = preview(
@@ -105,6 +118,8 @@ BAD = [
     (event(occurred_at="yesterday"), "bad_line", "occurred_at is no time"),
     (event(occurred_at=True), "bad_line", "occurred_at is neither"),
     (event(property_names=[1]), "bad_line", "property_names, item 1 is not text"),
+    (event(company_id=1), "bad_line", "company_id is not text"),
+    (event(company_id=""), "invalid_change", "company_id is empty: a group without a company has null"),
     (event(project="other"), "unknown_project", "names a project"),
     (event(properties=None), "invalid_change", "SET needs properties"),
     (event(operation="ADD", properties={"a": "x"}), "invalid_change", "ADD needs a number"),

@@ -97,6 +97,17 @@ def test_the_changes_of_a_group(scene: Scene, trace: Any) -> None:
     assert trace("--group", "company:acme", "--since", "2100-01-01") == []
 
 
+def test_the_changes_of_a_group_in_a_company(scene: Scene, trace: Any) -> None:
+    """The group is meant in every company; `--company` names one."""
+    scene.change("ann", "set", {"a": 1}, company="acme")
+    scene.commit(scene.change("ann", "set", {"a": 2}, company="other") + 1)
+    assert [one["update"]["$company_id"] for one in trace("--group", "company:ann")] == ["acme", "other"]
+    (found,) = trace("--group", "company:ann", "--company", "other")
+    assert (found["event"]["company_id"], found["update"]["$set"]) == ("other", {"a": 2})
+    shown = scene.run("trace", "--group", "company:ann", **scene.environ).stdout
+    assert '"$company_i' in shown
+
+
 def test_a_record_that_cannot_be_read(scene: Scene, trace: Any) -> None:
     """Its problem takes the place of the update."""
     offset = scene.change("acme", "add", {"n": "text"}, applied=False)

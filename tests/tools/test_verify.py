@@ -55,6 +55,21 @@ def test_what_was_lost_is_listed(scene: Scene) -> None:
     assert scene.verify("company:fine")["same"] == 1
 
 
+def test_a_group_in_two_companies_is_two_profiles(scene: Scene) -> None:
+    """One is as it should be, the other is not, and the finding says whose it is; each can be looked at alone."""
+    scene.change("ann", "set", {"a": 1})
+    scene.change("ann", "set", {"a": 2}, company="acme")
+    scene.change("ann", "set", {"a": 3}, company="other")
+    scene.commit(scene.change("ann", "set", {"a": 4}, company="other", applied=False) + 1)
+    found = scene.verify("--all", status=1)
+    assert (found["checked"], found["same"]) == (3, 2)
+    (finding,) = found["findings"]
+    assert (finding["company_id"], finding["expected"], finding["found"]) == ("other", 4, 3)
+    assert "company:ann of other" in scene.call("company:ann").stdout
+    assert scene.verify("company:ann", "--company", "acme")["findings"] == []
+    assert scene.verify("--sample", "5", "--company", "acme")["checked"] == 1
+
+
 def test_a_named_project_is_read_by_its_own_account(scene: Scene, tmp_path: Path) -> None:
     """Only its changes count, and only its profiles; what it lacks to be read back is named."""
     file, account = tmp_path / "projects.toml", scene.mixpanel.project

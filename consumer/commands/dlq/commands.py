@@ -72,7 +72,7 @@ def told() -> Iterator[None]:
 @output_option
 @settings_options(KAFKA, shown=SHOWN)
 def list_letters(settings: Settings, selection: Selection, limit: int, output: str) -> None:
-    """Count dead letters by reason, project, source topic, schema and time, and show the newest.
+    """Count dead letters by reason, project, company, source topic, schema and time, and show the newest.
 
     A letter is open until a replay of it is accepted. Times are those of the records. Nothing is changed: no group
     is joined, nothing is committed.

@@ -5,6 +5,7 @@ from typing import Final
 
 from consumer.event.model import Headers
 from consumer.kafka.dead_letter_format import (
+    COMPANY,
     PROJECT,
     REASON,
     SCHEMA_GUID,
@@ -69,6 +70,11 @@ class StoredDeadLetter:
     def project(self) -> str:
         """The name of the project that it was for, empty where the record did not come so far."""
         return self.text(PROJECT)
+
+    @property
+    def company(self) -> str:
+        """The id of the company that its group belongs to, empty where it has none."""
+        return self.text(COMPANY)
 
     @property
     def topic_id(self) -> str:

@@ -44,6 +44,7 @@ def as_json(
         "time": iso(letter.timestamp),
         "reason": reason,
         "project": letter.project or None,
+        "company_id": letter.company or None,
         "source": letter.origin._asdict() if letter.origin else None,
         "key": base64_of(letter.key),
         "value": base64_of(letter.value),
@@ -73,6 +74,7 @@ def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | s
         line("came from", others.source)
         line("written by", others.writer)
     line("project", letter.project if letter.project != DEFAULT else "")
+    line("company", letter.company)
     line("time", f"{when(letter.timestamp)} UTC" if letter.timestamp >= 0 else "none")
     line("written by", writer(letter))
     line("schema", letter.schema)

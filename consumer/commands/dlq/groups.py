@@ -19,7 +19,7 @@ PATIENCE: Final = 30.0  # the registry is given up after so many seconds
 
 
 class Groups:
-    """Names the group of a record by project, group key and id: an event names no parent company.
+    """Names the group of a record by project, group key, id and company.
 
     `with` closes the registry.
     """
@@ -53,7 +53,8 @@ class Groups:
         except Reject:
             return (by_key,)
         project = DEFAULT if change.project is None else change.project
-        return (digest(b"group" + orjson.dumps([project, change.group_key, change.group_id])), by_key)
+        group = [project, change.group_key, change.group_id, change.company_id]
+        return (digest(b"group" + orjson.dumps(group)), by_key)
 
     def _decoder(self, schema: SchemaRef) -> Decoder | None:
         """How to read records of the schema; None where nobody can."""

@@ -42,6 +42,7 @@ OPTIONS: Final = (
         help="Only of this reason, such as rejected; may be given more than once.",
     ),
     click.option("--project", metavar="NAME", help="Only of this project, such as default."),
+    click.option("--company", metavar="ID", help="Only of groups of this company."),
     click.option("--topic", metavar="TOPIC", help="Only from this source topic."),
     click.option(
         "--source-partition", type=click.IntRange(0), metavar="N", help="Only from this partition of the source."
@@ -65,6 +66,7 @@ def selection_options(function: Command) -> Command:
         *args: Any,
         reasons: tuple[str, ...],
         project: str | None,
+        company: str | None,
         topic: str | None,
         source_partition: int | None,
         source_offsets: Range | None,
@@ -78,6 +80,7 @@ def selection_options(function: Command) -> Command:
         selection = Selection(
             reasons=frozenset(reasons),
             project=project,
+            company=company,
             topic=topic,
             source_partition=source_partition,
             source_offsets=source_offsets,

@@ -36,6 +36,7 @@ def as_json(topic: str, summary: Summary) -> dict[str, Any]:
         **counted(summary.total),
         "reasons": named("reason", summary.reasons),
         "projects": named("project", summary.projects),
+        "companies": named("company_id", summary.companies),
         "topics": named("topic", summary.topics),
         "schemas": named("schema", summary.schemas),
         "times": times,
@@ -78,6 +79,8 @@ def print_tables(topic: str, summary: Summary, chosen: bool) -> None:
     tables = [("REASON", summary.reasons), ("SOURCE TOPIC", summary.topics), ("SCHEMA", summary.schemas)]
     if summary.of_several:
         tables.insert(1, ("PROJECT", summary.projects))
+    if summary.of_companies:
+        tables.insert(-2, ("COMPANY", summary.companies))
     for title, counts in tables:
         click.echo()
         rows = [cells(name, count) for name, count in counts.newest_first()]

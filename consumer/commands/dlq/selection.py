@@ -1,4 +1,4 @@
-"""Which dead letters are meant: by reason, project, origin, time, key, and place; and how people write these."""
+"""Which dead letters are meant: by reason, project, company, origin, time, key, place; and how people write these."""
 
 import re
 from collections.abc import Callable
@@ -31,6 +31,7 @@ class Selection:
 
     reasons: frozenset[str] = frozenset()
     project: str | None = None
+    company: str | None = None
     topic: str | None = None
     source_partition: int | None = None
     source_offsets: Range | None = None
@@ -49,7 +50,7 @@ class Selection:
         """Whether this dead letter is meant; `reason` is the one that counts today."""
         if self.reasons and reason not in self.reasons:
             return False
-        if self.project not in (None, letter.project):
+        if self.project not in (None, letter.project) or self.company not in (None, letter.company):
             return False
         if self.partition is not None and letter.partition != self.partition:
             return False

@@ -114,12 +114,13 @@ class Line:
 
 
 class Summary:
-    """All that `dlq list` shows: counts by reason, project, origin, schema and time, and the newest letters."""
+    """All that `dlq list` shows: counts by reason, project, company, origin, schema and time, the newest letters."""
 
     def __init__(self, keep: int) -> None:
         self.total = Count()
         self.reasons = Counts()
         self.projects = Counts()
+        self.companies = Counts()
         self.topics = Counts()
         self.schemas = Counts()
         self.times = Times()
@@ -133,6 +134,7 @@ class Summary:
         self.total.add(timestamp, is_open)
         self.reasons.add(reason, timestamp, is_open)
         self.projects.add(letter.project or NONE, timestamp, is_open)
+        self.companies.add(letter.company or NONE, timestamp, is_open)
         self.topics.add(letter.origin.topic if letter.origin else NONE, timestamp, is_open)
         self.schemas.add(letter.schema or NONE, timestamp, is_open)
         self.times.add(timestamp, is_open)
@@ -154,6 +156,11 @@ class Summary:
     def of_several(self) -> bool:
         """Whether any dead letter is of another project than the default one."""
         return not self.projects.rows.keys() <= {DEFAULT, NONE}
+
+    @property
+    def of_companies(self) -> bool:
+        """Whether any dead letter is of a company's group."""
+        return not self.companies.rows.keys() <= {NONE}
 
     def newest_first(self) -> list[Line]:
         """The newest letters."""

@@ -31,6 +31,7 @@ instance that reads its partition: name it, or all of them, with --url.
 @click.command(epilog=EXAMPLES)
 @click.argument("record", type=Parsed("TOPIC:PARTITION:OFFSET", read_origin), required=False)
 @click.option("--group", type=Parsed("KEY:ID", read_group), metavar="KEY:ID", help="The changes of this group.")
+@click.option("--company", metavar="ID", help="Only in this company; else the group is meant in every one.")
 @click.option("--since", type=TIME, metavar="TIME", default="2h", show_default=True, help="Not older than this.")
 @click.option("--url", "urls", multiple=True, metavar="URL", help="An instance's HTTP port, asked for its /status.")
 @output_option
@@ -39,6 +40,7 @@ def trace(
     settings: Settings,
     record: Origin | None,
     group: tuple[str, str] | None,
+    company: str | None,
     since: int | str,
     urls: tuple[str, ...],
     output: str,
@@ -60,7 +62,7 @@ def trace(
                 found = [tracer.at(record)]
             else:
                 assert group is not None
-                found = list(tracer.of_group(*group, read_time(since) if isinstance(since, str) else since))
+                found = list(tracer.of_group(group, company, read_time(since) if isinstance(since, str) else since))
         finally:
             tracer.close()
     if output == "json":

@@ -75,15 +75,18 @@ class Tracer:
             return self._traced(messages[0], origin.topic)
         raise Failed(f"{origin} is no record: it was compacted away, or belongs to a transaction")
 
-    def of_group(self, key: str, name: str, since: int) -> Iterator[Traced]:
-        """The group's changes since this time (ms), partition by partition in their order. Raises `Failed`."""
+    def of_group(self, group: tuple[str, str], company: str | None, since: int) -> Iterator[Traced]:
+        """The group's changes since this time (ms), partition by partition in their order. Raises `Failed`.
+
+        It is named by key and id, and meant in every company where none is given.
+        """
         self._prepare(self._settings.kafka_topics)
         for topic in self._settings.kafka_topics:
             spans = spans_of(self._consumer, topic, self._begin(topic, since))
             with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
                 for messages in read(self._consumer, topic, spans, moved):
                     for message in messages:
-                        if self._is_of(message, key, name):
+                        if self._is_of(message, group, company):
                             yield self._traced(message, topic)
 
     def close(self) -> None:
@@ -111,12 +114,12 @@ class Tracer:
             raise Failed(f"the offsets of {topic} are not told: {failure.args[0].str()}") from failure
         return {one.partition: one.offset if one.offset >= 0 else 2**62 for one in found}
 
-    def _is_of(self, message: Message, key: str, name: str) -> bool:
+    def _is_of(self, message: Message, group: tuple[str, str], company: str | None) -> bool:
         try:
             change = self._decoding.change(message)
         except Reject:
-            return message.key() == f"{key}:{name}".encode()
-        return (change.group_key, change.group_id) == (key, name)
+            return message.key() == ":".join(group).encode()
+        return (change.group_key, change.group_id) == group and company in (None, change.company_id)
 
     def _traced(self, message: Message, topic: str) -> Traced:
         place = Origin(topic, message.partition() or 0, message.offset() or 0)

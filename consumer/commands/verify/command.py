@@ -81,6 +81,7 @@ def read_settle(text: str) -> float:
     help="Id of a group key, where the project does not tell it.",
 )
 @project_option
+@click.option("--company", metavar="ID", help="Only groups of this company; else KEY:ID names one in every company.")
 @output_option
 @settings_options(("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"), shown=SHOWN)
 def verify(
@@ -99,7 +100,7 @@ def verify(
     start_log(settings)
     query = query_api(settings, project, more["patience"])
     with told():
-        history = History(settings, project)
+        history = History(settings, project, more["company"])
         try:
             wanted = None if everything else set(groups or history.sample(sample or 0))
             outcome = compare(history, ProfileReader(query, dict(more["given"])), wanted, more["settle"])

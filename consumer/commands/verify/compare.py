@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from consumer.commands.verify.model import Absent, Group, Known, State, Unknown, identity, is_number
+from consumer.commands.verify.model import Absent, Group, Known, Name, State, Unknown, identity, is_number
 
 MISSING_PROFILE: Final = "missing profile"
 MISSING: Final = "missing"
@@ -43,6 +43,11 @@ class Finding:
     expected: object = None
     found: object = None
     why: str = ""
+    company_id: str | None = None
+
+    def name(self) -> Name:
+        """The name of the group that it is about."""
+        return self.group_key, self.group_id, self.company_id
 
 
 def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
@@ -50,7 +55,8 @@ def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
     if profile is None and group.exists:
         late = any(existed is not True for existed in group.existed)
         why = waits(group) if late else ""
-        return [Finding(WAITING if late else MISSING_PROFILE, group.key, group.id, why=why)]
+        kind = WAITING if late else MISSING_PROFILE
+        return [Finding(kind, group.key, group.id, why=why, company_id=group.company)]
     found = []
     for name, state in group.states.items():
         at = name if profile is not None and name in profile else name[:CUT]
@@ -59,7 +65,7 @@ def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
         if kind:
             actual = profile[at] if profile is not None and there else None
             expected = state.value if isinstance(state, Known) else None
-            found.append(Finding(kind, group.key, group.id, name, expected, actual, why))
+            found.append(Finding(kind, group.key, group.id, name, expected, actual, why, group.company))
     return found
 
 

@@ -1,22 +1,19 @@
 """The topics read from their first record to their end, and what they make of the groups that are asked for."""
 
-from collections.abc import Collection, Iterator
-from typing import Final, TypeAlias
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
 
 from confluent_kafka import Message
 
 from consumer.commands.dlq.scan import Failed, Span, opened, read, spans_of
 from consumer.commands.verify.decoding import Decoding
 from consumer.commands.verify.letters import Letters, read_letters
-from consumer.commands.verify.model import Group, Place
+from consumer.commands.verify.model import Group, Name, Place
 from consumer.event.model import Operation
 from consumer.kafka.brokers import BrokerError, Brokers
 from consumer.kafka.config import consumer_config
 from consumer.settings import Settings
 from consumer.terminal.progress import bar
-
-Name: TypeAlias = tuple[str, str]
-"""Group key and id."""
 
 RETENTION: Final = "the topic's earlier records are gone"
 COMPACTED: Final = "the topic is compacted: earlier changes of the group may be gone"
@@ -28,12 +25,13 @@ FIRST_LOOK: Final = 500
 class History:
     """What the topics say. Joins no group and commits nothing. `close` ends the connections."""
 
-    def __init__(self, settings: Settings, project: str) -> None:
+    def __init__(self, settings: Settings, project: str, company: str | None = None) -> None:
         """Asks what is committed, and reads the dead letters, which are older than that. Raises `Failed`.
 
-        `project` is the one whose groups are worked out.
+        `project` is the one whose groups are worked out, those of `company` alone where it is given.
         """
         self._project = project
+        self._company = company
         self._settings = settings
         self.groups: dict[Name, Group] = {}
         self._committed: dict[Place, int] = {}
@@ -48,11 +46,11 @@ class History:
         self._decoding = Decoding(settings)
         self._consumer = opened(consumer_config(settings))
 
-    def sample(self, count: int) -> list[Name]:
-        """The groups that were changed last, by the time of their records."""
+    def sample(self, count: int) -> list[tuple[str, str]]:
+        """Key and id of the groups that were changed last, by the time of their records."""
         look = max(FIRST_LOOK, count * 2)
         while True:
-            last: dict[Name, int] = {}
+            last: dict[tuple[str, str], int] = {}
             whole = True
             for topic in self._settings.kafka_topics:
                 spans = spans_of(self._consumer, topic)
@@ -65,20 +63,20 @@ class History:
                 return sorted(last, key=lambda name: -last[name])[:count]
             look *= 4
 
-    def read(self, wanted: Collection[Name] | None) -> None:
-        """Work out the groups that are wanted, None for all, from everything that the topics hold."""
+    def read(self, wanted: Collection[tuple[str, str]] | None) -> None:
+        """Work out the groups of the wanted keys and ids, None for all, from everything that the topics hold."""
         for topic in self._settings.kafka_topics:
             spans = spans_of(self._consumer, topic)
             for span in spans:
                 gap = self._compaction[topic] or (RETENTION if span.first > 0 else "")
                 self._gaps[topic, span.partition] = gap
-            self._take(topic, spans, wanted)
+            self._take(topic, spans, lambda name: wanted is None or name[:2] in wanted)
 
     def go_on(self, wanted: Collection[Name]) -> None:
         """Read what came since: a profile may have it already."""
         for topic in self._settings.kafka_topics:
             begin = {partition: end for (name, partition), end in self._ends.items() if name == topic}
-            self._take(topic, spans_of(self._consumer, topic, begin), wanted)
+            self._take(topic, spans_of(self._consumer, topic, begin), wanted.__contains__)
 
     def close(self) -> None:
         """End the connections."""
@@ -98,10 +96,10 @@ class History:
                 else:
                     self._compaction[name] = COMPACTED if "compact" in policy else ""
 
-    def _take(self, topic: str, spans: list[Span], wanted: Collection[Name] | None) -> None:
+    def _take(self, topic: str, spans: list[Span], wanted: Callable[[Name], bool]) -> None:
         for message, operation in self._operations(topic, spans):
-            name = operation.group_key, operation.group_id
-            if wanted is None or name in wanted:
+            name = operation.group_key, operation.group_id, operation.company_id
+            if wanted(name):
                 group = self.groups.setdefault(name, Group(*name))
                 self._apply(group, topic, message, operation)
         self._ends |= {(topic, span.partition): span.end for span in spans}
@@ -123,5 +121,5 @@ class History:
             for messages in read(self._consumer, topic, spans, moved):
                 for message in messages:
                     operation = self._decoding.operation(message, self._project)
-                    if operation is not None:
+                    if operation is not None and self._company in (None, operation.company_id):
                         yield message, operation

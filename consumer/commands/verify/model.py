@@ -17,6 +17,8 @@ CREATING: Final = frozenset((SET, SET_ONCE, ADD, UNION))
 
 Place: TypeAlias = tuple[str, int]
 """Topic and partition."""
+Name: TypeAlias = tuple[str, str, str | None]
+"""Group key and id, and the company that it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Group:
 
     key: str
     id: str
+    company: str | None = None
     states: dict[str, State] = field(default_factory=dict)
     earlier: dict[str, list[State]] = field(default_factory=dict)
     exists: bool | None = None
@@ -66,6 +69,11 @@ class Group:
     _deleted: bool = False
     _torn: dict[str, str] = field(default_factory=dict)
     _cloud: str = ""  # why nothing at all can be told any more
+
+    @property
+    def name(self) -> Name:
+        """Its own among those of a project."""
+        return self.key, self.id, self.company
 
     def apply(
         self, verb: int, values: dict[str, object], place: Place, *, gap: str = "", waiting: bool = False

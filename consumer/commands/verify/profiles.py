@@ -4,13 +4,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from consumer.commands.reading_back import NoGroupKey, group_key
-from consumer.commands.verify.model import Group
+from consumer.commands.verify.model import Group, Name
 from consumer.mixpanel.query import QueryApi, QueryFailed
 
 # Ids in one query. No limit is documented; a page of answers has 1,000.
 AT_ONCE: Final = 500
 # Where more are asked for, the whole group key is read, which is one counted query however long it is.
 MOST_QUERIES: Final = 10
+COMPANY_KEY: Final = "$company_id"
 
 Profiles = Mapping[str, Mapping[str, object]]
 
@@ -25,14 +26,15 @@ class ProfileReader:
 
     def read(
         self, groups: Collection[Group], moved: Callable[[int], object] = lambda _: None
-    ) -> tuple[dict[tuple[str, str], Mapping[str, object]], dict[str, str]]:
+    ) -> tuple[dict[Name, Mapping[str, object]], dict[str, str]]:
         """The profiles that are there, and for each group key that cannot be read why."""
-        found: dict[tuple[str, str], Mapping[str, object]] = {}
+        found: dict[Name, Mapping[str, object]] = {}
         unread: dict[str, str] = {}
         for key in sorted({group.key for group in groups}):
-            ids = [group.id for group in groups if group.key == key]
+            names = {shown_id(group): group.name for group in groups if group.key == key}
             try:
-                found |= {(key, one): profile for one, profile in self._of_key(key, ids, moved).items()}
+                profiles = self._of_key(key, list(names), moved)
+                found |= {names[one]: profile for one, profile in profiles.items() if one in names}
             except (QueryFailed, NoGroupKey) as failed:
                 unread[key] = str(failed)
         return found, unread
@@ -57,3 +59,15 @@ class ProfileReader:
                 found[one] = profile
                 moved(1)
         return found
+
+
+def shown_id(group: Group) -> str:
+    """The id that Mixpanel shows the profile with: `$company:acme|$user:ann` where it is of a company.
+
+    Documented for users; other keys are taken to be shown likewise.
+    """
+    if group.company is None:
+        return group.id
+    if group.key == COMPANY_KEY:
+        return f"$company:{group.id}"
+    return f"$company:{group.company}|{group.key.removesuffix('_id')}:{group.id}"

@@ -48,7 +48,7 @@ def print_outcome(outcome: Outcome) -> None:
 def ordered(outcome: Outcome) -> list[Finding]:
     """Faults first, then by group and property."""
     rank = {kind: number for number, kind in enumerate(KINDS)}
-    return sorted(outcome.findings, key=lambda one: (rank[one.kind], one.group_key, one.group_id, one.property or ""))
+    return sorted(outcome.findings, key=lambda one: (rank[one.kind], *map(str, one.name()), one.property or ""))
 
 
 def counts(outcome: Outcome) -> dict[str, int]:
@@ -62,7 +62,7 @@ def row(finding: Finding) -> list[object]:
     whole = finding.property is None
     there = finding.kind not in (MISSING_PROFILE, "missing") and not whole
     expected = "" if whole or finding.kind in ("unknown", "left over") else short(finding.expected)
-    group = f"{finding.group_key}:{finding.group_id}"
+    group = f"{finding.group_key}:{finding.group_id}" + (f" of {finding.company_id}" if finding.company_id else "")
     return [finding.kind, group, finding.property or "", expected, short(finding.found) if there else "", finding.why]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from consumer.commands.verify.compare import FAULTS, UNKNOWN, UNREAD, WAITING, Finding, judge
-from consumer.commands.verify.history import History, Name
+from consumer.commands.verify.history import History
 from consumer.commands.verify.model import Group
 from consumer.commands.verify.profiles import ProfileReader
 from consumer.terminal.progress import bar
@@ -36,27 +36,27 @@ class Outcome:
 def verify(
     history: History,
     reader: ProfileReader,
-    wanted: Collection[Name] | None,
+    wanted: Collection[tuple[str, str]] | None,
     settle: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """Compare the wanted groups, None for all of the topic. What differs is read again after `settle` seconds.
+    """Compare the groups of the wanted keys and ids, None for all of the topic.
 
-    Raises `Failed` where Kafka or the registry cannot be read.
+    What differs is read again after `settle` seconds. Raises `Failed` where Kafka or the registry cannot be read.
     """
     history.read(wanted)
     findings = look(history, reader, list(history.groups.values()))
-    doubtful = {(one.group_key, one.group_id) for one in findings if one.kind in FAULTS}
+    doubtful = {one.name() for one in findings if one.kind in FAULTS}
     if doubtful and settle > 0:
         if sys.stderr.isatty():
             click.echo(f"{counted(len(doubtful), 'group')} differ; looking again in {settle:.0f} s", err=True)
         sleep(settle)
-        again = look(history, reader, [history.groups[name] for name in sorted(doubtful)])
-        findings = [one for one in findings if (one.group_key, one.group_id) not in doubtful] + again
+        again = look(history, reader, [group for name, group in history.groups.items() if name in doubtful])
+        findings = [one for one in findings if one.name() not in doubtful] + again
     outcome = Outcome(len(history.groups), findings=findings)
-    told = {(one.group_key, one.group_id) for one in findings}
+    told = {one.name() for one in findings}
     outcome.same = len(history.groups) - len(told)
-    for key, name in sorted(set(wanted or ()) - history.groups.keys()):
+    for key, name in sorted(set(wanted or ()) - {name[:2] for name in history.groups}):
         outcome.findings.append(Finding(UNKNOWN, key, name, why=NO_CHANGE))
     outcome.notes = notes(history, findings)
     return outcome
@@ -66,13 +66,13 @@ def look(history: History, reader: ProfileReader, groups: list[Group]) -> list[F
     """Read the profiles of these groups, then what the topic got meanwhile, and compare."""
     with bar("Reading profiles", len(groups)) as moved:
         profiles, unread = reader.read(groups, moved)
-    history.go_on({(group.key, group.id) for group in groups})
+    history.go_on({group.name for group in groups})
     findings: list[Finding] = []
     for group in groups:
         if group.key in unread:
-            findings.append(Finding(UNREAD, group.key, group.id, why=unread[group.key]))
+            findings.append(Finding(UNREAD, group.key, group.id, why=unread[group.key], company_id=group.company))
         else:
-            findings += judge(group, profiles.get((group.key, group.id)))
+            findings += judge(group, profiles.get(group.name))
     return findings
 
 
@@ -81,7 +81,7 @@ def notes(history: History, findings: list[Finding]) -> list[str]:
     found = []
     for key in sorted({group.key for group in history.groups.values() if group.exists}):
         there = [group for group in history.groups.values() if group.key == key and group.exists]
-        gone = {one.group_id for one in findings if one.group_key == key and one.kind == "missing profile"}
+        gone = {one.name() for one in findings if one.group_key == key and one.kind == "missing profile"}
         if len(gone) == len(there):
             found.append(
                 f"none of the {key} profiles is there: is it the right token, region and group key? "

@@ -41,7 +41,7 @@ GONE = f"http://127.0.0.1:{free_port()}"  # a registry that is away
 NOON = 1_786_968_000_000  # 2026-08-17 12:00 UTC
 
 
-def event(group: str, operation: str = "SET", **properties: Any) -> bytes:
+def event(group: str, operation: str = "SET", company: str | None = None, **properties: Any) -> bytes:
     """A change of the group, framed as Confluent's serializers do."""
     content = {
         "event_id": f"event-of-{group}",
@@ -52,6 +52,7 @@ def event(group: str, operation: str = "SET", **properties: Any) -> bytes:
         "operation": operation,
         "properties": properties,
         "property_names": [],
+        "company_id": company,
     }
     written = io.BytesIO(b"\0" + SCHEMA_ID.to_bytes(4, "big"))
     written.seek(5)
@@ -71,6 +72,7 @@ def letter(
     headers: Any = None,
     timestamp: int = NOON,
     project: str = "",
+    company: str | None = None,
     **properties: Any,
 ) -> DeadLetter:
     """The dead letter of one change; its key names the group, as producers are asked to do."""
@@ -78,7 +80,7 @@ def letter(
         Assignment(topic, partition),
         offset,
         key if key is not None else f"company:{group}".encode(),
-        value if value is not None else event(group, **(properties or {"plan": f"v{offset}"})),
+        value if value is not None else event(group, company=company, **(properties or {"plan": f"v{offset}"})),
         headers,
         timestamp,
         0.0,
@@ -87,7 +89,7 @@ def letter(
     words = "plan is not what it should be" if reason == "rejected" else ""
     status = 400 if reason == "rejected" else 0
     update = b'{"$set":{"plan":1}}'
-    return DeadLetter(record, reason, stage, f"why {offset}", SCHEMA_ID, status, words, update, project)
+    return DeadLetter(record, reason, stage, f"why {offset}", SCHEMA_ID, status, words, update, project, company)
 
 
 @dataclass

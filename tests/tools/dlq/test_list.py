@@ -24,7 +24,8 @@ def few(board: Board) -> None:
     board.write([letter(offset, timestamp=NOON + offset * HOUR) for offset in range(3)])
     board.write([letter(3, reason="corrupt", partition=1, timestamp=NOON - HOUR)])
     board.write([letter(4, "beta", reason="unknown_schema", topic="more-changes", partition=1, timestamp=NOON - 1)])
-    board.write([letter(5, "beta", partition=1, project="emea"), letter(6, "beta", partition=1, project="emea")])
+    board.write([letter(5, "beta", partition=1, project="emea")])
+    board.write([letter(6, "beta", partition=1, project="emea", company="x")])
     producer = Producer({"bootstrap.servers": board.broker.bootstrap})
     producer.produce(board.topic, b"somebody else's", partition=0, timestamp=NOON)
     assert producer.flush(30) == 0
@@ -42,6 +43,7 @@ def test_everything_is_counted(board: Board):
         ("corrupt", 1),
     ]
     assert [(row["project"], row["letters"]) for row in shown["projects"]] == [(None, 6), ("emea", 2)]
+    assert [(row["company_id"], row["letters"]) for row in shown["companies"]] == [(None, 7), ("x", 1)]
     assert [(row["topic"], row["letters"]) for row in shown["topics"]] == [
         ("changes", 6),
         (None, 1),
@@ -61,6 +63,7 @@ def test_everything_is_counted(board: Board):
         (("--reason", "rejected", "--reason", "corrupt"), 6),
         (("--topic", "more-changes"), 1),
         (("--project", "emea"), 2),
+        (("--company", "x"), 1),
         (("--project", "emea", "--reason", "corrupt"), 0),
         (("--source-partition", "1"), 4),
         (("--source-offsets", "2-4"), 3),

@@ -1,6 +1,7 @@
 """`dlq show` on a real broker: one dead letter in full, and what is said where something is missing."""
 
 import base64
+import re
 
 import pytest
 from confluent_kafka import Producer
@@ -32,9 +33,10 @@ def test_a_letter_in_full(board: Board, schemas: dict[str, str]):
 
 def test_a_letter_for_people(board: Board, schemas: dict[str, str]):
     """The same in a terminal, no line longer than 80 columns."""
-    board.write([letter(41, headers=[("trace", b"1")])])
+    board.write([letter(41, headers=[("trace", b"1")], company="umbrella")])
     result = board.call("show", "0:0", **schemas)
     assert result.exit_code == 0
+    assert re.search(r"^ +company +umbrella$", result.output, re.MULTILINE)
     for words in ("HTTP 400: plan is not", "topic changes, partition 0, offset 41", '"group_id": "acme"', "trace: 1"):
         assert words in result.output
     assert max(map(len, result.output.splitlines())) <= 80

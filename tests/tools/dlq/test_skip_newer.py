@@ -33,6 +33,16 @@ def test_a_newer_record_in_the_source_skips_the_group(board: Board, replays: Rep
     assert [len(replays.applied(group)) for group in ("acme", "beta", "delta", "gamma")] == [0, 1, 1, 1]
 
 
+def test_the_same_id_in_another_company_is_another_group(board: Board, replays: Replays):
+    """What is newer there skips nothing here, though its record has the same key."""
+    topic = topic_of(board)
+    board.write([letter(0, "ann", topic=topic, company="x"), letter(1, "ann", "corrupt", topic=topic, company="y")])
+    arguments = ("--dry-run", "--skip-newer", "--reason", "rejected")
+    assert replays.json(*arguments)["plan"]["left_out"]["newer"] == 0
+    board.write([letter(2, "ann", "corrupt", topic=topic, company="x")])
+    assert replays.json(*arguments)["plan"]["left_out"]["newer"] == 1
+
+
 def test_a_newer_dead_letter_that_is_not_selected_skips_the_group(board: Board, replays: Replays):
     """Also where the source topic is gone; and a letter that a replay has settled counts as newer, too."""
     topic = topic_of(board)
