@@ -19,7 +19,8 @@ from consumer.event.encode import opening_of
 from consumer.kafka.config import consumer_config, producer_config
 from consumer.kafka.dead_letter_format import ROOM
 from consumer.kafka.dead_letters import DeadLetters
-from consumer.kafka.source import Source, SourceFailed
+from consumer.kafka.reading import SourceFailed
+from consumer.kafka.source import Source
 from consumer.mapping.mapper import TopicMap
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease

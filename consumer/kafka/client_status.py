@@ -53,10 +53,11 @@ class ClientStatus:
         self.ends: dict[Place, tuple[int, int]] = {}
         self._trouble: KafkaError | None = None  # what was logged last; None while all is well
         self._words = ""  # as it was logged
+        self._topics: set[str] = set()  # of which it was logged
         self._last = ""  # of a single connection
 
-    def error(self, error: KafkaError) -> None:
-        """The client met an error that it goes on trying to overcome."""
+    def error(self, error: KafkaError, topic: str = "") -> None:
+        """The client met an error that it goes on trying to overcome; `topic` is the one that it is of."""
         code = error.code()
         if code == KafkaError._ALL_BROKERS_DOWN:
             self.broker = False
@@ -67,9 +68,15 @@ class ClientStatus:
         if code in QUIET:
             self._last = error.str()
             log.debug("kafka: %s", words, extra={"cause": error.name()})
-        elif self._trouble is None or self._trouble.code() != code or (token and self._words != words):
+        elif (
+            self._trouble is None
+            or self._trouble.code() != code
+            or (token and self._words != words)
+            or (topic and topic not in self._topics)
+        ):
             self._trouble, self._words = error, words
-            extra = {"cause": error.name()}
+            self._topics.add(topic)
+            extra = {"cause": error.name()} | ({"topic": topic} if topic else {})
             log.warning("kafka: %s", words, extra=extra | {"last": self._last} if self._last else extra)
 
     def assigned(self, partitions: int) -> None:
@@ -98,3 +105,4 @@ class ClientStatus:
         if self._trouble is not None:
             log.info("kafka: well again", extra={"was": self._trouble.name()})
             self._trouble = None
+            self._topics.clear()

@@ -51,7 +51,6 @@ class Start:
 class Placing:
     """All such partitions. Each is asked about by itself: one without a leader keeps no other waiting."""
 
-    lookups: Lookups | None = None  # none before there is a client
     unplaced: dict[Place, Unplaced] = field(default_factory=dict)
 
     def refused(self, place: Place, invalid: int, words: str) -> None:
@@ -64,16 +63,16 @@ class Placing:
         """It is not ours any more."""
         self.unplaced.pop(place, None)
 
-    def answered(self, place: Place, one: Owned, now: float) -> Start | None:
+    def answered(self, place: Place, one: Owned, lookups: Lookups | None, now: float) -> Start | None:
         """Where to read on; None while it is not known. Raises KafkaException, and asks again after a while."""
         waiting = self.unplaced[place]
         if waiting.question is None:
-            if now >= waiting.ask_at and self.lookups is not None:
+            if now >= waiting.ask_at and lookups is not None:
                 since = one.committed_at - SLACK_MS if one.committed_at >= 0 else 0
-                waiting.question = self.lookups.about(place, since)
+                waiting.question = lookups.about(place, since)
             return None
-        if self.lookups is not None:
-            self.lookups.poll()
+        if lookups is not None:
+            lookups.poll()
         if not waiting.question.done():
             return None
         try:

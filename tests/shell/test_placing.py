@@ -87,24 +87,24 @@ class Offset:
 def test_one_without_an_answer_keeps_no_other_waiting():
     """It is asked again after a while; the others are placed meanwhile, and nothing waits."""
     lookups = Unanswered()
-    placing = Placing(lookups)
+    placing = Placing()
     one, other = owned(), owned()
     placing.refused(("changes", 0), 100, "Broker: Offset out of range")
     placing.refused(("changes", 1), 100, "Broker: Offset out of range")
-    assert placing.answered(("changes", 0), one, 0.0) is None
-    assert placing.answered(("changes", 1), other, 0.0) is None
+    assert placing.answered(("changes", 0), one, lookups, 0.0) is None
+    assert placing.answered(("changes", 1), other, lookups, 0.0) is None
     assert lookups.asked["changes", 0][0] == NOW - SLACK_MS
     for part, offset in zip(lookups.asked["changes", 1][1], (120, 150, -1, 0), strict=True):
         part.set_result(Offset(offset))
-    assert placing.answered(("changes", 0), one, 0.1) is None
-    found = placing.answered(("changes", 1), other, 0.1)
+    assert placing.answered(("changes", 0), one, lookups, 0.1) is None
+    found = placing.answered(("changes", 1), other, lookups, 0.1)
     assert (found.offset, found.why, found.span.since) == (120, GAP, 150)
     lookups.asked["changes", 0][1][0].set_exception(KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE)))
     for part in lookups.asked.pop(("changes", 0))[1][1:]:
         part.set_result(Offset(0))
     with pytest.raises(KafkaException):
-        placing.answered(("changes", 0), one, 0.2)
-    assert placing.answered(("changes", 0), one, 0.3) is None
+        placing.answered(("changes", 0), one, lookups, 0.2)
+    assert placing.answered(("changes", 0), one, lookups, 0.3) is None
     assert ("changes", 0) not in lookups.asked
-    assert placing.answered(("changes", 0), one, 0.3 + ASK_AGAIN) is None
+    assert placing.answered(("changes", 0), one, lookups, 0.3 + ASK_AGAIN) is None
     assert ("changes", 0) in lookups.asked

@@ -9,7 +9,8 @@ import confluent_kafka
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from consumer.kafka.source import ADOPT_AFTER, SourceFailed
+from consumer.kafka.reading import SourceFailed
+from consumer.kafka.rebalances import ADOPT_AFTER
 from tests.shell.members import PROTOCOLS, poll_until, remove
 
 

@@ -62,17 +62,20 @@ def test_it_is_tried_at_times_and_not_in_between(join, write_large, caplog):
     with caplog.at_level(logging.ERROR, "consumer.source"):
         poll_until(member.source.unreadable, "it is told", member)
         (mine,) = member.source.unreadable()
+        batches = member.source._reading.unreadable.found
         tries = []
         for ahead in (0.0, AGAIN_AFTER, 2 * AGAIN_AFTER):
             member.ahead = ahead
-            before = member.source._unreadable.found[mine].due
+            before = batches[mine].due
             hold(member)
             if ahead:
                 poll_until(
-                    lambda before=before: member.source._unreadable.found[mine].due > before, "it is tried", member
+                    lambda before=before: batches[mine].due > before,
+                    "it is tried",
+                    member,
                 )
                 hold(member)
-            tries.append((mine.topic, mine.partition) in member.source._paused)
+            tries.append((mine.topic, mine.partition) in member.source._pauses.places)
     assert tries == [True, True, True]
 
 

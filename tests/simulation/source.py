@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 from consumer.core.model import Assignment, Record
-from consumer.kafka import commits, dead_letters, lookups, source, succession
+from consumer.kafka import commits, dead_letters, lookups, member, source, succession
 from consumer.service.loop import Loop
 
 from .admin import Admin
@@ -94,7 +94,7 @@ def simulated(world: World) -> Iterator[None]:
     """Puts simulated clients, clock and threads in the place of the real ones."""
     asking = mock.Mock(Thread=partial(Asking, world))
     with (
-        mock.patch.multiple(source, Consumer=lambda config: config["client"](config)),
+        mock.patch.multiple(member, Consumer=lambda config: config["client"](config)),
         mock.patch.multiple(succession, Making=Making, closing=closing),
         mock.patch.multiple(lookups, AdminClient=lambda config: config["admin"]()),
         mock.patch.multiple(commits, time=Time, _ask=lambda client, places, timeout: client.ask(places, timeout)),

@@ -20,7 +20,7 @@ from consumer.commands.dlq.receipts import Identity, Receipts
 from consumer.commands.dlq.scan import Span, read
 from consumer.commands.dlq.topic import letter_of
 from consumer.core.model import Assignment, Record
-from consumer.kafka.source import Listener
+from consumer.kafka.rebalances import Listener
 
 log = logging.getLogger("consumer.dlq")
 

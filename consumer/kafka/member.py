@@ -1,0 +1,125 @@
+"""The client that is the member of the group, and what is told of it; another one may follow it.
+
+member.consumer, member.lookups    of the client that is the member now
+"""
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from consumer.kafka.client_status import ClientStatus
+from consumer.kafka.clients import TOKENS, client
+from consumer.kafka.lookups import Lookups
+from consumer.kafka.succession import Succession
+
+STATISTICS_MS = 2000
+
+
+class Rebalanced(Protocol):
+    """Who is told what the group gives and takes, from inside `poll` and `close`."""
+
+    def assigned(self, partitions: list[TopicPartition]) -> None: ...
+    def revoked(self, partitions: list[TopicPartition]) -> None: ...
+    def lost(self, partitions: list[TopicPartition]) -> None: ...
+    def drain(self) -> None: ...
+
+
+class Member:
+    """One member of the consumer group, by one client after the other. One thread calls, but for `rotate`."""
+
+    def __init__(self, config: dict[str, object], topics: Sequence[str], *, clock: Callable[[], float]) -> None:
+        self.status = ClientStatus(tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower())
+        self._config = config
+        self._topics = list(topics)
+        self._clock = clock
+        self._lookups: list[Lookups] = []  # of the client that is the member; and of the next one, once it is made
+        self._succession: Succession | None = None
+
+    def begin(
+        self, rebalanced: Rebalanced, on_commit: Callable[[KafkaError | None, list[TopicPartition]], None]
+    ) -> None:
+        """Have the first client made; it joins with the first `ready` after that."""
+        self._rebalanced = rebalanced
+        self._on_commit = on_commit
+        self._succession = Succession(
+            self._config, self._made, drain=self._drain, join=self._join, clock=self._clock, renew=self._renew
+        )
+
+    @property
+    def consumer(self) -> Consumer:
+        """The client."""
+        found = self.succession.client
+        assert found is not None, "what is ours came from a client"
+        return found
+
+    @property
+    def lookups(self) -> Lookups | None:
+        """What the brokers are asked with; None before there is a client."""
+        return self._lookups[0] if self._lookups and self.succession.client is not None else None
+
+    @property
+    def succession(self) -> Succession:
+        """Which client it is."""
+        assert self._succession is not None, "it has begun"
+        return self._succession
+
+    def ready(self, timeout: float) -> bool:
+        """Whether there is a client to read with; what is due to have one is done, or waited for so long."""
+        return self.succession.ready(timeout)
+
+    def rotate(self, config: dict[str, object], files: Collection[str], after: float) -> None:
+        """Sign in as `config` and these changed files say; a new client is made after so many seconds. Any thread."""
+        self.succession.rotate(config, files, after)
+
+    def close(self, timeout: float) -> bool:
+        """Leave the group for good; whether that was done in time."""
+        return self.succession.close(timeout)
+
+    # What the succession calls.
+
+    def _made(self, config: dict[str, object]) -> Consumer:
+        own = {
+            "on_commit": self._on_commit,
+            "error_cb": self.status.error,
+            "stats_cb": self.status.statistics,
+            "enable.partition.eof": True,
+            "statistics.interval.ms": STATISTICS_MS,
+            "logger": logging.getLogger("consumer.librdkafka"),
+        }
+        made = client(Consumer, config | own)
+        self._lookups.append(Lookups(config))
+        return made
+
+    def _join(self, consumer: Consumer) -> None:
+        del self._lookups[:-1]
+        consumer.subscribe(
+            self._topics,
+            on_assign=self._only_of_member(self._assigned),
+            on_revoke=self._only_of_member(self._rebalanced.revoked),
+            on_lost=self._only_of_member(self._rebalanced.lost),
+        )
+
+    def _assigned(self, partitions: list[TopicPartition]) -> None:
+        self.status.assigned(len(partitions))
+        self._rebalanced.assigned(partitions)
+
+    def _only_of_member(
+        self, told: Callable[[list[TopicPartition]], None]
+    ) -> Callable[[Consumer, list[TopicPartition]], None]:
+        """The callback of a client; one that is leaving has nothing to say."""
+
+        def callback(caller: Consumer, partitions: list[TopicPartition]) -> None:
+            if caller is self.succession.client:
+                told(partitions)
+
+        return callback
+
+    def _drain(self) -> None:
+        self._rebalanced.drain()
+        self.status.joined = False
+
+    def _renew(self, user: str, password: str) -> None:
+        for lookups in self._lookups:
+            lookups.renew(user, password)
