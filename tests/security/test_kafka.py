@@ -100,11 +100,19 @@ def test_a_rotated_password_is_told_when_it_is_needed(login_broker, certificates
     assert world.profile("a") == {"plan": "y"}
 
 
-def test_a_broker_of_an_unknown_authority_is_refused(login_broker, new_certificates, new_world):
-    """The password goes to nobody whose certificate is not trusted; the line names the setting."""
+def test_a_broker_of_an_unknown_authority_is_refused(
+    login_broker, certificates, new_certificates, new_world, tmp_path
+):
+    """The password goes to nobody whose certificate is not trusted; with the right authority it goes on by itself."""
     world = new_world(login_broker)
-    service = world.run(ready=False, **sasl(new_certificates(), "PLAIN"))
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(new_certificates().ca.read_bytes())
+    service = world.run(ready=False, **(sasl(certificates, "PLAIN") | {"KAFKA_SSL_CA_LOCATION": str(trusted)}))
     not_ready(service, "KAFKA_SSL_CA_LOCATION")
+    trusted.write_bytes(certificates.ca.read_bytes())
+    until(service.ready, "it is ready", 60)
+    works(world)
+    assert service.metric("dead_letters_total") == 1  # garbage, to see that these can be written
 
 
 def test_a_certificate_of_another_host_is_refused(new_broker, new_world, tmp_path):

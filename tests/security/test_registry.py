@@ -74,14 +74,20 @@ def test_refused_credentials_hold_and_recover(world, serving, wants, settings):
         assert not service.lines("right-")
 
 
-def test_a_registry_of_an_unknown_authority_is_refused(world, serving):
-    """The password goes to nobody whose certificate is not trusted."""
-    (tls, _), (_, other) = serving(), serving()
+def test_a_registry_of_an_unknown_authority_is_refused(world, serving, tmp_path):
+    """The password goes to nobody whose certificate is not trusted; with the right authority it goes on by itself."""
+    (tls, ca), (_, other) = serving(), serving()
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(other.read_bytes())
     with guarded(tls=tls, **USERS) as registry:
         here = world(registry)
-        service = here.run(SCHEMA_REGISTRY_CA_LOCATION=str(other), **USER)
+        service = here.run(SCHEMA_REGISTRY_CA_LOCATION=str(trusted), **USER)
         held(here, service, "SCHEMA_REGISTRY_CA_LOCATION")
         assert list(registry.asked) == []
+        trusted.write_bytes(ca.read_bytes())
+        here.settled()
+        until(service.ready, "it is ready")
+        assert service.metric("dead_letters_total") == 0
 
 
 def test_a_secret_in_a_file_is_read(world, serving, tmp_path):
