@@ -121,10 +121,9 @@ class Destinations:
         """The projects that refuse everything, with the answer that said so."""
         return {dispatch.name: dispatch.halt.cause for dispatch in self._all if dispatch.halt.cause}
 
-    def all_halted(self) -> bool:
-        """Whether every project with open records refuses everything."""
-        busy = [dispatch for dispatch in self._all if len(dispatch.lanes)]
-        return bool(busy) and all(dispatch.halt.cause for dispatch in busy)
+    def busy(self) -> list[str]:
+        """The projects with open records."""
+        return [dispatch.name for dispatch in self._all if len(dispatch.lanes)]
 
     def suspects(self) -> list[Suspect]:
         """The records that are alone in a request whose fault is its own."""

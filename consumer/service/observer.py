@@ -39,6 +39,12 @@ ADVICE = {
     "404": "there is no /groups there: check {url} and {region}",
 }
 NO_MEANING = "the answer has no known meaning: check {url} and {region}"
+# Faults of a connection that somebody must mend, and what to look at.
+UNTRUSTED = {
+    "tls": "its certificate is not trusted here: check {url} and REQUESTS_CA_BUNDLE",
+    "ca_bundle": "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no file of certificates",
+    "socks": "SOCKS is not supported: have ALL_PROXY or HTTPS_PROXY name an HTTP proxy",
+}
 
 
 class Kafka(Protocol):
@@ -215,16 +221,25 @@ class Observer:
             reasons.append("no broker is connected")
         elif not self._kafka.client_status.joined:
             reasons.append("not yet joined the consumer group")
-        destinations = self._pipeline.destinations
-        if destinations.all_halted():
-            answers = sorted(set(destinations.halted().values()))
-            reasons.append(f"sending is halted: Mixpanel answered {', '.join(answers)}")
+        reasons += self._stuck()
         if self._pipeline.breaker_open:
             reasons.append("the dead-letter breaker is open")
         held = [cause for cause in paused.values() if cause in (FAULT, SCHEMA, RULES, MAPPING, DEAD_LETTER)]
         if held and len(held) == len(self._pipeline.partitions.assignments()):
             reasons.append(f"every partition is held: {', '.join(sorted(set(held)))}")
         return tuple(reasons)
+
+    def _stuck(self) -> list[str]:
+        """Why nothing can be sent, where that is so for every project with open records."""
+        halted = self._pipeline.destinations.halted()
+        untrusted = {
+            name: cause for name, cause in self._failing.items() if cause in UNTRUSTED and name not in halted
+        }
+        busy = self._pipeline.destinations.busy()
+        if not busy or any(name not in halted and name not in untrusted for name in busy):
+            return []
+        found = [(halted, "sending is halted: Mixpanel answered"), (untrusted, "nothing can be sent to Mixpanel:")]
+        return [f"{words} {', '.join(sorted(set(causes.values())))}" for causes, words in found if causes]
 
     # One line for each change.
 
@@ -236,7 +251,8 @@ class Observer:
             if delivered.cause != failing:
                 fields = {"project": project, "cause": delivered.cause, "batch": batch.number}
                 fields["wait"] = round(delivered.wait, 1)
-                log.warning("Mixpanel fails: requests are sent again until they succeed", extra=fields)
+                words = advice(UNTRUSTED, delivered.cause, project, "requests are sent again until they succeed")
+                log.warning("Mixpanel fails: %s", words, extra=fields)
                 self._failing[project] = delivered.cause
             if delivered.outcome == "split":
                 fields = {"batch": batch.number, "status": response.answer.status, "records": places(batch)}
@@ -251,7 +267,7 @@ class Observer:
         if halted == before:
             return
         if halted:
-            words = advice(halted, project)
+            words = advice(ADVICE, halted, project, NO_MEANING)
             fields = {"status": halted, "project": project}
             log.error("sending is halted: %s; asked again every 5 to 10 s", words, extra=fields)
         else:
@@ -360,9 +376,9 @@ def places(batch: Batch) -> str:
     return f"{records[0]!r} to {records[-1]!r}"
 
 
-def advice(status: str, project: str) -> str:
-    """What to do about an answer that halts the project, with the names that its settings have."""
+def advice(known: Mapping[str, str], cause: str, project: str, other: str) -> str:
+    """What to do about a cause, `other` where it is not known, with the names that the project's settings have."""
     names = {"token": "MIXPANEL_TOKEN", "url": "MIXPANEL_URL", "region": "MIXPANEL_REGION"}
     if project != DEFAULT:
         names = {name: f"{name} of [{project}] in MIXPANEL_PROJECTS_FILE" for name in names}
-    return ADVICE.get(status, NO_MEANING).format_map(names)
+    return known.get(cause, other).format_map(names)

@@ -5,7 +5,7 @@ cannot be read, or is wrong, leaves the token before in force.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from consumer.event.model import DEFAULT
@@ -40,30 +40,33 @@ class Tokens:
         """Look once."""
         if not self.files.settled(self._paths()):
             return
-        found, wrong = self._read()
-        ours = {name: self._renewed(project) for name, project in found.items() if self._is_ours(project)}
-        clashes = [f"MIXPANEL_PROJECTS_FILE {clash}" for clash in twice(list((self._projects | ours).values()))]
-        faults = [f"{fault}; the token before stays in force" for fault in wrong + clashes]
-        self._say(faults + ([] if wrong else self._needing_a_restart(found)))
+        default, wrong = self._default()
+        others, faults = self._others()
+        ours = [self._renewed(project) for project in default + others if self._is_ours(project)]
+        known = self._projects | {project.name: project for project in ours}
+        clashes = [f"MIXPANEL_PROJECTS_FILE {clash}" for clash in twice(list(known.values()))]
+        lines = [f"{fault}; the token before stays in force" for fault in wrong + faults + clashes]
+        self._say(lines + ([] if faults else self._needing_a_restart(others)))
         if not clashes:  # else two projects would become one
-            for project in ours.values():
+            for project in ours:
                 self._use(project)
 
-    def _read(self) -> tuple[dict[str, Project], list[str]]:
-        """The projects as they stand in the files now, and what is wrong with those."""
-        found: list[Project] = []
-        wrong: list[str] = []
+    def _default(self) -> tuple[list[Project], list[str]]:
+        """The default project as its file has it now, and what is wrong with that."""
         default = self._projects.get(DEFAULT)
-        if default is not None and default.token_file:
-            try:
-                found.append(replace(default, token=read_file(TOKEN, default.token_file)))
-            except Wrong as failure:
-                wrong.append(str(failure))
-        if self._file:
-            projects, faults = read_projects(self._file, self._url, self._query_url)
-            found += projects
-            wrong += [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in faults]
-        return {project.name: project for project in found}, wrong
+        if default is None or not default.token_file:
+            return [], []
+        try:
+            return [replace(default, token=read_file(TOKEN, default.token_file))], []
+        except Wrong as failure:
+            return [], [str(failure)]
+
+    def _others(self) -> tuple[list[Project], list[str]]:
+        """The others as they stand in their files now, and what is wrong with those."""
+        if not self._file:
+            return [], []
+        projects, faults = read_projects(self._file, self._url, self._query_url)
+        return projects, [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in faults]
 
     def _is_ours(self, found: Project) -> bool:
         """Whether its token is for where our updates go: a project that moves has another one there."""
@@ -80,10 +83,10 @@ class Tokens:
                 log.warning("%s", line)
         self._said = lines
 
-    def _needing_a_restart(self, found: Mapping[str, Project]) -> list[str]:
+    def _needing_a_restart(self, others: Sequence[Project]) -> list[str]:
         """What else is different in the file of projects, which has no fault."""
         ours = {name: project.url for name, project in self._projects.items() if name != DEFAULT}
-        theirs = {name: project.url for name, project in found.items() if name != DEFAULT}
+        theirs = {project.name: project.url for project in others}
         changes = [f"[{name}] is new" for name in theirs.keys() - ours.keys()]
         changes += [f"[{name}] is gone" for name in ours.keys() - theirs.keys()]
         changes += [f"[{name}] has another url" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]]

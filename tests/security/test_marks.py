@@ -17,6 +17,13 @@ from tests.integration.world import QUICK_GROUP, read
 PAYLOAD = "marked-payload"
 SECRET = "marked-secret"
 USER = "service"
+OAUTH = {
+    "SCHEMA_REGISTRY_USERNAME": "",
+    "SCHEMA_REGISTRY_PASSWORD": "",
+    "SCHEMA_REGISTRY_OAUTH_URL": "https://127.0.0.1:9/token",
+    "SCHEMA_REGISTRY_OAUTH_CLIENT_ID": "reader",
+    "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET": f"{SECRET}-client",
+}
 
 
 def everything(service, seen: list[str]) -> None:
@@ -40,6 +47,11 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
     seen: list[str] = []
     password = tmp_path / "password"
     password.write_text(f"{SECRET}-kafka")
+    token, other = tmp_path / "token", tmp_path / "other"
+    token.write_text(f"{SECRET}-token")
+    other.write_text(f"{SECRET}-other")
+    projects = tmp_path / "projects.toml"
+    projects.write_text(f'[other]\ntoken_file = "{other}"\n[third]\ntoken = "{SECRET}-third"\n')
     with RegistrySandbox(tls=tls, users={"reader": f"{SECRET}-registry"}) as registry:
         registry.register("group-changes-value", json.dumps(SCHEMA))
         world = new_world(broker, registry)
@@ -56,7 +68,12 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
             "SCHEMA_REGISTRY_USERNAME": "reader",
             "SCHEMA_REGISTRY_PASSWORD": f"{SECRET}-registry",
             "SCHEMA_REGISTRY_CA_LOCATION": str(ca),
-            "MIXPANEL_TOKEN": f"{SECRET}-token",
+            "MIXPANEL_TOKEN": "",
+            "MIXPANEL_TOKEN_FILE": str(token),
+            "MIXPANEL_PROJECTS_FILE": str(projects),
+            "MIXPANEL_PROJECT_ID": "1234567",
+            "MIXPANEL_SERVICE_ACCOUNT_USERNAME": "reader",
+            "MIXPANEL_SERVICE_ACCOUNT_SECRET": f"{SECRET}-account",
             "MIXPANEL_TIMEOUT": "1s",
         }
         service = world.run(**settings)
@@ -90,6 +107,8 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
         password.write_text(f"{SECRET}-rotated\n")
         until(service.ready, "the rotated password is used")
         everything(service, seen)
+        rotated_tokens(world, service, token, projects)
+        everything(service, seen)
         assert service.stop() == 0
 
         proxy = {"HTTP_PROXY": f"http://user:{SECRET}-proxy@127.0.0.1:9"}
@@ -100,12 +119,27 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
         assert behind.stop() == 0
         seen += [one.log_file.read_text() for one in (service, behind)]
         seen += commands(tmp_path, world.settings | settings)
+        seen += commands(tmp_path, world.settings | settings | OAUTH)
         kept = dead_letters(tmp_path, broker, world, settings)
     assert all(len(text) > 100 for text in (*seen[-5:], *kept))
     assert not [text for text in kept if SECRET in text]
     for number, text in enumerate(seen):
         for mark in (PAYLOAD, SECRET, basic.removeprefix("Basic "), PAYLOAD.upper()):
             assert mark not in text, (number, text[max(0, text.find(mark) - 300) : text.find(mark) + 50])
+
+
+def rotated_tokens(world, service, token: Path, projects: Path) -> None:
+    """Files that hold no token, then others; Mixpanel repeats the new one in a refusal."""
+    token.write_text(f"{SECRET} with blanks")
+    service.said("MIXPANEL_TOKEN has a wrong value", 30)
+    projects.write_text(projects.read_text().replace("-third", "-third-rotated") + f'[new]\ntoken = "{SECRET}-new"\n')
+    service.said("[new] is new", 30)
+    token.write_text(f"{SECRET}-token-rotated")
+    service.said("MIXPANEL_TOKEN_FILE has changed", 30)
+    words = f"{PAYLOAD} and {SECRET}-token-rotated are refused"
+    world.mixpanel.faults.on("refuse", group_id=f"{PAYLOAD}-bad-token", words=words)
+    world.send(changed(f"{PAYLOAD}-bad-token", note=f"{PAYLOAD}-value"), key=f"{PAYLOAD}-key")
+    world.settled()
 
 
 def dead_letters(folder: Path, broker, world, settings: dict[str, str]) -> list[str]:

@@ -27,6 +27,7 @@ def test_a_stranger_gets_no_token(broker, new_world, mixpanel, serving, tmp_path
         world.send(changed("a", plan="x"))
         until(lambda: service.metric("retries_total", cause="tls") >= 1, "it is refused")
         assert service.said("Mixpanel fails")["cause"] == "tls"
+        until(lambda: service.reasons() == ["nothing can be sent to Mixpanel: tls"], "it is not ready")
         assert mixpanel.requests.counts()["requests"] == 0
         assert world.committed() == {}
         assert service.get("/livez")[0] == 200

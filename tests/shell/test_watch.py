@@ -8,7 +8,7 @@ import pytest
 
 from consumer.core.batch import Batch
 from consumer.core.limits import Limits
-from consumer.core.model import Answer, Assignment, DeadLetter, Record
+from consumer.core.model import NOT_SENT, Answer, Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
 from consumer.event.decode import resolve
 from consumer.event.errors import REJECTED, TASK_PUT
@@ -182,6 +182,42 @@ def test_a_fault_that_passes_leaves_it_ready(scene, lines, status):
     assert begin == ["Mixpanel fails: requests are sent again until they succeed"]
     scene.answer(GOOD)
     assert "Mixpanel answers again" in [line.message for line in lines()]
+
+
+@pytest.mark.parametrize(
+    ("cause", "setting"),
+    [("tls", "MIXPANEL_URL and REQUESTS_CA_BUNDLE"), ("ca_bundle", "CURL_CA_BUNDLE"), ("socks", "ALL_PROXY")],
+)
+def test_a_connection_that_must_be_mended_is_not_ready(scene, lines, cause, setting):
+    """The line names what to look at; it is over with the first answer."""
+    scene.know()
+    scene.read()
+    fault = Answer(0, failure=NOT_SENT, cause=cause)
+    scene.answer(fault, fault)
+    assert scene.health.unready == (f"nothing can be sent to Mixpanel: {cause}",)
+    (line,) = [line.message for line in lines() if line.levelno >= logging.WARNING]
+    assert setting in line
+    scene.answer(GOOD)
+    assert scene.health.unready == ()
+
+
+def test_one_project_with_work_that_can_be_sent_is_enough(lines):
+    """Each other one is halted or not trusted; when all are, both reasons are told."""
+    scene = Scene("default", "other", "third")
+    scene.know()
+    for project in (None, "other", "third"):
+        scene.read(changed("g", project=project, text=MARK))
+    told = []
+    answers = {"other": Answer(401, b"no"), "third": Answer(0, failure=NOT_SENT, cause="tls")}
+    for default in (Answer(503, b"oh"), Answer(403, b"no")):
+        scene.now += 120.0
+        for batch in scene.pipeline.work(scene.now).batches:
+            scene.came(batch, answers.get(batch.destination, default))
+        told.append(scene.health.unready)
+    assert told == [
+        (),
+        ("sending is halted: Mixpanel answered 401, 403", "nothing can be sent to Mixpanel: tls"),
+    ]
 
 
 def test_a_halted_project_is_told_with_its_own_settings(lines):
