@@ -1,5 +1,6 @@
 """One history: what the seed decides, what happens when, and when it is over."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -14,11 +15,13 @@ from .mixpanel import DIALECTS, Mixpanel
 from .oracle import Oracle
 from .parts import Registries
 from .source import simulated
-from .traffic import UNDELETABLE, Partition, Traffic
+from .traffic import PROJECTS, UNDELETABLE, Partition, Traffic, group_of
 from .world import Violation, World
 
 # Faults have stopped: so many seconds later everything is settled and committed.
 QUIET_WITHIN = 300.0
+# In so many of all histories there are three projects.
+MANY_PROJECTS = 0.3
 
 
 class History:
@@ -29,7 +32,9 @@ class History:
         self.random = random = self.world.random
         self.protocol = random.choice(("eager", "cooperative", "consumer"))
         partitions = [(f"changes-{n % random.randint(1, 2)}", n) for n in range(random.randint(1, 5))]
-        self.groups = groups_of(random, partitions)
+        several = Random(f"projects {seed}").random() < MANY_PROJECTS
+        self.projects = PROJECTS if several else PROJECTS[:1]
+        self.groups = groups_of(random, partitions, self.projects)
         self.broker = Broker(self.world, partitions, self.protocol)
         self.mixpanel = Mixpanel(
             self.world,
@@ -174,9 +179,9 @@ class History:
         raise Violation("\n".join(lines))
 
 
-def groups_of(random: Random, partitions: list[Partition]) -> dict[str, Partition]:
-    """Groups, each in one partition; some cannot be deleted."""
-    names = [f"g{n}" for n in range(random.choice((1, 4, 15)))]
+def groups_of(random: Random, partitions: list[Partition], projects: Sequence[str]) -> dict[str, Partition]:
+    """Groups, each in one partition and of the projects in turn; some cannot be deleted."""
+    names = [group_of(projects[n % len(projects)], n) for n in range(random.choice((1, 4, 15)))]
     if random.random() < 0.2:
         names[0] = UNDELETABLE
     return {name: random.choice(partitions) for name in names}

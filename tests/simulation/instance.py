@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
+from consumer.core.partitions import PROJECT
 from consumer.core.pipeline import Pipeline
 from consumer.event.encode import opening_of
 from consumer.mixpanel.lease import Lease
@@ -14,9 +15,10 @@ from consumer.service.loop import Loop
 from .ledger import Epoch
 from .letters import DeadLetters
 from .mixpanel import TAKEN, Pool, Request, Results
+from .pace import Pace
 from .parts import Observer, Registry
 from .source import Source
-from .traffic import TOKEN, Partition
+from .traffic import Partition, token_of
 from .world import Process, Violation
 
 if TYPE_CHECKING:
@@ -43,11 +45,7 @@ class Instance:
         self.stopping = False
         self.stopped = False
         self.flying: list[Request] = []
-        self.must_halt = False  # an answer of this turn refused everything
-        self.probe: Request | None = None
-        self.probe_after = 0.0
-        self.slow_until = 0.0
-        self.well_at = 0.0  # when an answer last was none of a fault
+        self.paces = {project: Pace() for project in history.projects}
         self.trouble_at = -1e9  # when one last was
         self.busy_at = 0.0
         self.polled_at = world.now
@@ -59,7 +57,7 @@ class Instance:
         self.dead_letters = DeadLetters(world, history.letter_topic, self.process, self._lettering, self.lettered)
         self.source = Source(world, history.broker, self)
         self.loop = Loop(
-            Pipeline({"default": len(opening_of(TOKEN))}, limits),
+            Pipeline({project: len(opening_of(token_of(project))) for project in history.projects}, limits),
             self.source,  # type: ignore[arg-type]
             Pool(world, history.mixpanel, self, self.results),
             self.registry,
@@ -76,9 +74,9 @@ class Instance:
     def __repr__(self) -> str:
         return self.name
 
-    def is_halted(self) -> bool:
-        """Whether the service says that Mixpanel refuses everything."""
-        return bool(self.loop.pipeline.destinations.halted())
+    def is_halted(self, project: str) -> bool:
+        """Whether the service says that Mixpanel refuses everything of the project."""
+        return project in self.loop.pipeline.destinations.halted()
 
     def note(self, what: str) -> None:
         """A line of the trace."""
@@ -214,7 +212,9 @@ class Instance:
     # What the oracle asks.
 
     def stands(self, epoch: Epoch) -> bool:
-        """Whether the partition waits for a schema or a dead letter, so that its records are not counted."""
+        """Whether the partition waits for a schema, a dead letter or room, so that its records are not counted."""
+        if self.loop.pipeline.paused().get(epoch.assignment) == PROJECT:
+            return True
         if any(letter.record.assignment is epoch.assignment for letter in self.dead_letters.failing()):
             return True
         needed = {item.meant.schema for item in epoch.order[epoch.settled :]}
@@ -222,6 +222,6 @@ class Instance:
 
     def waits(self) -> bool:
         """Whether requests are under way, or were in trouble of late, or none may be sent."""
-        stopped = self.is_halted() or self.loop.pipeline.breaker_open
+        stopped = any(map(self.is_halted, self.paces)) or self.loop.pipeline.breaker_open
         suspected = bool(self.loop.pipeline.destinations.behind_suspects())
         return bool(self.flying) or stopped or suspected or self.world.now - self.trouble_at < 70.0

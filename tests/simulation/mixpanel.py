@@ -18,7 +18,7 @@ from consumer.mixpanel.pool import Response
 from consumer.sandbox.answers import TEMPORARY, Dialect, strict
 from consumer.sandbox.mixpanel.profiles import Profiles
 
-from .traffic import TOKEN, refused_by_rule
+from .traffic import refused_by_rule, token_of
 from .world import Process, World
 
 # What an answer tells.
@@ -68,13 +68,20 @@ class Request:
     assignments: dict[str, Any] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)  # the oracle's: for each group the epoch it was sent in
 
+    @property
+    def project(self) -> str:
+        """The project that it is for."""
+        return str(self.batch.destination)
+
 
 class Mixpanel:
-    """One project's `/groups`, for all instances."""
+    """`/groups` of all projects, for all instances."""
 
     def __init__(self, world: World, *, faults: float, dialects: tuple[str, ...], limit: int, latency: float) -> None:
         self.profiles = Profiles()
         self.weather = ""  # a fault that holds now, for nearly every request
+        self.ill = ""  # a project, every request of which meets `illness`
+        self.illness = ""
         self.stuck = ""  # a group whose every request ends in a 500
         self.faults = faults
         self.limit = limit  # bytes of one request
@@ -86,7 +93,7 @@ class Mixpanel:
 
     def calm(self) -> None:
         """No faults from now on, but for refusals."""
-        self.weather = self.stuck = ""
+        self.weather = self.stuck = self.ill = ""
         self.faults = 0.0
 
     def post(self, sender: Any, batch: Any, body: bytes) -> tuple[Request, Answer, float]:
@@ -105,6 +112,8 @@ class Mixpanel:
 
     def _fault(self, request: Request) -> str:
         world = self._world
+        if self.ill == request.project:
+            return self.illness
         if self.stuck and any(update["$group_id"] == self.stuck for update in request.updates):
             return "500_never"
         if self.weather and world.chance(0.9):
@@ -243,7 +252,7 @@ class Pool:
     def send(self, batch: Any) -> None:
         """Post it, and let the answer come."""
         assert not self.closed
-        body = request_json(opening_of(TOKEN), batch.tails())
+        body = request_json(opening_of(token_of(batch.destination)), batch.tails())
         request, answer, seconds = self._mixpanel.post(self._sender, batch, body)
         self._sender.sending(request)
         self._world.after(seconds, lambda: self._answered(request, answer))

@@ -114,6 +114,28 @@ MUTANTS = (
         "            self._full = False\n",
     ),
     Mutant(
+        "projects-fill-all", 6, "a project that fails may fill all that may be open", "core/room.py",
+        "        return self._own.full() or (self.stands and self._standing.full())\n", "        return False\n", "projects/",
+    ),
+    Mutant(
+        "failing-takes-the-wire", 6, "projects that fail may have every request at once", "core/wire.py",
+        "        return not stands or not self.shared or", "        return True or", "projects/",
+    ),
+    Mutant(
+        "unknown-takes-the-wire", 6, "a project that never answered may have every request at once", "core/dispatch.py",
+        "        return 1 if self._wire.shared and not self.succeeded and not self.share.stands else self.throttle.allowed\n",
+        "        return self.throttle.allowed\n", "projects/",
+    ),
+    Mutant(
+        "held-for-ever", 6, "a partition that waited for room is not released", "core/pipeline.py",
+        "            elif partition.project:\n                self._release(partition, now)\n", "", "projects/",
+    ),
+    Mutant(
+        "one-halts-all", 6, "a project that is halted stops all", "core/destinations.py",
+        "            batch = dispatch.start(now, self._number + 1) if len(dispatch.lanes) else None\n",
+        "            batch = dispatch.start(now, self._number + 1) if len(dispatch.lanes) and not self.halted() else None\n", "projects/",
+    ),
+    Mutant(
         "retry-drops", 6, "a batch that should wait for its retry is forgotten", "core/delivery.py",
         "        self.dispatch.wait(batch, updates, verdict.kind, now + report.wait)\n", "        pass\n",
     ),

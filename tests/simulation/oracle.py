@@ -23,7 +23,7 @@ from .cost import check_blame, count_blame
 from .ledger import Epoch, Item
 from .mixpanel import AGAIN, CAPACITY, HALT, PARTIAL, TAKEN, Request
 from .order import carried, check_commute, check_order
-from .pace import check_alone, check_pace, check_wait
+from .pace import check_alone, check_pace, check_share, check_wait
 from .traffic import Meant, Partition
 from .world import Violation, World
 
@@ -113,6 +113,7 @@ class Oracle:
         if len(instance.flying) > instance.limits.max_in_flight:
             raise self.fail(6, f"{instance} has more than {instance.limits.max_in_flight} requests in flight")
         check_pace(self, request)
+        check_share(self, request)
         by_group: dict[str, list[int]] = {}
         for index, update in enumerate(request.updates):
             by_group.setdefault(update["$group_id"], []).append(index)
@@ -185,22 +186,25 @@ class Oracle:
     def told(self, request: Request) -> None:
         """The loop took the answer out of its queue."""
         instance, now = request.sender, self.world.now
+        pace = instance.paces[request.project]
         request.told_at = now
+        if not request.suspect or request.told not in (HALT, AGAIN, CAPACITY):
+            pace.ill, pace.answered = request.told in (HALT, AGAIN, CAPACITY), True
         if request.told in (HALT, AGAIN):
             request.failures = request.batch.history.attempts + 1
         if request.told == HALT:
-            if not instance.is_halted() or request is instance.probe:
-                instance.probe_after = now + 5.0
+            if not instance.is_halted(request.project) or request is pace.probe:
+                pace.probe_after = now + 5.0
             if not request.batch.history.cause and not request.suspect:
-                instance.must_halt = True
+                pace.must_halt = True
         elif request.told == CAPACITY:
-            instance.slow_until = max(instance.slow_until, now + request.wait)
+            pace.slow_until = max(pace.slow_until, now + request.wait)
         if request.told == AGAIN:
-            if request is instance.probe:
-                instance.probe_after = now + 5.0
+            if request is pace.probe:
+                pace.probe_after = now + 5.0
         elif request.told not in (HALT, CAPACITY):
-            instance.well_at = now
-            instance.must_halt = False
+            pace.well_at = now
+            pace.must_halt = False
         if request.unknown:
             for update in request.updates:
                 epoch = self.live.get(request.assignments[update["$group_id"]])
@@ -289,9 +293,10 @@ class Oracle:
     def turned(self, instance: Any) -> None:
         """A turn is over: what is settled is committed within a second, where nothing else is going on."""
         now = self.world.now
-        if instance.must_halt and not instance.is_halted():
-            raise self.fail(6, f"{instance} was refused everything for the first time, and goes on")
-        instance.must_halt = False
+        for project, pace in instance.paces.items():
+            if pace.must_halt and not instance.is_halted(project):
+                raise self.fail(6, f"{instance} was refused everything for the first time, and goes on")
+            pace.must_halt = False
         for epoch in self.live.values():
             if (
                 epoch.instance is not instance
@@ -307,9 +312,10 @@ class Oracle:
 
 
 def at_limit(epochs: list[Epoch], limits: Limits) -> bool:
-    """Whether these have as many open records, or bytes, as may be."""
-    records = sum([epoch.open for epoch in epochs])
-    return records >= limits.open_records or sum([epoch.open_bytes for epoch in epochs]) >= limits.open_bytes
+    """Whether these have as many open records, or bytes, as may be: half more where one of several projects fails."""
+    share = 1.5 if epochs and len(epochs[0].instance.paces) > 1 else 1.0
+    records, size = sum([epoch.open for epoch in epochs]), sum([epoch.open_bytes for epoch in epochs])
+    return records >= limits.open_records * share or size >= limits.open_bytes * share
 
 
 def epoch_resends(item: Item) -> bool:

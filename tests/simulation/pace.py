@@ -1,5 +1,6 @@
 """When a request may go: halted, slowed down, after a fault, after an opaque answer, and what suspects may hold."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .ledger import Item
@@ -16,20 +17,49 @@ PATIENCE = 1.0
 SUSPECT = 5.0
 
 
+@dataclass(slots=True)
+class Pace:
+    """What the answers of one project allow one instance."""
+
+    must_halt: bool = False  # an answer of this turn refused everything
+    probe: Request | None = None
+    probe_after: float = 0.0
+    slow_until: float = 0.0
+    well_at: float = 0.0  # when an answer last was none of a fault
+    ill: bool = False  # the last answer was one, to no suspect
+    answered: bool = False
+
+
 def check_pace(oracle: "Oracle", request: Request) -> None:
     """Halted: one probe at a time, 5 s apart. Slowed down: nothing before the time. Suspects: one at a time."""
     instance, now = request.sender, oracle.world.now
-    if now < instance.slow_until - SLACK:
-        raise oracle.fail(6, f"{instance} was told to wait for {instance.slow_until - now:.2f} s more, and sends")
+    pace = instance.paces[request.project]
+    if now < pace.slow_until - SLACK:
+        raise oracle.fail(6, f"{instance} was told to wait for {pace.slow_until - now:.2f} s more, and sends")
     if len([one for one in instance.flying if one.suspect]) > 1:
         raise oracle.fail(10, f"{instance} sends two suspects at once")
-    if not instance.is_halted():
+    if not instance.is_halted(request.project):
         return
-    if instance.probe is not None and instance.probe in instance.flying:
+    if pace.probe is not None and pace.probe in instance.flying:
         raise oracle.fail(6, f"{instance} is halted, and sends while a probe is under way")
-    if now < instance.probe_after - SLACK:
-        raise oracle.fail(6, f"{instance} is halted, and probes {instance.probe_after - now:.2f} s too early")
-    instance.probe = request
+    if now < pace.probe_after - SLACK:
+        raise oracle.fail(6, f"{instance} is halted, and probes {pace.probe_after - now:.2f} s too early")
+    pace.probe = request
+
+
+def check_share(oracle: "Oracle", request: Request) -> None:
+    """Projects that fail have together half of the requests at once; one that was never answered has one."""
+    instance = request.sender
+    paces = instance.paces
+    if len(paces) == 1:
+        return
+    pace = paces[request.project]
+    mine = [one for one in instance.flying if one.project == request.project]
+    if not pace.answered and len(mine) > 1:
+        raise oracle.fail(6, f"{instance} has {len(mine)} requests of {request.project}, which never answered")
+    failing = [one for one in instance.flying if paces[one.project].ill]
+    if pace.ill and len(failing) > max(1, instance.limits.max_in_flight // 2):
+        raise oracle.fail(6, f"{instance} has {len(failing)} requests of projects that fail in flight")
 
 
 def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
@@ -41,16 +71,17 @@ def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
         check_suspect(oracle, item, request)
     if last.batch is not request.batch:
         return  # or in parts, after the same fault again
-    instance = request.sender
+    well_at = request.sender.paces[request.project].well_at
     wait = AT_ONCE if last.failures == 1 else SOON if last.failures == 2 else PATIENCE
-    if oracle.world.now < last.told_at + wait - SLACK and instance.well_at < last.told_at:
+    if oracle.world.now < last.told_at + wait - SLACK and well_at < last.told_at:
         raise oracle.fail(6, f"{item} is sent again {oracle.world.now - last.told_at:.3f} s after a fault")
 
 
 def check_suspect(oracle: "Oracle", item: Item, request: Request) -> None:
     """One update that always fails goes again after 5 s at the soonest, or once others succeed."""
     waited = oracle.world.now - item.request.told_at
-    if waited < SUSPECT - SLACK and request.sender.well_at < item.request.told_at and not request.sender.is_halted():
+    pace, halted = request.sender.paces[request.project], request.sender.is_halted(request.project)
+    if waited < SUSPECT - SLACK and pace.well_at < item.request.told_at and not halted:
         raise oracle.fail(10, f"{item} is a suspect, and is sent again after {waited:.3f} s")
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .beside import PROJECT, Beside
 from .history import History
 from .isolated import Isolated
 
@@ -23,7 +24,7 @@ class Outcome:
 def run(name: str, *, tracing: bool = False) -> Outcome:
     """One history: a seed, or a kind of isolated fault and a seed, as `stuck/17`."""
     kind, _, seed = name.rpartition("/")
-    history = Isolated(kind, int(seed), tracing=tracing) if kind else History(int(seed), tracing=tracing)
+    history = made(kind, int(seed), tracing)
     broken = ""
     try:
         history.run()
@@ -33,6 +34,13 @@ def run(name: str, *, tracing: bool = False) -> Outcome:
             history.world.trace.append(broken)
     seconds = history.world.now - history.world.began
     return Outcome(name, broken, history.world.trace, history.oracle.requests, seconds)
+
+
+def made(kind: str, seed: int, tracing: bool) -> History:
+    """The history of the seed, of a kind or of none."""
+    if kind == PROJECT:
+        return Beside(seed, tracing=tracing)
+    return Isolated(kind, seed, tracing=tracing) if kind else History(seed, tracing=tracing)
 
 
 def names_of(seeds: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from .beside import PROJECT
 from .isolated import ASLEEP, FENCED, FLOOD, LETTERS, REFUSED, REGISTRY, STUCK
 from .mutants import MUTANTS, hunt, text_of
 from .run import names_of, run
@@ -17,6 +18,7 @@ BROKEN = (
     "retry-at-once",
     "letter-unconfirmed",
     "flood-through",
+    "projects-fill-all",
     "add-resent",
 )
 
@@ -33,7 +35,7 @@ def test_every_promise_is_kept_in_every_history(first: int):
     check(f"{first}..{first + CHUNK - 1}")
 
 
-@pytest.mark.parametrize("kind", [LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP, REFUSED])
+@pytest.mark.parametrize("kind", [LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP, REFUSED, PROJECT])
 def test_what_one_fault_does_not_concern_goes_on(kind: str):
     """What a topic, a schema or a group holds is only its own; a flood is stopped; a partition adopted is whole."""
     check(f"{kind}/1..12")

@@ -15,6 +15,7 @@ import fastavro
 import orjson
 
 TOKEN = "token"
+PROJECTS = ("default", "emea", "us")
 GROUP_KEY = "company"
 KNOWN, ALSO_KNOWN, LATE, UNKNOWN, INCOMPATIBLE = 1, 2, 3, 90, 91
 GUID = "0f0e0d0c-0b0a-0908-0706-050403020100"
@@ -25,6 +26,22 @@ BAD_NAME = "!"
 UNDELETABLE = "keep"
 
 Partition = tuple[str, int]
+
+
+def project_of(group: str) -> str:
+    """The project of a group: what stands before the dot of its name."""
+    project, dot, _ = group.partition(".")
+    return project if dot else PROJECTS[0]
+
+
+def group_of(project: str, number: int) -> str:
+    """The name of a group of the project."""
+    return f"g{number}" if project == PROJECTS[0] else f"{project}.g{number}"
+
+
+def token_of(project: str) -> str:
+    """The token of a project."""
+    return TOKEN if project == PROJECTS[0] else f"{TOKEN}-{project}"
 
 
 @dataclass(slots=True)
@@ -78,12 +95,12 @@ class Traffic:
         self._bad = bad
         self._unreadable = unreadable
         self._large = large
-        self._number = 0
+        self.number = 0
 
     def make(self) -> Meant:
         """The next record."""
         random = self._random
-        self._number += 1
+        self.number += 1
         group = self._names[int(random.random() ** 2 * len(self._names))]
         if random.random() < self._unreadable:
             return self.rejected(group, random.choice(UNREADABLE))
@@ -92,11 +109,11 @@ class Traffic:
         if verb == "delete":
             return self._framed(group, "bad" if group.startswith(UNDELETABLE) else "good", verb, {}, [])
         if verb == "unset":
-            names = [f"#{self._number}", *random.sample(NAMES, random.randint(0, 2))]
+            names = [f"#{self.number}", *random.sample(NAMES, random.randint(0, 2))]
             if bad:
                 names.append(f"{BAD_NAME}{random.randint(0, 1)}")
             return self._framed(group, "bad" if bad else "good", verb, {}, names)
-        values = {f"#{self._number}": self._value(verb, f"#{self._number}", own=True)}
+        values = {f"#{self.number}": self._value(verb, f"#{self.number}", own=True)}
         for _ in range(random.randint(0, 2)):
             name = self._name(verb)
             values[name] = self._value(verb, name)
@@ -117,16 +134,16 @@ class Traffic:
         if verb == "add":
             return 1 if own else random.choice((1, 2, -3, 0.5, 0.25))
         if verb == "union":
-            return [self._number] if own else random.sample(("a", "b", "c", 1, 2), random.randint(1, 3))
+            return [self.number] if own else random.sample(("a", "b", "c", 1, 2), random.randint(1, 3))
         if verb == "remove" or own:
-            return self._number if own else random.choice(("a", "b", "c", 1, 2))
+            return self.number if own else random.choice(("a", "b", "c", 1, 2))
         if name[0] == "l":
             return random.sample(("a", "b", "c", 1, 2), random.randint(0, 3))
-        return random.randint(0, 9) if name[0] == "n" else random.choice((self._number, "text", True, None))
+        return random.randint(0, 9) if name[0] == "n" else random.choice((self.number, "text", True, None))
 
     def _spoil(self, verb: str, values: dict[str, Any]) -> None:
         """Put something in that Mixpanel refuses; in a shared property a later record may replace it unjudged."""
-        number = self._number
+        number = self.number
         if verb == "add":
             values[f"{BAD_NAME}{number % 2}"] = 1
         elif verb == "union":
@@ -137,10 +154,11 @@ class Traffic:
             values["p0"] = POISON
 
     def _framed(self, group: str, verdict: str, verb: str, values: dict[str, Any], names: list[str]) -> Meant:
+        project = project_of(group)
         change = {
-            "event_id": str(self._number),
-            "occurred_at": self._number,
-            "project": "other" if verdict == "unknown_project" else None,
+            "event_id": str(self.number),
+            "occurred_at": self.number,
+            "project": "other" if verdict == "unknown_project" else None if project == PROJECTS[0] else project,
             "group_key": "" if verdict == "invalid_change" else GROUP_KEY,
             "group_id": group,
             "operation": verb.upper(),
@@ -161,8 +179,8 @@ class Traffic:
         if verdict == "corrupt":
             value = value[:-1] if self._random.random() < 0.5 else value + b"\x00"
         said: Any = "" if verb == "delete" else names if verb == "unset" else values
-        update = {"$token": TOKEN, "$group_key": GROUP_KEY, "$group_id": group, f"${verb}": said}
-        meant = Meant(self._number, self._groups[group], group, verdict, group.encode(), value, headers, ref, update)
+        update = {"$token": token_of(project), "$group_key": GROUP_KEY, "$group_id": group, f"${verb}": said}
+        meant = Meant(self.number, self._groups[group], group, verdict, group.encode(), value, headers, ref, update)
         meant.size = len(orjson.dumps([update]))
         return meant
 
@@ -170,11 +188,11 @@ class Traffic:
         """A record that is refused before it is sent; `late` where its schema comes late, and may be in time."""
         partition = self._groups[group]
         if reason == "tombstone":
-            return Meant(self._number, partition, group, reason, group.encode(), None, None)
+            return Meant(self.number, partition, group, reason, group.encode(), None, None)
         if reason == "not_framed":
-            return Meant(self._number, partition, group, reason, group.encode(), b"{}", None)
-        own = f"#{self._number}"
-        return self._framed(group, reason, "set", {own: self._number, "p1": self._number}, [])
+            return Meant(self.number, partition, group, reason, group.encode(), b"{}", None)
+        own = f"#{self.number}"
+        return self._framed(group, reason, "set", {own: self.number, "p1": self.number}, [])
 
 
 def refused_by_rule(update: dict[str, Any]) -> str:
