@@ -11,7 +11,7 @@ from consumer.mapping.errors import Misfit
 from consumer.mapping.faults import Fault, nearest
 from consumer.mapping.fits import copyable, parts_of, unfitting
 from consumer.mapping.layout import branches, located_in, taken
-from consumer.mapping.notes import note, of_deletes, of_fields, of_group, of_topics, of_values, of_versions
+from consumer.mapping.notes import note, of_deletes, of_fields, of_group, of_hidden, of_topics, of_values, of_versions
 from consumer.mapping.paths import Found, Lost, locate
 from consumer.mapping.readers import reader_of
 from consumer.mapping.rules import Mapping as File
@@ -117,7 +117,7 @@ class Check:
         if rule.copy is not None and rule.copy.take.number in found:
             self.copied(rule.copy.take, found[rule.copy.take.number].type)
         self.guards(found)
-        self.findings.notes += of_values(rule, found) + of_fields(rule, kind)
+        self.findings.notes += of_values(rule, found) + of_hidden(rule, found) + of_fields(rule, kind)
 
     def place(self, take: Take, place: Found | Lost, what: str) -> bool:
         """Whether the path leads somewhere, to what can be read as the rule says."""

@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from consumer.avro.schema import LONG, RECORD, UNION, Type
+from consumer.avro.schema import ARRAY, LONG, RECORD, UNION, Type
 from consumer.event.model import SET
 from consumer.mapping.faults import Fault
 from consumer.mapping.fits import parts_of
 from consumer.mapping.layout import branches, located_in, taken
-from consumer.mapping.meanings import DECIMAL, INTEGER, meaning_of
+from consumer.mapping.meanings import DECIMAL, INTEGER, TEXT, TIME, UUID_TEXT, meaning_of
 from consumer.mapping.paths import Found, Lost
 from consumer.mapping.rules import Rule, Take
 from consumer.mapping.words import ACTIONS, AS_IS, DEBEZIUM, DELETE, EVENT
 
 FAITHFUL: Final = 15  # digits that a double keeps
+DEBEZIUM_DATE: Final = TIME + "Date"
 
 
 def note(line: int, rule: Rule, what: str, message: str) -> Fault:
@@ -56,6 +57,34 @@ def of_values(rule: Rule, found: dict[int, Found]) -> list[Fault]:
                     says = f'{precision} digits, and readers of JSON keep {FAITHFUL}: as = "text" keeps all'
                     notes.append(note(take.line, rule, take.path.text, says))
     return notes
+
+
+def of_hidden(rule: Rule, found: dict[int, Found]) -> list[Fault]:
+    """Lists of which Debezium writes null where an update leaves a large one alone, for want of a placeholder."""
+    if rule.format != DEBEZIUM or rule.before_whole:
+        return []
+    notes = []
+    for item in rule.properties:
+        for take in item.takes:
+            place = found.get(take.number)
+            if place is not None and any(unmarked(part) for part in parts_of(place.type)):
+                says = (
+                    "Debezium writes null for a large array of this type that an update leaves alone: give the table "
+                    'REPLICA IDENTITY FULL and say before = "whole", or leave it out'
+                )
+                notes.append(note(take.line, rule, take.path.text, says))
+    return notes
+
+
+def unmarked(kind: Type) -> bool:
+    """Whether it is an array for which Debezium's PostgreSQL connector has no placeholder."""
+    if kind.kind != ARRAY:
+        return False
+    item = next(iter(parts_of(kind.items[0])), None)
+    if item is None:
+        return False
+    marked = meaning_of(item) in (TEXT, UUID_TEXT, INTEGER)
+    return not marked and (item.annotation is None or item.annotation.name != DEBEZIUM_DATE)
 
 
 def of_fields(rule: Rule, kind: Type) -> list[Fault]:

@@ -11,9 +11,22 @@ FIRST_DAY: Final = -719_162
 LAST_DAY: Final = 2_932_896
 
 # What PostgreSQL's infinities become on their way through its driver and Debezium, as days and as timestamps.
+# In a snapshot Debezium 3.6 writes the last of Java's dates, 292278994-08-16, and for minus infinity 292269055-12-02,
+# without its sign; as days they are cut to 32 bits. A date of the log is 30 years after the first of 32 bits.
 DAYS_FOREVER: Final = frozenset(
-    (2**31 - 1, -(2**31), 2_146_033_979, -2_147_472_691, -2_147_472_692, 106_751_991_167, -106_751_991_168)
+    (
+        -622_191_234,
+        -625_821_272,
+        -2_147_472_692,
+        -2_147_472_691,
+        2_146_033_979,
+        106_751_991_167,
+        -106_751_991_168,
+        2**31 - 1,
+        -(2**31),
+    )
 )
+YEAR_FOREVER: Final = 292_269_055
 STAMPS_FOREVER: Final = frozenset(
     (
         9_223_372_036_825_200_000,
@@ -103,6 +116,8 @@ def stamp_of_text(text: str, whole_days: bool) -> str | None:
     if found is None:
         raise Unfit("text that is no date or time")
     year, month, day = int(found[1]), int(found[2]), int(found[3])
+    if abs(year) >= YEAR_FOREVER:
+        return None
     if not 1 <= month <= 12 or not 1 <= day <= MONTHS[month - 1] + (month == 2 and leap(year)):
         raise Unfit("text that is no date or time")
     seconds = days_of(year, month, day) * SECONDS_A_DAY

@@ -12,7 +12,7 @@ PLACEHOLDER = "__debezium_unavailable_value"
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 # What PostgreSQL's infinities come as.
 ENDLESS = [9223372036825200000, -9223372036832400000, 9223372036825200, -9223372036832400, 2**63 - 1, -(2**63)]
-ENDLESS_DAYS = [2**31 - 1, -(2**31), 2146033979, -2147472691, -2147472692]
+ENDLESS_DAYS = [2**31 - 1, -(2**31), 2146033979, -2147472691, -2147472692, -622191234, -625821272]
 
 
 class Refused(Exception):

@@ -6,7 +6,7 @@ from consumer.avro.parsing import parse
 from consumer.mapping.check import Findings, Registered, check
 from consumer.mapping.reading import read
 from tests.mapping.published import CLOSED, FILES, SCHEMAS, TOPICS, UPDATED, record
-from tests.mapping.tables import COLUMNS, KEY, envelope
+from tests.mapping.tables import COLUMNS, DECIMAL, KEY, connect, envelope
 
 
 def findings(text: str, topic: str, *versions: Any, key: Any = KEY, compacted: bool = False) -> Findings:
@@ -108,3 +108,31 @@ def test_records_that_no_rule_takes() -> None:
     found = check(mapping, {"crm.company-events": Registered([[parse(other)]], None, False)})
     assert all("no registered record" in str(fault) for fault in found.faults)
     assert len(found.faults) == 3
+
+
+def test_large_lists_without_a_placeholder_are_noted() -> None:
+    items = {
+        "texts": "string",
+        "numbers": "int",
+        "ids": connect("string", "io.debezium.data.Uuid"),
+        "days": connect("int", "io.debezium.time.Date"),
+        "rates": "double",
+        "flags": "boolean",
+        "amounts": DECIMAL,
+        "stamps": connect("long", "io.debezium.time.MicroTimestamp"),
+        "iso_days": connect("string", "io.debezium.time.IsoDate"),
+    }
+    columns = [COLUMNS[0]]
+    columns += [
+        {"name": name, "type": ["null", {"type": "array", "items": ["null", kind]}]} for name, kind in items.items()
+    ]
+    text = 'version = 1\n[[rule]]\nname = "r"\ntopics = ["T"]\nformat = "debezium"\nnull = "unset"\n'
+    text += 'group = { key = "company", id = "key.id" }\n%s[rule.set]\n'
+    text += "".join(f'{name} = "row.{name}"\n' for name in items)
+
+    def noted(before: str) -> set[str]:
+        notes = findings(text % before, "T", envelope(columns)).notes
+        return {str(one).split("row.")[1].split(":")[0] for one in notes if "writes null" in str(one)}
+
+    assert noted("") == {"rates", "flags", "amounts", "stamps", "iso_days"}
+    assert noted('before = "whole"\n') == set()
