@@ -27,6 +27,10 @@ class RegistryError(Exception):
     """The registry gave no answer of use; the message says where, why, and what to do."""
 
 
+class UnknownSchema(RegistryError):
+    """Every registry says that it does not know the schema."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A status, the JSON that came with it (None where there was none), and the headers."""
@@ -109,11 +113,11 @@ class RegistryApi:
         return listed or ["the registry does not say why"]
 
     def fetched(self, schema_id: SchemaRef) -> Fetched:
-        """The schema of this id, with what it refers to and its rules. Raises `RegistryError` or `Unusable`."""
+        """The schema of this id, with what it refers to and its rules. Raises `RegistryError`, `Unusable`."""
         try:
             return Client(self._access, TIMEOUT).fetch(schema_id)
         except Unknown:
-            raise RegistryError(f"no registry knows schema {schema_id}") from None
+            raise UnknownSchema(f"no registry knows schema {schema_id}") from None
         except Outage as outage:
             raise RegistryError(f"{outage.url}: {outage.cause} when schema {schema_id} was asked for") from None
 

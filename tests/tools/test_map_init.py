@@ -1,4 +1,4 @@
-"""`map init`: a first file from registered schemas, which has no fault of its own."""
+"""`map init`: a first file from registered schemas and the last records, which has no fault of its own."""
 
 import json
 import tomllib
@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from confluent_kafka import Producer
 
+from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.registry.server import RegistrySandbox
 from tests.mapping.published import SCHEMAS, record
-from tests.mapping.tables import COLUMNS, KEY, envelope
+from tests.mapping.tables import COLUMNS, KEY, encode, envelope
 
 Call = Callable[..., Result]
 ODD = record(
@@ -63,3 +65,83 @@ def test_what_it_guesses(call: Call, schemas: RegistrySandbox) -> None:
 def test_a_topic_without_a_schema(call: Call, schemas: RegistrySandbox) -> None:
     result = call("map", "init", "--topic", "nothing", SCHEMA_REGISTRY_URL=schemas.url)
     assert (result.exit_code, "nothing-value" in result.stderr) == (1, True)
+
+
+def written(
+    schemas: RegistrySandbox, broker: Broker, topic: str, schema: Any, records: list[tuple[bytes | None, Any]]
+) -> None:
+    """The records are in the topic, the schema registered for nobody to find but by its id."""
+    schema_id = schemas.register("elsewhere", json.dumps(schema))
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for key, datum in records:
+        value = None if datum is None else b"\0" + schema_id.to_bytes(4, "big") + encode(schema, datum)
+        producer.produce(topic, value, key)
+    assert producer.flush(20) == 0
+
+
+def guessed(call: Call, schemas: RegistrySandbox, broker: Broker, topic: str) -> tuple[str, dict[str, Any]]:
+    environ = {"SCHEMA_REGISTRY_URL": schemas.url, "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}
+    result = call("map", "init", "--topic", topic, **environ)
+    assert result.exit_code == 0, result.output
+    (rule,) = tomllib.loads(result.stdout)["rule"]
+    return str(result.stdout), rule
+
+
+USER = record(
+    "com.acme.Usage", ("other_id", "string"), ("company", "string"), ("owner", "string"), ("host", "string"),
+    ("more", {"type": "map", "values": "string"}), ("plan", "string"),
+)  # fmt: skip
+SAFE = {"other_id": "1", "owner": "somebody", "host": "h", "more": {}, "plan": "1.2.3"}
+
+
+def test_what_records_show(
+    call: Call, schemas: RegistrySandbox, broker: Broker, new_topic: Callable[..., str]
+) -> None:
+    """How keys are written, which field the key is, and personal data that no name tells of."""
+    topic = new_topic(2)
+    bad = {"owner": "a@example.com", "host": "10.1.2.3", "more": {"call": "+49 170 1234567"}}
+    written(schemas, broker, topic, USER, [
+        (b"acme", {**SAFE, "company": "acme"}),
+        (b"umbra", {**SAFE, "company": "umbra", **bad}),
+        (b"gone", {**SAFE, "company": "gone"}),
+    ])  # fmt: skip
+    text, rule = guessed(call, schemas, broker, topic)
+    assert "and 3 records" in text
+    assert rule["key"] == "text"
+    assert "format" not in rule
+    assert rule["group"]["id"] == "value.company"
+    assert set(rule["set"]) == {"Other id", "Company", "Plan"}
+
+
+@pytest.mark.parametrize(("size", "key"), [(4, "int"), (8, "long")])
+def test_keys_without_a_schema_and_values_that_are_gone(
+    size: int, key: str, call: Call, schemas: RegistrySandbox, broker: Broker, new_topic: Callable[..., str]
+) -> None:
+    topic = new_topic(1)
+    schema = record("com.acme.Row", ("id", "long"), ("plan", "string"))
+    rows: list[tuple[bytes | None, Any]] = [(n.to_bytes(size, "big"), {"id": n, "plan": "p"}) for n in (1, 2**31 - 1)]
+    written(schemas, broker, topic, schema, [*rows, (rows[0][0], None)])
+    _, rule = guessed(call, schemas, broker, topic)
+    assert (rule["format"], rule["key"], rule["group"]["id"]) == ("row", key, "key")
+
+
+def test_an_empty_topic_shows_nothing(
+    call: Call, schemas: RegistrySandbox, broker: Broker, new_topic: Callable[..., str]
+) -> None:
+    topic = new_topic(1)
+    schemas.register(f"{topic}-value", json.dumps(USER))
+    text, rule = guessed(call, schemas, broker, topic)
+    assert "and 0 records" in text
+    assert (rule["key"], rule["group"]["id"]) == ("text", "value.other_id")
+
+
+def test_keys_with_a_schema_that_only_they_name(
+    call: Call, schemas: RegistrySandbox, broker: Broker, new_topic: Callable[..., str]
+) -> None:
+    topic = new_topic(1)
+    keyed = schemas.register("keys", json.dumps(KEY))
+    rows = [(b"\0" + keyed.to_bytes(4, "big") + encode(KEY, {"id": n}), {**SAFE, "company": str(n)}) for n in (7, 8)]
+    written(schemas, broker, topic, USER, [*rows, (rows[0][0], None)])
+    _, rule = guessed(call, schemas, broker, topic)
+    assert "key" not in rule
+    assert (rule["format"], rule["group"]["id"]) == ("row", "key.id")

@@ -26,8 +26,9 @@ Examples:
   group-consumer map init --topic crm.public.companies > companies.toml
   group-consumer map check --mapping-file companies.toml
 
-Fields that look like personal data are commented out. With KAFKA_BOOTSTRAP_SERVERS it is asked whether the topic is
-compacted: then its records are taken for rows.
+Fields that look like personal data, by name or by value, are commented out. With KAFKA_BOOTSTRAP_SERVERS the topic's
+last 50 records are read, too: they show how keys are written, whether values are null where a row is gone (as in a
+compacted topic), and which field is what the key is. It joins no group and commits nothing.
 """
 
 
@@ -35,19 +36,27 @@ compacted: then its records are taken for rows.
 @click.option("--topic", required=True, metavar="TOPIC", help="The topic; its schemas are registered.")
 @settings_options(("SCHEMA_REGISTRY_URL",), shown=INIT_SHOWN)
 def init(settings: Settings, topic: str) -> None:
-    """Write a first mapping file for a topic, from its registered schemas."""
+    """Write a first mapping file for a topic, from its schemas and its last records."""
+    from consumer.commands.dlq.commands import start_log, told
     from consumer.commands.map.findings import compacted_of
     from consumer.commands.map.first_file import first_file
-    from consumer.commands.map.registered import Schemas
+    from consumer.commands.map.registered import Schemas, by_record
+    from consumer.commands.map.samples import Seen, sampled, seen
     from consumer.kafka.brokers import BrokerError
     from consumer.registry.subjects import RegistryError
 
+    schemas, compacted, shown = Schemas(settings), False, Seen()
+    start_log(settings)
     try:
-        found = Schemas(settings).of(topic, ())
-        compacted = bool(settings.kafka_bootstrap_servers and compacted_of(settings, [topic]))
+        found = schemas.of(topic, ())
+        if settings.kafka_bootstrap_servers:
+            with told():
+                shown = seen(sampled(settings, topic), schemas)
+            compacted = bool(compacted_of(settings, [topic]))
     except (RegistryError, BrokerError) as failure:
         raise click.ClickException(str(failure)) from None
-    text = first_file(topic, found.values, found.key, compacted)
+    values = found.values or by_record(shown.values)
+    text = first_file(topic, values, found.key or shown.key_type, compacted, shown)
     if "[[rule]]" not in text:
         raise click.ClickException(f"no record is registered for {topic} (asked for {', '.join(found.asked)})")
     click.echo(text, nl=False)

@@ -1,38 +1,41 @@
-"""The first mapping file of a topic, written from its registered schemas: a guess, to be read and corrected."""
+"""The first mapping file of a topic, from its schemas and last records: a guess, to be read and corrected."""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from consumer.avro.schema import BYTES, FIXED, INT, LONG, NULL, RECORD, STRING, UNION, Field, Type, unqualified
+from consumer.commands.map.samples import Seen
 from consumer.mapping.errors import Misfit
 from consumer.mapping.fits import parts_of
 from consumer.mapping.layout import ENVELOPE, branches
 from consumer.mapping.meanings import INTEGER, meaning_of
 from consumer.mapping.readers import reader_of
-from consumer.mapping.words import AS_IS, ID
+from consumer.mapping.words import AS_IS, ID, KEY_FORMATS, KEY_SCHEMA
+from consumer.terminal.table import counted
 
 PERSONAL: Final = re.compile(
     r"mail|phone|mobile|fax|birth|dob$|ssn|passport|street|first_?name|last_?name|full_?name|surname|contact|iban|"
     r"passw|secret|token|(^|_)ip(_|$)|ip_?addr|tax_?id",
     re.IGNORECASE,
 )
-HEAD: Final = """# A first guess from the registered schemas: read every line, and then check it with 'map check'.
+HEAD: Final = """# A first guess from the schemas and {}: read every line, and then check it with 'map check'.
 version = 1
 """
 
 
-def first_file(topic: str, values: Sequence[Sequence[Type]], key: Type | None, compacted: bool) -> str:
+def first_file(topic: str, values: Sequence[Sequence[Type]], key: Type | None, compacted: bool, seen: Seen) -> str:
     """The file's text. `values` are the versions of each record; `key` is None where none is registered."""
     kinds = [kind for versions in values for kind in branches(versions[-1]) if kind.kind == RECORD]
-    rules = [rule_of(topic, kind, key, compacted, len(kinds) > 1) for kind in kinds]
-    return HEAD + "".join(f"\n{rule}" for rule in rules)
+    rules = [rule_of(topic, kind, key, compacted or seen.deletes, len(kinds) > 1, seen) for kind in kinds]
+    return HEAD.format(counted(seen.records, "record")) + "".join(f"\n{rule}" for rule in rules)
 
 
-def rule_of(topic: str, kind: Type, key: Type | None, compacted: bool, several: bool) -> str:
+def rule_of(topic: str, kind: Type, key: Type | None, deletes: bool, several: bool, seen: Seen) -> str:
     """One rule for one record."""
-    form, row = format_of(kind, compacted)
+    form, row = format_of(kind, deletes)
+    key = key if seen.key in ("", KEY_FORMATS[KEY_SCHEMA]) else None
     root = "row" if form == "debezium" else "value"
     lines = [
         "[[rule]]",
@@ -41,8 +44,10 @@ def rule_of(topic: str, kind: Type, key: Type | None, compacted: bool, several: 
     ]
     lines += [f"format = {quoted(form)}"] if form != "event" else []
     lines += [f"record = [{quoted(kind.name)}]"] if several else []
-    lines += ['key = "text"  # no key schema is registered: text, int or long?'] if key is None else []
-    found = None if form != "event" else id_field(row)
+    if key is None:
+        guessed = "no key schema is registered: text, int or long?"
+        lines.append(f"key = {quoted(seen.key)}" if seen.key else f'key = "text"  # {guessed}')
+    found = None if form != "event" else id_field(row, {name for record, name in seen.same if record == kind.name})
     if found is not None:
         path = quoted(f"value.{part(found.name)}")
         lines.append(f'group = {{ key = "company", id = {path} }}  # is this the company?')
@@ -51,21 +56,25 @@ def rule_of(topic: str, kind: Type, key: Type | None, compacted: bool, several: 
     else:
         lines.append(f'group = {{ key = "company", id = {id_of_key(key)} }}  # is this the company?')
     lines.append(f"null = {quoted('skip' if form == 'event' else 'unset')}")
-    return "\n".join([*lines, "", "[rule.set]", *properties(row, root)]) + "\n"
+    hidden = {name for record, name in seen.personal if record == kind.name}
+    return "\n".join([*lines, "", "[rule.set]", *properties(row, root, hidden)]) + "\n"
 
 
-def format_of(kind: Type, compacted: bool) -> tuple[str, Type]:
-    """The format, and the record that has the columns."""
+def format_of(kind: Type, deletes: bool) -> tuple[str, Type]:
+    """The format, and the record that has the columns. `deletes`: values are null where a row is gone."""
     fields = {field.name: field.type for field in kind.fields}
     if all(name in fields for name in ENVELOPE):
         rows = [one for one in parts_of(fields["after"]) if one.kind == RECORD]
         if rows:
             return "debezium", rows[0]
-    return ("row" if compacted or "__deleted" in fields else "event"), kind
+    return ("row" if deletes or "__deleted" in fields else "event"), kind
 
 
-def id_field(row: Type) -> Field | None:
-    """The first field whose name is that of an id, and that can be one."""
+def id_field(row: Type, same: Collection[str]) -> Field | None:
+    """The first field that always is what the key is, else whose name is that of an id; one that can be an id."""
+    for field in row.fields:
+        if field.name in same and all(can_be_id(one) for one in parts_of(field.type)):
+            return field
     for field in row.fields:
         if re.search(r"(^|_)id$|[a-z]Id$", field.name) and all(can_be_id(one) for one in parts_of(field.type)):
             return field
@@ -89,8 +98,11 @@ def id_of_key(key: Type | None) -> str:
     return paths[0] if len(paths) == 1 else f'{{ join = [{", ".join(paths)}], with = "/" }}'
 
 
-def properties(row: Type, root: str) -> Iterator[str]:
-    """A line for every field; those that look like personal data, or have no form in Mixpanel, are comments."""
+def properties(row: Type, root: str, hidden: Collection[str]) -> Iterator[str]:
+    """A line for every field; those that look like personal data, or have no form in Mixpanel, are comments.
+
+    `hidden` are fields whose values look so, whatever their names.
+    """
     taken: set[str] = set()
     for field in row.fields:
         if field.name.startswith("__"):
@@ -105,7 +117,7 @@ def properties(row: Type, root: str) -> Iterator[str]:
         ):
             path = f'{{ from = {path}, as = "text" }}'
         line = f"{quoted(name)} = {path}"
-        if PERSONAL.search(field.name):
+        if PERSONAL.search(field.name) or field.name in hidden:
             yield f"# {line}  # personal data?"
         elif not sendable(field.type):
             how = "base64" if any(one.kind in (BYTES, FIXED) for one in parts_of(field.type)) else "text"
