@@ -19,7 +19,7 @@ SOURCES := $(shell find consumer schemas -name '*.py' -o -name '*.avsc' -o -name
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint bench image chart simulate chaos chaos-bounded fuzz soak mutants browser clients \
-	wheel audit lock clean
+	cdc wheel audit lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,7 +41,7 @@ demo: install ## Run the whole job on one machine: broker, registry, Mixpanel, t
 	$(BIN)/group-consumer demo
 
 test: install ## Run every test that needs no toolchain beyond Python
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not chaos and not chart and not browser and not clients"
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not chaos and not chart and not browser and not clients and not cdc"
 	$(BIN)/python -m pytest -q -n auto tests/core tests/properties tests/shell/test_source.py
 
 lint: install ## Check style, types, and which part may import which
@@ -78,6 +78,9 @@ browser: install ## Look at the sandbox's page in a real Chromium
 
 clients: install ## Run the producers' examples and Mixpanel's SDKs against the sandbox, where Go, Node and Java are
 	$(BIN)/pytest -q -m clients tests/clients
+
+cdc: install ## Real change data capture: Debezium on PostgreSQL, where Java and Maven are: make cdc SEED=1
+	CDC_SEED=$(SEED) $(BIN)/pytest -q -m cdc tests/cdc
 
 chart: install ## Check the Helm chart, its alerts, dashboard and image; fetches Helm, promtool and others into .tools
 	$(BIN)/python scripts/chart_tools.py $(CHART_TOOLS)

@@ -176,7 +176,7 @@ def test_ci_installs_what_its_proofs_need(tmp_path, works):
         script, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    needed = {"buildah", "mmdebstrap", "bubblewrap", "chromium"}
+    needed = {"buildah", "mmdebstrap", "bubblewrap", "chromium", "postgresql"}
     if os.geteuid() == 0:
         asked = (tmp_path / "asked").read_text()
         assert ("install" in asked) is works

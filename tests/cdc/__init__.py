@@ -1,0 +1,1 @@
+"""Change data capture with the real thing: PostgreSQL, Debezium under Kafka Connect, a real registry, the service."""
