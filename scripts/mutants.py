@@ -1,10 +1,10 @@
-"""Mutation testing of core, event and avro: small changes, one at a time, and which of them no test notices.
+"""Mutation testing of core, mapping, event and avro: small changes, one at a time, and which of them no test notices.
 
     python scripts/mutants.py [--sample 400] [--minutes 30] [--seed 1] [--children 1] [--floor 90] [core.fold ...]
 
-Works on a copy in `mutants/`, with `tests/core` alone: those are exact and quick, the properties would take
-hours. Ends with the survivors as differences and a table; status 1 where the score is below the floor. What the
-survivors mean is in docs/testing-mutation.md. Needs `pip install mutmut==3.8.1`.
+Works on a copy in `mutants/`, with `tests/core` and `tests/mapping` alone: those are exact and quick, the properties
+would take hours. Ends with the survivors as differences and a table; status 1 where the score is below the floor.
+What the survivors mean is in docs/testing-mutation.md. Needs `pip install mutmut==3.8.1`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ WORK = ROOT / "mutants"
 # The pure packages, compiled otherwise: every module of them that does something.
 MODULES = tuple(
     f"{package}.{path.stem}"
-    for package in ("avro", "event", "core")
+    for package in ("avro", "event", "mapping", "core")
     for path in sorted((ROOT / "consumer" / package).glob("*.py"))
     if path.stem not in ("__init__", "errors")
 )
@@ -35,20 +35,22 @@ only_mutate=
 also_copy=
     consumer
     schemas
+    docs
 pytest_add_cli_args=
     -pno:cacheprovider
     -pno:xdist
 pytest_add_cli_args_test_selection=
     tests/core
+    tests/mapping
 """
 # mutmut's exit codes: 0 no test noticed, 5 and 33 no test runs it, else a test failed, crashed or took too long.
 SURVIVED, UNTESTED = (0,), (5, 33)
 
 
 def prepare(modules: list[str]) -> None:
-    """A fresh copy of the package, its schemas and the core's tests."""
+    """A fresh copy of the package, its schemas and pages, and the tests."""
     shutil.rmtree(WORK, ignore_errors=True)
-    for folder in ("consumer", "schemas", "tests/core"):
+    for folder in ("consumer", "schemas", "docs", "tests/core", "tests/mapping"):
         shutil.copytree(ROOT / folder, WORK / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     (WORK / "tests" / "__init__.py").touch()
     files = "\n    ".join(source(module) for module in modules)

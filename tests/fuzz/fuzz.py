@@ -1,6 +1,7 @@
-"""Fuzz what reads bytes from outside, guided by coverage: Avro data, writers' schemas, Mixpanel's answers.
+"""Fuzz what reads bytes from outside, guided by coverage: Avro data, writers' schemas, Mixpanel's answers, mapped
+records, mapping files.
 
-    python tests/fuzz/fuzz.py [--seconds 300] [decoder] [schema] [verdict]
+    python tests/fuzz/fuzz.py [--seconds 300] [decoder] [schema] [verdict] [mapped] [mapping]
 
 Whatever comes in, the outcome is a value or the one exception that says why not: never another exception, never a
 hang, never an index or a number that cannot be. Starts from the seeds in `corpus/`; what it finds on the way stays in
@@ -24,7 +25,7 @@ sys.path.insert(0, str(ROOT))  # the tree, not a compiled copy: only Python is i
 
 import atheris  # noqa: E402
 
-with atheris.instrument_imports(include=["consumer.avro", "consumer.core", "consumer.event"]):
+with atheris.instrument_imports(include=["consumer.avro", "consumer.core", "consumer.event", "consumer.mapping"]):
     from consumer.avro.errors import IncompatibleSchema
     from consumer.core.model import Answer
     from consumer.core.verdict import Again, Halt, Opaque, Refused, TooLarge, read
@@ -32,6 +33,7 @@ with atheris.instrument_imports(include=["consumer.avro", "consumer.core", "cons
     from consumer.event.decode import frame, resolve
     from consumer.event.encode import update_tail
     from consumer.event.errors import REASONS, Reject
+    from tests.fuzz.mapped import mapped, mapping
 
 READER = json.loads((ROOT / "schemas" / "group_change.avsc").read_text())
 FIRST = (ROOT / "schemas" / "history" / "group_change.v1.avsc").read_text()
@@ -104,7 +106,13 @@ def verdict(data: bytes) -> None:
         assert found.cause
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"decoder": decoder, "schema": schema, "verdict": verdict}
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "decoder": decoder,
+    "schema": schema,
+    "verdict": verdict,
+    "mapped": mapped,
+    "mapping": mapping,
+}
 
 
 def fuzz(name: str, seconds: int) -> None:
