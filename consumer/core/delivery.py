@@ -28,7 +28,7 @@ from consumer.event.model import ADD
 
 # The same failure so often is a batch's own, where others succeeded meanwhile ...
 SAME_FAILURES: Final = 2
-# ... and as the last resort a few of every batch ask for it, after each so many.
+# ... and a few of every batch ask for it after LONE_FAILURES without any success, and again after each so many.
 MANY_FAILURES: Final = 8
 
 REFUSED_WORDS: Final = "Mixpanel refused this record's update"
@@ -192,8 +192,7 @@ class Delivery:
         same = batch.history.same
         if batch.suspect or self.dispatch.succeeded > batch.history.started:
             return False
-        lone = same == LONE_FAILURES and not self.dispatch.has_others()
-        return lone or (same > 0 and same % MANY_FAILURES == 0)
+        return same == LONE_FAILURES or (same > 0 and same % MANY_FAILURES == 0)
 
     def _suspected(self, report: Report, batch: Batch, updates: list[Update], now: float) -> Report:
         """Cut the batch in pieces, down to one record; that one waits for longer and longer, and for nobody else."""

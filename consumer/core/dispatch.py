@@ -174,13 +174,15 @@ class Dispatch:
         return len(self._waiting) + len(self.flying) < 2 * self._limits.max_in_flight
 
     def _nothing_gets_through(self) -> bool:
-        """Whether every place is held by what failed again and again: a few fresh updates may ask beside it."""
+        """Whether every place is held by what failed, some of it again and again: a few fresh updates may ask beside."""
         if self._has_place() or not self._has_room_for_parts():
             return False
+        most = 0
         for batch in self._waiting.batches:
-            if batch.history.attempts < LONE_FAILURES or self.succeeded > batch.history.started:
+            if self.succeeded > batch.history.started:
                 return False
-        return True
+            most = max(most, batch.history.attempts)
+        return most >= LONE_FAILURES
 
     def _suspects_may_go(self) -> bool:
         if self.draining or self.halt.cause or len(self._suspects) == 0:
@@ -327,10 +329,6 @@ class Dispatch:
         """The same, in pieces."""
         for part in pieces(updates, PIECES):
             self.suspect(part, history.of_part(), now)
-
-    def has_others(self) -> bool:
-        """Whether anything but suspects is under way or waits."""
-        return bool(self.flying) or len(self._waiting) > 0 or len(self._pieces) > 0
 
     def wait(self, batch: Batch, updates: list[Update], kind: int, due: float) -> None:
         """The batch waits, less what is decided or revoked; an empty one gives its place back."""

@@ -138,6 +138,24 @@ def test_while_nothing_is_under_way_a_batch_goes_at_a_pace():
     assert groups(sending.batch(after=PACE / 2)) == ["b", "c"]
 
 
+def test_a_healthy_group_among_failing_batches_is_parted_from_the_poison_after_three():
+    """Nothing else is fresh, and nothing succeeds: a few of each batch ask, so that one of them may."""
+    sending = Sending()
+    sending.push("poison-1")
+    lone = sending.batch()
+    sending.push("poison-2", "g")
+    both = sending.batch()
+    fails = Answer(500, b"")
+    for _ in range(3):
+        assert groups(both) == ["poison-2", "g"]
+        sending.answer(lone, fails)
+        sending.answer(both, fails)
+        sending.now += 60.0
+        going = sending.all()
+        lone, both = going[0], going[1]
+    assert sorted(groups(batch)[0] for batch in going) == ["g", "poison-1", "poison-2"]
+
+
 def test_while_requests_fail_no_batch_goes_before_its_linger():
     """Small batches would only be more of what fails."""
     sending = Sending(linger=1.0)
