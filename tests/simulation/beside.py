@@ -33,7 +33,7 @@ class Beside(History):
         self.projects = PROJECTS
         self.ill = random.choice(PROJECTS)
         self.well_for = random.choice((0.0, 25.0))
-        self.mixpanel.faults, self.mixpanel.limit = 0.0, 1_000_000
+        self.mixpanel.faults, self.mixpanel.limit, self.mixpanel.latency = 0.0, 1_000_000, 0.1
         self.letter_topic.faults, self.letter_topic.slow = 0.0, 0.1
         self.oversleep = 0.2
         self.broker = Broker(self.world, [SHARED, APART, *HEALTHY], self.protocol)

@@ -88,7 +88,7 @@ class Mixpanel:
         self.on_applied: Callable[[Request, list[int]], None] = lambda request, indexes: None
         self._world = world
         self._dialects = dialects
-        self._latency = latency
+        self.latency = latency
         self._number = 0
 
     def calm(self) -> None:
@@ -101,7 +101,7 @@ class Mixpanel:
         self._number += 1
         request = Request(self._number, sender, batch, orjson.loads(body), len(body), self._world.now)
         request.suspect = batch.suspect
-        latency = self._latency * self._world.between(0.2, 2.0)
+        latency = self.latency * self._world.between(0.2, 2.0)
         answer = self._answer(request, self._fault(request), latency)
         seconds = TIMEOUT if answer.cause == "timeout" else latency
         return (
