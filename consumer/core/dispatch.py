@@ -174,7 +174,7 @@ class Dispatch:
         return len(self._waiting) + len(self.flying) < 2 * self._limits.max_in_flight
 
     def _nothing_gets_through(self) -> bool:
-        """Whether every place is held by what failed, some of it again and again: a few fresh updates may ask beside."""
+        """Whether what failed, some of it again and again, holds every place: a few fresh updates may ask beside."""
         if self._has_place() or not self._has_room_for_parts():
             return False
         most = 0
