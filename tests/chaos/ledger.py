@@ -29,7 +29,8 @@ class Requests(AppliedUpdates):
         marks: dict[str, set[int]] = {}
         last: dict[str, int] = {}
         for update in updates:
-            group = group_of(update)[2]
+            _, _, name, company = group_of(update)
+            group = f"{company}/{name}" if company else name
             found, seq = marks_of(update)
             marks.setdefault(group, set()).update(found)
             last[group] = max(last.get(group, 0), seq)

@@ -110,7 +110,7 @@ class Producing:
             with self._lock:
                 self.events[int(message.partition() or 0), int(message.offset() or 0)] = event
 
-        self._producer.produce(self._topic, event.value, key=f"company:{event.group}", on_delivery=placed)
+        self._producer.produce(self._topic, event.value, key=event.key, on_delivery=placed)
 
 
 def run(

@@ -2,10 +2,14 @@
 
 Every event carries a mark of its own, a property named `m` and its number in its group, so that the ledger can tell
 what became of it whatever it was folded with. `$set`s also write their number to `seq`, which shows their order.
+
+A group is named by its id; a third of them belong to a company, and are named `company/id`: each of these shares its
+id with a group of no company, and with one of another.
 """
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from tests.integration.events import change, framed
 
@@ -23,6 +27,11 @@ class Event:
     value: bytes | None
     owed: str
 
+    @property
+    def key(self) -> str:
+        """The record's key: a producer leaves the company out."""
+        return f"company:{parted(self.group)[1]}"
+
 
 class Story:
     """Events without an end, from a seed: many groups, one of them hot, and a few events owed a dead letter."""
@@ -37,7 +46,7 @@ class Story:
         """One more event."""
         rng = self._random
         hot = rng.random() < HOT_SHARE
-        group = "g0" if hot else f"g{rng.randrange(self._groups)}"
+        group = name_of(0 if hot else rng.randrange(self._groups))
         number = self._numbers[group] = self._numbers.get(group, 0) + 1
         if rng.random() < self._bad_share:
             return self.bad(group, number)
@@ -56,14 +65,34 @@ class Story:
         if kind == 1:
             return Event(group, number, "", None, "tombstone")
         if kind == 2:
-            return Event(group, number, "", framed(change(group, "ADD", **{f"m{number}": "text"})), "invalid_change")
-        refused = change(group, "SET", **{"$reject": 1, f"m{number}": 1})
+            wrong = changed(group, "ADD", **{f"m{number}": "text"})
+            return Event(group, number, "", framed(wrong), "invalid_change")
+        refused = changed(group, "SET", **{"$reject": 1, f"m{number}": 1})
         return Event(group, number, "", framed(refused), "rejected")
 
     def _change(self, group: str, number: int, verb: str) -> dict[str, object]:
         mark = f"m{number}"
         if verb == "SET":
-            return change(group, verb, **{mark: 1, "seq": number})
+            return changed(group, verb, **{mark: 1, "seq": number})
         if verb == "UNSET":
-            return change(group, verb, property_names=[mark])
-        return change(group, verb, **{mark: ["x"] if verb == "UNION" else 1})
+            return changed(group, verb, property_names=[mark])
+        return changed(group, verb, **{mark: ["x"] if verb == "UNION" else 1})
+
+
+def name_of(number: int) -> str:
+    """The name of the group with this number."""
+    if number % 3 != 1:
+        return f"g{number}"
+    return f"acme/g{number - 1}" if number % 2 else f"other/g{number - 4}"
+
+
+def parted(group: str) -> tuple[str | None, str]:
+    """The company, and the id, of the group with this name."""
+    company, _, name = group.rpartition("/")
+    return company or None, name
+
+
+def changed(group: str, verb: str, **more: Any) -> dict[str, Any]:
+    """An event of the group with this name."""
+    company, name = parted(group)
+    return change(name, verb, company_id=company, **more)

@@ -36,13 +36,14 @@ KNOWN = 1
 OPENING = opening_of(TOKEN)
 ACCEPTED = Answer(200, b'{"error":null,"errors":{},"status":1}')
 
-# ("SET", {"a": 1}), ("UNSET", ["a"]) or ("DELETE",); a third member is the group's id, a fourth the project.
+# ("SET", {"a": 1}), ("UNSET", ["a"]) or ("DELETE",); a third member is the group's id, a fourth the project,
+# a fifth the company.
 Event: TypeAlias = tuple[Any, ...]
 
 
 def value(event: Event, schema: int = KNOWN) -> bytes:
     """The event as Confluent's frame."""
-    operation, values, group, project = (*event, None, None, None)[:4]
+    operation, values, group, project, company = (*event, None, None, None, None)[:5]
     names = values if isinstance(values, list) else []
     datum = {
         "event_id": "e",
@@ -53,6 +54,7 @@ def value(event: Event, schema: int = KNOWN) -> bytes:
         "operation": operation,
         "properties": {} if values is None or names else values,
         "property_names": names,
+        "company_id": company,
     }
     out = io.BytesIO()
     fastavro.schemaless_writer(out, PARSED, datum)
@@ -84,6 +86,7 @@ def sent(batch: Batch) -> list[tuple[str, str, object]]:
         assert update.pop("$token") == TOKEN
         assert update.pop("$group_key") == "company"
         group = update.pop("$group_id")
+        update.pop("$company_id", None)
         [(verb, values)] = update.items()
         assert verb in VERB_NAMES
         found.append((group, verb, values))

@@ -22,6 +22,7 @@ def change(group: str, operation: str = "SET", **more: Any) -> dict[str, Any]:
         "operation": operation,
         "properties": {},
         "property_names": [],
+        "company_id": None,
     }
     found |= {name: more.pop(name) for name in list(more) if name in found}
     found["properties"] = {**found["properties"], **more}
