@@ -61,14 +61,14 @@ class Delivery:
         self.dispatch.body.accepted(batch.size(self.dispatch.lanes.opening), now)
         if isinstance(verdict, Accepted):
             report = Report("accepted")
-            report.accepted = self.dispatch.living(batch.updates)
+            report.accepted = self.dispatch.backlog.living(batch.updates)
             return report
         if isinstance(verdict, Refused):
             return self._refused(batch, verdict, answer.status)
         return self._opaque(batch, verdict, answer.status)
 
     def _decide(self, report: Report, update: Update, kind: int, refusal: Refusal | None) -> None:
-        if self.dispatch.living([update]):
+        if self.dispatch.backlog.living([update]):
             report.decisions.append(Decision(update, kind, refusal))
 
     def _refused(self, batch: Batch, verdict: Refused, status: int) -> Report:
@@ -80,7 +80,7 @@ class Delivery:
                 accepted.append(update)
             else:
                 self._decide(report, update, REFUSED, Refusal(REJECTED, REFUSED_WORDS, status, words))
-        report.accepted = self.dispatch.living(accepted)
+        report.accepted = self.dispatch.backlog.living(accepted)
         return report
 
     def _too_large(self, batch: Batch, verdict: TooLarge, status: int, now: float) -> Report:
@@ -92,7 +92,7 @@ class Delivery:
             return report
         self.dispatch.body.refused(batch.size(self.dispatch.lanes.opening), now)
         for part in pieces(batch.updates, 2):
-            self.dispatch.requeue(part, batch.history)
+            self.dispatch.backlog.requeue(part, batch.history)
         return report
 
     def _opaque(self, batch: Batch, verdict: Opaque, status: int) -> Report:
@@ -116,19 +116,19 @@ class Delivery:
                 rest.append(update)
         parts = [rest, named] if rest and named else pieces(rest or named, 2)
         for part in parts:
-            self.dispatch.requeue(part, batch.history)
+            self.dispatch.backlog.requeue(part, batch.history)
         return report
 
     def _add_in_doubt(self, report: Report, update: Update, history: History) -> None:
         if self._resend_adds:
-            self.dispatch.requeue([update], history)
+            self.dispatch.backlog.requeue([update], history)
         else:
             self._decide(report, update, AMBIGUOUS, Refusal(AMBIGUOUS_ADD, AMBIGUOUS_WORDS))
 
     def _again(self, batch: Batch, verdict: Again, now: float, jitter: float) -> Report:
         """Wait and send again. A failure that this batch alone meets again makes it a suspect."""
         if verdict.cause == WITHHELD:
-            self.dispatch.wait(batch, batch.updates, TRANSIENT, now)
+            self.dispatch.backlog.wait(batch, batch.updates, TRANSIENT, now)
             return Report("withheld")
         report = Report("retry", verdict.cause)
         updates = batch.updates
@@ -141,7 +141,7 @@ class Delivery:
         if verdict.kind == CAPACITY:
             report.wait = capacity_wait(batch.history.attempts, verdict.wait, jitter)
             self.dispatch.throttle.over_capacity(now + report.wait)
-            self.dispatch.wait(batch, updates, CAPACITY, now + report.wait)
+            self.dispatch.backlog.wait(batch, updates, CAPACITY, now + report.wait)
             return report
         if verdict.cause == TIMEOUT and not batch.suspect:
             self.dispatch.throttle.timed_out(len(batch.updates))
@@ -149,11 +149,11 @@ class Delivery:
             return self._suspected(report, batch, updates, now)
         batch.updates = updates
         if self._cannot_tell(batch) and self.dispatch.may_part(batch):
-            few = self.dispatch.few_of(batch)
-            self.dispatch.wait(few, few.updates, TRANSIENT, now)
+            few = self.dispatch.backlog.few_of(batch)
+            self.dispatch.backlog.wait(few, few.updates, TRANSIENT, now)
             updates = batch.updates
         report.wait = self._retry_wait(batch, verdict, jitter)
-        self.dispatch.wait(batch, updates, verdict.kind, now + report.wait)
+        self.dispatch.backlog.wait(batch, updates, verdict.kind, now + report.wait)
         return report
 
     def _retry_wait(self, batch: Batch, verdict: Again, jitter: float) -> float:
@@ -172,14 +172,14 @@ class Delivery:
         self._note_failure(batch, verdict.cause, now)
         if batch.suspect or self._is_suspect(batch):
             return self._suspected(report, batch, batch.updates, now)
-        self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.started, was_probe, now, jitter)
-        self.dispatch.wait(batch, batch.updates, HALTING, NEVER)
+        self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.under_way.started, was_probe, now, jitter)
+        self.dispatch.backlog.wait(batch, batch.updates, HALTING, NEVER)
         return report
 
     # Whose fault it is.
 
     def _note_failure(self, batch: Batch, cause: str, now: float) -> None:
-        batch.history.failed(cause, self.dispatch.started, now)
+        batch.history.failed(cause, self.dispatch.under_way.started, now)
         if not batch.suspect:
             self.dispatch.fail()
 
@@ -197,16 +197,16 @@ class Delivery:
     def _suspected(self, report: Report, batch: Batch, updates: list[Update], now: float) -> Report:
         """Cut the batch in pieces, down to one record; that one waits for longer and longer, and for nobody else."""
         batch.suspect = True
-        living = self.dispatch.living(updates)
+        living = self.dispatch.backlog.living(updates)
         if not living:
             return report
         if len(living) > 1:
             report.outcome = "split"
-            self.dispatch.cut_suspect(living, batch.history, now)
+            self.dispatch.backlog.cut_suspect(living, batch.history, now)
         elif len(living[0].run.contributors(living[0], 2)) > 1:
             report.outcome = "split"
             report.decisions.append(Decision(living[0], DIVIDED, None, batch.history))
         else:
             report.wait = suspect_wait(batch.history.attempts)
-            self.dispatch.suspect(living, batch.history, now + report.wait)
+            self.dispatch.backlog.suspect(living, batch.history, now + report.wait)
         return report

@@ -99,9 +99,11 @@ class Destinations:
             for run in dispatch.lanes.runs():
                 if run.assignment in gone:
                     run.abandoned()
-            dispatch.strip()
+            dispatch.backlog.strip()
             dispatch.lanes.strip(dict.fromkeys(gone, -1))
-            given_up += sum(any(u.run.assignment in gone for u in batch.updates) for batch in dispatch.flying)
+            given_up += sum(
+                any(u.run.assignment in gone for u in batch.updates) for batch in dispatch.under_way.batches
+            )
         return given_up
 
     def behind_suspects(self) -> dict[Assignment, int]:
@@ -148,5 +150,5 @@ class Destinations:
         """Requests under way."""
         count = 0
         for dispatch in self._all:
-            count += len(dispatch.flying)
+            count += len(dispatch.under_way.batches)
         return count

@@ -384,7 +384,7 @@ class Pipeline:
             delivery.dispatch.lanes.release(run)
         else:
             self._settle(run, run.through(), delivered, now)
-            delivery.dispatch.replay(run)
+            delivery.dispatch.backlog.replay(run)
 
     def _settle(self, run: Run, end: int, delivered: Delivered, now: float) -> None:
         """What stands before `end` in the run, and was not dead-lettered, is settled."""

@@ -150,9 +150,9 @@ def explain(dispatch: Dispatch, blocked: dict[Assignment, Block], now: float) ->
         if run is not None:
             by_run.setdefault(run, []).append(head)
     if by_run:
-        for batch in dispatch.flying:
+        for batch in dispatch.under_way.batches:
             offer(batch, True, by_run)
-        for batch in dispatch.pending():
+        for batch in dispatch.backlog.batches():
             offer(batch, False, by_run)
     for head in heads:
         block = blocked[head.record.assignment]

@@ -39,7 +39,7 @@ def status(
     """The state as of `now`, in seconds of the loop's clock; `found` is what blocks the partitions."""
     dispatches = [delivery.dispatch for delivery in pipeline.destinations.by_name.values()]
     blocked = {block.assignment: block for block in found}
-    flying = [(dispatch.name, batch) for dispatch in dispatches for batch in dispatch.flying]
+    flying = [(dispatch.name, batch) for dispatch in dispatches for batch in dispatch.under_way.batches]
     return {
         "instance": INSTANCE,
         "ready": not unready,
@@ -63,7 +63,7 @@ def project(dispatch: Dispatch, now: float) -> dict[str, object]:
         "halted": dispatch.halt.cause or None,
         "throttled_seconds": rounded(max(0.0, dispatch.throttle.resume_at - now)),
         "suspects": len(dispatch.suspects()),
-        "in_flight": len(dispatch.flying),
+        "in_flight": len(dispatch.under_way.batches),
         "body_cap_bytes": dispatch.body.cap,
     }
 

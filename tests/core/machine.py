@@ -202,8 +202,8 @@ class Machine:
                 f"{name} returned": dispatch.lanes._returned,
                 f"{name} ready": dispatch.lanes.ready,
                 f"{name} runs": dispatch.lanes.runs(),
-                f"{name} pending": dispatch.pending(),
-                f"{name} flying": dispatch.flying,
+                f"{name} pending": dispatch.backlog.batches(),
+                f"{name} flying": dispatch.under_way.batches,
                 f"{name} probe": dispatch.halt.probe,
                 f"{name} share": has_left(dispatch.share._own),
                 f"{name} wire": (dispatch._wire._flying, dispatch._wire._standing, dispatch._wire._suspects)

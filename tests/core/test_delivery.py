@@ -223,10 +223,10 @@ def test_only_recent_latency_counts():
     for seconds in [9.0] + [0.5] * 15:
         sending.push("a")
         sending.answer(sending.batch(), Answer(200, b"1", seconds=seconds))
-    assert sending.dispatch.expected() == 9.0
+    assert sending.dispatch.under_way.expected() == 9.0
     sending.push("a")
     sending.answer(sending.batch(), Answer(200, b"1", seconds=0.25))
-    assert sending.dispatch.expected() == 0.5
+    assert sending.dispatch.under_way.expected() == 0.5
 
 
 # What answers decide.
@@ -326,8 +326,8 @@ def test_an_overload_is_retried_at_once_within_the_budget_only():
     for number in range(8):
         sending.push(f"g{number}")
         waits.append(sending.answer(sending.batch(), Answer(503)).wait)
-        for batch in sending.dispatch.pending():
-            sending.dispatch._waiting.batches.remove(batch)
+        for batch in sending.dispatch.backlog.batches():
+            sending.dispatch.backlog.waiting.batches.remove(batch)
     assert waits[:5] == [0.02] * 5
     assert waits[5:] == [3.0] * 3
 
@@ -560,7 +560,7 @@ def test_a_halted_service_without_work_sleeps():
     batch = sending.batch(after=1.0)
     sending.answer(batch, Answer(401))
     batch.updates[0].run.abandoned()
-    sending.dispatch.strip()
+    sending.dispatch.backlog.strip()
     sending.now += 60.0
     assert sending.wait() == NEVER
     assert sending.start() is None
@@ -764,7 +764,7 @@ def test_an_outage_parts_no_batch_for_long():
         for batch in sending.all():
             sending.answer(batch, Answer(500))
         sending.now += 60.0
-    pending = sending.dispatch.pending()
+    pending = sending.dispatch.backlog.batches()
     assert len(pending) <= 17
     assert not sending.dispatch.suspects()
     assert sum(len(batch.updates) for batch in pending) == 2000
@@ -870,7 +870,7 @@ def test_a_batch_of_ambiguous_adds_alone_gives_its_slot_back():
     sending.push("b", verb=ADD)
     sending.answer(sending.batch(), TIMEOUT)
     assert sending.wait() == NEVER
-    assert sending.dispatch.pending() == []
+    assert sending.dispatch.backlog.batches() == []
     sending.push("a")
     assert sending.start() is not None
 
@@ -928,11 +928,11 @@ def test_an_opaque_batch_of_adds_that_none_was_applied_of_is_halved():
 
 def revoke(sending: Sending, *groups: str) -> None:
     """The runs of these groups belong to a partition that went away."""
-    for batch in [*sending.dispatch.flying, *sending.dispatch.pending()]:
+    for batch in [*sending.dispatch.under_way.batches, *sending.dispatch.backlog.batches()]:
         for update in batch.updates:
             if update.operation.group_id in groups:
                 update.run.abandoned()
-    sending.dispatch.strip()
+    sending.dispatch.backlog.strip()
 
 
 @pytest.mark.parametrize("answer", [TIMEOUT, Answer(429), Answer(401)])
@@ -955,7 +955,7 @@ def test_a_waiting_batch_of_which_all_was_revoked_is_gone():
     sending.push("a", "b")
     sending.answer(sending.batch(), TIMEOUT)
     revoke(sending, "a", "b")
-    assert (sending.dispatch.pending(), len(sending.lanes), sending.wait()) == ([], 0, NEVER)
+    assert (sending.dispatch.backlog.batches(), len(sending.lanes), sending.wait()) == ([], 0, NEVER)
 
 
 def test_halves_are_stripped_of_what_was_revoked():
@@ -979,7 +979,7 @@ def test_a_late_answer_only_frees_the_groups(answer: Answer):
     assert len(sending.lanes) == 3
     report = sending.answer(batch, answer)
     assert report.decisions == []
-    assert (sending.dispatch.pending(), len(sending.lanes)) == ([], 0)
+    assert (sending.dispatch.backlog.batches(), len(sending.lanes)) == ([], 0)
 
 
 def test_a_late_answer_decides_the_living_part():

@@ -304,7 +304,7 @@ def test_group_and_project_take_only_their_part(quarantine: Quarantine):
     partition = machine.orders()
     machine.read(partition, order("a", "b", "c"))
     assert [group for group, _, _ in sent(machine.one())] == ["a", "b"]
-    [batch] = machine.pipeline.destinations.by_name["default"].dispatch.flying
+    [batch] = machine.pipeline.destinations.by_name["default"].dispatch.under_way.batches
     machine.answer(batch)
     letter = only(machine)
     assert (letter.reason, letter.rule) == ("quarantined", "third")
@@ -362,7 +362,7 @@ def test_a_drain_waits_for_a_part_though_another_is_a_suspects():
     emea = of(batches, "emea")
     dispatch = machine.pipeline.destinations.by_name["emea"].dispatch
     dispatch.returned(emea)
-    dispatch.suspect(emea.updates, emea.history, machine.now + 60)
+    dispatch.backlog.suspect(emea.updates, emea.history, machine.now + 60)
     machine.pipeline.drain([partition], machine.now + 100)
     assert not machine.pipeline.drained([partition])
     machine.answer(of(batches, "default"))

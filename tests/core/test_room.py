@@ -41,7 +41,7 @@ def proven(machine: Machine, *projects: str) -> None:
 
 def shares(machine: Machine) -> dict[str, int]:
     """How many requests of each project are under way."""
-    return {name: len(one.dispatch.flying) for name, one in machine.pipeline.destinations.by_name.items()}
+    return {name: len(one.dispatch.under_way.batches) for name, one in machine.pipeline.destinations.by_name.items()}
 
 
 def answer_all(machine: Machine, batches: list[Batch], answer: Answer) -> None:
@@ -214,7 +214,7 @@ def test_those_that_stand_have_half_of_the_wire(fault: Answer) -> None:
     for _ in range(30):
         machine.work(1.0)
         assert shares(machine) == {"ill": 2, "well": 2}
-        for batch in list(machine.pipeline.destinations.by_name["well"].dispatch.flying):
+        for batch in list(machine.pipeline.destinations.by_name["well"].dispatch.under_way.batches):
             machine.answer(batch)
             machine.read(healthy, of("well", batch.number))
 
@@ -244,8 +244,8 @@ def test_a_suspect_of_a_project_that_stands_keeps_to_its_half() -> None:
     machine.read(partition, of("ill", "a"))
     [batch] = machine.work()
     machine.answer(batch, Answer(500, b""))
-    dispatch.suspect(batch.updates, batch.history, machine.now)
-    dispatch._waiting.batches.clear()
+    dispatch.backlog.suspect(batch.updates, batch.history, machine.now)
+    dispatch.backlog.waiting.batches.clear()
     machine.read(partition, of("ill", "b"))
     assert len(machine.work(1.0)) == 1
     assert not [batch for batch in machine.work(1.0) if batch.destination == "ill"]

@@ -100,7 +100,7 @@ MUTANTS = (
         "            break\n        count = place + 1\n",
     ),
     Mutant(
-        "revoked-goes-again", 4, "a batch that waits keeps what was revoked", "core/dispatch.py",
+        "revoked-goes-again", 4, "a batch that waits keeps what was revoked", "core/backlog.py",
         "            if update.run.live:\n                living.append(update)\n",
         "            if True:\n                living.append(update)\n",
     ),
@@ -137,7 +137,7 @@ MUTANTS = (
     ),
     Mutant(
         "retry-drops", 6, "a batch that should wait for its retry is forgotten", "core/delivery.py",
-        "        self.dispatch.wait(batch, updates, verdict.kind, now + report.wait)\n", "        pass\n",
+        "        self.dispatch.backlog.wait(batch, updates, verdict.kind, now + report.wait)\n", "        pass\n",
     ),
     Mutant(
         "retry-at-once", 6, "a retry does not wait", "core/retry.py",
@@ -196,10 +196,10 @@ MUTANTS = (
     ),
     Mutant(
         "add-dropped", 9, "with AMBIGUOUS_ADD=resend an $add is not sent again after an opaque answer", "core/delivery.py",
-        "            self.dispatch.requeue([update], history)\n", "            report.accepted.append(update)\n",
+        "            self.dispatch.backlog.requeue([update], history)\n", "            report.accepted.append(update)\n",
     ),
     Mutant(
-        "late-answer-counts", 4, "an answer of an old epoch is counted", "core/dispatch.py",
+        "late-answer-counts", 4, "an answer of an old epoch is counted", "core/backlog.py",
         "            if update.run.live:\n                living.append", "            if True:\n                living.append",
     ),
     Mutant(
@@ -217,8 +217,8 @@ MUTANTS = (
         "    return min(LONGEST_SUSPECT_WAIT, doubled(FIRST_SUSPECT_WAIT, attempt))\n", "    return FIRST_WAIT\n", "stuck/",
     ),
     Mutant(
-        "suspect-keeps-its-place", 10, "a suspect holds a place, as any batch that waits", "core/dispatch.py",
-        "        self._suspects.batches.append(batch)\n", "        self._waiting.batches.append(batch)\n", "stuck/",
+        "suspect-keeps-its-place", 10, "a suspect holds a place, as any batch that waits", "core/backlog.py",
+        "        self.suspects.batches.append(batch)\n", "        self.waiting.batches.append(batch)\n", "stuck/",
     ),
 )  # fmt: skip
 
