@@ -26,6 +26,7 @@ DEMO_EXAMPLES: Final = """\b
 Examples:
   group-consumer demo
   group-consumer demo --events 100000
+  group-consumer demo --mapping
   group-consumer demo --serve
 
 Exit status: 0 where every event came to what it should, 1 where it did not (and what differs), 2 wrong usage.
@@ -65,8 +66,9 @@ def sandbox(only: str | None, broker_port: int | None, registry_port: int | None
 @click.option(
     "--serve", is_flag=True, help="Keep it and its traffic going, with a page for a browser, until stopped."
 )
+@click.option("--mapping", is_flag=True, help="The changes of a table, as Debezium writes them, by a mapping file.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the traffic.")
-def demo(events: int, serve: bool, seed: int) -> None:
+def demo(events: int, serve: bool, mapping: bool, seed: int) -> None:
     """Run the whole job on this machine, bad records included, and show what came of it.
 
     Kafka, a registry and Mixpanel are the sandbox's; the service is the real one, in a process of its own.
@@ -74,12 +76,14 @@ def demo(events: int, serve: bool, seed: int) -> None:
     from consumer.sandbox.demo.demo import run_demo
     from consumer.sandbox.demo.serve import serve as serve_until_stopped
 
+    if serve and mapping:
+        raise click.UsageError("--serve shows group changes: without --mapping")
     status = 0 if serve else 1  # a demo that was stopped has shown nothing
     with _told(), _until_stopped():
         if serve:
             serve_until_stopped(seed)
         else:
-            status = run_demo(events, seed)
+            status = run_demo(events, seed, mapping)
     raise SystemExit(status)
 
 

@@ -54,6 +54,28 @@ def test_demo(folder):
 
 
 @pytest.mark.broker
+def test_demo_of_a_mapped_table(folder):
+    """A table's changes by a mapping file: the profiles end as the table, and what has no form is a dead letter."""
+    command = [*COMMAND, "--mapping", "--events", "2000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^Events in +2,000 +changes of a table", done.stdout, re.MULTILINE)
+    assert re.search(r"^Committed +2,000 += consumed 2,000$", done.stdout, re.MULTILINE)
+    assert re.search(r"^Profiles +[1-9]\d+ +as they should be$", done.stdout, re.MULTILINE)
+    assert re.search(r"^invalid_change +[1-9]", done.stdout, re.MULTILINE)
+    assert re.search(r"^Group +\$name +Plan +MRR", done.stdout, re.MULTILINE)
+    assert "It balances" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    assert list(folder.iterdir()) == []
+
+
+def test_a_mapped_table_is_not_served(folder):
+    done = subprocess.run([*COMMAND, "--mapping", "--serve"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "without --mapping" in done.stderr) == (2, True)
+
+
+@pytest.mark.broker
 def test_demo_stopped(folder):
     """Ctrl-C in the middle ends it without a trace; it has shown nothing, so the exit status is 1."""
     with subprocess.Popen([*COMMAND, "--events", "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
@@ -220,7 +242,7 @@ def test_audit_of_profiles(settled):
 def test_audit_of_what_is_open(settled, capsys):
     """What is consumed and not committed is open, and the summary says so."""
     found = settled.audit(committed=1)
-    show(Job(events=60, updates=1, requests=1, profiles=1, seconds=1.0, all_seconds=2.0), found)
+    show(Job(events=60, read="read", updates=1, requests=1, profiles=1, seconds=1.0, all_seconds=2.0), found)
 
     assert found.open > 0
     assert not found.balanced

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
@@ -11,13 +11,13 @@ from typing import Final
 import click
 
 from consumer.sandbox.demo.audit import audit
+from consumer.sandbox.demo.plays import COLUMNS, Play, group_changes, table_changes
 from consumer.sandbox.demo.service import Service
 from consumer.sandbox.demo.summary import Job, show
 from consumer.sandbox.errors import SandboxError
-from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, TOPIC, Sandbox
+from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, Sandbox
 from consumer.sandbox.traffic.producing import produce
-from consumer.sandbox.traffic.schemas import register
-from consumer.sandbox.traffic.traffic import Expected, Traffic
+from consumer.sandbox.traffic.traffic import Expected
 from consumer.terminal.progress import Line
 
 READY: Final = 90.0
@@ -31,39 +31,49 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def run_demo(events: int, seed: int) -> int:
-    """Run the whole job on so many events; says the exit status. Raises `SandboxError` where it cannot be started."""
+def run_demo(events: int, seed: int, mapping: bool = False) -> int:
+    """Run the whole job on so many events, of a mapped table with `mapping`; says the exit status.
+
+    Raises `SandboxError` where it cannot be started.
+    """
     started = time.monotonic()
-    with Sandbox(say=say) as sandbox, _service(sandbox) as service:
+    with ExitStack() as running:
+        sandbox = running.enter_context(Sandbox(say=say))
+        play = (table_changes if mapping else group_changes)(sandbox, events, seed)
+        service = running.enter_context(_service(sandbox, play))
         service.wait_until_ready(READY)
         say(f"service    ready, group {GROUP}, metrics at http://127.0.0.1:{service.port}/metrics")
         expected = Expected()
-        traffic = Traffic(register(sandbox.registry.register, sandbox.registry.guid), seed=seed)
         working = time.monotonic()
-        with _producing(sandbox, traffic, events, expected) as produced:
+        with _producing(sandbox, play, expected) as produced:
             _watch(service, events, produced)
         worked = time.monotonic() - working
         status = service.stop()
-        found = audit(sandbox.broker, sandbox.mixpanel, expected, topic=TOPIC, dead_letters=DEAD_LETTERS, group=GROUP)
+        play.owed(expected)
+        places = {"topic": play.topic, "dead_letters": DEAD_LETTERS, "group": GROUP}
+        found = audit(sandbox.broker, sandbox.mixpanel, expected, **places)
         if status:
             found.differences.append(f"the service ended with exit status {status}\n{service.said()}")
         job = Job(
             events=expected.events,
+            read=play.words,
             updates=service.numbers.total("updates_total"),
             requests=sandbox.mixpanel.requests.counts()["requests"],
             profiles=len(sandbox.mixpanel.profiles),
             seconds=worked,
             all_seconds=time.monotonic() - started,
+            columns=("Group", *COLUMNS),
+            rows=play.rows(sandbox.mixpanel.profiles),
         )
     show(job, found)
     return 0 if found.balanced else 1
 
 
 @contextmanager
-def _service(sandbox: Sandbox) -> Iterator[Service]:
+def _service(sandbox: Sandbox, play: Play) -> Iterator[Service]:
     """The service, pointed at the sandbox; ended with it."""
     with tempfile.TemporaryDirectory(prefix="group-consumer-demo-") as folder:
-        service = Service("service", Path(folder), sandbox.exports())
+        service = Service("service", Path(folder), sandbox.exports() | play.settings)
         try:
             yield service
         finally:
@@ -81,7 +91,7 @@ class _Produced:
 
 
 @contextmanager
-def _producing(sandbox: Sandbox, traffic: Traffic, events: int, expected: Expected) -> Iterator[_Produced]:
+def _producing(sandbox: Sandbox, play: Play, expected: Expected) -> Iterator[_Produced]:
     """Write the traffic in a thread beside the block."""
     produced = _Produced()
 
@@ -92,8 +102,8 @@ def _producing(sandbox: Sandbox, traffic: Traffic, events: int, expected: Expect
         try:
             produce(
                 sandbox.broker.bootstrap,
-                TOPIC,
-                traffic.events(events),
+                play.topic,
+                play.events,
                 expected=expected,
                 progress=told,
                 stopping=produced.stopping,

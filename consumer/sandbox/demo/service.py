@@ -30,6 +30,7 @@ OURS: Final = (
     "FOLD",
     "AMBIGUOUS_",
     "DEAD_",
+    "MAPPING_",
     "HTTP_",
     "LOG_",
 )

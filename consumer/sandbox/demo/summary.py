@@ -1,7 +1,8 @@
 """What came of the demo, for somebody who sees it for the first time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import click
 from confluent_kafka import Message
@@ -17,7 +18,7 @@ MEANING: Final = {
     errors.INCOMPATIBLE_SCHEMA: "another team's record: no group change",
     errors.CORRUPT: "the bytes do not decode",
     errors.TOMBSTONE: "a null value, which is no change",
-    errors.INVALID_CHANGE: "the change breaks the rules of the event",
+    errors.INVALID_CHANGE: "breaks the rules of the event, or of the mapping",
     errors.UNKNOWN_PROJECT: "for a project that this service does not write to",
     errors.TOO_LARGE: "more than Mixpanel takes in one update",
     errors.REJECTED: "Mixpanel refused the update",
@@ -30,14 +31,17 @@ LONGEST: Final = 400
 
 @dataclass(frozen=True)
 class Job:
-    """The figures of one run."""
+    """The figures of one run. `read` says what the events are, `rows` are some of the profiles in the end."""
 
     events: int
+    read: str
     updates: int
     requests: int
     profiles: int
     seconds: float
     all_seconds: float
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
 
 
 def show(job: Job, found: Audit) -> None:
@@ -48,7 +52,7 @@ def show(job: Job, found: Audit) -> None:
     pace = f"{rate:,.0f} events/s, all on one machine; with start and audit {job.all_seconds:.0f} s"
     click.echo()
     rows: list[tuple[str, str, str]] = [
-        ("Events in", f"{job.events:,}", "read from Kafka, Avro of three versions"),
+        ("Events in", f"{job.events:,}", job.read),
         (
             "Updates accepted",
             f"{job.updates:,}",
@@ -71,6 +75,9 @@ def show(job: Job, found: Audit) -> None:
         known = [reason for reason in (*MEANING, *found.reasons) if found.reasons[reason]]
         reasons = [(reason, found.reasons[reason], MEANING.get(reason, "")) for reason in dict.fromkeys(known)]
         show_table(("Dead letters by reason", "How many", "What it means"), reasons)
+    if job.rows:
+        click.echo()
+        show_table(job.columns, job.rows)
     if found.example is not None:
         click.echo()
         _show_letter(found.example)
@@ -84,9 +91,15 @@ def _show_letter(record: Message) -> None:
     shown = "null" if value is None else f"{len(value)} bytes: {value[:24].hex(' ')}{' …' if len(value) > 24 else ''}"
     key = record.key()
     click.secho(f"One of them: {record.topic()}, partition {record.partition()}, offset {record.offset()}", bold=True)
-    rows = [("key", (key or b"").decode("utf-8", "replace")), ("value", f"{shown} (byte for byte as it came)")]
+    rows = [("key", _readable(key or b"")), ("value", f"{shown} (byte for byte as it came)")]
     rows += [(name, _cut(text)) for name, text in headers_of(record).items()]
     show_table(("Header", "Value"), rows)
+
+
+def _readable(key: bytes | str) -> str:
+    """The key as text; its bytes where it is none."""
+    text = key if isinstance(key, str) else key.decode("utf-8", "replace")
+    return text if isinstance(key, str) or text.isprintable() else key.hex(" ")
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,7 @@ A snapshot comes first, then rows that are new, changed and gone, with large col
 column is added. A few rows have a number that is none; each is a dead letter, and put right by the next change.
 """
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from consumer.sandbox.traffic.connect_schemas import (
     Column,
     decimal,
     enum,
+    envelope_schema,
 )
 from consumer.sandbox.traffic.traffic import BASE_TIME, NUMBER_HEADER, TrafficEvent
 
@@ -78,6 +80,8 @@ class Companies:
         self._number = 0
         self._next_id = 1
         self.table = CapturedTable(TOPIC, COLUMNS, ["id"], registered, BASE_TIME)
+        # A file may name a column that the topic's schema will have, not one that none has.
+        registered(f"{TOPIC}-value", json.dumps(envelope_schema(TOPIC, (*COLUMNS, TIER))))
 
     def events(self, count: int) -> Iterator[TrafficEvent]:
         """The records of the whole life, so many."""
