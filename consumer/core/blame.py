@@ -19,15 +19,15 @@ Owned: TypeAlias = tuple[bytes, ...] | None
 
 @final
 class Refusal:
-    """Why a record is refused. `status` and `words` are Mixpanel's answer; `opaque` where it did not say which."""
+    """Why a record is refused. `status` and `message` are Mixpanel's answer; `opaque` where it did not say which."""
 
-    __slots__ = ("detail", "opaque", "reason", "status", "words")
+    __slots__ = ("detail", "message", "opaque", "reason", "status")
 
-    def __init__(self, reason: str, detail: str, status: int = 0, words: str = "", opaque: bool = False) -> None:
+    def __init__(self, reason: str, detail: str, status: int = 0, message: str = "", opaque: bool = False) -> None:
         self.reason = reason
         self.detail = detail
         self.status = status
-        self.words = words
+        self.message = message
         self.opaque = opaque
 
 

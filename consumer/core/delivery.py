@@ -6,6 +6,7 @@ is alone that brings it about. It is never dead-lettered for a fault that passes
 
 from typing import Final, final
 
+from consumer.core.answers import read
 from consumer.core.batch import AMBIGUOUS, DIVIDED, REFUSED, Batch, Decision, Report, pieces
 from consumer.core.blame import Refusal
 from consumer.core.clock import NEVER
@@ -21,8 +22,7 @@ from consumer.core.retry import (
     transient_wait,
 )
 from consumer.core.runs import Update
-from consumer.core.verdict import TIMEOUT, WITHHELD, Accepted, Again, Opaque, Refused, TooLarge, read
-from consumer.core.verdict import Halt as Halting
+from consumer.core.verdict import TIMEOUT, WITHHELD, Accepted, Again, Halted, Opaque, Refused, TooLarge
 from consumer.event.errors import AMBIGUOUS_ADD, REJECTED, TOO_LARGE
 from consumer.event.model import ADD
 
@@ -31,7 +31,7 @@ SAME_FAILURES: Final = 2
 # ... and a few of every batch ask for it after LONE_FAILURES without any success, and again after each so many.
 MANY_FAILURES: Final = 8
 
-REFUSED_WORDS: Final = "Mixpanel refused this record's update"
+REFUSED_DETAIL: Final = "Mixpanel refused this record's update"
 AMBIGUOUS_WORDS: Final = "the outcome of the request is unknown, and an $add cannot be repeated safely"
 
 
@@ -49,7 +49,7 @@ class Delivery:
         """The batch came back. Decides what it can; the rest waits or is cut. `jitter` is in [0, 1)."""
         was_probe = self.dispatch.returned(batch)
         verdict = read(answer, len(batch.updates))
-        if isinstance(verdict, Halting):
+        if isinstance(verdict, Halted):
             return self._halted(batch, verdict, now, jitter, was_probe)
         if isinstance(verdict, Again):
             if was_probe:
@@ -75,11 +75,11 @@ class Delivery:
         report = Report("partial")
         accepted: list[Update] = []
         for index, update in enumerate(batch.updates):
-            words = verdict.words.get(index)
-            if words is None:
+            message = verdict.messages.get(index)
+            if message is None:
                 accepted.append(update)
             else:
-                self._decide(report, update, REFUSED, Refusal(REJECTED, REFUSED_WORDS, status, words))
+                self._decide(report, update, REFUSED, Refusal(REJECTED, REFUSED_DETAIL, status, message))
         report.accepted = self.dispatch.backlog.living(accepted)
         return report
 
@@ -87,7 +87,7 @@ class Delivery:
         """Halve, and remember the size; a single update is refused."""
         report = Report("too_large")
         if len(batch.updates) == 1:
-            refusal = Refusal(TOO_LARGE, REFUSED_WORDS, status, verdict.words)
+            refusal = Refusal(TOO_LARGE, REFUSED_DETAIL, status, verdict.message)
             self._decide(report, batch.updates[0], REFUSED, refusal)
             return report
         self.dispatch.body.refused(batch.size(self.dispatch.lanes.opening), now)
@@ -102,7 +102,7 @@ class Delivery:
         """
         report = Report("opaque")
         if len(batch.updates) == 1:
-            refusal = Refusal(REJECTED, REFUSED_WORDS, status, verdict.words, opaque=True)
+            refusal = Refusal(REJECTED, REFUSED_DETAIL, status, verdict.message, opaque=True)
             self._decide(report, batch.updates[0], REFUSED, refusal)
             return report
         rest: list[Update] = []
@@ -166,7 +166,7 @@ class Delivery:
             return transient_wait(attempts, True, jitter)
         return capacity_wait(attempts, None, jitter)
 
-    def _halted(self, batch: Batch, verdict: Halting, now: float, jitter: float, was_probe: bool) -> Report:
+    def _halted(self, batch: Batch, verdict: Halted, now: float, jitter: float, was_probe: bool) -> Report:
         """Nothing is sent but probes; where others succeed the answer is this batch's alone."""
         report = Report("halt", verdict.cause)
         self._note_failure(batch, verdict.cause, now)

@@ -52,7 +52,7 @@ def dead_letters_of(run: Run, project: str) -> list[tuple[Entry, DeadLetter]]:
             refusal.detail,
             schema_of(entry.record),
             refusal.status,
-            refusal.words,
+            refusal.message,
             update_json(entry.json),
             project,
             run.group[2],

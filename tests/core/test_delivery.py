@@ -249,7 +249,7 @@ def test_a_partial_answer_decides_each_by_its_index():
     assert (report.outcome, kinds(report)) == ("partial", [("a", ACCEPTED), ("c", ACCEPTED), ("b", REFUSED)])
     [refused] = report.decisions
     assert refused.refusal is not None
-    assert (refused.refusal.reason, refused.refusal.status, refused.refusal.words) == ("rejected", 400, "no")
+    assert (refused.refusal.reason, refused.refusal.status, refused.refusal.message) == ("rejected", 400, "no")
 
 
 # Waiting.
@@ -695,7 +695,7 @@ def test_an_opaque_update_alone_is_refused_with_its_words():
     report = sending.answer(sending.batch(), opaque())
     [decision] = report.decisions
     assert decision.refusal is not None
-    assert (decision.kind, decision.refusal.reason, decision.refusal.words) == (REFUSED, "rejected", "bad")
+    assert (decision.kind, decision.refusal.reason, decision.refusal.message) == (REFUSED, "rejected", "bad")
     assert decision.refusal.status == 200
 
 
@@ -820,7 +820,7 @@ def test_a_single_update_that_is_too_large_is_refused():
     [decision] = sending.answer(sending.batch(), Answer(413, b"page")).decisions
     assert decision.refusal is not None
     assert (decision.kind, decision.refusal.reason) == (REFUSED, "too_large")
-    assert (decision.refusal.status, decision.refusal.words) == (413, "page")
+    assert (decision.refusal.status, decision.refusal.message) == (413, "page")
 
 
 # `$add`.

@@ -2,7 +2,8 @@
 
 import pytest
 
-from consumer.core.fold import EXACT, Fold, restricted
+from consumer.core.fold import Fold, restricted
+from consumer.core.joined import EXACT
 from consumer.event.encode import MAX_BYTES, opening_of, update_tail
 from consumer.event.model import VERB_NAMES, VERBS, Operation
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from consumer.core.answers import read
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer
 from consumer.core.retry import CAPACITY, OVERLOAD
-from consumer.core.verdict import Accepted, Again, Halt, Opaque, Refused, TooLarge, Verdict, read
+from consumer.core.verdict import Accepted, Again, Halted, Opaque, Refused, TooLarge, Verdict
 
 SENT = 3
 ENVOY = "upstream connect error or disconnect/reset before headers. reset reason: connection failure"
@@ -16,13 +17,13 @@ def said(verdict: Verdict) -> str:
     if isinstance(verdict, Accepted):
         return "accepted"
     if isinstance(verdict, Refused):
-        return "refused " + " ".join(map(str, sorted(verdict.words)))
+        return "refused " + " ".join(map(str, sorted(verdict.messages)))
     if isinstance(verdict, Opaque):
         named = f", names {' '.join(map(str, sorted(verdict.named)))}" if verdict.named else ""
         return ("opaque, none applied" if verdict.none_applied else "opaque") + named
     if isinstance(verdict, TooLarge):
         return "too large"
-    if isinstance(verdict, Halt):
+    if isinstance(verdict, Halted):
         return f"halt {verdict.cause}"
     known = "unknown" if verdict.unknown else "not applied"
     if verdict.kind != CAPACITY:
@@ -200,7 +201,7 @@ def test_two_lists_that_agree_are_one():
     body = b'{"failed_records":[{"index":1,"message":"no"}],"errors":{"1":"bad"},"num_good_events":2,"status":0}'
     verdict = read(Answer(200, body), SENT)
     assert isinstance(verdict, Refused)
-    assert verdict.words == {1: "bad"}
+    assert verdict.messages == {1: "bad"}
 
 
 def test_the_last_index_of_a_full_request_is_readable():
@@ -263,7 +264,7 @@ def test_mixpanels_words_are_kept(body: str, words: str):
     """A refused update has Mixpanel's own words, never empty and never long, whatever their shape."""
     verdict = read(Answer(200, body.encode()), 1)
     assert isinstance(verdict, Refused)
-    assert verdict.words == {0: words}
+    assert verdict.messages == {0: words}
 
 
 @pytest.mark.parametrize(
@@ -281,17 +282,17 @@ def test_an_opaque_answer_keeps_its_words(body: str, words: str):
     """What is bisected down to one update is refused in the words of its answer."""
     verdict = read(Answer(200, body.encode()), SENT)
     assert isinstance(verdict, Opaque)
-    assert verdict.words == words
+    assert verdict.message == words
 
 
 def test_the_words_of_a_413():
     """Its body may be a page: the start of it is kept, else the status."""
     long = read(Answer(413, b"\xff" + b"x" * 1000), SENT)
     assert isinstance(long, TooLarge)
-    assert len(long.words) == 200
+    assert len(long.message) == 200
     empty = read(Answer(413, b" \n"), SENT)
     assert isinstance(empty, TooLarge)
-    assert empty.words == "413"
+    assert empty.message == "413"
 
 
 def test_deep_and_huge_bodies_are_unreadable_not_fatal():

@@ -27,8 +27,9 @@ import atheris  # noqa: E402
 
 with atheris.instrument_imports(include=["consumer.avro", "consumer.core", "consumer.event", "consumer.mapping"]):
     from consumer.avro.errors import IncompatibleSchema
+    from consumer.core.answers import read
     from consumer.core.model import Answer
-    from consumer.core.verdict import Again, Halt, Opaque, Refused, TooLarge, read
+    from consumer.core.verdict import Again, Halted, Opaque, Refused, TooLarge
     from consumer.event.convert import convert
     from consumer.event.decode import frame, resolve
     from consumer.event.encode import update_tail
@@ -98,11 +99,11 @@ def verdict(data: bytes) -> None:
     answer = Answer(STATUSES[data[0] % len(STATUSES)], data[2:])
     found = read(answer, sent)
     if isinstance(found, Refused):
-        assert found.words
-        assert all(0 <= index < sent and words for index, words in found.words.items())
+        assert found.messages
+        assert all(0 <= index < sent and words for index, words in found.messages.items())
     elif isinstance(found, (Opaque, TooLarge)):
-        assert found.words
-    elif isinstance(found, (Again, Halt)):
+        assert found.message
+    elif isinstance(found, (Again, Halted)):
         assert found.cause
 
 

@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.fold import EXACT
+from consumer.core.joined import EXACT
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record

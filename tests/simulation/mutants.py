@@ -144,7 +144,7 @@ MUTANTS = (
         "    wait = longest / 2 + jitter * longest / 2\n", "    return 0.0\n",
     ),
     Mutant(
-        "server-error-refuses", 6, "a 500 is a refusal", "core/verdict.py",
+        "server-error-refuses", 6, "a 500 is a refusal", "core/answers.py",
         "    if status == 408 or 500 <= status < 600:\n        return Again(str(status), True)\n",
         "    if status == 408 or 500 <= status < 600:\n        return Opaque(str(status), False)\n",
     ),
@@ -153,12 +153,13 @@ MUTANTS = (
         "        self.resume_at = max(self.resume_at, until)\n", "        pass\n",
     ),
     Mutant(
-        "halt-goes-on", 6, "a 401 is tried again like a 500", "core/verdict.py",
-        "    return Halt(str(status))\n", "    return Again(str(status), True)\n",
+        "halt-goes-on", 6, "a 401 is tried again like a 500", "core/answers.py",
+        "    return Halted(str(status))\n", "    return Again(str(status), True)\n",
     ),
     Mutant(
         "wrong-blame", 6, "the record beside the refused one is blamed", "core/delivery.py",
-        "            words = verdict.words.get(index)\n", "            words = verdict.words.get((index + 1) % len(batch.updates))\n",
+        "            message = verdict.messages.get(index)\n",
+        "            message = verdict.messages.get((index + 1) % len(batch.updates))\n",
     ),
     Mutant(
         "letter-unconfirmed", 7, "a dead letter settles its record when it is handed to the producer", "service/loop.py",

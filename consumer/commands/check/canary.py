@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from consumer.app import endpoints
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
 from consumer.commands.reading_back import NoGroupKey, group_key, query_api, read_back_of
-from consumer.core.verdict import Accepted, Again, Halt, Refused, Verdict, read
+from consumer.core.answers import read
+from consumer.core.verdict import Accepted, Again, Halted, Refused, Verdict
 from consumer.event.encode import update_tail
 from consumer.event.model import DEFAULT, DELETE, SET, Operation
 from consumer.mixpanel.client import Mixpanel
@@ -171,11 +172,11 @@ class Canary:
         if isinstance(verdict, Again):
             detail = f"Mixpanel did not accept the profile now: {verdict.cause}"
             raise Undecided(unknown(self._what, detail, "try again"))
-        if isinstance(verdict, Halt):
+        if isinstance(verdict, Halted):
             fix = f"check {self._set('token')} and {self._set('url')}"
             raise Undecided(fault(self._what, f"Mixpanel answers the profile with {verdict.cause}", fix))
-        words = "; ".join(verdict.words.values()) if isinstance(verdict, Refused) else verdict.words
-        raise Undecided(fault(self._what, f"Mixpanel refuses the profile: {words}", "see its words"))
+        message = "; ".join(verdict.messages.values()) if isinstance(verdict, Refused) else verdict.message
+        raise Undecided(fault(self._what, f"Mixpanel refuses the profile: {message}", "see its message"))
 
     def _look(self, query: QueryApi, group: DataGroup, run: str) -> Fact:
         """Look for the profile until it shows, or until the last look."""
