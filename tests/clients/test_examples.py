@@ -26,17 +26,18 @@ ACME = {
     "address": {"city": "Oslo"},
 }
 EXPECTED = [
-    ("acme", "SET", ACME, []),
-    ("acme", "SET_ONCE", {"first_seen": "2024-05-17T09:30:00"}, []),
-    ("acme", "ADD", {"seats": 5, "balance": 0.5}, []),
-    ("acme", "UNION", {"tags": ["priority"]}, []),
-    ("acme", "REMOVE", {"tags": "beta"}, []),
-    ("acme", "UNSET", {}, ["trial"]),
-    ("old-co", "DELETE", {}, []),
+    ("acme", None, "SET", ACME, []),
+    ("acme", None, "SET_ONCE", {"first_seen": "2024-05-17T09:30:00"}, []),
+    ("acme", None, "ADD", {"seats": 5, "balance": 0.5}, []),
+    ("acme", None, "UNION", {"tags": ["priority"]}, []),
+    ("acme", None, "REMOVE", {"tags": "beta"}, []),
+    ("acme", None, "UNSET", {}, ["trial"]),
+    ("ann", "acme", "SET", {"role": "admin"}, []),
+    ("old-co", None, "DELETE", {}, []),
 ]
 PARTITIONS = 12
-# Where Java's default partitioner puts the keys company:acme and company:old-co, of so many partitions.
-PLACES = {b"company:acme": 6, b"company:old-co": 0}
+# Where Java's default partitioner puts these keys, of so many partitions.
+PLACES = {b"company:acme": 6, b"company:old-co": 0, b"$user_id:ann": 0}
 
 
 def consumed(broker, topic):
@@ -73,5 +74,6 @@ def test_an_example_works(broker, new_topic, registry, program, language):
         assert record.partition() == PLACES[record.key()]
         assert change.event_id
         assert started <= change.occurred_at <= time.time() * 1000
-        found.append((change.group_id, change.operation, change.properties, change.property_names))
+        named = (change.group_id, change.company_id)
+        found.append((*named, change.operation, change.properties, change.property_names))
     assert sorted(found, key=lambda change: change[0]) == EXPECTED

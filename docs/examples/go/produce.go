@@ -23,6 +23,7 @@ type Change struct {
 	Operation     string         `avro:"operation"`
 	Properties    map[string]any `avro:"properties"`
 	PropertyNames []string       `avro:"property_names"`
+	CompanyID     *string        `avro:"company_id"`
 }
 
 // A whole number is int64, any other float64; arrays and objects name their branch of the schema's union.
@@ -30,19 +31,21 @@ func changes() []Change {
 	type values = map[string]any
 	array := func(items ...any) values { return values{"array": items} }
 	object := func(fields values) values { return values{"map": fields} }
+	company := "acme" // of a user, in a project with hierarchical groups; else nil
 	return []Change{
-		{GroupID: "acme", Operation: "SET", Properties: values{
+		{GroupKey: "company", GroupID: "acme", Operation: "SET", Properties: values{
 			"name": "Acme", "seats": int64(250), "balance": 1299.5, "trial": true, "closed": nil,
 			"renewed_at": "2026-03-01T00:00:00", // a date is text, in UTC
 			"account":    "3928097563762691601", // so is a number beyond 2^53
 			"tags":       array("beta", "eu"), "address": object(values{"city": "Oslo"}),
 		}},
-		{GroupID: "acme", Operation: "SET_ONCE", Properties: values{"first_seen": "2024-05-17T09:30:00"}},
-		{GroupID: "acme", Operation: "ADD", Properties: values{"seats": int64(5), "balance": 0.5}},
-		{GroupID: "acme", Operation: "UNION", Properties: values{"tags": array("priority")}},
-		{GroupID: "acme", Operation: "REMOVE", Properties: values{"tags": "beta"}},
-		{GroupID: "acme", Operation: "UNSET", PropertyNames: []string{"trial"}},
-		{GroupID: "old-co", Operation: "DELETE"},
+		{GroupKey: "company", GroupID: "acme", Operation: "SET_ONCE", Properties: values{"first_seen": "2024-05-17T09:30:00"}},
+		{GroupKey: "company", GroupID: "acme", Operation: "ADD", Properties: values{"seats": int64(5), "balance": 0.5}},
+		{GroupKey: "company", GroupID: "acme", Operation: "UNION", Properties: values{"tags": array("priority")}},
+		{GroupKey: "company", GroupID: "acme", Operation: "REMOVE", Properties: values{"tags": "beta"}},
+		{GroupKey: "company", GroupID: "acme", Operation: "UNSET", PropertyNames: []string{"trial"}},
+		{GroupKey: "company", GroupID: "old-co", Operation: "DELETE"},
+		{GroupKey: "$user_id", GroupID: "ann", CompanyID: &company, Operation: "SET", Properties: values{"role": "admin"}},
 	}
 }
 
@@ -77,7 +80,6 @@ func produce(ctx context.Context, servers, registry, topic string) error {
 	for number, change := range changes() {
 		change.EventID = fmt.Sprintf("%d-%d", time.Now().UnixNano(), number)
 		change.OccurredAt = time.Now()
-		change.GroupKey = "company"
 		value, err := encode(latest.ID, schema, change)
 		if err != nil {
 			return err

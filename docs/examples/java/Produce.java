@@ -61,17 +61,28 @@ public class Produce {
         acme.put("tags", List.of("beta", "eu"));
         acme.put("address", Map.of("city", "Oslo"));
         return Arrays.asList(
-            new Change("company", "acme", "SET", acme, List.of()),
-            new Change("company", "acme", "SET_ONCE", Map.of("first_seen", "2024-05-17T09:30:00"), List.of()),
-            new Change("company", "acme", "ADD", Map.of("seats", 5L, "balance", 0.5), List.of()),
-            new Change("company", "acme", "UNION", Map.of("tags", List.of("priority")), List.of()),
-            new Change("company", "acme", "REMOVE", Map.of("tags", "beta"), List.of()),
-            new Change("company", "acme", "UNSET", Map.of(), List.of("trial")),
-            new Change("company", "old-co", "DELETE", Map.of(), List.of()));
+            change("acme", "SET", acme, List.of()),
+            change("acme", "SET_ONCE", Map.of("first_seen", "2024-05-17T09:30:00"), List.of()),
+            change("acme", "ADD", Map.of("seats", 5L, "balance", 0.5), List.of()),
+            change("acme", "UNION", Map.of("tags", List.of("priority")), List.of()),
+            change("acme", "REMOVE", Map.of("tags", "beta"), List.of()),
+            change("acme", "UNSET", Map.of(), List.of("trial")),
+            change("old-co", "DELETE", Map.of(), List.of()),
+            // A user of the company acme, in a project with hierarchical groups; elsewhere the company is null.
+            new Change("$user_id", "ann", "acme", "SET", Map.of("role", "admin"), List.of()));
+    }
+
+    static Change change(String company, String operation, Map<String, Object> properties, List<String> names) {
+        return new Change("company", company, null, operation, properties, names);
     }
 
     record Change(
-        String groupKey, String groupId, String operation, Map<String, Object> properties, List<String> names) {}
+        String groupKey,
+        String groupId,
+        String companyId,
+        String operation,
+        Map<String, Object> properties,
+        List<String> names) {}
 
     // What Confluent's KafkaAvroSerializer does, for builds that cannot have it: byte 0, the schema's id, the data.
     record Frames(int id, Schema schema) {
@@ -97,6 +108,7 @@ public class Produce {
             record.put("operation", new GenericData.EnumSymbol(operation, change.operation()));
             record.put("properties", change.properties());
             record.put("property_names", change.names());
+            record.put("company_id", change.companyId());
             var bytes = new ByteArrayOutputStream();
             var frame = new DataOutputStream(bytes);
             frame.writeByte(0);

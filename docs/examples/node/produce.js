@@ -12,23 +12,29 @@ const boolean = (value) => ({ boolean: value });
 const array = (...items) => ({ array: items });
 const map = (value) => ({ map: value });
 
+// Group key, group id, and the company that it belongs to in a project with hierarchical groups.
+const ACME = ["company", "acme", null];
+const OLD_CO = ["company", "old-co", null];
+const ANN = ["$user_id", "ann", "acme"];
+
 const CHANGES = [
-  ["acme", "SET", {
+  [ACME, "SET", {
     name: text("Acme"), seats: long(250), balance: double(1299.5), trial: boolean(true), closed: null,
     renewed_at: text("2026-03-01T00:00:00"), // a date is text, in UTC
     account: text("3928097563762691601"), // so is a number beyond 2^53
     tags: array(text("beta"), text("eu")), address: map({ city: text("Oslo") }),
   }],
-  ["acme", "SET_ONCE", { first_seen: text("2024-05-17T09:30:00") }],
-  ["acme", "ADD", { seats: long(5), balance: double(0.5) }],
-  ["acme", "UNION", { tags: array(text("priority")) }],
-  ["acme", "REMOVE", { tags: text("beta") }],
-  ["acme", "UNSET", ["trial"]],
-  ["old-co", "DELETE", null],
+  [ACME, "SET_ONCE", { first_seen: text("2024-05-17T09:30:00") }],
+  [ACME, "ADD", { seats: long(5), balance: double(0.5) }],
+  [ACME, "UNION", { tags: array(text("priority")) }],
+  [ACME, "REMOVE", { tags: text("beta") }],
+  [ACME, "UNSET", ["trial"]],
+  [OLD_CO, "DELETE", null],
+  [ANN, "SET", { role: text("admin") }],
 ];
 
 // One event. UNSET has names, DELETE has nothing, every other operation has properties.
-function change(groupKey, groupId, operation, values) {
+function change([groupKey, groupId, companyId], operation, values) {
   return {
     event_id: randomUUID(),
     occurred_at: Date.now(),
@@ -38,6 +44,7 @@ function change(groupKey, groupId, operation, values) {
     operation,
     properties: Array.isArray(values) ? {} : (values ?? {}),
     property_names: Array.isArray(values) ? values : [],
+    company_id: companyId,
   };
 }
 
@@ -53,9 +60,9 @@ async function main(servers, host, topic) {
   try {
     // The schema that is registered for the topic, whatever its version: this program registers none.
     const schema = await registry.getLatestSchemaId(`${topic}-value`);
-    const messages = await Promise.all(CHANGES.map(async ([groupId, operation, values]) => ({
-      key: `company:${groupId}`,
-      value: await registry.encode(schema, change("company", groupId, operation, values)),
+    const messages = await Promise.all(CHANGES.map(async ([group, operation, values]) => ({
+      key: `${group[0]}:${group[1]}`,
+      value: await registry.encode(schema, change(group, operation, values)),
     })));
     await producer.send({ topic, messages });
   } finally {

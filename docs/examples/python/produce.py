@@ -9,24 +9,31 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+# Group key, group id, and the company that it belongs to in a project with hierarchical groups.
+ACME = ("company", "acme", None)
+OLD_CO = ("company", "old-co", None)
+ANN = ("$user_id", "ann", "acme")
+
 CHANGES = [
-    ("acme", "SET", {
+    (ACME, "SET", {
         "name": "Acme", "seats": 250, "balance": 1299.5, "trial": True, "closed": None,
         "renewed_at": "2026-03-01T00:00:00",   # a date is text, in UTC
         "account": "3928097563762691601",      # so is a number beyond 2^53
         "tags": ["beta", "eu"], "address": {"city": "Oslo"},
     }),
-    ("acme", "SET_ONCE", {"first_seen": "2024-05-17T09:30:00"}),
-    ("acme", "ADD", {"seats": 5, "balance": 0.5}),
-    ("acme", "UNION", {"tags": ["priority"]}),
-    ("acme", "REMOVE", {"tags": "beta"}),
-    ("acme", "UNSET", ["trial"]),
-    ("old-co", "DELETE", None),
+    (ACME, "SET_ONCE", {"first_seen": "2024-05-17T09:30:00"}),
+    (ACME, "ADD", {"seats": 5, "balance": 0.5}),
+    (ACME, "UNION", {"tags": ["priority"]}),
+    (ACME, "REMOVE", {"tags": "beta"}),
+    (ACME, "UNSET", ["trial"]),
+    (OLD_CO, "DELETE", None),
+    (ANN, "SET", {"role": "admin"}),
 ]  # fmt: skip
 
 
-def change(group_key, group_id, operation, values):
+def change(group, operation, values):
     """One event. UNSET has names, DELETE has nothing, every other operation has properties."""
+    group_key, group_id, company_id = group
     return {
         "event_id": str(uuid.uuid4()),
         "occurred_at": int(time.time() * 1000),
@@ -36,6 +43,7 @@ def change(group_key, group_id, operation, values):
         "operation": operation,
         "properties": values if isinstance(values, dict) else {},
         "property_names": values if isinstance(values, list) else [],
+        "company_id": company_id,
     }
 
 
@@ -53,13 +61,11 @@ def main(servers, registry, topic):
         "enable.idempotence": True,         # acks=all, and no reordering by a retry
         "partitioner": "murmur2_random",    # as Java's: one group, one partition, whoever produces
     })  # fmt: skip
-    for group_id, operation, values in CHANGES:
+    for group, operation, values in CHANGES:
         producer.produce(
             topic,
-            key=f"company:{group_id}",
-            value=serialize(
-                change("company", group_id, operation, values), SerializationContext(topic, MessageField.VALUE)
-            ),
+            key=f"{group[0]}:{group[1]}",
+            value=serialize(change(group, operation, values), SerializationContext(topic, MessageField.VALUE)),
             on_delivery=delivered,
         )
     producer.flush()
