@@ -27,6 +27,7 @@ Examples:
   group-consumer demo
   group-consumer demo --events 100000
   group-consumer demo --mapping
+  group-consumer demo --projects 2
   group-consumer demo --serve
 
 Exit status: 0 where every event came to what it should, 1 where it did not (and what differs), 2 wrong usage.
@@ -67,8 +68,11 @@ def sandbox(only: str | None, broker_port: int | None, registry_port: int | None
     "--serve", is_flag=True, help="Keep it and its traffic going, with a page for a browser, until stopped."
 )
 @click.option("--mapping", is_flag=True, help="The changes of a table, as Debezium writes them, by a mapping file.")
+@click.option(
+    "--projects", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N", help="Of Mixpanel."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the traffic.")
-def demo(events: int, serve: bool, mapping: bool, seed: int) -> None:
+def demo(events: int, serve: bool, mapping: bool, projects: int, seed: int) -> None:
     """Run the whole job on this machine, bad records included, and show what came of it.
 
     Kafka, a registry and Mixpanel are the sandbox's; the service is the real one, in a process of its own.
@@ -76,14 +80,16 @@ def demo(events: int, serve: bool, mapping: bool, seed: int) -> None:
     from consumer.sandbox.demo.demo import run_demo
     from consumer.sandbox.demo.serve import serve as serve_until_stopped
 
+    if mapping and projects > 1:
+        raise click.UsageError("--projects is for group changes: without --mapping")
     if serve and mapping:
         raise click.UsageError("--serve shows group changes: without --mapping")
     status = 0 if serve else 1  # a demo that was stopped has shown nothing
     with _told(), _until_stopped():
         if serve:
-            serve_until_stopped(seed)
+            serve_until_stopped(seed, projects)
         else:
-            status = run_demo(events, seed, mapping)
+            status = run_demo(events, seed, projects, mapping=mapping)
     raise SystemExit(status)
 
 

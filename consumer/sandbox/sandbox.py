@@ -16,6 +16,7 @@ from typing import Final, Self
 from consumer.kafka.dead_letter_format import ROOM
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.errors import SandboxError
+from consumer.sandbox.mixpanel.project import TOKEN
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port, is_free
 from consumer.sandbox.registry.server import RegistrySandbox
@@ -34,7 +35,10 @@ DEAD_LETTER_CONFIG: Final = {"retention.ms": "-1", "max.message.bytes": str(1_04
 
 
 class Sandbox:
-    """All parts, or those that are named. A port of 0 takes a free one; `say` is told how far the start is."""
+    """All parts, or those that are named; `say` is told how far the start is.
+
+    A port of 0 takes a free one. There are so many `projects`: the default one, and others that events can name.
+    """
 
     def __init__(
         self,
@@ -44,10 +48,14 @@ class Sandbox:
         registry_port: int = 0,
         mixpanel_port: int = 0,
         partitions: int = PARTITIONS,
+        projects: int = 1,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.parts = tuple(part for part in PARTS if part in parts)
         self.partitions = partitions
+        # Name and token of each project beside the default one: all of them are of the one Mixpanel.
+        self.projects = {f"project-{number}": f"{TOKEN}-{number}" for number in range(2, projects + 1)}
+        self._projects_file = ""
         self.registry = RegistrySandbox(registry_port or free_port())
         self.mixpanel = MixpanelSandbox(mixpanel_port or free_port(), lag=LAG)
         self._broker_port = broker_port
@@ -67,6 +75,7 @@ class Sandbox:
         try:
             if "mixpanel" in self.parts:
                 self._serve("mixpanel", self.mixpanel)
+                self._write_projects()
                 self._say(f"Mixpanel   {self.mixpanel.url}/  (a page to look at)")
             if "registry" in self.parts:
                 self._serve("registry", self.registry)
@@ -104,6 +113,8 @@ class Sandbox:
                 "MIXPANEL_SERVICE_ACCOUNT_SECRET": project.secret,
                 "MIXPANEL_QUERY_URL": self.mixpanel.url,
             }
+        if self._projects_file:
+            settings["MIXPANEL_PROJECTS_FILE"] = self._projects_file
         return settings
 
     def __enter__(self) -> Self:
@@ -122,6 +133,14 @@ class Sandbox:
             taken = "is taken" if not is_free(server.port) else f"cannot be had: {error.strerror}"
             raise SandboxError(f"port {server.port} of 127.0.0.1 {taken}; --{part}-port takes another") from error
         self._running.callback(server.stop)
+
+    def _write_projects(self) -> None:
+        """The file that names the projects beside the default one, where there are any."""
+        if self.projects:
+            folder = self._running.enter_context(tempfile.TemporaryDirectory(prefix="group-consumer-sandbox-"))
+            file = Path(folder) / "projects.toml"
+            file.write_text("".join(f'[{name}]\ntoken = "{token}"\n' for name, token in self.projects.items()))
+            self._projects_file = str(file)
 
     def _start_broker(self) -> None:
         folder = self._running.enter_context(tempfile.TemporaryDirectory(prefix="group-consumer-sandbox-"))

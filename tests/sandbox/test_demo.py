@@ -76,6 +76,19 @@ def test_a_mapped_table_is_not_served(folder):
 
 
 @pytest.mark.broker
+def test_demo_of_two_projects():
+    """Groups of one id in two projects: each project's profiles are as they should be, and told apart."""
+    done = subprocess.run(
+        [*COMMAND, "--events", "1000", "--projects", "2"], capture_output=True, text=True, timeout=280, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^ +\d+ +of project default$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +\d+ +of project project-2$", done.stdout, re.MULTILINE)
+    assert "It balances" in done.stdout
+
+
+@pytest.mark.broker
 def test_demo_stopped(folder):
     """Ctrl-C in the middle ends it without a trace; it has shown nothing, so the exit status is 1."""
     with subprocess.Popen([*COMMAND, "--events", "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
@@ -242,7 +255,19 @@ def test_audit_of_profiles(settled):
 def test_audit_of_what_is_open(settled, capsys):
     """What is consumed and not committed is open, and the summary says so."""
     found = settled.audit(committed=1)
-    show(Job(events=60, read="read", updates=1, requests=1, profiles=1, seconds=1.0, all_seconds=2.0), found)
+    show(
+        Job(
+            events=60,
+            read="read",
+            updates=1,
+            by_project={"default": 1},
+            requests=1,
+            profiles=1,
+            seconds=1.0,
+            all_seconds=2.0,
+        ),
+        found,
+    )
 
     assert found.open > 0
     assert not found.balanced

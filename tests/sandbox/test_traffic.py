@@ -94,6 +94,18 @@ def test_the_mix(writers):
     assert all(event.key.decode() == f"{event.update['$group_key']}:{event.update['$group_id']}" for event in events)
 
 
+def test_groups_of_several_projects(writers):
+    """Of each project as many, and of the same ids; an event names its project, and its update has that token."""
+    events = list(Traffic(writers, bad=0, groups=40, projects={"other": "other-token"}).events(2000))
+    groups = {}
+    for event in events:
+        groups.setdefault(event.update["$token"], set()).add(event.key)
+
+    assert groups.keys() == {"sandbox-token", "other-token"}
+    assert groups["sandbox-token"] == groups["other-token"]
+    assert len(groups["other-token"]) > 10
+
+
 def test_some_groups_are_of_a_company(writers):
     """One in eight; two of them with the same id, which is a profile in each company."""
     events = list(Traffic(writers, bad=0, groups=400).events(5000))

@@ -31,14 +31,14 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def run_demo(events: int, seed: int, mapping: bool = False) -> int:
+def run_demo(events: int, seed: int, projects: int = 1, *, mapping: bool = False) -> int:
     """Run the whole job on so many events, of a mapped table with `mapping`; says the exit status.
 
     Raises `SandboxError` where it cannot be started.
     """
     started = time.monotonic()
     with ExitStack() as running:
-        sandbox = running.enter_context(Sandbox(say=say))
+        sandbox = running.enter_context(Sandbox(projects=projects, say=say))
         play = (table_changes if mapping else group_changes)(sandbox, events, seed)
         service = running.enter_context(_service(sandbox, play))
         service.wait_until_ready(READY)
@@ -58,6 +58,7 @@ def run_demo(events: int, seed: int, mapping: bool = False) -> int:
             events=expected.events,
             read=play.words,
             updates=service.numbers.total("updates_total"),
+            by_project=service.numbers.by_label("updates_total", "project"),
             requests=sandbox.mixpanel.requests.counts()["requests"],
             profiles=len(sandbox.mixpanel.profiles),
             seconds=worked,

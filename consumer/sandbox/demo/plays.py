@@ -32,7 +32,8 @@ class Play:
 
 def group_changes(sandbox: Sandbox, events: int, seed: int) -> Play:
     """The event of the service, by several writers, bad records among them."""
-    traffic = Traffic(register(sandbox.registry.register, sandbox.registry.guid), seed=seed)
+    writers = register(sandbox.registry.register, sandbox.registry.guid)
+    traffic = Traffic(writers, seed=seed, projects=sandbox.projects)
     return Play(TOPIC, traffic.events(events), "read from Kafka, Avro of three versions")
 
 

@@ -35,9 +35,9 @@ INSTANCES: Final = 4  # as many as there are partitions
 FREEZE: Final = 10.0
 
 
-def serve(seed: int) -> None:
+def serve(seed: int, projects: int = 1) -> None:
     """Keep it all going until this thread is told to stop."""
-    with Sandbox(say=say) as sandbox, Show(sandbox, seed) as show:
+    with Sandbox(projects=projects, say=say) as sandbox, Show(sandbox, seed) as show:
         show.add_instance()
         show.wait()
         say(f"service    ready, group {GROUP}")
@@ -142,7 +142,7 @@ class Show:
 
     def burst(self) -> str:
         """Many events at once."""
-        self._produce(Traffic(self._writers, seed=next(self._seed)), BURST)
+        self._produce(Traffic(self._writers, seed=next(self._seed), projects=self._sandbox.projects), BURST)
         return f"{BURST:,} events are in the topic"
 
     def bad_records(self) -> str:
@@ -184,7 +184,7 @@ class Show:
     def _traffic(self) -> None:
         """Steady traffic, over whatever is done to the broker."""
         while not self._stopping.is_set():
-            traffic = Traffic(self._writers, seed=next(self._seed))
+            traffic = Traffic(self._writers, seed=next(self._seed), projects=self._sandbox.projects)
             events = paced(self._order.among(traffic.events(1_000_000), traffic), lambda: self._rate, self._stopping)
             with suppress(KafkaException, TimeoutError):
                 produce(

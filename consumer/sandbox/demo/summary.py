@@ -36,12 +36,20 @@ class Job:
     events: int
     read: str
     updates: int
+    by_project: dict[str, int]
     requests: int
     profiles: int
     seconds: float
     all_seconds: float
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[Any]] = ()
+
+
+def of_projects(job: Job) -> list[tuple[str, str, str]]:
+    """A row for each project, where there are several."""
+    if len(job.by_project) < 2:
+        return []
+    return [("", f"{count:,}", f"of project {name}") for name, count in job.by_project.items()]
 
 
 def show(job: Job, found: Audit) -> None:
@@ -58,6 +66,7 @@ def show(job: Job, found: Audit) -> None:
             f"{job.updates:,}",
             f"by Mixpanel, in {counted(job.requests, 'request')}; runs are folded",
         ),
+        *of_projects(job),
         ("Profiles", f"{job.profiles:,}", "as they should be" if not lost else "see below"),
         ("Dead letters", f"{letters:,}", "records that cannot be applied, each kept with its reason"),
         (

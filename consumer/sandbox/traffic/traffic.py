@@ -134,6 +134,7 @@ class Traffic:
 
     `bad` is the share of records that cannot be applied: one number for all reasons together, or one by reason.
     `groups` is how many groups there are; few of them have most of the events. `token` is whose profiles they are.
+    `projects` are others with their tokens: groups are of all of them in turn, and each has groups of the same ids.
     """
 
     def __init__(
@@ -144,12 +145,14 @@ class Traffic:
         bad: float | Mapping[str, float] = BAD,
         groups: int = 5_000,
         token: str = TOKEN,
+        projects: Mapping[str, str] | None = None,
     ) -> None:
         self.writers = writers
         self.random = random.Random(seed)
         self.token = token
         self._number = 0
-        self._groups = [_group(n) for n in range(groups)]
+        self._projects: list[tuple[str | None, str]] = [(None, token), *(projects or {}).items()]
+        self._groups = [_group(n // len(self._projects)) for n in range(groups)]
         self._weights = list(accumulate((n + 1) ** -ZIPF for n in range(groups)))
         shares = bad if isinstance(bad, Mapping) else dict.fromkeys(MAKERS, bad / len(MAKERS))
         unknown = shares.keys() - MAKERS.keys()
@@ -171,14 +174,20 @@ class Traffic:
                 yield self._good(group, verb) if reason is None else self._bad(group, reason)
 
     def change(
-        self, group_key: str, group_id: str, operation: str, values: Any, company_id: str | None = None
+        self,
+        group_key: str,
+        group_id: str,
+        operation: str,
+        values: Any,
+        company_id: str | None = None,
+        project: str | None = None,
     ) -> dict[str, Any]:
         """The fields of an event, as every writer's schema takes them."""
         unset = operation == "UNSET"
         return {
             "event_id": f"{self._number:08x}",
             "occurred_at": BASE_TIME + self._number * 10,
-            "project": None,
+            "project": project,
             "source": "crm",
             "group_key": group_key,
             "group_id": group_id,
@@ -220,14 +229,15 @@ class Traffic:
         if operation == "DELETE" and group % 10:  # some groups are never deleted, so that a refusal in them stays
             operation = "SET"
         key, name, company = self._groups[group]
+        project, token = self._projects[group % len(self._projects)]
         values = self.values(operation)
-        update = {"$token": self.token, "$group_key": key, "$group_id": name}
+        update = {"$token": token, "$group_key": key, "$group_id": name}
         if company is not None:
             update["$company_id"] = company
         update[f"${operation.lower()}"] = values
         if operation == "DELETE":
             update["$delete"], values = "", {}
-        return self.record(self.change(key, name, operation, values, company), update)
+        return self.record(self.change(key, name, operation, values, company, project), update)
 
     def values(self, operation: str) -> Any:
         """What an operation is given."""
@@ -252,7 +262,8 @@ class Traffic:
         key, name, company = self._groups[group]
         if reason == "rejected":
             # A refusal that a later change overwrites is never judged: one for each group, in those never deleted.
-            once = group % 10 and group not in self._refused and company is None
+            mine = self._projects[group % len(self._projects)][0] is None  # its record names no project
+            once = group % 10 and group not in self._refused and company is None and mine
             self._refused.add(group)
             name = name if once else f"reject-{self._number}"
         return MAKERS[reason](self, key, name)
