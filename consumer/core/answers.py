@@ -168,7 +168,7 @@ def _as_text(value: object) -> str:
     try:
         return orjson.dumps(value).decode()[:MAX_MESSAGE]
     except orjson.JSONEncodeError:
-        return "refused, in a message that nests too deep to repeat"
+        return "refused, in words that nest too deep to repeat"
 
 
 def _text(body: bytes) -> str:
