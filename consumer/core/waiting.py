@@ -61,10 +61,10 @@ class Block:
     """What blocks a partition: the record at `offset`, polled at `since`, and one of `CAUSES` with its `detail`.
 
     With nothing open and reading paused `offset` is the next to be read. `offset` and `since` are -1, and `record` is
-    None, where they are unknown.
+    None, where they are unknown. `project` is the one that it waits for, empty where it waits for none.
     """
 
-    __slots__ = ("assignment", "cause", "detail", "offset", "record", "since")
+    __slots__ = ("assignment", "cause", "detail", "offset", "project", "record", "since")
 
     def __init__(self, assignment: Assignment, offset: int, since: float, cause: str) -> None:
         self.assignment = assignment
@@ -73,6 +73,7 @@ class Block:
         self.cause = cause
         self.detail: Detail = {}
         self.record: Record | None = None
+        self.project = ""
 
 
 @final
@@ -138,6 +139,7 @@ def at_held(partition: Partition, block: Block) -> bool:
     block.cause = partition.held_for
     block.record = partition.held[0]
     block.detail = partition.detail
+    block.project = partition.project
     return True
 
 
@@ -161,6 +163,7 @@ def explain(dispatch: Dispatch, blocked: dict[Assignment, Block], now: float) ->
         if not block.cause or CAUSES.index(cause) < CAUSES.index(block.cause):  # of its parts the first cause
             block.cause = cause
             block.detail = detail
+            block.project = dispatch.name
 
 
 def find(dispatch: Dispatch, blocked: dict[Assignment, Block]) -> list[Head]:

@@ -35,6 +35,7 @@ class Heads:
                 fields = {
                     "record": f"{one}@{block.offset}",
                     "cause": block.cause,
+                    "project": block.project,
                     "detail": block.detail,
                     "seconds": round(now - block.since, 1),
                 }

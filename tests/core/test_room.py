@@ -184,10 +184,10 @@ def test_the_cause_is_told_of_the_record_that_waits() -> None:
     machine.answer(machine.one(), REFUSED)
     machine.read(second, of("ill", 2))
     found = {
-        block.assignment: (block.offset, block.cause, block.detail)
+        block.assignment: (block.offset, block.cause, block.detail, block.project)
         for block in blocks(machine.pipeline.partitions, machine.pipeline.destinations, False, machine.now)
     }
-    assert found == {first: (0, "halted", {}), second: (0, "project", {})}
+    assert found == {first: (0, "halted", {}, "ill"), second: (0, "project", {}, "ill")}
 
 
 def test_a_project_that_never_answered_has_one_request_under_way() -> None:

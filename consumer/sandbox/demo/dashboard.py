@@ -70,7 +70,8 @@ class Dashboard:
             dead.update(numbers.by_label("dead_letters_total", "reason"))
             ready, reasons = service.readiness()
             assigned = sorted(numbers.by_label("lag_records", "partition"))
-            shown.append({"name": service.name, "ready": ready, "reasons": reasons, "assigned": assigned})
+            one = {"name": service.name, "ready": ready, "reasons": reasons, "assigned": assigned}
+            shown.append(one | {"halted": numbers.halted()})
         self.service = self.service | {"events_read": read, "dead_letters": dict(+dead), "instances": shown}
         committed, end = offsets(group, TOPIC, PATIENCE)
         self.service = self.service | {

@@ -47,6 +47,10 @@ class Numbers:
         """The sum over all labels."""
         return round(sum(value for _, value in self.values.get(name, ())))
 
+    def halted(self) -> list[str]:
+        """The projects that Mixpanel refuses, each with its answer."""
+        return [f"{labels['project']}: {labels['cause']}" for labels, value in self.values.get("halted", ()) if value]
+
     def by_label(self, name: str, label: str) -> dict[str, int]:
         """A metric's values by one of its labels."""
         found: dict[str, int] = {}

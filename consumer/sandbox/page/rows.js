@@ -32,6 +32,8 @@ function requestRow(request) {
 
 export function showProfiles(list, { profiles, deleted }, since) {
   const rows = [...profiles, ...deleted].sort((one, other) => other.version - one.version).slice(0, 50);
+  const several = new Set(rows.map((row) => row.token)).size > 1;
+  list.classList.toggle("several", several); // of projects: else the token is no news
   keyed(list, rows, keyOf, profileRow);
   for (const row of rows) {
     if (since && row.version > since) flash(list.known.get(keyOf(row)).element);
@@ -43,7 +45,8 @@ const keyOf = (profile) => JSON.stringify([profile.token, profile.group_key, pro
 function profileRow(profile) {
   const name = el("p", { class: "name" },
     el("span", { class: "muted" }, `${profile.group_key} `), el("b", {}, profile.group_id),
-    profile.company_id && el("span", { class: "muted" }, ` of company ${profile.company_id}`));
+    profile.company_id && el("span", { class: "muted" }, ` of company ${profile.company_id}`),
+    el("span", { class: "muted token" }, ` in the project of ${profile.token}`));
   const table = el("dl", { class: "properties" });
   const element = el("li", {}, name, table);
   let shown = 0;
@@ -103,7 +106,8 @@ export function showInstances(list, instances) {
       setText(name, now.name);
       setText(state, now.ready ? "ready" : "not ready");
       state.className = `badge ${now.ready ? "good" : "bad"}`;
-      setText(why, (now.reasons ?? []).join(", "));
+      const halted = now.ready ? (now.halted ?? []).map((project) => `halted for ${project}`) : [];
+      setText(why, [...(now.reasons ?? []), ...halted].join(", "));
       setText(assigned, partitions(now.assigned ?? []));
     };
     return { element: el("li", { class: "instance" }, name, state, why, assigned), update };
