@@ -130,7 +130,7 @@ def stamp_of_text(text: str, whole_days: bool) -> str | None:
         raise Unfit("text that is no date or time")
     seconds += hour * 3600 + minute * 60 + second - offset(found[7])
     # The infinities of a timestamp, in whole seconds.
-    if seconds in (9_223_372_036_825_200, -9_223_372_036_832_400, 9_223_372_036_825, -9_223_372_036_833):
+    if seconds in (9_223_372_036_825, -9_223_372_036_833):
         return None
     return stamp_of_seconds(seconds)
 

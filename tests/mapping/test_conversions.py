@@ -1,5 +1,7 @@
 """The table of conversions, row by row: what stands in the schema, what is in the record, what Mixpanel is sent."""
 
+import calendar
+import datetime
 import hashlib
 import hmac
 import json
@@ -9,6 +11,8 @@ from typing import Any
 import pytest
 
 from consumer.event.encode import update_tail
+from consumer.mapping.errors import Unfit
+from consumer.mapping.times import date, stamp_of_text
 from tests.mapping.tables import SECRET, Table, connect, encode, words
 
 INFINITE = 9223372036825200000
@@ -96,9 +100,12 @@ def without(found: dict[str, object]) -> dict[str, object]:
         (logical("long", "time-micros"), 34200999999, "09:30:00"),
         (connect("int", TIME + "Time"), 34200999, "09:30:00"),
         (connect("long", TIME + "MicroTime"), -34200000000, "-09:30:00"),
+        (connect("long", TIME + "MicroTime"), 0, "00:00:00"),
+        (connect("long", TIME + "MicroTime"), 999_999, "00:00:00"),
         (connect("long", TIME + "MicroTime"), 838 * 3600 * 10**6, "838:00:00"),
         (connect("long", TIME + "NanoTime"), 34200 * 10**9, "09:30:00"),
         (connect("string", TIME + "IsoTime"), "09:30:00.5Z", "09:30:00"),
+        (connect("string", TIME + "IsoTime"), "24:00:00", "24:00:00"),
         (connect("string", TIME + "ZonedTime"), "09:30:00+01:00", "08:30:00"),
         (connect("int", CONNECT + "Time"), 34200999, "09:30:00"),
         (logical("bytes", "decimal", precision=9, scale=2), (129950).to_bytes(3, "big"), Decimal("1299.5")),
@@ -149,6 +156,7 @@ def test_a_decimal_of_any_scale() -> None:
         datum = {"scale": scale, "value": value.to_bytes(2, "big", signed=True)}
         assert come(kind, datum) == number
         assert come(kind, datum, '{ from = "value.x", as = "text" }') == text
+    assert come(kind, {"scale": -400, "value": b""}) == 0
     for scale in (2**31 - 1, -(2**31)):
         assert "invalid_change" in str(come(kind, {"scale": scale, "value": b"\x07"}))
 
@@ -165,6 +173,7 @@ def test_a_decimal_of_any_scale() -> None:
         ("string", "ABC", "lower", "abc"),
         ("string", "12.50", "number", Decimal("12.5")),
         ("string", " 7 ", "number", 7),
+        ("string", "-12.50", "number", Decimal("-12.5")),
         ("string", "123456789012345678901.5", "number", Decimal("123456789012345678901.5")),
         ("string", "1e3", "number", Decimal(1000)),
         ("string", '{"a":[1,null]}', "json", {"a": [1, None]}),
@@ -183,7 +192,13 @@ def test_as_the_file_says(kind: object, value: object, how: str, came: object) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "data"), [("string", "a@b.c", b"a@b.c"), ("bytes", b"\xff", b"\xff"), ("int", 7, b"7")]
+    ("kind", "value", "data"),
+    [
+        ("string", "a@b.c", b"a@b.c"),
+        ("bytes", b"\xff", b"\xff"),
+        ("int", 7, b"7"),
+        (logical("int", "date"), 0, b"1970-01-01T00:00:00"),
+    ],
 )
 def test_a_hash_is_an_hmac_with_the_secret(kind: object, value: object, data: bytes) -> None:
     wanted = hmac.new(SECRET, data, hashlib.sha256).hexdigest()[:32]
@@ -200,6 +215,8 @@ def test_a_hash_is_an_hmac_with_the_secret(kind: object, value: object, data: by
         (logical("int", "date"), -719163, "", "outside the years"),
         (connect("string", TIME + "ZonedTimestamp"), "yesterday", "", "no date or time"),
         (connect("string", TIME + "ZonedTimestamp"), "2026-02-29T00:00:00Z", "", "no date or time"),
+        (connect("string", TIME + "ZonedTimestamp"), "2026-03-01T09:60:00Z", "", "no date or time"),
+        (connect("string", TIME + "IsoTime"), "09:60:00", "", "no time of day"),
         (logical("string", "uuid"), "zqz", "", "no uuid"),
         ("string", "zqz", "number", "no number"),
         ("string", "007", "number", "no number"),
@@ -260,3 +277,41 @@ def test_verbs_nulls_values_and_joins(kind: object, value: object, verb: str, so
         assert str(came) in found
     else:
         assert found == came
+
+
+def test_days_of_every_year() -> None:
+    """Text and number agree with the calendar, and there is a 29 February where it has one."""
+    for year in range(1, 10_000):
+        found = datetime.date(year, 1 + year % 12, 1 + year % 28)
+        text = f"{found}T00:00:00"
+        assert stamp_of_text(f"{found}Z", True) == text
+        assert date(found.toordinal() - datetime.date(1970, 1, 1).toordinal()) == text
+        if calendar.isleap(year):
+            assert stamp_of_text(f"{year:04}-02-29", True) == f"{year:04}-02-29T00:00:00"
+        else:
+            with pytest.raises(Unfit):
+                stamp_of_text(f"{year:04}-02-29", True)
+
+
+@pytest.mark.parametrize(("value", "came"), [("c", "c"), (None, None), ("", "an id that is empty")])
+def test_a_company_that_is_null_is_none(value: object, came: object) -> None:
+    rule = SET.replace('id = "value.id"', 'id = "value.id", company = "value.x"') % ("set", '"value.id"')
+    (found,) = Table(rule, event(["null", "string"]), topic="T").event({"id": "a", "x": value})
+    if value == "":
+        assert str(found).endswith("an id that is empty")
+    else:
+        assert isinstance(found, dict)
+        assert found.get("$company_id") == came
+
+
+@pytest.mark.parametrize("choice", ["project", "action"])
+def test_a_choice_of_null_is_a_refusal(choice: str) -> None:
+    """It does not take the row of "*"."""
+    name = "us" if choice == "project" else "write"
+    rule = SET.replace(
+        'null = "skip"', f'{choice} = {{ from = "value.x", values = {{ "*" = "{name}" }} }}\nnull = "skip"'
+    )
+    table = Table(rule % ("set", '"value.id"'), event(["null", "string"]), topic="T")
+    reason = "unknown_project" if choice == "project" else "invalid_change"
+    assert table.event({"id": "a", "x": None}) == [f"{reason}: rule r, value.x: null, which names nothing"]
+    assert len(table.event({"id": "a", "x": "b"})) == 1
