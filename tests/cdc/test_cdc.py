@@ -38,13 +38,14 @@ def running(tmp_path_factory: pytest.TempPathFactory, broker: Broker, apicurio: 
 
 
 def test_profiles_end_as_sql_says(running: World) -> None:
-    """Through a snapshot, a crash of Connect, a restart and a crash of the service, a new column and a truncate."""
+    """Through a snapshot, crashes of Connect and of the service, its end, retries, a new column and a truncate."""
     happen, sql = Transactions(SEED), running.postgres.sql
     sql(happen.some(40, rewrite=False))  # what was before a snapshot, nobody sees
     running.connect.start()
     running.run(mapping(tier=False))
     sql(happen.some(20, rewrite=False))
     running.caught_up()
+    running.trouble()
     sql(happen.some(60))
     running.connect.kill()
     sql(happen.some(40))
@@ -57,6 +58,7 @@ def test_profiles_end_as_sql_says(running: World) -> None:
     sql(happen.alter())
     running.column_is_known()
     running.run(mapping(tier=True))
+    running.trouble()
     sql(happen.some(60))
     running.caught_up()
     running.service.kill()

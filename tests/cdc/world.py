@@ -73,6 +73,11 @@ class World:
         }
         self.service = Service(self.folder / f"service-{self._instances}", settings)
 
+    def trouble(self) -> None:
+        """Mixpanel refuses some requests, and of others it applies what it never acknowledges."""
+        self.mixpanel.faults.on("status", status=503, times=5)
+        self.mixpanel.faults.on("reset", at="after-applying", times=5)
+
     def caught_up(self) -> None:
         """Everything that was written to the tables is settled by the service."""
         self._marks += 1

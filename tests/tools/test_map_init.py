@@ -59,6 +59,7 @@ def test_what_it_guesses(call: Call, schemas: RegistrySandbox) -> None:
     (rule,) = tomllib.loads(made(call, schemas, "table"))["rule"]
     assert rule["group"]["id"] == {"join": ["key.tenant", "key.id"], "with": "/"}
     assert rule["format"] == "debezium"
+    assert rule["set"]["Labels"] == {"from": "row.labels", "as": "json"}
     assert tomllib.loads(made(call, schemas, "flat"))["rule"][0]["format"] == "row"
 
 

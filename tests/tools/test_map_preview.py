@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from confluent_kafka import Producer
 
+from consumer.commands.map.preview import Line
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.registry.server import RegistrySandbox
 from tests.mapping.published import FILES, SCHEMAS
@@ -129,3 +130,11 @@ def test_usage(call: Call, registered: dict[str, str], tmp_path: Path) -> None:
     arguments = ("map", "preview", "--mapping-file", str(other), "--topic", "T")
     result = call(*arguments, KAFKA_TOPICS=f"T,{TOPIC}", **registered)
     assert (result.exit_code, "no rule of" in result.stderr) == (2, True)
+
+
+def test_a_long_update_is_cut_for_people() -> None:
+    whole = Line("0:1", "r", "update", {"$set": {"Notes": "x" * 100}})
+    assert whole.cells()[3] == '{"$set": {"Notes": "' + "x" * 100 + '"}}'
+    cut = Line("0:1", "r", "update", {"$set": {"Notes": "x" * 3000}}).cells()[3]
+    assert cut.endswith("x … 1023 characters more")
+    assert len(cut) < 2100

@@ -10,7 +10,7 @@ from consumer.commands.map.samples import Seen
 from consumer.mapping.errors import Misfit
 from consumer.mapping.fits import parts_of
 from consumer.mapping.layout import ENVELOPE, branches
-from consumer.mapping.meanings import INTEGER, meaning_of
+from consumer.mapping.meanings import INTEGER, meaning_of, name_of
 from consumer.mapping.readers import reader_of
 from consumer.mapping.words import AS_IS, ID, KEY_FORMATS, KEY_SCHEMA
 from consumer.terminal.table import counted
@@ -20,6 +20,7 @@ PERSONAL: Final = re.compile(
     r"passw|secret|token|(^|_)ip(_|$)|ip_?addr|tax_?id",
     re.IGNORECASE,
 )
+JSON: Final = "io.debezium.data.Json"
 HEAD: Final = """# A first guess from the schemas and {}: read every line, and then check it with 'map check'.
 version = 1
 """
@@ -111,11 +112,8 @@ def properties(row: Type, root: str, hidden: Collection[str]) -> Iterator[str]:
         name = field.name if name in taken else name
         taken.add(name)
         path = quoted(f"{root}.{part(field.name)}")
-        kinds = parts_of(field.type)
-        if any(one.kind == LONG and meaning_of(one) == INTEGER for one in kinds) and field.name.lower().endswith(
-            "id"
-        ):
-            path = f'{{ from = {path}, as = "text" }}'
+        how = "text" if long_id(field) else "json" if is_json(field) else ""
+        path = f'{{ from = {path}, as = "{how}" }}' if how else path
         line = f"{quoted(name)} = {path}"
         if PERSONAL.search(field.name) or field.name in hidden:
             yield f"# {line}  # personal data?"
@@ -130,6 +128,11 @@ def long_id(field: Field) -> bool:
     """Whether it is a long that looks like an id: above 2^53 a number would lose digits."""
     longs = any(one.kind == LONG and meaning_of(one) == INTEGER for one in parts_of(field.type))
     return longs and field.name.lower().endswith("id")
+
+
+def is_json(field: Field) -> bool:
+    """Whether it is text that holds JSON."""
+    return any(one.kind == STRING and name_of(one) == JSON for one in parts_of(field.type))
 
 
 def sendable(kind: Type) -> bool:

@@ -31,6 +31,7 @@ IGNORED: Final = "ignored"
 HELD: Final = "held"
 BAD_LINE: Final = "bad_line"
 UNMAPPED: Final = "unmapped"
+CUT: Final = 2_000  # characters of an update, for people
 RECORD_KEYS: Final = ("key", "value", "headers", "record")
 
 
@@ -56,7 +57,8 @@ class Line:
     def cells(self) -> list[str]:
         """For people."""
         shown = self.why if self.update is None else json.dumps(self.update, ensure_ascii=False)
-        return [self.record, self.rule, self.became, shown]
+        more = len(shown) - CUT
+        return [self.record, self.rule, self.became, f"{shown[:CUT]} … {more} characters more" if more > 0 else shown]
 
 
 class Preview:
