@@ -9,6 +9,7 @@ from pathlib import Path
 
 from consumer.sandbox.broker.security import Security
 from consumer.sandbox.registry.server import RegistrySandbox
+from consumer.settings.declared import VARIABLES
 from tests.integration.events import SCHEMA, change, changed, framed
 from tests.integration.service import CODE
 from tests.integration.watching import until
@@ -24,6 +25,29 @@ OAUTH = {
     "SCHEMA_REGISTRY_OAUTH_CLIENT_ID": "reader",
     "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET": f"{SECRET}-client",
 }
+BEARER = {"SCHEMA_REGISTRY_USERNAME": "", "SCHEMA_REGISTRY_PASSWORD": "", "SCHEMA_REGISTRY_TOKEN": f"{SECRET}-bearer"}
+MAPPING = {
+    "MAPPING_FILE": str(Path(__file__).parents[2] / "docs" / "mappings" / "cdp-calls.toml"),
+    "MAPPING_HASH_KEY": f"{SECRET}-hash",
+}
+
+
+def key_passwords(certificates) -> dict[str, str]:
+    """Private keys with passwords, for the brokers and the registry."""
+    return {
+        "KAFKA_SSL_CERTIFICATE_LOCATION": str(certificates.client_certificate),
+        "KAFKA_SSL_KEY_LOCATION": str(certificates.client_key),
+        "KAFKA_SSL_KEY_PASSWORD": f"{SECRET}-key",
+        "SCHEMA_REGISTRY_CERTIFICATE_LOCATION": str(certificates.client_certificate),
+        "SCHEMA_REGISTRY_KEY_LOCATION": str(certificates.client_key),
+        "SCHEMA_REGISTRY_KEY_PASSWORD": f"{SECRET}-key",
+    }
+
+
+def test_every_secret_has_a_mark():
+    """One that is added to the settings is added here."""
+    text = Path(__file__).read_text("utf-8")
+    assert [variable.name for variable in VARIABLES if variable.secret and variable.name not in text] == []
 
 
 def everything(service, seen: list[str]) -> None:
@@ -119,7 +143,8 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
         assert behind.stop() == 0
         seen += [one.log_file.read_text() for one in (service, behind)]
         seen += commands(tmp_path, world.settings | settings)
-        seen += commands(tmp_path, world.settings | settings | OAUTH)
+        for more in (OAUTH, BEARER, MAPPING, key_passwords(certificates)):
+            seen += commands(tmp_path, world.settings | settings | more)
         kept = dead_letters(tmp_path, broker, world, settings)
     assert all(len(text) > 100 for text in (*seen[-5:], *kept))
     assert not [text for text in kept if SECRET in text]

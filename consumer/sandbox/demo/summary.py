@@ -8,7 +8,7 @@ import click
 from confluent_kafka import Message
 
 from consumer.event import errors
-from consumer.sandbox.demo.audit import Audit, headers_of
+from consumer.sandbox.demo.audit import Audit
 from consumer.terminal.table import counted
 from consumer.terminal.table import show as show_table
 
@@ -101,14 +101,19 @@ def _show_letter(record: Message) -> None:
     key = record.key()
     click.secho(f"One of them: {record.topic()}, partition {record.partition()}, offset {record.offset()}", bold=True)
     rows = [("key", _readable(key or b"")), ("value", f"{shown} (byte for byte as it came)")]
-    rows += [(name, _cut(text)) for name, text in headers_of(record).items()]
+    rows += [(name, _cut(_readable(value or b""))) for name, value in dict(record.headers() or []).items()]
     show_table(("Header", "Value"), rows)
 
 
 def _readable(key: bytes | str) -> str:
-    """The key as text; its bytes where it is none."""
-    text = key if isinstance(key, str) else key.decode("utf-8", "replace")
-    return text if isinstance(key, str) or text.isprintable() else key.hex(" ")
+    """A key or a header as text; its bytes where it is none."""
+    if isinstance(key, str):
+        return key
+    try:
+        text = key.decode("utf-8")
+    except UnicodeDecodeError:
+        return key.hex(" ")
+    return text if text.isprintable() else key.hex(" ")
 
 
 def _cut(text: str) -> str:
