@@ -9,7 +9,7 @@ MADE = {
     "consumer/mixpanel/client.py": r'cause="(\w+)"|return "(\w+)"|"(\w+)" if|else "(\w+)"',
     "consumer/mixpanel/pool.py": r'cause="(\w+)"',
     "consumer/http/deadline.py": r'return "(\w+)"|else "(\w+)"',
-    "consumer/core/verdict.py": r'Again\("([a-z]+)"',
+    "consumer/core/answers.py": r'Again\("([a-z]+)"',
 }
 
 
