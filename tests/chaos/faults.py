@@ -13,7 +13,8 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from consumer.sandbox.answers import DIALECTS
 from tests.chaos.fleet import Fleet
-from tests.integration.world import World
+from tests.chaos.story import PROJECTS
+from tests.integration.world import TOKEN, World
 
 Repair = Callable[[], object]
 
@@ -50,6 +51,7 @@ class Faults:
             Fault("Mixpanel refuses in another dialect", self._dialect, 4),
             Fault("Mixpanel answers with a status", self._status, 4),
             Fault("Mixpanel resets, drips, hangs or is unreadable", self._broken_answer, 4),
+            Fault("Mixpanel fails for one project of three", self._project, 3),
             Fault("Mixpanel takes small bodies only (413)", self._small, 1),
             Fault("poison flood", self._flood, 1),
         ]
@@ -156,6 +158,13 @@ class Faults:
             "hang": {"applied": rng.random() < 0.5},
         }
         return self._on(kind, **options[kind])
+
+    def _project(self, rng: random.Random) -> Repair | None:
+        token = rng.choice((TOKEN, *PROJECTS.values()))
+        kind = rng.choice(("status", "status", "hang", "reset", "temporary", "unreadable"))
+        status = {"status": rng.choice((401, 403, 404, 429, 500, 503))} if kind == "status" else {}
+        fault = self._world.mixpanel.faults.on(kind, probability=1.0, token=token, **status)
+        return lambda: self._world.mixpanel.faults.off(fault.name)
 
     def _small(self, _: random.Random) -> Repair | None:
         return self._on("too-large", bytes=5000)

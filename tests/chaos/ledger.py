@@ -9,7 +9,7 @@ from typing import Any
 
 from consumer.sandbox.mixpanel.request_log import AppliedUpdates
 from consumer.sandbox.mixpanel.updates import group_of
-from tests.chaos.story import APPLIED, Event
+from tests.chaos.story import APPLIED, Event, token_of
 
 MARK = re.compile(r"m(\d+)$")
 Place = tuple[int, int]  # partition and offset
@@ -29,8 +29,10 @@ class Requests(AppliedUpdates):
         marks: dict[str, set[int]] = {}
         last: dict[str, int] = {}
         for update in updates:
-            _, _, name, company = group_of(update)
+            token, _, name, company = group_of(update)
             group = f"{company}/{name}" if company else name
+            if token != token_of(group):
+                continue  # what goes to another project is lost
             found, seq = marks_of(update)
             marks.setdefault(group, set()).update(found)
             last[group] = max(last.get(group, 0), seq)

@@ -19,7 +19,7 @@ from tests.chaos.faults import Faults, Repair
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Balance, Place, Requests, balance
 from tests.chaos.observers import Commits, Letters
-from tests.chaos.story import Event, Story
+from tests.chaos.story import PROJECTS, Event, Story
 from tests.integration.events import SCHEMA
 from tests.integration.service import Service
 from tests.integration.world import PROTOCOLS, World
@@ -177,7 +177,10 @@ def built(folder: Path, seed: int, protocol: str, *, fold: bool) -> Iterator[tup
         broker.create_topic(world.topic, PARTITIONS)
         broker.create_topic(world.letters_topic, PARTITIONS)
         world.properties(folder, PROTOCOLS[protocol])
+        projects = folder / "projects.toml"
+        projects.write_text("".join(f'[{name}]\ntoken = "{token}"\n' for name, token in PROJECTS.items()))
         world.settings |= {
+            "MIXPANEL_PROJECTS_FILE": str(projects),
             "MIXPANEL_TIMEOUT": "3s",
             "DRAIN_TIMEOUT": "6s",
             "DEAD_LETTER_BREAKER": "off",

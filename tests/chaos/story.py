@@ -4,7 +4,7 @@ Every event carries a mark of its own, a property named `m` and its number in it
 what became of it whatever it was folded with. `$set`s also write their number to `seq`, which shows their order.
 
 A group is named by its id; a third of them belong to a company, and are named `company/id`: each of these shares its
-id with a group of no company, and with one of another.
+id with a group of no company, and with one of another. Some groups are of other projects: see `project_of`.
 """
 
 import random
@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.integration.events import change, framed
+from tests.integration.world import TOKEN
 
 APPLIED = ""
 HOT_SHARE = 0.2
+# Projects beside the default one, with their tokens.
+PROJECTS = {"emea": "token-of-emea", "us": "token-of-us"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ class Story:
 
 def name_of(number: int) -> str:
     """The name of the group with this number."""
-    if number % 3 != 1:
+    if number % 3 == 2:
+        return f"{('emea', 'us')[number % 2]}.g{number}"
+    if number % 3 == 0:
         return f"g{number}"
     return f"acme/g{number - 1}" if number % 2 else f"other/g{number - 4}"
 
@@ -92,7 +97,19 @@ def parted(group: str) -> tuple[str | None, str]:
     return company or None, name
 
 
+def project_of(group: str) -> str | None:
+    """The project of the group with this name: what stands before a dot; None for the default one."""
+    project, dot, _ = group.partition(".")
+    return project if dot else None
+
+
+def token_of(group: str) -> str:
+    """The token that its updates must have."""
+    project = project_of(group)
+    return PROJECTS[project] if project else TOKEN
+
+
 def changed(group: str, verb: str, **more: Any) -> dict[str, Any]:
     """An event of the group with this name."""
     company, name = parted(group)
-    return change(name, verb, company_id=company, **more)
+    return change(name, verb, company_id=company, project=project_of(group), **more)
