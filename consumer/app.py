@@ -12,6 +12,7 @@ from typing import Any
 
 import consumer
 from consumer.core.limits import Limits
+from consumer.core.model import Record
 from consumer.core.pipeline import Pipeline
 from consumer.core.quarantine import Quarantine
 from consumer.event import decode
@@ -170,10 +171,11 @@ def pipeline(
     by: Limits,
     out: Quarantine | None = None,
     mapped: Mapping[str, TopicMap] | None = None,
+    only: Mapping[Record, Collection[str]] | None = None,
 ) -> Pipeline:
     """The core, for the projects of the settings; `out` is what it leaves to the dead-letter topic."""
     openings = {name: len(opening_of(one.token)) for name, one in settings.projects.items()}
-    return Pipeline(openings, by, out, mapped)
+    return Pipeline(openings, by, out, mapped, only)
 
 
 def quarantine(settings: Settings) -> Quarantine | None:

@@ -128,16 +128,11 @@ def run(settings: Settings) -> None:
     from consumer.service.signals import Signals, end
 
     signals = Signals()  # before anything that takes time is imported
+    mapped: dict[str, TopicMap] = {}
+    if settings.mapping_file:
+        from consumer.commands.map.options import mapped_in
+
+        mapped = mapped_in(settings)
     from consumer.app import run as run_service
 
-    end(run_service(settings, mapped_in(settings), signals.asked))
-
-
-def mapped_in(settings: Settings) -> "dict[str, TopicMap]":
-    """The rules of the mapping file by topic; where it has faults, all are told, and nothing is started."""
-    if not settings.mapping_file:
-        return {}
-    from consumer.commands.map.options import valid
-    from consumer.settings.mapping import mapped_topics
-
-    return mapped_topics(settings, valid(settings))
+    end(run_service(settings, mapped, signals.asked))

@@ -1,6 +1,6 @@
 """What becomes of one record that was read: an operation with its JSON, a dead letter, or its partition is held."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import final
 
 from consumer.core.mapped import MappedTopic
@@ -29,14 +29,15 @@ class Intake:
         openings: Mapping[str, int],
         quarantine: Quarantine | None = None,
         mapped: Mapping[str, TopicMap] | None = None,
+        only: Mapping[Record, Collection[str]] | None = None,
     ) -> None:
-        """`mapped` are the topics that a mapping file names."""
+        """`mapped` are the topics that a mapping file names; `only` has records that some rules alone apply to."""
         self._openings = dict(openings)
         self._quarantine = quarantine
         self.schemas = Schemas()
         self._mapped: dict[str, MappedTopic] = {}
         for topic, rules in (mapped or {}).items():
-            self._mapped[topic] = MappedTopic(topic, rules, self._openings, quarantine, self.schemas)
+            self._mapped[topic] = MappedTopic(topic, rules, self._openings, quarantine, self.schemas, only)
 
     def take(self, record: Record, now: float) -> Taken:
         """What becomes of the record. No fault of our own gets past here: it holds the record's partition."""

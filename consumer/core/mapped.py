@@ -1,6 +1,6 @@
 """What becomes of one record of a topic that a mapping file names: its rules' updates, each decided on its own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, final
 
 from consumer.core.model import DeadLetter, Record
@@ -52,6 +52,7 @@ class MappedTopic:
     __slots__ = (
         "_counts",
         "_name",
+        "_only",
         "_openings",
         "_places",
         "_quarantine",
@@ -66,13 +67,16 @@ class MappedTopic:
         openings: Mapping[str, int],
         quarantine: Quarantine | None,
         schemas: Schemas,
+        only: Mapping[Record, Collection[str]] | None = None,
     ) -> None:
+        """`only` has records of which some rules alone apply: those that refused them before."""
         self._name = name
         self._rules = rules
         self._places = {rule.name: place for place, rule in enumerate(rules.rules)}
         self._openings = openings
         self._quarantine = quarantine
         self._schemas = schemas
+        self._only = only
         self._counts = Counts()
 
     @property
@@ -172,6 +176,8 @@ class MappedTopic:
         mapped = self._rules.apply(incoming, plan, start, key_plan, key_start, key_fault)
         if mapped.unmapped:
             raise Reject(UNMAPPED, TRANSFORMATION, NO_RULE)
+        if self._only is not None:
+            keep(mapped, self._only.get(record))
         parts = mapped.parts
         if len(parts) == 1 and not mapped.refusals and len(parts[0].operations) == 1:
             taken = self._part(record, schema, parts[0], parts[0].operations[0])
@@ -235,6 +241,14 @@ class MappedTopic:
         """What was counted since the last call."""
         counts, self._counts = self._counts, Counts()
         return counts
+
+
+def keep(mapped: Mapped, rules: Collection[str] | None) -> None:
+    """Leave out what other rules made of the record; None keeps all."""
+    if rules is not None:
+        mapped.parts = [part for part in mapped.parts if part.rule in rules]
+        mapped.refusals = [refusal for refusal in mapped.refusals if refusal.rule in rules]
+        mapped.ignored = [one for one in mapped.ignored if one.rule in rules]
 
 
 def several(parts: list[Taken]) -> Taken:

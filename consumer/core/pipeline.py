@@ -8,7 +8,7 @@ change the state; `work` says what is to be done now; `paused` and `partitions` 
 owns the clock: `now` is in seconds and never goes back. One thread calls, so there are no locks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, final
 
 from consumer.core.batch import AMBIGUOUS, DIVIDED, Batch, Decision
@@ -50,7 +50,17 @@ class Work:
 class Pipeline:
     """All open work of this instance. Its promises are in docs/guarantees.md, by number."""
 
-    __slots__ = ("_breaker", "_dead_letters", "_failed", "_intake", "_order", "_waits", "destinations", "partitions")
+    __slots__ = (
+        "_breaker",
+        "_dead_letters",
+        "_failed",
+        "_ignored",
+        "_intake",
+        "_order",
+        "_waits",
+        "destinations",
+        "partitions",
+    )
 
     def __init__(
         self,
@@ -58,14 +68,17 @@ class Pipeline:
         limits: Limits,
         quarantine: Quarantine | None = None,
         mapped: Mapping[str, TopicMap] | None = None,
+        only: Mapping[Record, Collection[str]] | None = None,
     ) -> None:
         """`openings` names the projects, with the length of what each of their updates begins with, in bytes.
 
-        `mapped` are the topics that a mapping file names; all others carry the built-in event.
+        `mapped` are the topics that a mapping file names; all others carry the built-in event. `only` has records of
+        which some rules alone apply; where it is given, those that nothing comes of are kept for `take_ignored`.
         """
         self.destinations = Destinations(openings, limits)
         self.partitions = Partitions(limits, self.destinations.standing)
-        self._intake = Intake(openings, quarantine, mapped)
+        self._intake = Intake(openings, quarantine, mapped, only)
+        self._ignored: list[Record] | None = None if only is None else []
         self._breaker = Breaker(limits.breaker)
         self._dead_letters: list[DeadLetter] = []  # to produce
         self._failed: set[DeadLetter] = set()  # could not be written so far
@@ -223,6 +236,13 @@ class Pipeline:
         """The topics that a mapping names, with what was counted of each."""
         return self._intake.mapped_topics()
 
+    def take_ignored(self) -> list[Record]:
+        """The records that nothing came of, since the last call; they are settled."""
+        ignored = self._ignored or []
+        if ignored:
+            self._ignored = []
+        return ignored
+
     @property
     def breaker_open(self) -> bool:
         """Whether a flood of rejects has paused the service."""
@@ -248,6 +268,8 @@ class Pipeline:
             self._breaker.count(ADMITTED, 1, now)
             self._breaker.count(ACCEPTED, 1, now)
             partition.ledger.settle(record.offset)
+            if self._ignored is not None:
+                self._ignored.append(record)
             return True
         partition.begin(record)
         if taken.dead_letter is not None:

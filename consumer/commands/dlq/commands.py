@@ -129,25 +129,29 @@ Examples:
     help="The record by where it came from, in place of where its dead letter is.",
 )
 @output_option
-@settings_options(KAFKA, shown=(*SHOWN, "SCHEMA_REGISTRY_URL"))
+@settings_options(KAFKA, shown=(*SHOWN, "SCHEMA_REGISTRY_URL", "MAPPING_FILE"))
 def show(settings: Settings, place: tuple[int, int] | None, source: Origin | None, output: str) -> None:
     """Show one dead letter in full: its event, the update, Mixpanel's words, headers, and what to do.
 
     PARTITION:OFFSET is its place in the dead-letter topic, as `dlq list` names it. The event is decoded with the
-    schema registry's help; where that cannot be asked, the output says why.
+    schema registry's help; where that cannot be asked, the output says why. Of a mapped topic it is what the rules
+    make of it.
     """
     from consumer.commands.dlq import detail
     from consumer.commands.dlq.event import NotDecoded, decode
+    from consumer.commands.dlq.today import Today
+    from consumer.commands.map.options import mapped_in
 
     if (place is None) == (source is None):
         raise click.UsageError("Name one letter: PARTITION:OFFSET, or --source TOPIC:PARTITION:OFFSET.")
+    mapped = mapped_in(settings)
     start_log(settings)
     with told(), Topic(settings) as topic:
         letter = find(topic, place, source)
         receipt = last_receipt(topic, letter)
     event: dict[str, Any] | str
     try:
-        event = decode(letter, settings)
+        event = decode(letter, settings, Today(settings, mapped))
     except NotDecoded as why:
         event = str(why)
     if output == "json":
@@ -191,6 +195,7 @@ def last_receipt(topic: Topic, letter: StoredDeadLetter) -> Receipt | None:
 @dlq.command(epilog=REPLAY_EXAMPLES)
 @selection_options
 @click.option("--skip-newer", is_flag=True, help="Leave out every group that has something newer.")
+@click.option("--force", is_flag=True, help="Send old rows too: those whose record key has later records.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
 @click.option("--yes", is_flag=True, help="Send without asking; for scripts.")
 @click.option(
@@ -202,11 +207,12 @@ def last_receipt(topic: Topic, letter: StoredDeadLetter) -> Receipt | None:
     help="Give up when nothing went on for so long.",
 )
 @output_option
-@settings_options(shown=SHOWN)
+@settings_options(shown=(*SHOWN, "MAPPING_FILE"))
 def replay(
     settings: Settings,
     selection: Selection,
     skip_newer: bool,
+    force: bool,
     dry_run: bool,
     yes: bool,
     patience: float,
@@ -216,17 +222,22 @@ def replay(
 
     It shows what it would send, and asks. What Mixpanel accepts is remembered in the topic
     {dead-letter topic}.replays, so an interrupted replay is called again and goes on. What is refused again stays a
-    dead letter, and is reported. ambiguous_add and quarantined are sent only where --reason names them.
+    dead letter, and is reported. ambiguous_add and quarantined are sent only where --reason names them. Of a mapped
+    record the rules that refused it are sent again, by the mapping file of today.
     """
     from consumer.commands.dlq import plan as plans
     from consumer.commands.dlq.outcome import as_json, print_outcome
     from consumer.commands.dlq.replay import replay as send_again
+    from consumer.commands.dlq.today import Today
+    from consumer.commands.map.options import mapped_in
 
     if not (dry_run or yes) and (output == "json" or not sys.stdin.isatty()):
         raise click.UsageError("Nobody can be asked here: --dry-run shows what would be sent, --yes sends it.")
+    mapped = mapped_in(settings)
     scrub = start_log(settings)
     with told(), Topic(settings) as topic:
-        plan = plans.make(topic, settings, selection, skip_newer)
+        wishes = plans.Wishes(selection, skip_newer, force, dry_run)
+        plan = plans.make(topic, settings, wishes, Today(settings, mapped))
         if output == "table":
             plans.print_plan(plan, hosts(settings, selection), skip_newer, settings.ambiguous_add == "dead-letter")
         shown = {"plan": plans.as_json(plan)}
@@ -237,7 +248,7 @@ def replay(
         if not yes and not click.confirm("\nSend them now?"):
             click.echo("Nothing was sent.")
             raise SystemExit(1)
-        outcome = send_again(settings, topic, plan, patience, scrub)
+        outcome = send_again(settings, mapped, topic, plan, patience, scrub)
     if output == "json":
         click.echo(json.dumps({**shown, "outcome": as_json(outcome)}, indent=2))
     else:

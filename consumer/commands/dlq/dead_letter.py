@@ -8,6 +8,7 @@ from consumer.kafka.dead_letter_format import (
     COMPANY,
     PROJECT,
     REASON,
+    RULE,
     SCHEMA_GUID,
     SCHEMA_ID,
     TOPIC_ID,
@@ -75,6 +76,12 @@ class StoredDeadLetter:
     def company(self) -> str:
         """The id of the company that its group belongs to, empty where it has none."""
         return self.text(COMPANY)
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """The rules of a mapping file that refused it; none where it came to no rule, or carried the event."""
+        text = self.text(RULE)
+        return frozenset(text.split(",")) if text else frozenset()
 
     @property
     def topic_id(self) -> str:

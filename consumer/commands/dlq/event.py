@@ -5,11 +5,16 @@ from typing import Any, Final
 
 from consumer.app import registry
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
+from consumer.commands.dlq.today import Today
+from consumer.commands.map.registered import Unreadable
+from consumer.commands.map.trial import updates_of
 from consumer.event.decode import frame
 from consumer.event.errors import Reject
 from consumer.event.model import Change
+from consumer.mapping.errors import Hold
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.registry.rules import named
+from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
 PATIENCE: Final = 8.0  # the registry is given up after so many seconds
@@ -19,8 +24,10 @@ class NotDecoded(Exception):
     """There is no event to show; the message says why."""
 
 
-def decode(letter: StoredDeadLetter, settings: Settings) -> dict[str, Any]:
-    """The event, field by field. Raises `NotDecoded`."""
+def decode(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[str, Any]:
+    """The event, field by field; of a mapped topic what it comes to, rule by rule. Raises `NotDecoded`."""
+    if letter.origin is not None and today.takes(letter.origin.topic):
+        return by_rule(letter, settings, today)
     try:
         schema, start = frame(letter.value, letter.headers)
     except Reject as reject:
@@ -41,6 +48,23 @@ def decode(letter: StoredDeadLetter, settings: Settings) -> dict[str, Any]:
         return fields(found.decoder.decode(letter.value, start))
     except Reject as reject:
         raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
+
+
+def by_rule(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[str, Any]:
+    """What the rules that refused the record make of it today; all rules, where none did. Raises `NotDecoded`."""
+    if not settings.schema_registry_url:
+        raise NotDecoded("SCHEMA_REGISTRY_URL is not set, so its schema cannot be asked for")
+    try:
+        mapped = today.mapped(letter)
+    except Reject as reject:
+        raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
+    except (Hold, Unreadable, RegistryError) as failure:
+        raise NotDecoded(str(failure)) from failure
+    return {
+        "updates": [{"rule": part.rule, **update} for part in mapped.parts for update in updates_of(part)],
+        "refused": [{"rule": one.rule, "reason": one.reason, "detail": one.detail} for one in mapped.refusals],
+        "ignored": [{"rule": one.rule, "why": one.why} for one in mapped.ignored],
+    }
 
 
 def answer(results: "SimpleQueue[SchemaFact]") -> SchemaKnown | SchemaRefused:

@@ -1,30 +1,42 @@
 """Which group a record changes, so that a replay can tell what is newer: decoded, or else by the record's key."""
 
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Final, Self
 
 import orjson
+from confluent_kafka import Message
 
 from consumer.app import registry
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import digest
 from consumer.commands.dlq.scan import Failed
+from consumer.commands.dlq.today import Today
+from consumer.commands.map.registered import Unreadable
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import Reject
 from consumer.event.model import DEFAULT, Headers, SchemaRef
+from consumer.kafka.headers import headers_of
+from consumer.mapping.errors import Hold
+from consumer.mapping.outcome import Mapped
+from consumer.mapping.seen import Incoming
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
 
 
 class Groups:
-    """Names the group of a record by project, group key, id and company.
+    """Names the group of a record by project, group key, id and company. A row of a mapped topic goes by its key,
+    another record of one by the groups of all its updates.
 
     `with` closes the registry.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, today: Today) -> None:
+        self._today = today
         self._results: SimpleQueue[SchemaFact] = SimpleQueue()
         self._registry = registry(settings, self._results)
         self._decoders: dict[SchemaRef, Decoder | None] = {}
@@ -36,6 +48,34 @@ class Groups:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._registry.close()
+
+    def of_letter(self, letter: StoredDeadLetter) -> tuple[bytes, ...]:
+        """The names of a dead letter's record; of a mapped topic of what was refused. Raises `Failed`."""
+        if letter.origin is not None and self._today.takes(letter.origin.topic):
+            return self._of_mapped(letter.origin.topic, letter.key, lambda: self._today.mapped(letter))
+        return self.names(letter.key, letter.value, letter.headers)
+
+    def of_message(self, topic: str, message: Message) -> tuple[bytes, ...]:
+        """The names of a record of this topic. Raises `Failed`."""
+        key, value, headers = message.key(), message.value(), headers_of(message)[0]
+        if not self._today.takes(topic):
+            return self.names(key, value, headers)
+        place = (message.partition() or 0, message.offset() or 0)
+        record = Incoming(topic, *place, message.timestamp()[1], key, value, headers)
+        return self._of_mapped(topic, key, lambda: self._today.of_record(record))
+
+    def _of_mapped(self, topic: str, key: bytes | None, mapped: Callable[[], Mapped]) -> tuple[bytes, ...]:
+        by_key = digest(key)
+        if self._today.of_rows(topic):
+            return (by_key,)
+        try:
+            parts = mapped().parts
+        except (Reject, Hold, Unreadable):
+            return (by_key,)
+        except RegistryError as failure:
+            raise Failed(f"--skip-newer compares groups: {failure}") from failure
+        groups = [(part.project or DEFAULT, one.group_key, one.group_id) for part in parts for one in part.operations]
+        return (*(digest(b"group" + orjson.dumps(group)) for group in dict.fromkeys(groups)), by_key)
 
     def names(self, key: bytes | None, value: bytes | None, headers: Headers | None) -> tuple[bytes, ...]:
         """The names that the record goes by, 16 bytes each: its group's, then its key's.

@@ -1,6 +1,6 @@
 """What a replay would send: found by reading, before anything is sent."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,18 +10,19 @@ from confluent_kafka import Message
 from consumer.commands.dlq.advice import HOPELESS
 from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
 from consumer.commands.dlq.groups import Groups
-from consumer.commands.dlq.index import Index, Names, Summary
+from consumer.commands.dlq.index import Index, Names, Summary, digest
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.report import iso, when
 from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
+from consumer.commands.dlq.today import Today
 from consumer.commands.dlq.topic import Topic
 from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
-from consumer.kafka.headers import headers_of
 from consumer.settings import Settings
 from consumer.terminal.progress import bar
 from consumer.terminal.table import show, width, wrap
 
+SHOWN: Final = 10  # places of those that differ
 OVERWRITES: Final = "Old changes are applied now: an old $set may overwrite a newer value."
 SKIP: Final = (
     "--skip-newer leaves out every group that has a newer dead letter beyond these, or a newer record"
@@ -51,6 +52,10 @@ class Plan:
     replaced: int = 0  # another record has had the same offset since
     skipped: int = 0  # something newer exists
     skipped_keys: int = 0
+    ruleless: int = 0  # a rule that refused it is not in the mapping file any more
+    outdated: int = 0  # of a row whose key has later records, which --force sends all the same
+    outdated_keys: int = 0
+    differing: list[str] = field(default_factory=list)  # those that come to other updates by the mapping of today
     missing: list[str] = field(default_factory=list)  # source topics that do not exist any more
     rows: list[Summary] = field(default_factory=list)
 
@@ -74,27 +79,44 @@ def reason_of(letter: StoredDeadLetter, state: str, reason: str) -> str:
     return reason if state in (REFUSED, SENDING) and reason else letter.reason
 
 
-def make(topic: Topic, settings: Settings, selection: Selection, skip_newer: bool) -> Plan:
-    """Read the receipts, the dead letters, and with `skip_newer` the source topics. Raises `Failed`."""
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked of a replay. `force` sends old rows, too; `compare` looks for what today's mapping changes."""
+
+    selection: Selection
+    skip_newer: bool = False
+    force: bool = False
+    compare: bool = False
+
+
+def make(topic: Topic, settings: Settings, wishes: Wishes, today: Today) -> Plan:
+    """Read the receipts, the dead letters, and the source topics where newer records matter. Raises `Failed`."""
     plan = Plan(topic.name, Index())
     topic.receipts.into(plan.index)
-    if skip_newer:
-        with Groups(settings) as groups:
+    if wishes.skip_newer:
+        with Groups(settings, today) as groups:
             for letter in topic.letters(Selection()):
-                ours = letter.origin is not None
-                names = groups.names(letter.key, letter.value, letter.headers) if ours else ()
+                names = groups.of_letter(letter) if letter.origin is not None else ()
                 plan.index.note(letter, names)
-                consider(plan, letter, selection, names)
-            leave_out_newer(plan, topic, groups)
+                consider(plan, letter, wishes, today, names)
+            plan.skipped_keys, plan.skipped = leave_out_newer(plan, topic, groups.of_message)
+    elif today.has_rows and not wishes.force:
+        for letter in topic.letters(Selection()):
+            rows = letter.origin is not None and today.of_rows(letter.origin.topic)
+            if rows:
+                plan.index.note(letter, (digest(letter.key),))
+            consider(plan, letter, wishes, today)
+        plan.outdated_keys, plan.outdated = leave_out_newer(plan, topic, by_key, today.of_rows)
     else:
-        for letter in topic.letters(selection):
-            consider(plan, letter, selection)
+        for letter in topic.letters(wishes.selection):
+            consider(plan, letter, wishes, today)
     plan.count()
     return plan
 
 
-def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection, names: Names = ()) -> None:
+def consider(plan: Plan, letter: StoredDeadLetter, wishes: Wishes, today: Today, names: Names = ()) -> None:
     """Select the dead letter, or count why not."""
+    selection = wishes.selection
     if letter.origin is None:
         plan.foreign += selection.takes(letter, FOREIGN)
         return
@@ -109,17 +131,28 @@ def consider(plan: Plan, letter: StoredDeadLetter, selection: Selection, names: 
         plan.ambiguous += 1
     elif reason == QUARANTINED and QUARANTINED not in selection.reasons:
         plan.quarantined += 1
+    elif today.gone(letter):
+        plan.ruleless += 1
     else:
+        if wishes.compare and today.differs(letter):
+            plan.differing.append(letter.place)
         before = plan.index.select(letter, reason, names)
         plan.duplicates += before == identity
         plan.replaced += before not in ("", identity)
 
 
-def leave_out_newer(plan: Plan, topic: Topic, groups: Groups) -> None:
-    """Drop every group that has something newer than its last selected dead letter."""
+def leave_out_newer(
+    plan: Plan, topic: Topic, names: Callable[[str, Message], Names], asked: Callable[[str], bool] = bool
+) -> tuple[int, int]:
+    """Drop every group that has something newer than its last selected dead letter: how many, and their letters.
+
+    `names` are those of a record of a topic, and `asked` says of which topics it matters.
+    """
     index = plan.index
     index.choose()
     for source, wanted in index.begins().items():
+        if not asked(source):
+            continue
         try:
             spans = spans_of(topic.consumer, source, existing(topic, source, wanted))
         except TopicMissing:
@@ -127,15 +160,21 @@ def leave_out_newer(plan: Plan, topic: Topic, groups: Groups) -> None:
             continue
         with bar(f"Reading {source}", sum(span.end - span.first for span in spans)) as moved:
             for messages in read(topic.consumer, source, spans, moved):
-                index.newer(source, named(messages, groups))
-    plan.skipped_keys, plan.skipped = index.drop_outdated()
+                index.newer(source, named(source, messages, names))
+    return index.drop_outdated()
 
 
-def named(messages: Iterable[Message], groups: Groups) -> Iterable[tuple[int, int, Names]]:
+def by_key(_: str, message: Message) -> Names:
+    """The name of a row: its key."""
+    return (digest(message.key()),)
+
+
+def named(
+    source: str, messages: Iterable[Message], names: Callable[[str, Message], Names]
+) -> Iterable[tuple[int, int, Names]]:
     """Partition, offset and names of each record that was read."""
     for message in messages:
-        names = groups.names(message.key(), message.value(), headers_of(message)[0])
-        yield message.partition(), message.offset(), names  # type: ignore[misc]  # set on what was read
+        yield message.partition() or 0, message.offset() or 0, names(source, message)
 
 
 def existing(topic: Topic, source: str, wanted: dict[int, int]) -> dict[int, int]:
@@ -160,7 +199,11 @@ def as_json(plan: Plan) -> dict[str, Any]:
             "replaced": plan.replaced,
             "newer": plan.skipped,
             "newer_keys": plan.skipped_keys,
+            "rule_gone": plan.ruleless,
+            "outdated_rows": plan.outdated,
+            "outdated_keys": plan.outdated_keys,
         },
+        "other_updates_today": plan.differing,
         "missing_source_topics": plan.missing,
     }
 
@@ -185,6 +228,9 @@ def print_plan(plan: Plan, url: str, skip_newer: bool, at_most_once: bool) -> No
         say(f"Not looked for newer records, as they do not exist any more: {', '.join(plan.missing)}", "yellow")
     if not plan.total:
         return
+    if plan.differing:
+        some = ", ".join(plan.differing[:SHOWN]) + (", ..." if len(plan.differing) > SHOWN else "")
+        say(f"{len(plan.differing):,} of these come to other updates by the mapping of today: {some}", "yellow")
     if plan.hopeless:
         say(f"{plan.hopeless:,} of these are refused again for certain: the reason lies in the record alone.")
     say(OVERWRITES + ("" if skip_newer else f" {SKIP}"), "yellow")
@@ -199,6 +245,11 @@ def left_out(plan: Plan) -> Iterable[tuple[int, str]]:
     yield plan.duplicates, "written more than once: each record is sent once"
     yield plan.replaced, "whose source offset another record has had since: the topic was recreated"
     yield plan.foreign, "that no service of ours wrote"
+    yield plan.ruleless, "whose rule the mapping file does not have any more: they stay open"
+    yield (
+        plan.outdated,
+        f"of {plan.outdated_keys:,} rows whose keys have later records: --force sends them all the same",
+    )
     yield plan.skipped, f"of {plan.skipped_keys:,} groups that have something newer"
 
 

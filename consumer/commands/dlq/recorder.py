@@ -98,6 +98,7 @@ class Recorder:
         self,
         receipts: Receipts,
         identities: dict[Record, Identity],
+        only: dict[Record, frozenset[str]],
         gate: Gate,
         scrub: Callable[[str], str] = str,
     ) -> None:
@@ -105,6 +106,7 @@ class Recorder:
         self._receipts = receipts
         self._scrub = scrub
         self._identities = identities
+        self._only = only
         self._confirmed: list[DeadLetter] = []
         self._gate = gate
         self.accepted = 0  # and has its receipt
@@ -143,6 +145,7 @@ class Recorder:
 
     def _note(self, record: Record, receipt: Receipt, letter: DeadLetter | None) -> None:
         identity = self._identities.pop(record)
+        self._only.pop(record, None)
         self._gate.forget(identity)
 
         def confirmed() -> None:

@@ -10,7 +10,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -30,6 +30,7 @@ from consumer.commands.dlq.source import ReplaySource
 from consumer.commands.dlq.topic import Topic
 from consumer.core.model import Record
 from consumer.kafka.config import admin_config, consumer_config, producer_config
+from consumer.mapping.mapper import TopicMap
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool
 from consumer.service.loop import Loop
@@ -69,8 +70,15 @@ class Outcome:
         return not self.trouble and self.accepted == self.planned
 
 
-def replay(settings: Settings, topic: Topic, plan: Plan, patience: float, scrub: Scrubber) -> Outcome:
-    """Send what is planned; `scrub` takes the secrets out of what others said.
+def replay(
+    settings: Settings,
+    mapped: Mapping[str, TopicMap],
+    topic: Topic,
+    plan: Plan,
+    patience: float,
+    scrub: Scrubber,
+) -> Outcome:
+    """Send what is planned, by the mapping of today; `scrub` takes the secrets out of what others said.
 
     Raises `Failed` where it cannot begin; after that the outcome says what happened.
     """
@@ -84,13 +92,14 @@ def replay(settings: Settings, topic: Topic, plan: Plan, patience: float, scrub:
             topic.receipts.into(plan.index)  # of a replay that ended only now
             plan.settled += plan.index.drop_marked((SETTLED,))
             plan.count()
-            return send(settings, topic, plan, lock, stopping, patience, scrub)
+            return send(settings, mapped, topic, plan, lock, stopping, patience, scrub)
         finally:
             lock.release()
 
 
 def send(
     settings: Settings,
+    mapped: Mapping[str, TopicMap],
     topic: Topic,
     plan: Plan,
     lock: Lock,
@@ -102,7 +111,8 @@ def send(
     limits = app.limits(settings)
     limits.breaker = False  # a flood of refusals fills no topic here
     limits.open_records = min(limits.open_records, MOST_OPEN)
-    pipeline = app.pipeline(settings, limits)
+    only: dict[Record, frozenset[str]] = {}
+    pipeline = app.pipeline(settings, limits, None, mapped, only)
     receipts = Receipts(producer_config(settings), topic.name + SUFFIX)
     receipts.prove(PROOF_TIMEOUT)
     reading = opened(consumer_config(settings))
@@ -113,15 +123,15 @@ def send(
     pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
     unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
     gate = Gate(pool, receipts, identities, at_most_once=not limits.resend_adds)
-    recorder = Recorder(receipts, identities, gate, scrub)
-    source = ReplaySource(plan.index, reading, topic.name, lock, receipts, identities)
+    recorder = Recorder(receipts, identities, only, gate, scrub)
+    source = ReplaySource(plan.index, reading, topic.name, lock, receipts, identities, only)
     with bar("Replaying", plan.total) as moved:
         observer = ReplayObserver(pipeline, recorder, receipts, outcome, moved, patience, scrub)
         loop = Loop(
             pipeline,
             source,
             gate,
-            app.registry(settings, results, scrub.learn),
+            app.registry(settings, results, scrub.learn, mapped),
             recorder,
             results,
             observer,

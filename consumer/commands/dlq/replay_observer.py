@@ -8,7 +8,7 @@ from consumer.commands.dlq.receipts import Receipts
 from consumer.commands.dlq.recorder import Recorder
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import RULES
+from consumer.core.partitions import MAPPING, RULES
 from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.mixpanel.pool import Response
@@ -78,6 +78,7 @@ class ReplayObserver:
 
     def turned(self, now: float) -> None:
         """The loop went on."""
+        self._recorder.settled(self._pipeline.take_ignored())  # by the mapping of today nothing comes of them
         done = self._recorder.accepted + self._recorder.refused
         self._result.accepted = self._recorder.accepted
         if done != self._done:
@@ -98,6 +99,9 @@ class ReplayObserver:
         """What holds the replay now; empty where nothing is known to."""
         if self._receipts.failing():
             return "what was replayed cannot be noted in Kafka"
+        held = [one for one in self._pipeline.partitions.by_assignment.values() if one.held_for == MAPPING]
+        if held:
+            return f"the mapping file does not fit {held[0].assignment}: {held[0].why_held}"
         if RULES in self._pipeline.paused().values():
             return f"a schema has rules that are not run here ({self._rules}): SCHEMA_RULES=ignore reads it as it is"
         for cause in self._pipeline.destinations.halted().values():

@@ -55,9 +55,11 @@ class ReplaySource:
         lock: Lock,
         receipts: Receipts,
         identities: dict[Record, Identity],
+        only: dict[Record, frozenset[str]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`identities` is filled with the name of each record that was read; who settles it takes it out."""
+        """`identities` is filled with the name of each record that was read, `only` with the rules of a mapping that
+        refused it, if any; who settles it takes it out."""
         self._index = index
         self._consumer = consumer
         self._topic = topic
@@ -69,6 +71,7 @@ class ReplaySource:
         self._begun = False
         self._paused: Mapping[Assignment, str] = {}
         self._identities = identities
+        self._only = only
         self.gone = 0
         self.lost = False
 
@@ -183,6 +186,8 @@ class ReplaySource:
                 stream.assignment, row.offset, letter.key, letter.value, letter.headers, letter.timestamp, now
             )
             self._identities[record] = Identity(row.identity, row.topic_id)
+            if letter.rules:
+                self._only[record] = letter.rules
             records.append(record)
         return records
 

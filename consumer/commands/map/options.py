@@ -6,10 +6,11 @@ from typing import NoReturn
 import click
 
 from consumer.commands.options import refuse
+from consumer.mapping.mapper import TopicMap
 from consumer.mapping.reading import InvalidMapping
 from consumer.mapping.rules import Mapping
 from consumer.settings import Settings
-from consumer.settings.mapping import mapping_of
+from consumer.settings.mapping import mapped_topics, mapping_of
 
 
 def mapping_in(settings: Settings, *, as_json: bool = False) -> Mapping:
@@ -29,6 +30,11 @@ def valid(settings: Settings, *, as_json: bool = False) -> Mapping:
         return mapping_in(settings, as_json=as_json)
     except InvalidMapping as invalid:
         told(invalid, Path(settings.mapping_file))
+
+
+def mapped_in(settings: Settings) -> dict[str, TopicMap]:
+    """The rules by topic, none without MAPPING_FILE; where it has faults, all are told, and the command ends."""
+    return mapped_topics(settings, valid(settings)) if settings.mapping_file else {}
 
 
 def told(invalid: InvalidMapping, path: Path) -> NoReturn:

@@ -11,14 +11,12 @@ from consumer.avro.schema import Type
 from consumer.commands.dlq.scan import Span, opened, read, spans_of
 from consumer.commands.map.datum import NoDatum
 from consumer.commands.map.findings import compacted_of
-from consumer.commands.map.registered import Schemas, Unreadable
+from consumer.commands.map.reader import Reader
+from consumer.commands.map.registered import Unreadable
 from consumer.commands.map.trial import Written, tried, updates_of
-from consumer.event.decode import frame
-from consumer.event.errors import Reject
-from consumer.event.model import SchemaRef
+from consumer.event.errors import UNMAPPED, Reject
 from consumer.kafka.config import consumer_config
 from consumer.kafka.headers import headers_of
-from consumer.mapping.bodies import KeyPlan, ValuePlan
 from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import Mapper, TopicMap
 from consumer.mapping.outcome import Mapped
@@ -30,7 +28,6 @@ UPDATE: Final = "update"
 IGNORED: Final = "ignored"
 HELD: Final = "held"
 BAD_LINE: Final = "bad_line"
-UNMAPPED: Final = "unmapped"
 CUT: Final = 2_000  # characters of an update, for people
 RECORD_KEYS: Final = ("key", "value", "headers", "record")
 
@@ -72,10 +69,8 @@ class Preview:
         found = Mapper(mapping, secret, compacted).topic(topic)
         assert found is not None
         self._rules: TopicMap = found
-        self._schemas = Schemas(settings)
-        self._registered = self._schemas.of(topic, found.rules)
-        self._plans: dict[SchemaRef, ValuePlan] = {}
-        self._key_plans: dict[SchemaRef, KeyPlan] = {}
+        self._reader = Reader(settings, {topic: found})
+        self._registered = self._reader.registered(topic)
 
     def of_topic(self, last: int) -> list[Line]:
         """The topic's last records, oldest first. Raises `Failed`, `RegistryError`."""
@@ -107,34 +102,9 @@ class Preview:
             yield Line(place, "", reject.reason, why=reject.detail)
 
     def _mapped(self, message: Message) -> Mapped:
-        headers = headers_of(message)[0]
         place = (message.partition() or 0, message.offset() or 0)
-        record = Incoming(
-            self._topic, *place, message.timestamp()[1], raw(message.key()), raw(message.value()), headers
-        )
-        plan, start, key_plan, key_start, key_fault = None, 0, None, 0, ""
-        if record.value is not None:
-            ref, start = frame(record.value, headers)
-            plan = self._plan(ref)
-        framed = self._rules.key_frame(record)
-        if framed is not None:
-            ref, key_start = framed
-            try:
-                key_plan = self._key_plan(ref)
-            except Unreadable as fault:
-                key_fault = str(fault)
-        return self._rules.apply(record, plan, start, key_plan, key_start, key_fault)
-
-    def _plan(self, ref: SchemaRef) -> ValuePlan:
-        if ref not in self._plans:
-            writer = self._schemas.type_of(ref)
-            self._plans[ref] = self._rules.value_plan(writer, *self._registered.around(writer))
-        return self._plans[ref]
-
-    def _key_plan(self, ref: SchemaRef) -> KeyPlan:
-        if ref not in self._key_plans:
-            self._key_plans[ref] = self._rules.key_plan(self._schemas.type_of(ref))
-        return self._key_plans[ref]
+        key, value, headers = raw(message.key()), raw(message.value()), headers_of(message)[0]
+        return self._reader.mapped(Incoming(self._topic, *place, message.timestamp()[1], key, value, headers))
 
     def _of_text(self, number: int, text: bytes) -> Iterator[Line]:
         place = f"line {number}"

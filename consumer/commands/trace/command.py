@@ -46,17 +46,19 @@ def trace(
     output: str,
 ) -> None:
     """Show what became of a record: its event, its update, and whether it was applied, died or waits."""
+    from consumer.commands.map.options import mapped_in
     from consumer.commands.trace.instances import Instances
     from consumer.commands.trace.records import Tracer
 
     if (record is None) == (group is None):
         raise click.UsageError("Name one record as TOPIC:PARTITION:OFFSET, or give --group KEY:ID.")
+    mapped = mapped_in(settings)
     start_log(settings)
     instances = Instances(urls)
     for silent in instances.silent:
         click.echo(f"warning: {silent}", err=True)
     with told():
-        tracer = Tracer(settings, instances)
+        tracer = Tracer(settings, mapped, instances)
         try:
             if record is not None:
                 found = [tracer.at(record)]
@@ -92,7 +94,10 @@ def short(one: Any) -> str:
     """What the record does, without whose it is."""
     if one.update is None:
         return str(one.problem)
-    return json.dumps({name: value for name, value in one.update.items() if "$group" not in name}, ensure_ascii=False)
+    updates = one.update if isinstance(one.update, list) else [one.update]
+    said = [{name: value for name, value in update.items() if "$group" not in name} for update in updates]
+    words = [json.dumps(update, ensure_ascii=False) for update in said]
+    return ", ".join(words + [one.problem] * bool(one.problem))
 
 
 def moment(milliseconds: int) -> str:

@@ -10,16 +10,20 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from consumer.commands.dlq.event import fields
 from consumer.commands.dlq.receipts import REFUSED, SETTLED
 from consumer.commands.dlq.scan import TIMEOUT, Failed, Span, opened, partitions_of, read, spans_of
+from consumer.commands.map.registered import Unreadable
+from consumer.commands.map.trial import updates_of
 from consumer.commands.trace.instances import Instances
 from consumer.commands.verify.decoding import Decoding
 from consumer.commands.verify.letters import Letters, read_letters
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
-from consumer.event.errors import Reject
+from consumer.event.errors import UNMAPPED, Reject
 from consumer.event.model import Change
 from consumer.kafka.brokers import BrokerError, Brokers
 from consumer.kafka.config import consumer_config
 from consumer.kafka.dead_letter_format import Origin
+from consumer.mapping.errors import Hold
+from consumer.mapping.mapper import TopicMap
 from consumer.settings import Settings
 from consumer.terminal.progress import bar
 
@@ -31,12 +35,13 @@ WAITING: Final = "waiting"
 
 @dataclass(frozen=True)
 class Traced:
-    """One record. `update` is what Mixpanel gets of it without `$token`; `problem` why there is none."""
+    """One record. `update` is what Mixpanel gets of it without `$token`, of a mapped topic a list of them, each
+    with its rule; `problem` why there is none, or not all."""
 
     place: str
     timestamp: int
     event: dict[str, Any] | None
-    update: dict[str, Any] | None
+    update: dict[str, Any] | list[dict[str, Any]] | None
     problem: str
     fate: str
     why: str
@@ -49,13 +54,13 @@ class Traced:
 class Tracer:
     """Finds records. Joins no group and commits nothing; `close` ends the connections."""
 
-    def __init__(self, settings: Settings, instances: Instances) -> None:
-        """`instances` are asked why a record waits."""
+    def __init__(self, settings: Settings, mapped: Mapping[str, TopicMap], instances: Instances) -> None:
+        """`mapped` are the topics of a mapping file; `instances` are asked why a record waits."""
         self._settings = settings
         self._instances = instances
         self._committed: dict[tuple[str, int], int] = {}
         self._letters = Letters()
-        self._decoding = Decoding(settings)
+        self._decoding = Decoding(settings, mapped)
         self._consumer = opened(consumer_config(settings))
 
     def at(self, origin: Origin) -> Traced:
@@ -86,7 +91,7 @@ class Tracer:
             with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
                 for messages in read(self._consumer, topic, spans, moved):
                     for message in messages:
-                        if self._is_of(message, group, company):
+                        if self._is_of(message, topic, group, company):
                             yield self._traced(message, topic)
 
     def close(self) -> None:
@@ -114,18 +119,44 @@ class Tracer:
             raise Failed(f"the offsets of {topic} are not told: {failure.args[0].str()}") from failure
         return {one.partition: one.offset if one.offset >= 0 else 2**62 for one in found}
 
-    def _is_of(self, message: Message, group: tuple[str, str], company: str | None) -> bool:
+    def _is_of(self, message: Message, topic: str, group: tuple[str, str], company: str | None) -> bool:
         try:
+            if self._decoding.is_mapped(topic):
+                parts = self._decoding.mapped(message, topic).parts
+                operations = [one for part in parts for one in part.operations]
+                return any(
+                    (one.group_key, one.group_id) == group and company in (None, one.company_id) for one in operations
+                )
             change = self._decoding.change(message)
+        except (Hold, Unreadable):
+            return False
         except Reject:
             return message.key() == ":".join(group).encode()
         return (change.group_key, change.group_id) == group and company in (None, change.company_id)
 
     def _traced(self, message: Message, topic: str) -> Traced:
         place = Origin(topic, message.partition() or 0, message.offset() or 0)
+        if self._decoding.is_mapped(topic):
+            fate, why = self._fate(message, place)
+            return Traced(str(place), message.timestamp()[1], None, *self._mapped(message, topic), fate, why)
         event, update, problem = self._read(message)
         fate, why = self._fate(message, place)
         return Traced(str(place), message.timestamp()[1], event, update, problem, fate, why)
+
+    def _mapped(self, message: Message, topic: str) -> tuple[list[dict[str, Any]] | None, str]:
+        """The updates that rules make of it, and what they refuse."""
+        try:
+            mapped = self._decoding.mapped(message, topic)
+        except Reject as reject:
+            return None, f"{reject.reason}: {reject.detail}"
+        except (Hold, Unreadable, Failed) as failure:
+            return None, str(failure)
+        updates = [{"rule": part.rule, **update} for part in mapped.parts for update in updates_of(part)]
+        problems = [f"{one.reason}: {one.detail}" for one in mapped.refusals]
+        if mapped.unmapped:
+            problems.append(UNMAPPED)
+        ignored = [f"rule {one.rule} ignores it: {one.why}" for one in mapped.ignored]
+        return updates or None, "; ".join(problems or ([] if updates else ignored))
 
     def _read(self, message: Message) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
         """The event, its update, and what is wrong with it."""

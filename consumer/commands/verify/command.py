@@ -88,6 +88,7 @@ def verify(
     settings: Settings, groups: Any, sample: int | None, everything: bool, project: str, output: str, **more: Any
 ) -> None:
     """Read group profiles back from Mixpanel, and list exactly what differs from the topic."""
+    from consumer.commands.map.options import mapped_in
     from consumer.commands.verify import report
     from consumer.commands.verify.history import History
     from consumer.commands.verify.profiles import ProfileReader
@@ -97,10 +98,11 @@ def verify(
         raise click.UsageError("Name groups as KEY:ID, or give --sample N, or --all.")
     if problems := missing(settings, project):
         refuse(problems, output == "json")
+    mapped = mapped_in(settings)
     start_log(settings)
     query = query_api(settings, project, more["patience"])
     with told():
-        history = History(settings, project, more["company"])
+        history = History(settings, project, mapped, more["company"])
         try:
             wanted = None if everything else set(groups or history.sample(sample or 0))
             outcome = compare(history, ProfileReader(query, dict(more["given"])), wanted, more["settle"])

@@ -1,5 +1,6 @@
 """From a message to the operation that it asks for, by the code with which the service reads it."""
 
+from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -7,12 +8,19 @@ from confluent_kafka import Message
 
 from consumer.app import registry
 from consumer.commands.dlq.scan import Failed
+from consumer.commands.map.reader import Reader
+from consumer.commands.map.registered import Unreadable
 from consumer.event.convert import convert
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import VALUE_CONVERTER, Reject
 from consumer.event.model import DEFAULT, Change, Operation, SchemaRef
 from consumer.kafka.headers import headers_of
+from consumer.mapping.errors import Hold
+from consumer.mapping.mapper import TopicMap
+from consumer.mapping.outcome import Mapped
+from consumer.mapping.seen import Incoming
 from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
@@ -21,21 +29,40 @@ PATIENCE: Final = 30.0  # the registry is given up after so many seconds
 class Decoding:
     """Decodes messages; schemas are fetched as they are met. `close` ends the connections to the registry."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, mapped: Mapping[str, TopicMap]) -> None:
+        """`mapped` are the topics of a mapping file."""
+        self._mapped = Reader(settings, mapped) if mapped else None
         self._results: SimpleQueue[SchemaFact] = SimpleQueue()
         self._registry = registry(settings, self._results)
         self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
 
-    def operation(self, message: Message, project: str) -> Operation | None:
-        """What the record asks of the project; None where it is a reject, or another project's.
+    def operations(self, message: Message, topic: str, project: str) -> list[tuple[Operation, str]]:
+        """What the record asks of the project, each with the rule that asks it; none where it is a reject.
 
         Raises `Failed` where the registry is away.
         """
         try:
+            if self.is_mapped(topic):
+                parts = [one for one in self.mapped(message, topic).parts if (one.project or DEFAULT) == project]
+                return [(operation, part.rule) for part in parts for operation in part.operations]
             change = self.change(message)
-            return convert(change) if (change.project or DEFAULT) == project else None
-        except Reject:
-            return None
+            return [(convert(change), "")] if (change.project or DEFAULT) == project else []
+        except (Reject, Hold, Unreadable):
+            return []
+
+    def is_mapped(self, topic: str) -> bool:
+        """Whether a mapping file names the topic."""
+        return self._mapped is not None and self._mapped.takes(topic)
+
+    def mapped(self, message: Message, topic: str) -> Mapped:
+        """What the rules of the topic make of the record. Raises `Reject`, `Hold`, `Unreadable`, `Failed`."""
+        assert self._mapped is not None
+        place = (message.partition() or 0, message.offset() or 0)
+        key, value, headers = message.key(), message.value(), headers_of(message)[0]
+        try:
+            return self._mapped.mapped(Incoming(topic, *place, message.timestamp()[1], key, value, headers))
+        except RegistryError as failure:
+            raise Failed(str(failure)) from failure
 
     def change(self, message: Message) -> Change:
         """The record decoded. Raises `Reject`, or `Failed` where the registry is away."""

@@ -1,6 +1,6 @@
 """The topics read from their first record to their end, and what they make of the groups that are asked for."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from confluent_kafka import Message
@@ -12,6 +12,7 @@ from consumer.commands.verify.model import Group, Name, Place
 from consumer.event.model import Operation
 from consumer.kafka.brokers import BrokerError, Brokers
 from consumer.kafka.config import consumer_config
+from consumer.mapping.mapper import TopicMap
 from consumer.settings import Settings
 from consumer.terminal.progress import bar
 
@@ -25,10 +26,13 @@ FIRST_LOOK: Final = 500
 class History:
     """What the topics say. Joins no group and commits nothing. `close` ends the connections."""
 
-    def __init__(self, settings: Settings, project: str, company: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, project: str, mapped: Mapping[str, TopicMap], company: str | None = None
+    ) -> None:
         """Asks what is committed, and reads the dead letters, which are older than that. Raises `Failed`.
 
-        `project` is the one whose groups are worked out, those of `company` alone where it is given.
+        `project` is the one whose groups are worked out, those of `company` alone where it is given; `mapped` are the
+        topics of a mapping file.
         """
         self._project = project
         self._company = company
@@ -43,7 +47,7 @@ class History:
         except BrokerError as failure:
             raise Failed(str(failure)) from failure
         self.letters: Letters = read_letters(settings)
-        self._decoding = Decoding(settings)
+        self._decoding = Decoding(settings, mapped)
         self._consumer = opened(consumer_config(settings))
 
     def sample(self, count: int) -> list[tuple[str, str]]:
@@ -56,7 +60,7 @@ class History:
                 spans = spans_of(self._consumer, topic)
                 tails = [span._replace(first=max(span.first, span.end - look)) for span in spans]
                 whole = whole and tails == spans
-                for message, operation in self._operations(topic, tails):
+                for message, operation, _ in self._operations(topic, tails):
                     name = operation.group_key, operation.group_id
                     last[name] = max(last.get(name, -1), message.timestamp()[1])
             if len(last) >= count or whole:
@@ -97,17 +101,17 @@ class History:
                     self._compaction[name] = COMPACTED if "compact" in policy else ""
 
     def _take(self, topic: str, spans: list[Span], wanted: Callable[[Name], bool]) -> None:
-        for message, operation in self._operations(topic, spans):
+        for message, operation, rule in self._operations(topic, spans):
             name = operation.group_key, operation.group_id, operation.company_id
             if wanted(name):
                 group = self.groups.setdefault(name, Group(*name))
-                self._apply(group, topic, message, operation)
+                self._apply(group, topic, message, operation, rule)
         self._ends |= {(topic, span.partition): span.end for span in spans}
 
-    def _apply(self, group: Group, topic: str, message: Message, operation: Operation) -> None:
+    def _apply(self, group: Group, topic: str, message: Message, operation: Operation, rule: str) -> None:
         place = topic, message.partition() or 0
         gap = self._gaps.get(place, "")
-        doubt = self.letters.doubt(message, topic)
+        doubt = self.letters.doubt(message, topic, rule)
         if doubt is None:
             waiting = (message.offset() or 0) >= self._committed.get(place, -1)
             group.apply(operation.verb, operation.values, place, gap=gap, waiting=waiting)
@@ -115,11 +119,11 @@ class History:
             sticky, why = doubt
             group.doubt(operation.verb, operation.values, place, why, gap=gap, sticky=sticky)
 
-    def _operations(self, topic: str, spans: list[Span]) -> Iterator[tuple[Message, Operation]]:
-        """Each record of the spans that is a change; a bar shows how far it is."""
+    def _operations(self, topic: str, spans: list[Span]) -> Iterator[tuple[Message, Operation, str]]:
+        """Each change that the records of the spans ask for, with its rule; a bar shows how far it is."""
         with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
             for messages in read(self._consumer, topic, spans, moved):
                 for message in messages:
-                    operation = self._decoding.operation(message, self._project)
-                    if operation is not None and self._company in (None, operation.company_id):
-                        yield message, operation
+                    for operation, rule in self._decoding.operations(message, topic, self._project):
+                        if self._company in (None, operation.company_id):
+                            yield message, operation, rule

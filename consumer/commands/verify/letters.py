@@ -21,6 +21,7 @@ class Buried:
     identity: str
     reason: str
     place: str
+    rules: frozenset[str] = frozenset()  # those of a mapping that refused it; the others' updates were applied
 
 
 @dataclass
@@ -37,13 +38,13 @@ class Letters:
         found = self.buried.get(origin)
         return found if found and found.identity == identity_of(origin, message.key(), message.value()) else None
 
-    def doubt(self, message: Message, topic: str) -> tuple[bool, str] | None:
-        """None where the record is no dead letter; else whether it was replayed, and why it is in doubt.
+    def doubt(self, message: Message, topic: str, rule: str) -> tuple[bool, str] | None:
+        """None where the rule's part of it is no dead letter; else whether it was replayed, and why it is in doubt.
 
         Without a reason to doubt it was not applied.
         """
         found = self.of(message, topic)
-        if found is None:
+        if found is None or (found.rules and rule not in found.rules):
             return None
         receipt = self.receipts.get(found.identity)
         if receipt is not None and receipt.state in (SETTLED, SENDING):
@@ -66,6 +67,6 @@ def read_letters(settings: Settings) -> Letters:
             return letters
         for letter in topic.letters(Selection()):
             if letter.origin is not None:
-                letters.buried[letter.origin] = Buried(letter.identity, letter.reason, letter.place)
+                letters.buried[letter.origin] = Buried(letter.identity, letter.reason, letter.place, letter.rules)
         topic.receipts.each(letters.receipts.__setitem__)
     return letters

@@ -1,0 +1,96 @@
+"""Dead letters of mapped topics under the mapping of today: which rules are still there, and what has changed."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from consumer.commands.dlq.dead_letter import StoredDeadLetter
+from consumer.commands.dlq.scan import Failed
+from consumer.commands.map.reader import Reader
+from consumer.commands.map.registered import Unreadable
+from consumer.event.encode import update_tail
+from consumer.event.errors import UNMAPPED, Reject
+from consumer.kafka.dead_letter_format import UPDATE
+from consumer.mapping.errors import Hold
+from consumer.mapping.mapper import TopicMap
+from consumer.mapping.outcome import Mapped
+from consumer.mapping.seen import Incoming
+from consumer.mapping.words import EVENT
+from consumer.registry.subjects import RegistryError
+from consumer.settings import Settings
+
+
+class Today:
+    """The mapping as it is now; `topics` is empty without one."""
+
+    def __init__(self, settings: Settings, topics: Mapping[str, TopicMap]) -> None:
+        self._topics = topics
+        self._reader = Reader(settings, topics) if topics else None
+
+    def gone(self, letter: StoredDeadLetter) -> bool:
+        """Whether a rule that refused it is not there any more, or none has its topic still: it stays open."""
+        assert letter.origin is not None
+        rules = self._topics.get(letter.origin.topic)
+        if rules is None:
+            return bool(letter.rules) or letter.reason == UNMAPPED
+        return not letter.rules <= {rule.name for rule in rules.rules}
+
+    def of_rows(self, topic: str) -> bool:
+        """Whether its records are rows: an older one says what a newer one has replaced."""
+        rules = self._topics.get(topic)
+        return rules is not None and rules.format != EVENT
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any topic has."""
+        return any(self.of_rows(topic) for topic in self._topics)
+
+    def takes(self, topic: str | None) -> bool:
+        """Whether the mapping names the topic."""
+        return topic in self._topics
+
+    def mapped(self, letter: StoredDeadLetter) -> Mapped:
+        """What its record comes to by the rules that refused it, or by all where none did.
+
+        Raises `Reject`, `Hold`, `Unreadable`, `RegistryError`.
+        """
+        assert letter.origin is not None
+        found = self.of_record(Incoming(*letter.origin, letter.timestamp, letter.key, letter.value, letter.headers))
+        if letter.rules:
+            found.parts = [part for part in found.parts if part.rule in letter.rules]
+            found.refusals = [one for one in found.refusals if one.rule in letter.rules]
+            found.ignored = [one for one in found.ignored if one.rule in letter.rules]
+        return found
+
+    def of_record(self, record: Incoming) -> Mapped:
+        """What a record of a mapped topic comes to. Raises as `mapped`."""
+        assert self._reader is not None
+        return self._reader.mapped(record)
+
+    def differs(self, letter: StoredDeadLetter) -> bool:
+        """Whether it does not come to the updates that were refused, today. Raises `Failed` without a registry."""
+        refused = updates_in(letter)
+        if not refused or letter.origin is None or not self.takes(letter.origin.topic):
+            return False
+        try:
+            updates = [update for part in self.mapped(letter).parts for update in map(as_json, part.operations)]
+        except (Reject, Hold, Unreadable):
+            return True
+        except RegistryError as failure:
+            raise Failed(f"the mapping of today cannot be compared: {failure}") from failure
+        return any(update not in updates for update in refused)
+
+
+def updates_in(letter: StoredDeadLetter) -> list[Any]:
+    """The updates that the dead letter says were refused."""
+    content = letter.appended.get(UPDATE)
+    try:
+        found = json.loads(content) if content else []
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+def as_json(operation: Any) -> Any:
+    """One update as the dead letter has it."""
+    return json.loads(b"{" + update_tail(operation))
