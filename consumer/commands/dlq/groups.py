@@ -74,7 +74,11 @@ class Groups:
             return (by_key,)
         except RegistryError as failure:
             raise Failed(f"--skip-newer compares groups: {failure}") from failure
-        groups = [(part.project or DEFAULT, one.group_key, one.group_id) for part in parts for one in part.operations]
+        groups = [
+            (part.project or DEFAULT, one.group_key, one.group_id, one.company_id)
+            for part in parts
+            for one in part.operations
+        ]
         return (*(digest(b"group" + orjson.dumps(group)) for group in dict.fromkeys(groups)), by_key)
 
     def names(self, key: bytes | None, value: bytes | None, headers: Headers | None) -> tuple[bytes, ...]:
