@@ -11,6 +11,7 @@ import requests
 
 from consumer.sandbox.broker import jars as kafka_jars
 from consumer.sandbox.broker.child_process import ChildProcess
+from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.ports import HOST, free_port
 
 DEBEZIUM = "3.6.1.Final"
@@ -30,7 +31,7 @@ START_TIMEOUT = 90.0
 
 
 def jars() -> Path:
-    """The folder with all jars, downloaded where this machine does not have them yet."""
+    """The folder with all jars, downloaded where this machine does not have them yet. Raises `SandboxError`."""
     folder = kafka_jars.cache() / f"debezium-{DEBEZIUM}-connect-{CONNECT}-converter-{CONVERTER}"
     if folder.is_dir():
         return folder
@@ -44,7 +45,8 @@ def jars() -> Path:
             ended = subprocess.run(
                 copy, cwd=begun, text=True, capture_output=True, timeout=DOWNLOAD_TIMEOUT, check=False
             )
-            assert ended.returncode == 0, f"Debezium cannot be downloaded:\n{ended.stdout}\n{ended.stderr}"
+            if ended.returncode:
+                raise SandboxError(f"Debezium cannot be downloaded by Maven:\n{ended.stdout}\n{ended.stderr}")
             (begun / "jars").rename(folder)
             shutil.rmtree(begun)
     return folder

@@ -13,6 +13,7 @@ import pytest
 
 from consumer.kafka.dead_letter_format import DETAIL, REASON
 from consumer.sandbox.broker.broker import Broker
+from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.traffic.connect_schemas import INTEGER, TEXT, Column, decimal, envelope_schema, key_schema
 from tests.cdc import connect, postgres
 from tests.cdc.columns import MODES, TIER
@@ -23,16 +24,25 @@ from tests.cdc.world import World, world
 SEED = int(os.environ.get("CDC_SEED", "1"))
 SHOWN = 20
 
-pytestmark = [pytest.mark.cdc, pytest.mark.timeout(600)]
+MISSING = [program for program in connect.PROGRAMS if shutil.which(program) is None]
+MISSING += [] if postgres.programs() else ["PostgreSQL (Debian's package postgresql)"]
+
+pytestmark = [
+    pytest.mark.cdc,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"change data capture is not tested: no {', no '.join(MISSING)} on this machine"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, broker: Broker, apicurio: str) -> Iterator[World]:
-    """The world; skipped, with what is missing, where there is no PostgreSQL, Java or Maven."""
-    missing = [program for program in connect.PROGRAMS if shutil.which(program) is None]
-    missing += [] if postgres.programs() else ["PostgreSQL (Debian's package postgresql)"]
-    if missing:
-        pytest.skip(f"change data capture is not tested: no {', no '.join(missing)} on this machine")
+    """The world; skipped where Debezium cannot be downloaded."""
+    try:
+        connect.jars()
+    except SandboxError as error:
+        pytest.skip(f"change data capture is not tested: {error}")
     with world(tmp_path_factory.mktemp("cdc"), broker, apicurio) as made:
         yield made
 

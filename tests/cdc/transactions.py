@@ -22,7 +22,11 @@ class Transactions:
         self._rewrite = False
 
     def some(self, count: int, *, rewrite: bool = True) -> str:
-        """So many transactions, as a script. With `rewrite` they change what is set once, too."""
+        """So many transactions, as a script.
+
+        With `rewrite` also such that nobody who sees the rows afterwards, as a snapshot does, knows what was: what is
+        set once changes, and rows leave the rule that had them.
+        """
         self._rewrite = rewrite
         return "".join(self._transaction() for _ in range(count))
 
@@ -83,7 +87,8 @@ class Transactions:
         return f"UPDATE {name} SET {assigned}{more} WHERE {self._is(name, key)};\n"
 
     def _assigned(self, name: str) -> str:
-        columns = [column for column in self._columns_of(name) if column.name != "code"]
+        fixed = ("code",) if self._rewrite else ("code", "status")
+        columns = [column for column in self._columns_of(name) if column.name not in fixed]
         chosen = self._random.sample(columns, self._random.randint(1, 4))
         assigned = {column.name: column.value(self._random) for column in chosen}
         if self._rewrite and self._table(name) == "companies" and self._random.random() < 0.1:
