@@ -82,6 +82,17 @@ class Backlog:
         for part in pieces(updates, PIECES):
             self.suspect(part, history.of_part(), now)
 
+    def parts_of(self, batch: Batch) -> list[Batch]:
+        """A few of it in one batch; of a small one each by itself, but for the last."""
+        if len(batch.updates) > PROBED_UPDATES:
+            return [self.few_of(batch)]
+        parts = []
+        while len(batch.updates) > 1:
+            part = Batch(0, self.name, [batch.updates.pop()])
+            part.history = batch.history.of_part()
+            parts.append(part)
+        return parts
+
     def few_of(self, batch: Batch) -> Batch:
         """A few updates out of the batch, in a batch of their own."""
         few = Batch(0, self._name, batch.updates[: min(PROBED_UPDATES, len(batch.updates) // 2)])

@@ -149,8 +149,8 @@ class Delivery:
             return self._suspected(report, batch, updates, now)
         batch.updates = updates
         if self._cannot_tell(batch) and self.dispatch.may_part(batch):
-            few = self.dispatch.backlog.few_of(batch)
-            self.dispatch.backlog.wait(few, few.updates, TRANSIENT, now)
+            for part in self.dispatch.backlog.parts_of(batch):
+                self.dispatch.backlog.wait(part, part.updates, TRANSIENT, now)
             updates = batch.updates
         report.wait = self._retry_wait(batch, verdict, jitter)
         self.dispatch.backlog.wait(batch, updates, verdict.kind, now + report.wait)
