@@ -88,7 +88,7 @@ class Backlog:
             return [self.few_of(batch)]
         parts = []
         while len(batch.updates) > 1:
-            part = Batch(0, self.name, [batch.updates.pop()])
+            part = Batch(0, self._name, [batch.updates.pop()])
             part.history = batch.history.of_part()
             parts.append(part)
         return parts
