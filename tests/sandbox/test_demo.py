@@ -17,9 +17,10 @@ from consumer.sandbox.demo.audit import audit
 from consumer.sandbox.demo.service import Service
 from consumer.sandbox.demo.summary import Job, show
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
+from consumer.sandbox.traffic.event import NUMBER_HEADER, Expected
 from consumer.sandbox.traffic.producing import produce
 from consumer.sandbox.traffic.schemas import register
-from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected, Traffic
+from consumer.sandbox.traffic.traffic import Traffic
 
 COMMAND = [sys.executable, "-m", "consumer", "demo"]
 

@@ -18,9 +18,10 @@ from consumer.event.errors import REASONS, UNKNOWN_PROJECT, Reject
 from consumer.sandbox.mixpanel.updates import refusal
 from consumer.sandbox.registry.models import RegistryError
 from consumer.sandbox.registry.server import RegistrySandbox
+from consumer.sandbox.traffic.event import NUMBER_HEADER, Expected
 from consumer.sandbox.traffic.producing import paced, produce
 from consumer.sandbox.traffic.schemas import register
-from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected, Traffic
+from consumer.sandbox.traffic.traffic import Traffic
 from consumer.schemas import newest
 
 OPENING = opening_of("sandbox-token")

@@ -12,7 +12,7 @@ from consumer.kafka.dead_letter_format import REASON
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.mixpanel.updates import Group
-from consumer.sandbox.traffic.traffic import NUMBER_HEADER, Expected
+from consumer.sandbox.traffic.event import NUMBER_HEADER, Expected
 
 PATIENCE: Final = 30.0
 

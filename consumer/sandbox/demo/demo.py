@@ -16,8 +16,8 @@ from consumer.sandbox.demo.service import Service
 from consumer.sandbox.demo.summary import Job, show
 from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, Sandbox
+from consumer.sandbox.traffic.event import Expected
 from consumer.sandbox.traffic.producing import produce
-from consumer.sandbox.traffic.traffic import Expected
 from consumer.terminal.progress import Line
 
 READY: Final = 90.0

@@ -7,8 +7,9 @@ from typing import Any, Final
 from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.sandbox import TOPIC, Sandbox
 from consumer.sandbox.traffic import companies
+from consumer.sandbox.traffic.event import Expected, TrafficEvent
 from consumer.sandbox.traffic.schemas import register
-from consumer.sandbox.traffic.traffic import Expected, Traffic, TrafficEvent
+from consumer.sandbox.traffic.traffic import Traffic
 
 SHOWN: Final = 5
 COLUMNS: Final = ("$name", "Plan", "MRR", "Seats", "Tier")

@@ -35,7 +35,8 @@ from consumer.sandbox.traffic.connect_schemas import (
     enum,
     envelope_schema,
 )
-from consumer.sandbox.traffic.traffic import BASE_TIME, NUMBER_HEADER, TrafficEvent
+from consumer.sandbox.traffic.event import NUMBER_HEADER, TrafficEvent
+from consumer.sandbox.traffic.traffic import BASE_TIME
 
 TOPIC: Final = "crm.public.companies"
 GROUP_KEY: Final = "company"

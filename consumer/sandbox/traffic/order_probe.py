@@ -13,7 +13,8 @@ from threading import Lock
 from typing import Any, Final
 
 from consumer.sandbox.mixpanel.updates import Group, group_of
-from consumer.sandbox.traffic.traffic import Traffic, TrafficEvent
+from consumer.sandbox.traffic.event import TrafficEvent
+from consumer.sandbox.traffic.traffic import Traffic
 
 GROUPS: Final = 20
 EVERY: Final = 5  # events of other groups for each step

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaException, Producer
 
-from consumer.sandbox.traffic.traffic import Expected, TrafficEvent
+from consumer.sandbox.traffic.event import Expected, TrafficEvent
 
 CONFIG: Final[dict[str, Any]] = {
     "linger.ms": 20,

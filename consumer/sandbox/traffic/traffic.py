@@ -9,18 +9,16 @@ holds for events of one group in their order, however they are batched: see `Exp
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.mixpanel.project import TOKEN
 from consumer.sandbox.traffic.bad import MAKERS
+from consumer.sandbox.traffic.draws import COUNTERS, NAMES, PROPERTIES, SOURCES, TAGS, WORDS
+from consumer.sandbox.traffic.event import NUMBER_HEADER, Headers, TrafficEvent
 from consumer.sandbox.traffic.schemas import Writers
 
-NUMBER_HEADER: Final = "traffic-event"
-"""Every event has its number in this header, so that it is known again where its value cannot be read."""
 BAD: Final = 0.02
 ZIPF: Final = 0.72  # of 200,000 groups the busiest has one event in a hundred
 BASE_TIME: Final = 1_767_225_600_000  # 2026-01-01: the same seed gives the same bytes
@@ -29,104 +27,6 @@ OTHER_WRITERS: Final = 0.2
 _BLOCK: Final = 1_000
 
 _WEIGHTS: Final = {"SET": 70, "ADD": 10, "SET_ONCE": 6, "UNION": 6, "UNSET": 4, "REMOVE": 3, "DELETE": 1}
-_CITIES: Final = (
-    "Amsterdam",
-    "Austin",
-    "Berlin",
-    "Kraków",
-    "Lisboa",
-    "London",
-    "München",
-    "Nairobi",
-    "São Paulo",
-    "東京",
-)
-_INDUSTRIES: Final = (
-    "banking",
-    "education",
-    "energy",
-    "games",
-    "health",
-    "logistics",
-    "retail",
-    "software",
-    "travel",
-)
-_SOURCES: Final = ("ads", "conference", "partner", "referral", "search")
-_TAGS: Final = (
-    "beta",
-    "churn-risk",
-    "champion",
-    "eu",
-    "expansion",
-    "legacy",
-    "pilot",
-    "priority",
-    "self-serve",
-    "vip",
-)
-_WORDS: Final = ("north", "blue", "rapid", "quiet", "prime", "delta", "green", "union", "solid", "lunar")
-
-Headers: TypeAlias = list[tuple[str, str | bytes | None]]
-Draw: TypeAlias = Callable[[random.Random], Any]
-_PROPERTIES: Final[dict[str, Draw]] = {
-    "name": lambda r: (
-        f"{r.choice(_WORDS).title()} {r.choice(_WORDS).title()} {r.choice(('GmbH', 'Inc', 'Ltd', 'SA'))}"
-    ),
-    "plan": lambda r: r.choice(("free", "team", "business", "enterprise")),
-    "industry": lambda r: r.choice(_INDUSTRIES),
-    "city": lambda r: r.choice(_CITIES),
-    "owner": lambda r: f"{r.choice(_WORDS)}@example.com",
-    "website": lambda r: f"https://{r.choice(_WORDS)}-{r.choice(_WORDS)}.example",
-    "employees": lambda r: r.randrange(1, 50_000),
-    "mrr": lambda r: r.randrange(400_000) / 4,
-    "health_score": lambda r: r.random(),
-    "trial": lambda r: r.random() < 0.2,
-    "renews_on": lambda r: f"2026-{r.randrange(1, 13):02}-{r.randrange(1, 29):02}T00:00:00",
-    "parent": lambda _: None,
-    "features": lambda r: r.sample(_TAGS, 3),
-    "address": lambda r: {
-        "street": f"{r.choice(_WORDS)} street {r.randrange(1, 99)}",
-        "zip": r.randrange(10_000, 99_999),
-    },
-}
-_NAMES: Final = tuple(_PROPERTIES)
-_COUNTERS: Final[dict[str, Draw]] = {
-    "seats": lambda r: r.randrange(-3, 10),
-    "logins": lambda r: r.randrange(1, 50),
-    "api_calls": lambda r: r.randrange(1, 100_000),
-    "revenue": lambda r: r.randrange(1, 40_000) / 4,  # quarters add up exactly, in any order
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficEvent:
-    """One record, and what is to become of it: `update` is applied, or `reason` is that of its dead letter."""
-
-    number: int
-    key: bytes
-    value: bytes | None
-    headers: Headers
-    update: dict[str, Any] | None
-    reason: str | None
-
-
-@dataclass
-class Expected:
-    """What has come of the events that were noted, once all of them are settled and none was sent twice."""
-
-    events: int = 0
-    profiles: Profiles = field(default_factory=Profiles)
-    reasons: dict[int, str] = field(default_factory=dict)
-    """By the event's number: the reason of its dead letter."""
-
-    def note(self, event: TrafficEvent) -> None:
-        """This event was produced, after those of its group that were noted before."""
-        self.events += 1
-        if event.reason is not None:
-            self.reasons[event.number] = event.reason
-        if event.update is not None:
-            self.profiles.change([event.update])
 
 
 class Traffic:
@@ -243,19 +143,19 @@ class Traffic:
         """What an operation is given."""
         draw = self.random
         if operation == "SET":
-            return {name: _PROPERTIES[name](draw) for name in draw.sample(_NAMES, draw.randrange(3, 9))}
+            return {name: PROPERTIES[name](draw) for name in draw.sample(NAMES, draw.randrange(3, 9))}
         if operation == "ADD":
-            return {name: _COUNTERS[name](draw) for name in draw.sample(tuple(_COUNTERS), draw.randrange(1, 3))}
+            return {name: COUNTERS[name](draw) for name in draw.sample(tuple(COUNTERS), draw.randrange(1, 3))}
         if operation == "SET_ONCE":
             return {
-                "signup_source": draw.choice(_SOURCES),
+                "signup_source": draw.choice(SOURCES),
                 "first_seen": f"2025-{draw.randrange(1, 13):02}-01T00:00:00",
             }
         if operation == "UNION":
-            return {"tags": draw.sample(_TAGS, draw.randrange(1, 4))}
+            return {"tags": draw.sample(TAGS, draw.randrange(1, 4))}
         if operation == "REMOVE":
-            return {"tags": draw.choice(_TAGS)}
-        return draw.sample(_NAMES, draw.randrange(1, 3)) if operation == "UNSET" else {}
+            return {"tags": draw.choice(TAGS)}
+        return draw.sample(NAMES, draw.randrange(1, 3)) if operation == "UNSET" else {}
 
     def _bad(self, group: int, reason: str) -> TrafficEvent:
         """A record of this group that is to become a dead letter."""
@@ -271,8 +171,8 @@ class Traffic:
 
 def _group(number: int) -> tuple[str, str, str | None]:
     """Group key, id and company of one group: every eighth is of a company, and two of these share an id."""
-    word = _WORDS[number % 10]
+    word = WORDS[number % 10]
     if number % 8:
         return "company" if number % 4 else "workspace", f"{word}-{number}", None
     first = number - number % 16
-    return "workspace", f"{_WORDS[first % 10]}-{first}", f"{_WORDS[(number + 1) % 10]}-{number + 1}"
+    return "workspace", f"{WORDS[first % 10]}-{first}", f"{WORDS[(number + 1) % 10]}-{number + 1}"
