@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from consumer.commands.options import output_option, settings_options
-from consumer.settings.load import Row, Settings
+from consumer.settings.load import Settings, ShownSetting
 from consumer.settings.properties import shown
 from consumer.terminal.table import printable, width, wrap
 
@@ -37,7 +37,7 @@ def settings(settings: Settings, output: str) -> None:
         show(row, left)
 
 
-def show(row: Row, left: int) -> None:
+def show(row: ShownSetting, left: int) -> None:
     """One setting: name, value and origin, and below its meaning and default."""
     columns = width()
     origin = "" if row.origin == "default" else f"  ({row.origin})"

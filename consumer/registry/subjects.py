@@ -32,7 +32,7 @@ class UnknownSchema(RegistryError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class RegistryAnswer:
     """A status, the JSON that came with it (None where there was none), and the headers."""
 
     status: int
@@ -121,7 +121,7 @@ class RegistryApi:
         except Outage as outage:
             raise RegistryError(f"{outage.url}: {outage.cause} when schema {schema_id} was asked for") from None
 
-    def ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
+    def ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> RegistryAnswer:
         """One request, to the first registry that can be reached."""
         failures = []
         for endpoint in self.endpoints:
@@ -131,7 +131,9 @@ class RegistryApi:
                 failures.append(str(failure))
         raise RegistryError("; ".join(failures))
 
-    def ask_one(self, endpoint: Endpoint, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
+    def ask_one(
+        self, endpoint: Endpoint, method: str, path: str, body: Mapping[str, str] | None = None
+    ) -> RegistryAnswer:
         """One request to this registry. Raises `RegistryError` where it cannot be reached."""
         try:
             with cuttable(requests.Session(), context=self._access.tls.for_registry) as session:
@@ -156,9 +158,9 @@ class RegistryApi:
                 content = response.json()
             except ValueError:
                 content = None
-        return Answer(response.status_code, content, response.headers)
+        return RegistryAnswer(response.status_code, content, response.headers)
 
-    def _expect(self, answer: Answer, kind: type) -> Any:
+    def _expect(self, answer: RegistryAnswer, kind: type) -> Any:
         """The content of an answer that went well. Raises `RegistryError`."""
         if answer.status == 200 and isinstance(answer.content, kind):
             return answer.content

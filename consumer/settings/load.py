@@ -31,7 +31,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True)
-class Row:
+class ShownSetting:
     """One setting as people see it. `origin` is default, environment, option, or the file it was read from."""
 
     name: str
@@ -50,16 +50,18 @@ class Settings(Declared):
     warnings: tuple[str, ...] = field(repr=False, compare=False)
     given: Mapping[str, Given] = field(repr=False, compare=False)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ShownSetting]:
         """Every setting, then the properties of the file: as it may be shown."""
         found = [self._row(variable) for variable in VARIABLES]
         for name in sorted(self.kafka_properties.keys() - SETTING_OF.keys()):
             value = shown(name, self.kafka_properties[name])
-            found.append(Row(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
+            found.append(ShownSetting(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
         for project in self.projects.values():
             if project.name != DEFAULT:
                 origin = self.mixpanel_projects_file
-                found.append(Row(f"[{project.name}]", project.shown(), origin, "", "A project that events can name"))
+                found.append(
+                    ShownSetting(f"[{project.name}]", project.shown(), origin, "", "A project that events can name")
+                )
         return found
 
     def secrets(self) -> list[str]:
@@ -72,13 +74,13 @@ class Settings(Declared):
             found += [password, unquote(password)] if password else []
         return [secret for secret in found if secret]
 
-    def _row(self, variable: Variable) -> Row:
+    def _row(self, variable: Variable) -> ShownSetting:
         value, origin = self._given(variable)
         if variable.secret and value:
             value = HIDDEN
         elif variable.name == "SCHEMA_REGISTRY_URL":
             value = ",".join(without_credentials(url) for url in self.schema_registry_url)
-        return Row(variable.name, value, origin, variable.rule or variable.default, variable.meaning)
+        return ShownSetting(variable.name, value, origin, variable.rule or variable.default, variable.meaning)
 
     def _given(self, variable: Variable) -> tuple[str, str]:
         """The setting's value as text, and where it is from."""

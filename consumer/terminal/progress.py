@@ -36,7 +36,7 @@ def say(text: str) -> None:
     click.echo(f"{CLEAR if sys.stderr.isatty() else ''}{text}", err=True)
 
 
-class Line:
+class StatusLine:
     """One line that changes on a terminal, and goes away when the work ends.
 
     One that `stays` is for a long job: its last text is kept, and without a terminal it is written now and then.

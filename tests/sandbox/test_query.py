@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from consumer.sandbox.mixpanel.profiles import Profiles
-from consumer.sandbox.mixpanel.project import Project, id_of
-from consumer.sandbox.mixpanel.query_limits import HOUR, Limits
+from consumer.sandbox.mixpanel.project import SandboxProject, id_of
+from consumer.sandbox.mixpanel.query_limits import HOUR, QueryLimits
 from consumer.sandbox.mixpanel.reading import Reading
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
@@ -19,7 +19,7 @@ COMPANY = id_of("company")
 @pytest.fixture
 def sandbox() -> Iterator[MixpanelSandbox]:
     """One whose project has the token of the tests' updates, and pages of 3."""
-    with MixpanelSandbox(project=Project(token="token"), page_size=3) as running:
+    with MixpanelSandbox(project=SandboxProject(token="token"), page_size=3) as running:
         yield running
 
 
@@ -200,7 +200,7 @@ def test_writes_are_seen_late_each_in_its_turn() -> None:
 def test_the_hour_and_the_five_at_once() -> None:
     """The 61st query of an hour is refused, and the sixth at once; later pages are not counted."""
     now = 0.0
-    limits = Limits(lambda: now)
+    limits = QueryLimits(lambda: now)
     for _ in range(60):
         with limits.query("1", "/", counted=True) as refused:
             assert refused is None

@@ -16,7 +16,7 @@ from consumer.event.decode import frame, resolve
 from consumer.event.encode import bounded_tail, opening_of
 from consumer.event.errors import REASONS, UNKNOWN_PROJECT, Reject
 from consumer.sandbox.mixpanel.updates import refusal
-from consumer.sandbox.registry.models import RegistryError
+from consumer.sandbox.registry.models import ApiError
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.sandbox.traffic.event import NUMBER_HEADER, Expected
 from consumer.sandbox.traffic.producing import paced, produce
@@ -45,7 +45,7 @@ def outcome(registry, event, decoders):
         tail = bounded_tail(convert(change), len(OPENING))
     except Reject as reject:
         return reject.reason
-    except RegistryError:
+    except ApiError:
         return "unknown_schema"
     except IncompatibleSchema:
         return "incompatible_schema"

@@ -8,7 +8,7 @@ import pytest
 from consumer.mixpanel import query as words
 from consumer.mixpanel.query import Account, DataGroup, QueryApi, QueryFailed
 from consumer.mixpanel.query_budget import HOUR, PER_HOUR, Budget
-from consumer.sandbox.mixpanel.project import Project, id_of
+from consumer.sandbox.mixpanel.project import SandboxProject, id_of
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
 COMPANY = id_of("company")
@@ -17,7 +17,7 @@ COMPANY = id_of("company")
 @pytest.fixture
 def sandbox() -> Iterator[MixpanelSandbox]:
     """One with pages of 3 and ids as numbers."""
-    with MixpanelSandbox(project=Project(token="token", numbers=True), page_size=3) as running:
+    with MixpanelSandbox(project=SandboxProject(token="token", numbers=True), page_size=3) as running:
         yield running
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from consumer.cli import main
 from consumer.sandbox.broker.broker import Broker
-from consumer.sandbox.mixpanel.project import Project
+from consumer.sandbox.mixpanel.project import SandboxProject
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.settings.declared import NAMES
@@ -49,7 +49,7 @@ def scene(
     """A scene with one partition, and nothing in it."""
     topic = new_topic(1)
     broker.create_topic(f"{group_id}.dead-letters", 1, {"retention.ms": "-1"})
-    with MixpanelSandbox(project=Project(token=TOKEN)) as mixpanel:
+    with MixpanelSandbox(project=SandboxProject(token=TOKEN)) as mixpanel:
         mine = mixpanel.project
         environ = {
             "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,

@@ -10,7 +10,7 @@ from click.testing import Result
 
 from consumer.commands.check.canary import GROUP_ID, PROPERTY, Canary
 from consumer.commands.check.facts import Fact
-from consumer.sandbox.mixpanel.project import Project, id_of
+from consumer.sandbox.mixpanel.project import SandboxProject, id_of
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.settings import load
 
@@ -21,7 +21,7 @@ OTHER = "00000000000000000000000000000000"
 @pytest.fixture
 def sandbox() -> Iterator[MixpanelSandbox]:
     """A Mixpanel whose project has the token."""
-    with MixpanelSandbox(project=Project(token=TOKEN)) as running:
+    with MixpanelSandbox(project=SandboxProject(token=TOKEN)) as running:
         yield running
 
 

@@ -17,7 +17,7 @@ from consumer.commands.options import output_option, refuse, settings_options
 from consumer.commands.reading_back import SETTINGS, missing, project_option
 from consumer.event.model import DEFAULT
 from consumer.settings import Settings
-from consumer.terminal.progress import Line
+from consumer.terminal.progress import StatusLine
 from consumer.terminal.table import counted, printable, width, wrap
 
 EXAMPLES: Final = """\b
@@ -85,7 +85,7 @@ def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iter
         *[("the canary, for up to two minutes", one.facts) for one in canaries],
         ("the clock", lambda: clock_facts(dates)),
     ]
-    with Line() as line:
+    with StatusLine() as line:
         for what, look in looks:
             if tell:
                 line.show(f"looking at {what} ...")

@@ -15,7 +15,7 @@ from typing import Final
 
 from consumer.sandbox.broker.jar_lock import DIGEST, JARS, KAFKA
 from consumer.sandbox.errors import SandboxError
-from consumer.terminal.progress import Line
+from consumer.terminal.progress import StatusLine
 
 MISSING: Final = "the sandbox's Kafka needs {}: pip install 'mixpanel-group-consumer[sandbox]'"
 
@@ -79,7 +79,7 @@ def _fetch(folder: Path) -> None:
     (begun / "jars").mkdir(parents=True)
     try:
         what = f"Apache Kafka {KAFKA} (45 MB, once)"
-        with Line(stays=True) as line, ThreadPoolExecutor(6) as pool:
+        with StatusLine(stays=True) as line, ThreadPoolExecutor(6) as pool:
             line.show(f"downloading {what}")
             for count, jar in enumerate(pool.map(lambda one: fetch(begun / "repository", one), JARS), 1):
                 shutil.copy2(jar, begun / "jars")

@@ -18,7 +18,7 @@ from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.sandbox import DEAD_LETTERS, GROUP, Sandbox
 from consumer.sandbox.traffic.event import Expected
 from consumer.sandbox.traffic.producing import produce
-from consumer.terminal.progress import Line
+from consumer.terminal.progress import StatusLine
 
 READY: Final = 90.0
 STALLED: Final = 90.0
@@ -126,7 +126,7 @@ def _producing(sandbox: Sandbox, play: Play, expected: Expected) -> Iterator[_Pr
 def _watch(service: Service, events: int, produced: _Produced) -> None:
     """Show how far it is, until every event is settled and committed. Raises `SandboxError` where it halts."""
     last, moved = (0, 0, 0, 0), time.monotonic()
-    with Line(stays=True) as line:
+    with StatusLine(stays=True) as line:
         while True:
             now = service.scrape()
             read, letters = now.total("records_total"), now.total("dead_letters_total")

@@ -12,7 +12,7 @@ from consumer.sandbox.answers import Answer, of_json
 from consumer.sandbox.mixpanel.fault_kinds import KINDS
 from consumer.sandbox.mixpanel.faults import Faults
 from consumer.sandbox.mixpanel.profiles import Profiles
-from consumer.sandbox.mixpanel.project import Project
+from consumer.sandbox.mixpanel.project import SandboxProject
 from consumer.sandbox.mixpanel.query import QueryEndpoint
 from consumer.sandbox.mixpanel.request_log import RequestLog
 from consumer.sandbox.web import Arrived, Reply
@@ -31,7 +31,7 @@ class Control:
     """The endpoints beside `/groups`. None of them is ever hit by a fault."""
 
     def __init__(
-        self, profiles: Profiles, requests: RequestLog, faults: Faults, query: QueryEndpoint, project: Project
+        self, profiles: Profiles, requests: RequestLog, faults: Faults, query: QueryEndpoint, project: SandboxProject
     ) -> None:
         self._profiles = profiles
         self._requests = requests

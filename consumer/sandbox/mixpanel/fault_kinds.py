@@ -21,7 +21,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Kind:
+class FaultKind:
     """A kind of fault: what it does, and its options."""
 
     meaning: str
@@ -43,8 +43,8 @@ WHOSE: Final[dict[str, Option]] = {
     "property": Option("", "only where an update has this property"),
     "token": Option("", "only where an update has this token"),
 }
-_OWN: Final[dict[str, Kind]] = {
-    "status": Kind(
+_OWN: Final[dict[str, FaultKind]] = {
+    "status": FaultKind(
         "Answer with an HTTP status",
         {
             "status": Option(503, "the status"),
@@ -53,29 +53,29 @@ _OWN: Final[dict[str, Kind]] = {
             "applied": _APPLIED,
         },
     ),
-    "too-large": Kind("Answer 413 above a size", {"bytes": Option(65536, "the largest body that is taken")}),
-    "reset": Kind(
+    "too-large": FaultKind("Answer 413 above a size", {"bytes": Option(65536, "the largest body that is taken")}),
+    "reset": FaultKind(
         "Reset the connection",
         {"at": Option("before-applying", "when", ("before-reading", "before-applying", "after-applying"))},
     ),
-    "slow": Kind("Answer late", {"milliseconds": Option(2000, "wait this long before applying")}),
-    "drip": Kind("Answer byte by byte", {"milliseconds": Option(500, "wait this long before each byte")}),
-    "hang": Kind(
+    "slow": FaultKind("Answer late", {"milliseconds": Option(2000, "wait this long before applying")}),
+    "drip": FaultKind("Answer byte by byte", {"milliseconds": Option(500, "wait this long before each byte")}),
+    "hang": FaultKind(
         "Do not answer",
         {"milliseconds": Option(600_000, "give up after this long, or when the client does"), "applied": _APPLIED},
     ),
-    "unreadable": Kind(
+    "unreadable": FaultKind(
         "Answer 200 with a body that nobody can read",
         {"body": Option("<html><title>OK</title></html>", "the body"), "applied": _APPLIED},
     ),
-    "temporary": Kind('Answer 200 with "a temporary failure occurred"', {}),
-    "refuse": Kind(
+    "temporary": FaultKind('Answer 200 with "a temporary failure occurred"', {}),
+    "refuse": FaultKind(
         "Refuse the updates that match every condition given",
         {"words": Option("refused by a fault of the sandbox", "Mixpanel's words"), **_DIALECT},
     ),
-    "dialect": Kind("Tell refusals in another shape", dict(_DIALECT)),
-    "lost": Kind("Accept updates, and lose them", {}),
-    "late": Kind(
+    "dialect": FaultKind("Tell refusals in another shape", dict(_DIALECT)),
+    "lost": FaultKind("Accept updates, and lose them", {}),
+    "late": FaultKind(
         "Let the Query API see updates late, in no order",
         {
             "least": Option(2_000, "see each no sooner than after so many milliseconds"),
@@ -83,8 +83,8 @@ _OWN: Final[dict[str, Kind]] = {
         },
     ),
 }
-QUERY: Final[dict[str, Kind]] = {
-    "wrong-region": Kind(
+QUERY: Final[dict[str, FaultKind]] = {
+    "wrong-region": FaultKind(
         "Query API: the project lives in another region",
         {
             "domain": Option(
@@ -92,8 +92,8 @@ QUERY: Final[dict[str, Kind]] = {
             )
         },
     ),
-    "other-token": Kind("Query API: the token is that of another project", {}),
-    "query-refused": Kind(
+    "other-token": FaultKind("Query API: the token is that of another project", {}),
+    "query-refused": FaultKind(
         "Query API: refuse",
         {
             "answer": Option(
@@ -104,4 +104,4 @@ QUERY: Final[dict[str, Kind]] = {
         },
     ),
 }
-KINDS: Final = {name: Kind(kind.meaning, kind.options | WHOSE) for name, kind in _OWN.items()} | QUERY
+KINDS: Final = {name: FaultKind(kind.meaning, kind.options | WHOSE) for name, kind in _OWN.items()} | QUERY

@@ -15,7 +15,7 @@ SECRET: Final = "sandbox-secret"  # noqa: S105
 
 
 @dataclass
-class Project:
+class SandboxProject:
     """Its number, token, service account and group keys.
 
     `domain` is the host of its region. `utc_offset` is that of its time zone, in hours. `numbers`: ids of group keys

@@ -22,8 +22,8 @@ from urllib.parse import parse_qsl
 
 from consumer.sandbox.answers import HTML, Answer, of_json, of_status
 from consumer.sandbox.mixpanel.faults import Fault, Faults
-from consumer.sandbox.mixpanel.project import Project
-from consumer.sandbox.mixpanel.query_limits import Limits, over
+from consumer.sandbox.mixpanel.project import SandboxProject
+from consumer.sandbox.mixpanel.query_limits import QueryLimits, over
 from consumer.sandbox.mixpanel.reading import Reading
 from consumer.sandbox.web import Arrived, Reply
 
@@ -39,8 +39,8 @@ Rows = list[dict[str, Any]]
 class QueryEndpoint:
     """Answers reads of one project. `queries` are the newest requests, newest first."""
 
-    def __init__(self, project: Project, reading: Reading, faults: Faults, page_size: int = PAGE_SIZE) -> None:
-        self.limits = Limits()
+    def __init__(self, project: SandboxProject, reading: Reading, faults: Faults, page_size: int = PAGE_SIZE) -> None:
+        self.limits = QueryLimits()
         self._project = project
         self._reading = reading
         self._faults = faults

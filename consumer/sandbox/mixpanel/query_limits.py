@@ -19,7 +19,7 @@ POLICY: Final = (
 )
 
 
-class Limits:
+class QueryLimits:
     """Counts the queries of a project. Safe to use from several threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -18,7 +18,7 @@ KEPT_UPDATES: Final = 50
 
 
 @dataclass
-class Entry:
+class LoggedRequest:
     """One request to `/groups`: what arrived, what was answered (None: nothing), and which faults struck."""
 
     number: int = 0
@@ -60,19 +60,19 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._entries: deque[Entry] = deque(maxlen=KEPT_REQUESTS)
+        self._entries: deque[LoggedRequest] = deque(maxlen=KEPT_REQUESTS)
         self._next = 1
         self._counts = {"requests": 0, "updates": 0, "refused": 0, "bytes": 0}
         self._statuses: dict[str, int] = {}
 
-    def begin(self) -> Entry:
+    def begin(self) -> LoggedRequest:
         """A new entry, numbered as requests arrive."""
         with self._lock:
-            entry = Entry(self._next, time.time())
+            entry = LoggedRequest(self._next, time.time())
             self._next += 1
             return entry
 
-    def end(self, entry: Entry) -> None:
+    def end(self, entry: LoggedRequest) -> None:
         """The request is answered, or given up."""
         with self._lock:
             self._entries.append(entry)

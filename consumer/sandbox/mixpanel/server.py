@@ -26,10 +26,10 @@ from consumer.sandbox.mixpanel import request_parsing as arrivals
 from consumer.sandbox.mixpanel.control import Control
 from consumer.sandbox.mixpanel.faults import Fault, Faults, matches
 from consumer.sandbox.mixpanel.profiles import Profiles
-from consumer.sandbox.mixpanel.project import Project
+from consumer.sandbox.mixpanel.project import SandboxProject
 from consumer.sandbox.mixpanel.query import PAGE_SIZE, QueryEndpoint
 from consumer.sandbox.mixpanel.reading import Lag, Reading
-from consumer.sandbox.mixpanel.request_log import AppliedUpdates, Entry, RequestLog
+from consumer.sandbox.mixpanel.request_log import AppliedUpdates, LoggedRequest, RequestLog
 from consumer.sandbox.mixpanel.request_parsing import Arrival
 from consumer.sandbox.mixpanel.updates import refusal
 from consumer.sandbox.web import Arrived, Gone, Reply, Reset, Web
@@ -56,7 +56,7 @@ class MixpanelSandbox:
         keep_applied: bool = False,
         seed: int = 0,
         max_body: int = MAX_BODY,
-        project: Project | None = None,
+        project: SandboxProject | None = None,
         lag: Lag = (0.0, 0.0),
         page_size: int = PAGE_SIZE,
     ) -> None:
@@ -68,7 +68,7 @@ class MixpanelSandbox:
         self._random = None if shuffle is None else random.Random(shuffle)
         self._applying = Lock()
         self._max_body = max_body
-        self.project = project or Project()
+        self.project = project or SandboxProject()
         self.reading = Reading(self.profiles, lag)
         self.query = QueryEndpoint(self.project, self.reading, self.faults, page_size)
         self._control = Control(self.profiles, self.requests, self.faults, self.query, self.project)
@@ -134,7 +134,7 @@ class MixpanelSandbox:
             entry.milliseconds = (perf_counter() - started) * 1000
             self.requests.end(entry)
 
-    def _groups(self, arrived: Arrived, entry: Entry) -> Reply:
+    def _groups(self, arrived: Arrived, entry: LoggedRequest) -> Reply:
         """Answer one request to /groups, or do what the faults that are on make of it."""
         entry.method, entry.size = arrived.method, arrived.size
         entry.content_type = arrived.header("Content-Type")
@@ -154,7 +154,7 @@ class MixpanelSandbox:
             raise Gone
         return Reply(answer, struck["drip"].options["milliseconds"] / 1000 if "drip" in struck else 0.0)
 
-    def _decide(self, arrived: Arrived, arrival: Arrival, entry: Entry, struck: dict[str, Fault]) -> Answer:
+    def _decide(self, arrived: Arrived, arrival: Arrival, entry: LoggedRequest, struck: dict[str, Fault]) -> Answer:
         """Apply what is to be applied, and say what to answer."""
         if "slow" in struck:
             arrived.wait(struck["slow"].options["milliseconds"] / 1000)
@@ -170,7 +170,7 @@ class MixpanelSandbox:
             raise Reset
         return answer
 
-    def _apply(self, arrived: Arrived, arrival: Arrival, entry: Entry, struck: dict[str, Fault]) -> Answer:
+    def _apply(self, arrived: Arrived, arrival: Arrival, entry: LoggedRequest, struck: dict[str, Fault]) -> Answer:
         """What Mixpanel does where no fault replaces its answer."""
         if arrived.size > self._max_body:
             return answers.too_large(f"{self._max_body} bytes")

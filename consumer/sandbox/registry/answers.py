@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from consumer.sandbox.registry.avro_compatibility import LEVELS
-from consumer.sandbox.registry.models import KINDS, Json, RegistryError
+from consumer.sandbox.registry.models import KINDS, ApiError, Json
 from consumer.sandbox.registry.subjects import Subjects
 
 
@@ -22,7 +22,7 @@ class Asked:
         self._body = body
 
     def answer(self) -> Any:
-        """The answer as JSON. Raises `RegistryError`."""
+        """The answer as JSON. Raises `ApiError`."""
         routes: dict[str, Callable[[list[str]], Any]] = {
             "subjects": self._subject,
             "schemas": self._schema,
@@ -63,7 +63,7 @@ class Asked:
         self._subjects.existing(subject, deleted=deleted)
         found = self._subjects.find(subject, self._subjects.read(self._body), deleted=deleted)
         if found is None:
-            raise RegistryError(404, 40403, "Schema not found")
+            raise ApiError(404, 40403, "Schema not found")
         return found.as_json()
 
     def _versions(self, subject: str, rest: list[str], deleted: bool) -> Any:
@@ -133,7 +133,7 @@ class Asked:
             message = (
                 "Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, "
             )
-            raise RegistryError(422, 42203, message + "forward_transitive, and full_transitive")
+            raise ApiError(422, 42203, message + "forward_transitive, and full_transitive")
         if subject is None:
             self._subjects.level = level
         else:
@@ -146,7 +146,7 @@ class Asked:
             return level
         if self._flag("defaultToGlobal"):
             return self._subjects.level
-        raise RegistryError(404, 40408, f"Subject '{subject}' does not have subject-level compatibility configured")
+        raise ApiError(404, 40408, f"Subject '{subject}' does not have subject-level compatibility configured")
 
     def _compatibility(self, rest: list[str]) -> Json:
         self._only("POST", None)
@@ -164,9 +164,9 @@ class Asked:
         return answer | {"messages": found} if self._flag("verbose") else answer
 
 
-def _no_such_path() -> RegistryError:
-    return RegistryError(404, 404, "HTTP 404 Not Found")
+def _no_such_path() -> ApiError:
+    return ApiError(404, 404, "HTTP 404 Not Found")
 
 
-def _not_allowed() -> RegistryError:
-    return RegistryError(405, 405, "HTTP 405 Method Not Allowed")
+def _not_allowed() -> ApiError:
+    return ApiError(405, 405, "HTTP 405 Method Not Allowed")

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from consumer.sandbox.registry.avro_schema import Type, canonical
+from consumer.sandbox.registry.avro_schema import AvroType, canonical
 
 if TYPE_CHECKING:
     from avro.schema import Schema
@@ -19,7 +19,7 @@ LEVELS: Final = (
 )
 
 
-def conflicts(new: Type, olds: list[Type], level: str) -> list[str]:
+def conflicts(new: AvroType, olds: list[AvroType], level: str) -> list[str]:
     """What a level forbids of a new schema, given the older ones, oldest first. Nothing: it may follow them."""
     against = olds if level.endswith("_TRANSITIVE") else olds[-1:]
     direction = level.removesuffix("_TRANSITIVE")
@@ -32,7 +32,7 @@ def conflicts(new: Type, olds: list[Type], level: str) -> list[str]:
     return found
 
 
-def incompatibilities(reader: Type, writer: Type) -> list[str]:
+def incompatibilities(reader: AvroType, writer: AvroType) -> list[str]:
     """Why data of the writer cannot be read by the reader, in one sentence: kinds, places, and what is there."""
     from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 
@@ -46,7 +46,7 @@ def incompatibilities(reader: Type, writer: Type) -> list[str]:
     return [f"{kinds} at {places}: {'; '.join(sorted(result.messages))}"]
 
 
-def _apaches(schema: Type) -> "Schema":
+def _apaches(schema: AvroType) -> "Schema":
     """The schema as Apache Avro has it."""
     from avro.schema import make_avsc_object
 

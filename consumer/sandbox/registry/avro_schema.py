@@ -22,15 +22,15 @@ class InvalidSchema(Exception):
 
 
 @dataclass(eq=False)
-class Type:
+class AvroType:
     """One type; `inner` are a union's branches, an array's items or a map's values."""
 
     kind: str
     name: str = ""
     aliases: list[str] = field(default_factory=list)
     doc: str | None = None
-    fields: list["Field"] = field(default_factory=list)
-    inner: list["Type"] = field(default_factory=list)
+    fields: list["AvroField"] = field(default_factory=list)
+    inner: list["AvroType"] = field(default_factory=list)
     symbols: list[str] = field(default_factory=list)
     default: str | None = None
     size: int = 0
@@ -46,11 +46,11 @@ class Type:
 
 
 @dataclass(eq=False)
-class Field:
+class AvroField:
     """One field of a record."""
 
     name: str
-    type: Type
+    type: AvroType
     asked: dict[str, Any]
     """The field as it was written."""
 
@@ -65,23 +65,23 @@ class Field:
         return "default" in self.asked
 
 
-def parse(text: str, references: Iterable[str] = ()) -> Type:
+def parse(text: str, references: Iterable[str] = ()) -> AvroType:
     """The type that the text is; `references` are the texts of what it refers to, dependencies first.
 
     Raises `InvalidSchema`.
     """
-    known: dict[str, Type] = {}
+    known: dict[str, AvroType] = {}
     for reference in references:
         _Parser(known).read(_loaded(reference), "", 0)
     return _Parser(known).read(_loaded(text), "", 0)
 
 
-def canonical(schema: Type, references: Iterable[str] = ()) -> str:
+def canonical(schema: AvroType, references: Iterable[str] = ()) -> str:
     """The schema as Avro's Java library writes it, which is what Confluent's registry keeps.
 
     What `references` define is called by its name: who reads the schema reads them first.
     """
-    known: dict[str, Type] = {}
+    known: dict[str, AvroType] = {}
     for reference in references:
         _Parser(known).read(_loaded(reference), "", 0)
     return json.dumps(_Writer(set(known)).write(schema, ""), ensure_ascii=False, separators=(",", ":"))
@@ -99,10 +99,10 @@ def _loaded(text: str) -> Any:
 class _Parser:
     """Reads one schema; named types are known from their definition on."""
 
-    def __init__(self, known: dict[str, Type]) -> None:
+    def __init__(self, known: dict[str, AvroType]) -> None:
         self._known = known
 
-    def read(self, schema: Any, space: str, depth: int) -> Type:
+    def read(self, schema: Any, space: str, depth: int) -> AvroType:
         """The type at one place of the schema, in this namespace."""
         if depth > _DEEPEST:
             raise InvalidSchema(f"types nested deeper than {_DEEPEST}")
@@ -116,26 +116,28 @@ class _Parser:
         if isinstance(kind, dict | list):
             return self.read(kind, space, depth + 1)
         if kind in PRIMITIVES:
-            return Type(kind, properties=_others(schema, _OWN))
+            return AvroType(kind, properties=_others(schema, _OWN))
         if kind in ("array", "map"):
             inner = "items" if kind == "array" else "values"
             if inner not in schema:
                 raise InvalidSchema(f"{kind} without {inner}")
-            return Type(kind, inner=[self.read(schema[inner], space, depth + 1)], properties=_others(schema, _OWN))
+            return AvroType(
+                kind, inner=[self.read(schema[inner], space, depth + 1)], properties=_others(schema, _OWN)
+            )
         if kind in NAMED:
             return self._definition(schema, kind, space, depth)
         return self._named(str(kind), space)
 
-    def _named(self, name: str, space: str) -> Type:
+    def _named(self, name: str, space: str) -> AvroType:
         if name in PRIMITIVES:
-            return Type(name)
+            return AvroType(name)
         found = self._known.get(_full(name, space)) or self._known.get(name)
         if found is None:
             raise InvalidSchema(f'undefined name: "{name}"')
         return found
 
-    def _union(self, branches: list[Any], space: str, depth: int) -> Type:
-        union = Type("union", inner=[self.read(branch, space, depth + 1) for branch in branches])
+    def _union(self, branches: list[Any], space: str, depth: int) -> AvroType:
+        union = AvroType("union", inner=[self.read(branch, space, depth + 1) for branch in branches])
         seen: set[str] = set()
         for branch in union.inner:
             if branch.kind == "union":
@@ -146,8 +148,8 @@ class _Parser:
             seen.add(key)
         return union
 
-    def _definition(self, schema: dict[str, Any], kind: str, space: str, depth: int) -> Type:
-        named = Type(kind, self._name_of(schema, kind, space), doc=schema.get("doc"))
+    def _definition(self, schema: dict[str, Any], kind: str, space: str, depth: int) -> AvroType:
+        named = AvroType(kind, self._name_of(schema, kind, space), doc=schema.get("doc"))
         space = named.name.rpartition(".")[0]
         named.aliases = [_full(alias, space) for alias in schema.get("aliases") or []]
         named.properties = _others(schema, _OWN | ({"default"} if kind == "enum" else set()))
@@ -173,7 +175,7 @@ class _Parser:
             raise InvalidSchema(f"cannot redefine {full}")
         return full
 
-    def _fields(self, record: Type, schema: dict[str, Any], space: str, depth: int) -> None:
+    def _fields(self, record: AvroType, schema: dict[str, Any], space: str, depth: int) -> None:
         fields = schema.get("fields")
         if not isinstance(fields, list):
             raise InvalidSchema(f"{record} without fields")
@@ -184,9 +186,9 @@ class _Parser:
                 raise InvalidSchema(f"illegal name of a field of {record}: {asked['name']}")
             if any(known.name == asked["name"] for known in record.fields):
                 raise InvalidSchema(f"{record} has field {asked['name']} twice")
-            record.fields.append(Field(asked["name"], self.read(asked["type"], space, depth + 1), asked))
+            record.fields.append(AvroField(asked["name"], self.read(asked["type"], space, depth + 1), asked))
 
-    def _symbols(self, enum: Type, schema: dict[str, Any]) -> None:
+    def _symbols(self, enum: AvroType, schema: dict[str, Any]) -> None:
         symbols = schema.get("symbols")
         if not isinstance(symbols, list) or not all(isinstance(one, str) and _NAME.fullmatch(one) for one in symbols):
             raise InvalidSchema(f"{enum} without symbols, or with an illegal one")
@@ -203,7 +205,7 @@ class _Writer:
     def __init__(self, written: set[str]) -> None:
         self._written = written
 
-    def write(self, schema: Type, space: str) -> Any:
+    def write(self, schema: AvroType, space: str) -> Any:
         """The type as JSON, in this namespace."""
         if schema.kind == "union":
             return [self.write(branch, space) for branch in schema.inner]
@@ -234,7 +236,7 @@ class _Writer:
             written["aliases"] = [_relative(alias, own_space) for alias in schema.aliases]
         return written
 
-    def _field(self, one: Field, space: str) -> dict[str, Any]:
+    def _field(self, one: AvroField, space: str) -> dict[str, Any]:
         written: dict[str, Any] = {"name": one.name, "type": self.write(one.type, space)}
         for name in ("doc", "default"):
             if name in one.asked:

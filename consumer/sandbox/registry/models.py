@@ -10,7 +10,7 @@ Json = dict[str, Any]
 KINDS: Final = ("AVRO", "JSON", "PROTOBUF")
 
 
-class RegistryError(Exception):
+class ApiError(Exception):
     """An answer other than 200: its HTTP status, Confluent's error code, and a message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -84,4 +84,4 @@ def reference(asked: Any) -> Reference:
     try:
         return Reference(str(asked["name"]), str(asked["subject"]), int(asked["version"]))
     except (TypeError, KeyError, ValueError):
-        raise RegistryError(422, 42201, "a reference has name, subject and version") from None
+        raise ApiError(422, 42201, "a reference has name, subject and version") from None

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 from consumer.sandbox.answers import Answer
 from consumer.sandbox.registry.answers import Asked
 from consumer.sandbox.registry.faults import RegistryFault, RegistryFaults
-from consumer.sandbox.registry.models import Json, RegistryError
+from consumer.sandbox.registry.models import ApiError, Json
 from consumer.sandbox.registry.subjects import Subjects
 from consumer.sandbox.web import Arrived, Gone, Reply, Reset, Web
 
@@ -87,7 +87,7 @@ class RegistrySandbox:
     ) -> int:
         """Register a schema and say its id. `references` are (name, subject, version), `rules` a data contract's.
 
-        Raises `RegistryError`.
+        Raises `ApiError`.
         """
         asked = {
             "schema": schema,
@@ -99,7 +99,7 @@ class RegistrySandbox:
             return self.subjects.register(subject, asked).schema.id
 
     def guid(self, schema_id: int) -> str:
-        """The GUID of a schema. Raises `RegistryError`."""
+        """The GUID of a schema. Raises `ApiError`."""
         with self._lock:
             return self.subjects.schema(schema_id).guid
 
@@ -124,7 +124,7 @@ class RegistrySandbox:
             body = _body(arrived)
             with self._lock:
                 return _reply(200, Asked(self.subjects, arrived.method, arrived.path, arrived.query, body).answer())
-        except RegistryError as error:
+        except ApiError as error:
             return _reply(error.status, {"error_code": error.code, "message": str(error)})
 
     def _is_let_in(self, authorization: str) -> bool:
@@ -171,7 +171,7 @@ def _body(arrived: Arrived) -> Json:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise RegistryError(400, 400, "Unrecognized body: a JSON object is wanted")
+        raise ApiError(400, 400, "Unrecognized body: a JSON object is wanted")
     return found
 
 

@@ -1,7 +1,7 @@
 """What the sandbox's registry knows: subjects with their versions, schemas with their ids, compatibility levels.
 
 One id for one schema, whatever its subjects. A version that was deleted softly keeps its number and its schema; one
-that was deleted for good is forgotten. Errors are Confluent's, as `RegistryError`.
+that was deleted for good is forgotten. Errors are Confluent's, as `ApiError`.
 """
 
 import json
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from consumer.sandbox.registry import avro_compatibility, avro_schema
-from consumer.sandbox.registry.avro_schema import InvalidSchema, Type
-from consumer.sandbox.registry.models import KINDS, Json, Reference, RegistryError, Schema, Version, reference
+from consumer.sandbox.registry.avro_schema import AvroType, InvalidSchema
+from consumer.sandbox.registry.models import KINDS, ApiError, Json, Reference, Schema, Version, reference
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Subjects:
         found = self.conflicts(schema, self.living(subject), self.levels.get(subject, self.level))
         if found:
             message = f'Schema being registered is incompatible with an earlier schema for subject "{subject}"'
-            raise RegistryError(409, 409, f"{message}, details: {found}")
+            raise ApiError(409, 409, f"{message}, details: {found}")
         history = self.versions.setdefault(subject, [])
         number = history[-1].number + 1 if history else 1
         self.schemas[schema.id] = schema
@@ -44,16 +44,16 @@ class Subjects:
         """The schema that a client sends, with its id, if it is a new one the next. Raises 42201."""
         text, kind = asked.get("schema"), asked.get("schemaType") or "AVRO"
         if not isinstance(text, str) or not text.strip():
-            raise RegistryError(422, 42201, "Empty schema")
+            raise ApiError(422, 42201, "Empty schema")
         if kind not in KINDS:
-            raise RegistryError(422, 42201, f"Invalid schema type {kind}")
+            raise ApiError(422, 42201, f"Invalid schema type {kind}")
         references = tuple(reference(one) for one in asked.get("references") or ())
         if kind == "AVRO":
             try:
                 texts = self.texts(references)
                 text = avro_schema.canonical(avro_schema.parse(text, texts), texts)
             except InvalidSchema as error:
-                raise RegistryError(422, 42201, f"Invalid schema {text}, details: {error}") from None
+                raise ApiError(422, 42201, f"Invalid schema {text}, details: {error}") from None
         rules = json.dumps(asked["ruleSet"]) if asked.get("ruleSet") else ""
         for known in self.schemas.values():
             if (known.text, known.kind, known.references, known.rules) == (text, kind, references, rules):
@@ -66,9 +66,9 @@ class Subjects:
         for one in references:
             try:
                 schema = self.version(one.subject, str(one.version), deleted=True).schema
-            except RegistryError as error:
+            except ApiError as error:
                 message = f'No schema reference found for subject "{one.subject}" and version {one.version}'
-                raise RegistryError(422, 42201, message) from error
+                raise ApiError(422, 42201, message) from error
             for text in self.texts(schema.references):
                 found.setdefault(hash(text), text)
             found.setdefault(hash(schema.text), schema.text)
@@ -85,7 +85,7 @@ class Subjects:
         avro = [self.type_of(old.schema) for old in olds if old.schema.kind == "AVRO"]
         return avro_compatibility.conflicts(self.type_of(schema), avro, level)
 
-    def type_of(self, schema: Schema) -> Type:
+    def type_of(self, schema: Schema) -> AvroType:
         """The Avro type of a known schema."""
         return avro_schema.parse(schema.text, self.texts(schema.references))
 
@@ -104,7 +104,7 @@ class Subjects:
         """The versions of a subject. Raises 40401 where there are none."""
         found = self.versions.get(subject, []) if deleted else self.living(subject)
         if not found:
-            raise RegistryError(404, 40401, f"Subject '{subject}' not found.")
+            raise ApiError(404, 40401, f"Subject '{subject}' not found.")
         return found
 
     def version(self, subject: str, asked: str, *, deleted: bool = False) -> Version:
@@ -115,17 +115,17 @@ class Subjects:
         if not asked.isdecimal() or not 0 < int(asked) < 2**31:
             message = f"The specified version '{asked}' is not a valid version id. "
             allowed = 'Allowed values are between [1, 2^31-1] and the string "latest"'
-            raise RegistryError(422, 42202, message + allowed)
+            raise ApiError(422, 42202, message + allowed)
         for one in found:
             if one.number == int(asked):
                 return one
-        raise RegistryError(404, 40402, f"Version {asked} not found.")
+        raise ApiError(404, 40402, f"Version {asked} not found.")
 
     def schema(self, number: int) -> Schema:
         """One schema by its id. Raises 40403."""
         found = self.schemas.get(number)
         if found is None:
-            raise RegistryError(404, 40403, f"Schema {number} not found")
+            raise ApiError(404, 40403, f"Schema {number} not found")
         return found
 
     def by_guid(self, guid: str) -> Schema:
@@ -133,7 +133,7 @@ class Subjects:
         for schema in self.schemas.values():
             if schema.guid == guid.lower():
                 return schema
-        raise RegistryError(404, 40403, f"Schema {guid} not found")
+        raise ApiError(404, 40403, f"Schema {guid} not found")
 
     def users_of(self, schema: Schema, *, deleted: bool = False) -> list[Version]:
         """Every version that has this schema."""
@@ -157,11 +157,9 @@ class Subjects:
         history = self.existing(subject, deleted=True)
         living = self.living(subject)
         if permanent and living:
-            raise RegistryError(
-                404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted"
-            )
+            raise ApiError(404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted")
         if not permanent and not living:
-            raise RegistryError(
+            raise ApiError(
                 404, 40404, f"Subject '{subject}' was soft deleted.Set permanent=true to delete permanently"
             )
         gone = list(history if permanent else living)
@@ -177,9 +175,9 @@ class Subjects:
         one = self.version(subject, asked, deleted=asked != "latest" or permanent)
         name = f"Subject '{subject}' Version {one.number}"
         if permanent and not one.deleted:
-            raise RegistryError(404, 40407, f"{name} was not deleted first before being permanently deleted")
+            raise ApiError(404, 40407, f"{name} was not deleted first before being permanently deleted")
         if not permanent and one.deleted:
-            raise RegistryError(404, 40406, f"{name} was soft deleted.Set permanent=true to delete permanently")
+            raise ApiError(404, 40406, f"{name} was soft deleted.Set permanent=true to delete permanently")
         self._not_referred_to(one)
         self._delete(one, permanent=permanent)
         return one.number
@@ -189,7 +187,7 @@ class Subjects:
             message = (
                 f"One or more references exist to the schema {{subject={version.subject},version={version.number}}}."
             )
-            raise RegistryError(422, 42206, message)
+            raise ApiError(422, 42206, message)
 
     def _delete(self, version: Version, *, permanent: bool) -> None:
         version.deleted = True
