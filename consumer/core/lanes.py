@@ -14,28 +14,12 @@ import heapq
 from collections import deque
 from typing import final
 
+from consumer.core.lane import Lane
 from consumer.core.model import Assignment, Group
 from consumer.core.room import Share
 from consumer.core.runs import Entry, Run, Update
 from consumer.core.stretch import deleting, fold_waiting, step_of
 from consumer.event.model import DELETE
-
-
-@final
-class Lane:
-    """The queue of one group.
-
-    `run` is what is under way; `queued` whether a batch may take from it; `deleted` the order of its last `$delete`.
-    """
-
-    __slots__ = ("deleted", "group", "queued", "run", "waiting")
-
-    def __init__(self, group: Group) -> None:
-        self.group = group
-        self.waiting: list[Entry] = []
-        self.run: Run | None = None
-        self.queued = False
-        self.deleted = -1
 
 
 @final
@@ -78,7 +62,7 @@ class Lanes:
         lane = self._peek()
         if lane is None:
             return -1.0
-        return self._first(lane).record.polled_at
+        return lane.first().record.polled_at
 
     def take(self, max_updates: int, max_bytes: int) -> list[Update]:
         """Drain idle lanes into one batch, oldest head first.
@@ -168,18 +152,14 @@ class Lanes:
         for lane in self._lanes.values():
             lane.queued = (lane.run is None or lane.queued) and bool(lane.waiting or lane.run)
             if lane.queued:
-                found.append((self._first(lane).order, lane))
+                found.append((lane.first().order, lane))
         self._fresh = deque([lane for _, lane in sorted(found, key=by_order)])
         self._returned = []
         self.ready = len(found)
 
-    def _first(self, lane: Lane) -> Entry:
-        """The entry that a batch would take first from this ready lane."""
-        return lane.waiting[0] if lane.run is None else lane.run.next_entry()
-
     def _return(self, lane: Lane) -> None:
         lane.queued = True
-        heapq.heappush(self._returned, (self._first(lane).order, lane))
+        heapq.heappush(self._returned, (lane.first().order, lane))
         self.ready += 1
 
     def _peek(self) -> Lane | None:
@@ -187,7 +167,7 @@ class Lanes:
         if not self._returned:
             return self._fresh[0] if self._fresh else None
         order, lane = self._returned[0]
-        if self._fresh and self._first(self._fresh[0]).order < order:
+        if self._fresh and self._fresh[0].first().order < order:
             return self._fresh[0]
         return lane
 
@@ -212,19 +192,19 @@ class Lanes:
         first = waiting[0]
         assignment = first.record.assignment
         if len(waiting) == 1 or not self._fold:
-            run = lane.run = Run(lane.group, assignment, front(lane, 1))
+            run = lane.run = Run(lane.group, assignment, lane.take(1))
             updates.append(Update(run, first.verb, first.json, 0, 1))
             run.began(1)
             return
         count = deleting(waiting, assignment, lane.deleted)
         if count:
             last = waiting[count - 1]
-            run = lane.run = Run(lane.group, assignment, front(lane, count))
+            run = lane.run = Run(lane.group, assignment, lane.take(count))
             updates.append(Update(run, last.verb, last.json, 0, count))  # its own update says all of the run
             run.began(1)
             return
         folded = fold_waiting(waiting, assignment, self._max_updates)
-        run = lane.run = Run(lane.group, assignment, front(lane, folded.end))
+        run = lane.run = Run(lane.group, assignment, lane.take(folded.end))
         updates.extend(folded.updates(run, 0))
 
     def _put_back(self, lane: Lane, updates: list[Update], replaying: bool) -> None:
@@ -241,17 +221,6 @@ class Lanes:
         lane.queued = True
         self._fresh.appendleft(lane)
         self.ready += 1
-
-
-def front(lane: Lane, count: int) -> list[Entry]:
-    """Take the first entries out of the lane."""
-    waiting = lane.waiting
-    if count == len(waiting):
-        lane.waiting = []
-        return waiting
-    taken = waiting[:count]
-    del waiting[:count]
-    return taken
 
 
 def by_order(item: tuple[int, Lane]) -> int:

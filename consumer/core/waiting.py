@@ -10,7 +10,7 @@ from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
 from consumer.core.destinations import Destinations
 from consumer.core.dispatch import Dispatch
-from consumer.core.lanes import Lane
+from consumer.core.lane import Lane
 from consumer.core.model import Assignment, Record
 from consumer.core.partitions import (
     BREAKER,
