@@ -23,6 +23,8 @@ RUN python -m venv --without-pip /opt/group-consumer \
     && python -m venv --without-pip /opt/tools \
     && python -m pip --python /opt/group-consumer/bin/python install --require-hashes --only-binary :all: -r requirements/runtime.txt \
     && python -m pip --python /opt/tools/bin/python install --require-hashes --only-binary :all: -r requirements/build.txt
+# It stands in build_info, too.
+ARG REVISION=unknown
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY schemas/ schemas/
 COPY consumer/ consumer/

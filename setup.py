@@ -1,12 +1,14 @@
 """Compiles the core, and the loop that feeds it, with mypyc where there is a C compiler; without, both run as is."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 PURE = os.environ.get("GROUP_CONSUMER_PURE") == "1"
 PURE_PACKAGES = ("avro", "event", "mapping", "core")
@@ -30,6 +32,25 @@ class OptionalBuild(build_ext):
             self.extensions = []
 
 
+class WithRevision(build_py):
+    """Leaves the commit that is built in the package, for those who ask a running service."""
+
+    def run(self) -> None:
+        super().run()
+        Path(self.build_lib, "consumer", "revision.txt").write_text(revision() + "\n")
+
+
+def revision() -> str:
+    """The commit: as the build says it, or as git does; unknown where neither can."""
+    if os.environ.get("REVISION"):
+        return os.environ["REVISION"]
+    try:
+        asked = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "HEAD"]
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
 def extensions() -> list[Any]:
     """The C extensions, one shared library for all modules."""
     if PURE:
@@ -41,4 +62,4 @@ def extensions() -> list[Any]:
     )
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuild})
+setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuild, "build_py": WithRevision})

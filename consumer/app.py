@@ -18,10 +18,10 @@ from consumer.core.quarantine import Quarantine
 from consumer.event import decode
 from consumer.event.encode import opening_of
 from consumer.kafka.config import consumer_config, producer_config
-from consumer.kafka.dead_letter_format import ROOM
 from consumer.kafka.dead_letters import DeadLetters
 from consumer.kafka.reading import SourceFailed
 from consumer.kafka.source import Source
+from consumer.kafka.topic_commands import create_dead_letters
 from consumer.mapping.mapper import TopicMap
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
@@ -67,7 +67,7 @@ def run(settings: Settings, mapped: Mapping[str, TopicMap], stopping: Callable[[
     logs.start(settings.log_level, settings.log_format, scrub)
     for warning in settings.warnings:
         log.warning(warning)
-    metrics = Metrics(settings.projects, rules_of(mapped))
+    metrics = Metrics(settings.projects, rules_of(mapped), compiled=compiled())
     health = Health(time.monotonic)
     try:
         server = HealthServer(settings.http_host, settings.http_port, health, metrics.exposition)
@@ -117,17 +117,24 @@ def assemble(
         settings.kafka_dead_letter_topic,
         group_id=settings.kafka_group_id,
         clock=time.monotonic,
-        advice=create_topic(settings),
+        advice=create_dead_letters(settings.kafka_bootstrap_servers, settings.kafka_dead_letter_topic),
         scrub=scrub,
+        took=metrics.letter_seconds.observe,
     )
-    source = Source(consumer_config(settings), settings.kafka_topics, clock=time.monotonic)
-    observer = Observer(core, source, letters, metrics, health)
+    source = Source(
+        consumer_config(settings),
+        settings.kafka_topics,
+        clock=time.monotonic,
+        commit_failed=metrics.commit_failures.inc,
+    )
+    schemas = registry(settings, results, scrub.learn, mapped)
+    observer = Observer(core, source, letters, metrics, health, schemas.cache_bytes)
     pool = Pool(endpoints(settings), settings.max_in_flight, results, lease)
     loop = Loop(
         core,
         source,
         pool,
-        registry(settings, results, scrub.learn, mapped),
+        schemas,
         letters,
         results,
         observer,
@@ -218,12 +225,3 @@ def reader() -> dict[str, Any]:
     """The event schema that every record is read as."""
     schema: dict[str, Any] = json.loads(files("consumer.schemas").joinpath(READER).read_text("utf-8"))
     return schema
-
-
-def create_topic(settings: Settings) -> str:
-    """The command that creates the dead-letter topic."""
-    return (
-        f"kafka-topics.sh --bootstrap-server {settings.kafka_bootstrap_servers} --create"
-        f" --topic {settings.kafka_dead_letter_topic} --partitions <as many as the source topic>"
-        f" --config retention.ms=-1 --config max.message.bytes=<that of the source topic + {ROOM}>"
-    )

@@ -170,6 +170,44 @@ ROWS: dict[str, list[Json]] = {
             )
         ),
     ],
+    "The writing side": [
+        graph(
+            "Commits that failed",
+            "Refused, or not confirmed before a drain was over",
+            "none",
+            (f"sum by (pod) (increase({metric('commit_failures_total')}[$__rate_interval]))", "{{pod}}"),
+        ),
+        graph(
+            "Time of a dead letter",
+            "Until it is confirmed, for half of them and all but one in a hundred; how long the oldest has waited",
+            "s",
+            (quantile(0.5, "dead_letter_seconds"), "p50"),
+            (quantile(0.99, "dead_letter_seconds"), "p99"),
+            (f"max({metric('oldest_dead_letter_seconds')})", "oldest that waits"),
+        ),
+        graph(
+            "Schemas",
+            "That records can be read with, by pod",
+            "none",
+            (metric("schemas_known"), "{{pod}}"),
+        ),
+        graph("Schema cache", "On disk, by pod", "bytes", (metric("schema_cache_bytes"), "{{pod}}")),
+        graph(
+            "Foreign members",
+            "Of the group, that send to another project: data is mixed",
+            "none",
+            (f"max({metric('foreign_members')})", "members"),
+        ),
+        graph(
+            "What runs",
+            "Pods by version, revision, and whether the core is compiled",
+            "none",
+            (
+                f"count by (version, revision, compiled) ({metric('build_info')})",
+                "{{version}} {{revision}} compiled: {{compiled}}",
+            ),
+        ),
+    ],
     "Mixpanel": [
         stack(
             graph(

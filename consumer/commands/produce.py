@@ -16,6 +16,7 @@ from consumer.commands.options import output_option, settings_options
 from consumer.kafka.brokers import BrokerError, Brokers, Missing
 from consumer.kafka.clients import ClientFailed, client
 from consumer.kafka.config import producer_config
+from consumer.kafka.topic_commands import create
 from consumer.registry.subjects import RegistryApi, RegistryError
 from consumer.schemas import newest
 from consumer.settings import Settings
@@ -216,10 +217,7 @@ def schema_for(settings: Settings, topic: str) -> int:
 
 def creation(settings: Settings, topic: str) -> str:
     """How to create the topic."""
-    return (
-        f"Create it: kafka-topics.sh --bootstrap-server {settings.kafka_bootstrap_servers} --create --topic {topic} "
-        "--partitions 12"
-    )
+    return f"Create it: {create(settings.kafka_bootstrap_servers, topic, 12, {})}"
 
 
 def tell(summary: dict[str, Any], output: str) -> None:

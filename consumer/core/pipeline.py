@@ -142,6 +142,10 @@ class Pipeline:
         self._failed = {letter for letter in self._failed if letter.record.assignment not in gone}
         return self.destinations.forget(gone)
 
+    def schemas_known(self) -> int:
+        """How many schemas records can be read with."""
+        return len(self._intake.schemas)
+
     # Facts of the registry.
 
     def schema_known(self, need: Need, reader: Reader, now: float) -> None:

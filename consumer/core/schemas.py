@@ -95,6 +95,10 @@ class Schemas:
         if refused is None or now >= refused[2]:
             self.want(need)
 
+    def __len__(self) -> int:
+        """How many can be read with."""
+        return len(self._decoders) + len(self._plans)
+
     def take_wanted(self) -> list[Need]:
         """What is to be fetched now; it counts as asked for."""
         wanted, self.wanted = self.wanted, []

@@ -67,10 +67,10 @@ class Topic:
 
 @dataclass(frozen=True)
 class Group:
-    """A consumer group, be it there or not."""
+    """A consumer group, be it there or not. `clients` has each member's `client.id`."""
 
     state: str
-    members: int
+    clients: tuple[str, ...]
     assignor: str
     rights: frozenset[str] | None
 
@@ -140,7 +140,12 @@ class Brokers:
                     raise
                 time.sleep(0.2)
         rights = rights_of(found.authorized_operations)
-        return Group(found.state.name, len(found.members), found.partition_assignor or "", rights)
+        return Group(
+            found.state.name,
+            tuple(member.client_id for member in found.members),
+            found.partition_assignor or "",
+            rights,
+        )
 
     def offsets(self, group: str, topic: Topic) -> list[Place]:
         """What the group has committed of each partition, and what the partition holds."""

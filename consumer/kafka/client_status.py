@@ -1,6 +1,7 @@
 """What is known of the broker and of the group: for readiness, and for one line in the log when it changes."""
 
 import logging
+from collections.abc import Callable
 
 import orjson
 from confluent_kafka import KafkaError
@@ -39,15 +40,26 @@ CONNECTING = frozenset(
 QUIET = frozenset((KafkaError._TRANSPORT, KafkaError._TIMED_OUT))
 
 
+# Where joining may stand: no coordinator is known, the group cannot be asked for, or it is joined.
+AT_REST = frozenset(("", "init", "steady"))
+
+
 class ClientStatus:
     """`joined` once the group has given an assignment, an empty one too; `broker` while any broker is connected.
 
     `ends` has, of each partition that is fetched, the last stable offset and the end, as of the last report.
     """
 
-    def __init__(self, tokens: bool = False) -> None:
-        """`tokens` says that the client logs in with tokens in the place of a password."""
+    def __init__(self, *, tokens: bool, clock: Callable[[], float], patience: float) -> None:
+        """`tokens` says that the client logs in with tokens in the place of a password.
+
+        Joining may stand in one state for `patience` seconds.
+        """
         self._tokens = tokens
+        self._clock = clock
+        self._patience = patience
+        self._join_state = ""
+        self._join_since = 0.0
         self.joined = False
         self.broker = False
         self.ends: dict[Place, tuple[int, int]] = {}
@@ -94,12 +106,23 @@ class ClientStatus:
         if up and self._trouble is not None and self._trouble.code() in CONNECTING:
             self._well()
         self.broker = up
+        group = found.get("cgrp", {})
+        state = str(group.get("join_state", "")) if up and group.get("state") == "up" else ""
+        if state != self._join_state:
+            self._join_state, self._join_since = state, self._clock()
         self.ends = {
             (topic, number): (one["ls_offset"], one["hi_offset"])
             for topic, all_of_it in found["topics"].items()
             for one in all_of_it["partitions"].values()
             if (number := one["partition"]) >= 0 and one["fetch_state"] == "active"
         }
+
+    def stuck(self) -> str:
+        """Why the client has to be made anew: joining the group stands in one state; empty while it does not."""
+        seconds = self._clock() - self._join_since
+        if self._join_state in AT_REST or seconds < self._patience:
+            return ""
+        return f"joining the group has stood at {self._join_state} for {seconds:.0f} s"
 
     def _well(self) -> None:
         if self._trouble is not None:

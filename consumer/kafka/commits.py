@@ -10,7 +10,7 @@ fenced                         partitions whose commit the group refused as that
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -44,8 +44,10 @@ Due = list[tuple[Owned, int]]
 class Commits:
     """The commits of one consumer. One thread calls."""
 
-    def __init__(self, owned: Assignments) -> None:
+    def __init__(self, owned: Assignments, failed: Callable[[], None] = lambda: None) -> None:
+        """`failed` is called for each commit that was refused, and for a last one not confirmed in time."""
         self._owned = owned
+        self._failed = failed
         self._failing = False
         self.fenced: list[Owned] = []
 
@@ -73,6 +75,7 @@ class Commits:
             self._ask(consumer, due, end - time.monotonic())
             due = self._uncommitted(offsets)
             if due and (self.fenced or time.monotonic() + SEND_EVERY > end):
+                self._failed()
                 log.warning(NOT_CONFIRMED)
                 return False
             if due:
@@ -98,6 +101,7 @@ class Commits:
             self._look(consumer, due, max(0.1, end - now))
             due = self._uncommitted(offsets)
             if due and time.monotonic() > end:
+                self._failed()
                 log.warning(NOT_CONFIRMED)
                 return False
             if due:
@@ -174,7 +178,9 @@ class Commits:
                 self.fenced.append(one)
         if code in OF_A_REBALANCE:
             log.debug("commit waits for the end of a rebalance", extra={"cause": error.name()})
-        elif not self._failing:
+            return
+        self._failed()
+        if not self._failing:
             self._failing = True
             log.warning("commit failed: it is tried again", extra={"cause": error.name()})
 

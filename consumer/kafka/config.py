@@ -8,6 +8,7 @@ from typing import Final
 
 from consumer.kafka import msk
 from consumer.kafka.clients import TOKENS
+from consumer.kafka.project_mark import NAME, client_id
 from consumer.settings import Settings
 
 # Never the limit of a dead letter; the topic has one of its own.
@@ -84,7 +85,7 @@ def consumer_config(settings: Settings) -> dict[str, object]:
     if properties.get("group.protocol", "classic").lower() != "consumer":
         longest = int(properties.get("max.poll.interval.ms", SESSION_MS))
         config |= {**CLASSIC, "session.timeout.ms": min(SESSION_MS, longest)}
-    config |= connection(settings) | chosen(properties, PRODUCER_ONLY)
+    config |= connection(settings) | {"client.id": client_id(settings)} | chosen(properties, PRODUCER_ONLY)
     return config | {"group.id": settings.kafka_group_id}
 
 
@@ -113,7 +114,7 @@ def connection(settings: Settings) -> dict[str, object]:
     }
     if settings.kafka_sasl_mechanism == msk.MECHANISM:
         config |= {"sasl.mechanisms": "OAUTHBEARER", TOKENS: msk.tokens(settings.kafka_bootstrap_servers)}
-    return {"client.id": "group-consumer"} | {name: value for name, value in config.items() if value}
+    return {"client.id": NAME} | {name: value for name, value in config.items() if value}
 
 
 def chosen(properties: Mapping[str, str], foreign: frozenset[str]) -> dict[str, object]:

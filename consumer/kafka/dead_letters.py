@@ -53,10 +53,11 @@ class DeadLetters:
         clock: Callable[[], float],
         advice: str,
         scrub: Callable[[str], str] = str,
+        took: Callable[[float], None] = lambda _: None,
     ) -> None:
         """`config` is librdkafka's; `advice` the command that creates the topic, for the log.
 
-        `scrub` takes the secrets out of what others said.
+        `scrub` takes the secrets out of what others said. `took` is told how many seconds each took to be confirmed.
         """
         self._config = config
         self._rotated: SimpleQueue[tuple[dict[str, object], Collection[str], float]] = SimpleQueue()
@@ -67,6 +68,8 @@ class DeadLetters:
         self._producer: Producer | None = None  # none before there is a token to make the first with
         self._next: Making[Producer] | None = Making(partial(made, config), WHAT)
         self._scrub = scrub
+        self._took = took
+        self._since: dict[DeadLetter, float] = {}  # when each that is not confirmed came, the oldest first
         self._waiting: deque[DeadLetter] = deque()  # not with the producer
         self._sent: dict[DeadLetter, float] = {}  # with the producer, and since when
         self._suspected: set[DeadLetter] = set()  # of these, the ones already told as failed
@@ -87,6 +90,7 @@ class DeadLetters:
 
     def produce(self, letter: DeadLetter) -> None:
         """Take the dead letter: it is written as soon as the topic can take it."""
+        self._since[letter] = self._clock()
         self._waiting.append(letter)
         self._hand_over()
 
@@ -116,6 +120,10 @@ class DeadLetters:
         """How many dead letters could not be written so far."""
         return len(self._suspected) + len(self._refused) + (len(self._waiting) if self._trouble else 0)
 
+    def oldest(self) -> float:
+        """How many seconds the oldest that is not confirmed has waited; 0 where there is none."""
+        return self._clock() - next(iter(self._since.values())) if self._since else 0.0
+
     def forget(self, assignments: Sequence[Assignment]) -> None:
         """These partitions are gone: what is not with the producer yet is the next owner's to write."""
         gone = set(assignments)
@@ -123,6 +131,7 @@ class DeadLetters:
         for letter in [letter for letter in self._refused if letter.record.assignment in gone]:
             del self._refused[letter]
         self._timeless = {letter for letter in self._timeless if letter.record.assignment not in gone}
+        self._since = {letter: at for letter, at in self._since.items() if letter.record.assignment not in gone}
 
     def flush(self, timeout: float) -> bool:
         """Wait for what is with the producer; whether all of it was confirmed or failed."""
@@ -236,6 +245,9 @@ class DeadLetters:
         self._suspected.discard(letter)
         if error is None:
             self._confirmed.append(letter)
+            since = self._since.pop(letter, None)
+            if since is not None:
+                self._took(self._clock() - since)
             self._timeless.discard(letter)
             self._well()
         else:

@@ -90,6 +90,15 @@ class Lookups:
             self._admin.describe_topics(TopicCollection([topic]), request_timeout=ASK_FOR)[topic],
         )
 
+    def ends(self, places: list[TopicPartition]) -> Mapping[Place, "Future[Any]"]:
+        """Ask where each of these ends, records that are not committed included."""
+        last = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return {(place.topic, place.partition): self._offset(place.topic, place.partition, last) for place in places}
+
+    def members(self, group: str) -> Mapping[str, "Future[Any]"]:
+        """Ask who is in the group."""
+        return self._admin.describe_consumer_groups([group], request_timeout=ASK_FOR)
+
     def poll(self) -> None:
         """Serve the client's callbacks."""
         self._admin.poll(0)

@@ -15,6 +15,8 @@ from consumer.kafka.lookups import Lookups
 from consumer.kafka.succession import Succession
 
 STATISTICS_MS = 2000
+# A join may wait for another member as long as that one may poll nothing; so many seconds more, and it hangs.
+SLACK = 60.0
 
 
 class Rebalanced(Protocol):
@@ -30,7 +32,11 @@ class Member:
     """One member of the consumer group, by one client after the other. One thread calls, but for `rotate`."""
 
     def __init__(self, config: dict[str, object], topics: Sequence[str], *, clock: Callable[[], float]) -> None:
-        self.status = ClientStatus(tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower())
+        self.status = ClientStatus(
+            tokens=TOKENS in config or "oauth" in str(config.get("sasl.mechanisms")).lower(),
+            clock=clock,
+            patience=float(str(config.get("max.poll.interval.ms", 300_000))) / 1000 + SLACK,
+        )
         self._config = config
         self._topics = list(topics)
         self._clock = clock

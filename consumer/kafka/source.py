@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment, Record
+from consumer.kafka.asked import ForeignMembers, PausedEnds
 from consumer.kafka.assignments import Assignments
 from consumer.kafka.beginning import at
 from consumer.kafka.commits import Commits
@@ -26,13 +27,23 @@ log = logging.getLogger("consumer.source")
 class Source:
     """One member of the consumer group. One thread calls, `subscribe` first; every callback comes on that thread."""
 
-    def __init__(self, config: dict[str, object], topics: Sequence[str], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        config: dict[str, object],
+        topics: Sequence[str],
+        *,
+        clock: Callable[[], float],
+        commit_failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`commit_failed` is called for each commit that fails, but for those that wait for a rebalance."""
         self._clock = clock
         self._owned = Assignments()
-        self._commits = Commits(self._owned)
+        self._commits = Commits(self._owned, commit_failed)
         self._pauses = Pauses(self._owned)
         self._member = Member(config, topics, clock=clock)
         self.client_status = self._member.status
+        self._paused_ends = PausedEnds()
+        self._foreign = ForeignMembers(config)
         self._rebalances = Rebalances(
             config,
             self._member,
@@ -131,12 +142,15 @@ class Source:
 
     def lag(self) -> dict[Assignment, int]:
         """How many offsets of each partition are not committed, as far as was heard of the broker."""
+        lookups, paused = self._member.lookups, self._pauses.places
+        ends = self._paused_ends.look(paused, lookups, self._clock()) if lookups and paused else {}
         found: dict[Assignment, int] = {}
         for one in self._owned.all():
             try:
                 low, high = self._consumer.get_watermark_offsets(at(one), cached=True)
             except KafkaException:
                 continue
+            high = max(high, ends.get((one.assignment.topic, one.assignment.partition), -1))
             if high >= 0:
                 found[one.assignment] = max(0, high - max(one.committed, low, 0))
         return found
@@ -149,6 +163,11 @@ class Source:
             if 0 <= stable < end and one.next >= stable:
                 found[one.assignment] = (stable, end - stable)
         return found
+
+    def foreign(self) -> list[str]:
+        """Where members of the group run whose updates go to another project, as of the last half minute."""
+        lookups = self._member.lookups
+        return self._foreign.look(lookups, self._clock()) if lookups else []
 
     def _forgotten(self, partitions: list[TopicPartition]) -> None:
         self._reading.forget(partitions)

@@ -37,7 +37,10 @@ class SchemaCache:
         self._root = root
         self._folder: Path | None = None
         self._writable = True
+        self.bytes = 0  # that it holds, of all registries
         if root is not None:
+            with suppress(OSError):  # said when one is to be written
+                self.bytes = make_room(root, 0, root)
             self._folder = root / hashlib.sha256("\n".join(self._urls).encode()).hexdigest()[:16]
 
     def read(self, ref: SchemaRef) -> Fetched | None:
@@ -77,7 +80,7 @@ class SchemaCache:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            make_room(self._root, len(data), self._path(self._folder, ref))
+            self.bytes = make_room(self._root, len(data), self._path(self._folder, ref))
             handle, name = tempfile.mkstemp(dir=self._folder, prefix=".new-")
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -112,10 +115,11 @@ class SchemaCache:
         return Fetched(schema, tuple(references), tuple(rules))
 
 
-def make_room(root: Path, size: int, replaced: Path) -> None:
+def make_room(root: Path, size: int, replaced: Path) -> int:
     """Remove the oldest files of all registries below `root` until there is room for one of this size.
 
-    The file that it replaces counts as gone. What is left of a write that did not end is removed with the others.
+    Returns how many bytes there are then, the new file included. The file that it replaces counts as gone. What is
+    left of a write that did not end is removed with the others.
     """
     files = []
     ended = time.time() - WRITE_TIME
@@ -127,7 +131,8 @@ def make_room(root: Path, size: int, replaced: Path) -> None:
     total = size + sum(length for _, length, path in files if path != replaced)
     for _, length, path in sorted(files):
         if total <= BUDGET:
-            return
+            break
         if path != replaced:
             path.unlink(missing_ok=True)
             total -= length
+    return total

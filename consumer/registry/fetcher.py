@@ -174,6 +174,10 @@ class Registry:
                 self._asked[ref] = self._waiting[ref] = Ask(self._clock())
                 self._changed.notify()
 
+    def cache_bytes(self) -> int:
+        """What the schema cache holds. Any thread."""
+        return self._cache.bytes
+
     def close(self) -> None:
         """Give up what is under way, and end the threads; nothing is put into the queue after."""
         with self._changed:

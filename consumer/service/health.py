@@ -14,6 +14,7 @@ class Health:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._turned = clock()
+        self.stuck = ""  # what only a restart helps; empty while there is nothing
         self.unready: tuple[str, ...] = ("starting",)
         self.status: Mapping[str, object] = starting()  # replaced as a whole
 
@@ -24,4 +25,6 @@ class Health:
     def still(self) -> tuple[str, ...]:
         """Why the service does not live; empty while it does."""
         seconds = self._clock() - self._turned
-        return (f"the loop has not turned for {seconds:.0f} s",) if seconds > STILL_AFTER else ()
+        if seconds > STILL_AFTER:
+            return (f"the loop has not turned for {seconds:.0f} s",)
+        return (self.stuck,) if self.stuck else ()

@@ -42,6 +42,10 @@ class Gauges:
     oldest_open_seconds: float = 0.0
     halted: Mapping[str, str] = field(default_factory=lambda: {DEFAULT: ""})
     suspects: int = 0
+    foreign_members: int = 0
+    oldest_letter_seconds: float = 0.0
+    schemas_known: int = 0
+    schema_cache_bytes: int = 0
     breaker_open: bool = False
     dead_letters_blocked: int = 0
     paused: dict[str, int] = field(default_factory=dict)
@@ -54,8 +58,9 @@ class Gauges:
 class Metrics:
     """All metrics of one service. Counters are for the loop's thread; `exposition` is for any."""
 
-    def __init__(self, projects: Collection[str], rules: Collection[str] = ()) -> None:
+    def __init__(self, projects: Collection[str], rules: Collection[str] = (), *, compiled: bool = False) -> None:
         """`projects` are the names of all that there are, `rules` those of a mapping file."""
+        self.compiled = compiled
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self._registry = registry
@@ -75,6 +80,15 @@ class Metrics:
         )
         self.rebalances = counter("rebalances_total", "Assignments that began or ended", "kind")
         self.fetches = counter("schema_fetches_total", "Schemas asked for, by what came of it", "outcome")
+        self.commit_failures = counter(
+            "commit_failures_total", "Commits that the broker refused, or did not confirm in time"
+        )
+        self.letter_seconds = Histogram(
+            PREFIX + "dead_letter_seconds",
+            "From a dead letter to its confirmation",
+            buckets=SECONDS,
+            registry=registry,
+        )
         self.given_up = counter("given_up_requests_total", "Requests given up: Mixpanel may apply them late")
         self.gaps = counter("retention_gap_records_total", "Offsets that retention removed before they were read")
         self.truncations = counter(
@@ -129,6 +143,10 @@ class _Now:
             ("open_bytes", "Their bytes", now.open_bytes),
             ("in_flight", "Requests under way", now.in_flight),
             ("suspects", "Requests whose fault is their own, each tried again by itself", now.suspects),
+            ("oldest_dead_letter_seconds", "How long the oldest dead letter waits", now.oldest_letter_seconds),
+            ("schemas_known", "Schemas that records can be read with", now.schemas_known),
+            ("schema_cache_bytes", "What the schema cache holds", now.schema_cache_bytes),
+            ("foreign_members", "Members of the group that send to another project", now.foreign_members),
             ("oldest_open_seconds", "How long the oldest open record has waited", now.oldest_open_seconds),
             ("breaker_open", "1 while a flood of rejects has paused the service", float(now.breaker_open)),
             ("dead_letters_blocked", "Dead letters that could not be written so far", now.dead_letters_blocked),
@@ -162,6 +180,8 @@ class _Now:
         for place, (cause, seconds) in now.blocked.items():
             blocked.add_metric([place.topic, str(place.partition), cause], seconds)
         yield blocked
-        info = GaugeMetricFamily(PREFIX + "build_info", "1, for the version", labels=["version"])
-        info.add_metric([consumer.__version__], 1)
+        info = GaugeMetricFamily(
+            PREFIX + "build_info", "1, for what runs", labels=["version", "revision", "compiled"]
+        )
+        info.add_metric([consumer.__version__, consumer.__revision__, str(self._metrics.compiled).lower()], 1)
         yield info

@@ -4,7 +4,7 @@ A batch is a line at debug. Nothing here decides anything, and no line holds a p
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from consumer.core.batch import Batch
@@ -21,6 +21,7 @@ from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Response
 from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
+from consumer.service.foreign import Foreign
 from consumer.service.heads import Heads
 from consumer.service.health import Health
 from consumer.service.memory import Memory
@@ -55,18 +56,30 @@ class Kafka(Protocol):
     def withheld(self) -> dict[Assignment, tuple[int, int]]: ...
     def lag(self) -> dict[Assignment, int]: ...
     def committed(self) -> dict[Assignment, int]: ...
+    def foreign(self) -> list[str]: ...
 
 
 class Letters(Protocol):
     """What is told of the dead-letter producer; see kafka/dead_letters.py."""
 
     def blocked(self) -> int: ...
+    def oldest(self) -> float: ...
 
 
 class Observer:
     """Metrics, health and log of one loop; all methods are for the loop's thread."""
 
-    def __init__(self, pipeline: Pipeline, kafka: Kafka, letters: Letters, metrics: Metrics, health: Health) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        kafka: Kafka,
+        letters: Letters,
+        metrics: Metrics,
+        health: Health,
+        cache_bytes: Callable[[], int],
+    ) -> None:
+        """`cache_bytes` says what the schema cache holds."""
+        self._cache_bytes = cache_bytes
         self._pipeline = pipeline
         self._letters = letters
         self._metrics = metrics
@@ -75,6 +88,7 @@ class Observer:
         self._memory = Memory()
         self._transactions = Transactions()
         self._heads = Heads()
+        self._foreign = Foreign()
         self._halted: dict[str, str] = {}
         self._suspects: dict[str, Suspect] = {}
         self._failing: dict[str, str] = {}  # the fault of each project
@@ -96,8 +110,9 @@ class Observer:
         """A request came back."""
         metrics = self._metrics
         metrics.requests.labels(batch.destination, delivered.outcome).inc()
-        metrics.seconds.observe(response.answer.seconds)
-        metrics.sizes.observe(len(batch.updates))
+        if delivered.outcome != "withheld":
+            metrics.seconds.observe(response.answer.seconds)
+            metrics.sizes.observe(len(batch.updates))
         for operation, count in delivered.accepted.items():
             metrics.updates.labels(batch.destination, operation).inc(count)
         if delivered.outcome in ("retry", "split"):
@@ -169,6 +184,7 @@ class Observer:
         blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now)
         self._gauge(now, paused, blocked)
         self._health.unready = self._unready(paused)
+        self._health.stuck = self._kafka.client_status.stuck()
         gauges = self._metrics.gauges
         self._health.status = status(pipeline, blocked, gauges.committed, gauges.lag, self._health.unready, now)
         self._heads.look(now, blocked, pipeline.partitions.by_assignment)
@@ -204,6 +220,10 @@ class Observer:
             in_flight=pipeline.destinations.in_flight(),
             oldest_open_seconds=now - oldest if oldest >= 0 else 0.0,
             halted={name: halted.get(name, "") for name in pipeline.destinations.by_name},
+            oldest_letter_seconds=self._letters.oldest(),
+            schemas_known=pipeline.schemas_known(),
+            schema_cache_bytes=self._cache_bytes(),
+            foreign_members=self._foreign.look(self._kafka.foreign()),
             suspects=len(pipeline.destinations.suspects()),
             breaker_open=pipeline.breaker_open,
             dead_letters_blocked=self._letters.blocked(),
@@ -257,7 +277,7 @@ class Observer:
             if delivered.outcome == "split":
                 fields = {"batch": batch.number, "status": response.answer.status, "records": places(batch)}
                 log.warning("a fault that this request alone meets: it is sent in parts", extra=fields)
-        elif delivered.outcome != "halt" and failing:
+        elif delivered.outcome not in ("halt", "withheld") and failing:
             log.info("Mixpanel answers again", extra={"project": project, "was": failing})
             del self._failing[project]
 

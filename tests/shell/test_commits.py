@@ -119,3 +119,26 @@ def test_verify_asks_even_when_nothing_is_new(mine):
     assert all_of_them.fenced == []
     assert not all_of_them.verify(group, offsets(one, 7), 30)
     assert all_of_them.fenced == [one]
+
+
+@pytest.fixture
+def failed(mine) -> list[None]:
+    """The failures that were told of."""
+    found: list[None] = []
+    mine[0]._failed = lambda: found.append(None)
+    return found
+
+
+@pytest.mark.parametrize(("code", "count"), [(KafkaError.UNKNOWN_MEMBER_ID, 1), (KafkaError.ILLEGAL_GENERATION, 0)])
+def test_a_commit_that_failed_is_counted(mine, failed, code, count):
+    """But for one that waits for the end of a rebalance."""
+    all_of_them, one = mine
+    all_of_them.verify(Group(code), offsets(one, 7), 5)
+    assert len(failed) == count
+
+
+def test_a_last_commit_that_is_not_confirmed_in_time_is_counted(mine, failed):
+    """The next owner repeats what it covered."""
+    all_of_them, one = mine
+    assert not all_of_them.send_and_wait(Group(*[KafkaError.ILLEGAL_GENERATION] * 100), offsets(one, 7), 0.2)
+    assert len(failed) == 1

@@ -38,7 +38,10 @@ class Post:
 
     def __init__(self, bootstrap: str, topic: str, **more: object) -> None:
         config = {**PRODUCER, "bootstrap.servers": bootstrap, **more}
-        self.letters = DeadLetters(config, topic, group_id="the-group", clock=time.monotonic, advice=ADVICE)
+        self.took: list[float] = []
+        self.letters = DeadLetters(
+            config, topic, group_id="the-group", clock=time.monotonic, advice=ADVICE, took=self.took.append
+        )
         self.confirmed: list[DeadLetter] = []
         self.failed: list[DeadLetter] = []
 
@@ -87,6 +90,23 @@ def record(
 ) -> Record:
     """A record as it came."""
     return Record(Assignment("source", partition), offset, key, value, headers, timestamp, 0.0)
+
+
+def test_how_long_each_took_and_the_oldest_waits(post, broker, group_id):
+    """From the hand-over: what waits for its topic waits; what is confirmed took so long."""
+    one = post(f"{group_id}-letters")
+    one.send(record(0), record(1, partition=1))
+    began = time.monotonic()
+    until(lambda: one.poll().failed, "the topic is missing")
+    assert 0 < one.letters.oldest() <= time.monotonic() - began + 5
+    one.letters.forget([one.failed[0].record.assignment, one.failed[1].record.assignment])
+    assert one.letters.oldest() == 0
+    assert one.took == []
+    broker.create_topic(f"{group_id}-letters", 2)
+    one.send(record(2))
+    one.all_confirmed(1)
+    assert len(one.took) == 1
+    assert one.letters.oldest() == 0
 
 
 @pytest.mark.parametrize("key", [b"key", b"", b"\xff\x00", None])

@@ -28,6 +28,13 @@ NAMES = {
     "paused": {"cause"},
     "halted": {"project", "cause"},
     "suspects": set(),
+    "foreign_members": set(),
+    "commit_failures_total": set(),
+    "dead_letter_seconds_bucket": {"le"},
+    "oldest_dead_letter_seconds": set(),
+    "schemas_known": set(),
+    "schema_cache_bytes": set(),
+    "build_info": {"version", "revision", "compiled"},
     "rebalances_total": {"kind"},
     "schema_fetches_total": {"outcome"},
 }

@@ -647,7 +647,7 @@ def test_the_cache_has_a_budget(tmp_path: Path, caplog):
         cache.write(number, large)
         for path in tmp_path.glob("*/*"):  # older by a second with each that comes after
             os.utime(path, (path.stat().st_mtime - 1, path.stat().st_mtime - 1))
-        assert sum(path.stat().st_size for path in tmp_path.glob("*/*")) <= BUDGET
+        assert cache.bytes == sum(path.stat().st_size for path in tmp_path.glob("*/*")) <= BUDGET
     assert [other.read(number) for number in range(2)] == [None, None]
     assert [own.read(number) == large for number in range(2, 6)] == [True] * 4
     own.write(5, Fetched("." * 10, ()))

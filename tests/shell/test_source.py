@@ -9,6 +9,7 @@ import confluent_kafka
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
+from consumer.kafka.asked import ENDS_EVERY
 from consumer.kafka.reading import SourceFailed
 from consumer.kafka.rebalances import ADOPT_AFTER
 from tests.shell.members import PROTOCOLS, poll_until, remove
@@ -86,6 +87,21 @@ def test_a_pause_holds_one_partition_and_loses_nothing(join, write, protocol):
     member.source.pause({})
     poll_until(lambda: len(member.values(0)) == 10, "it goes on", member)
     assert member.values(0) == list(range(10))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_lag_of_a_paused_partition_stays_fresh(join, write, protocol):
+    """The client hears of an end only with what it fetches; of what is paused the brokers are asked."""
+    member = join(protocol)
+    write(0, *range(5))
+    poll_until(lambda: len(member.read) == 5, "all is read", member)
+    place = member.mine[0]
+    member.source.pause({place: "schema"})
+    poll_until(lambda: member.source.lag().get(place) == 5, "its lag is known", member)
+    write(0, *range(5, 25))
+    member.ahead += ENDS_EVERY
+    poll_until(lambda: member.source.lag().get(place) == 25, "its lag is fresh", member)
+    assert len(member.read) == 5
 
 
 def test_a_pause_ends_with_its_assignment(join, write):

@@ -26,9 +26,10 @@ class Kafka:
     """The consumer, as far as the observer asks it."""
 
     def __init__(self) -> None:
-        self.client_status = ClientStatus()
+        self.client_status = ClientStatus(tokens=False, clock=lambda: 0.0, patience=360.0)
         self.client_status.joined = self.client_status.broker = True
         self.behind: dict[Assignment, int] = {}
+        self.strangers: list[str] = []
         self.transactions: dict[Assignment, tuple[int, int]] = {}
 
     def withheld(self) -> dict[Assignment, tuple[int, int]]:
@@ -40,12 +41,18 @@ class Kafka:
     def committed(self) -> dict[Assignment, int]:
         return {}
 
+    def foreign(self) -> list[str]:
+        return self.strangers
+
 
 class Letters:
     """The dead-letter producer, as far as the observer asks it."""
 
     def blocked(self) -> int:
         return 0
+
+    def oldest(self) -> float:
+        return 3.5
 
 
 class Scene:
@@ -58,7 +65,7 @@ class Scene:
         self.health = Health(lambda: self.now)
         self.metrics = Metrics(projects)
         self.kafka = Kafka()
-        self.observer = Observer(self.pipeline, self.kafka, Letters(), self.metrics, self.health)
+        self.observer = Observer(self.pipeline, self.kafka, Letters(), self.metrics, self.health, lambda: 4096)
         self.places = [Assignment("changes", number) for number in range(2)]
         self.pipeline.assigned(self.places)
         self.offset = 0
@@ -352,6 +359,74 @@ def test_an_open_transaction_is_told_once_it_has_lasted(scene, lines):
     scene.look()
     assert [line.getMessage() for line in lines()] == ["the transaction is over: its partition is read on"]
     assert gauge not in scene.metrics.exposition()[0].decode()
+
+
+def test_what_is_written_known_and_foreign_is_on_the_gauges(scene, lines):
+    """The oldest dead letter that waits, schemas, the cache; and strangers in the group, with readiness untouched."""
+    scene.know()
+    scene.look()
+    assert lines() == []
+    scene.kafka.strangers = ["10.0.0.9"]
+    scene.look()
+    text = scene.metrics.exposition()[0].decode()
+    expected = (
+        "oldest_dead_letter_seconds 3.5",
+        "schemas_known 1.0",
+        "schema_cache_bytes 4096.0",
+        "foreign_members 1.0",
+    )
+    for line in expected:
+        assert f"group_consumer_{line}\n" in text
+    (told,) = lines()
+    assert (told.levelname, told.members) == ("ERROR", ["10.0.0.9"])
+    assert scene.health.unready == ()
+
+
+def test_a_group_that_stays_in_one_state_of_joining_is_not_alive(scene):
+    """For longer than a join may take, and while there is a broker; steady, or without a coordinator, it may stay."""
+    status = scene.kafka.client_status
+    now = [0.0]
+    status._clock = lambda: now[0]
+
+    def report(join_state: str, *, up: bool = True, coordinator: str = "up") -> None:
+        brokers = {"b": {"state": "UP" if up else "DOWN", "nodeid": 1}}
+        group = {"state": coordinator, "join_state": join_state}
+        status.statistics(json.dumps({"brokers": brokers, "topics": {}, "cgrp": group}))
+        scene.look()
+
+    for state, up, coordinator in (
+        ("steady", True, "up"),
+        ("init", True, "up"),
+        ("wait-sync", False, "up"),
+        ("wait-sync", True, "query-coord"),
+    ):
+        report(state, up=up, coordinator=coordinator)
+        now[0] += 3600
+        report(state, up=up, coordinator=coordinator)
+        assert scene.health.still() == ()
+    report("wait-unassign-call")
+    now[0] += 359
+    report("wait-unassign-call")
+    assert scene.health.still() == ()
+    now[0] += 1
+    report("wait-unassign-call")
+    (reason,) = scene.health.still()
+    assert "wait-unassign-call for 360 s" in reason
+    report("wait-join")
+    assert scene.health.still() == ()
+
+
+def test_a_request_that_was_withheld_is_no_sign_of_mixpanel(scene, lines):
+    """It has an outcome of its own, ends no failure, and its time is none of a request."""
+    scene.know()
+    scene.read()
+    scene.answer(Answer(503, b"oh"))
+    lines()
+    scene.answer(Answer(0, failure=NOT_SENT, cause="lease"))
+    text = scene.metrics.exposition()[0].decode()
+    assert lines() == []
+    assert 'group_consumer_requests_total{outcome="withheld",project="default"} 1.0' in text
+    assert "group_consumer_request_seconds_count 1.0" in text
 
 
 def test_status_has_every_field(scene):

@@ -6,7 +6,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -111,6 +111,26 @@ def test_missing_topics(facts, place):
     command = one(found, "dead letters letters")[3]
     assert "--create --topic letters --partitions 4" in command
     assert "--config max.message.bytes=1179660 --config retention.ms=-1" in command
+
+
+def test_members_of_another_project(facts, place, broker):
+    """A member whose mark is of another project is a fault; one without a mark is nothing to say."""
+    names = {"client.id": "group-consumer-ffffffffffff"}, {"client.id": "group-consumer"}
+    config = {"bootstrap.servers": broker.bootstrap, "group.id": place["KAFKA_GROUP_ID"]}
+    mates = [Consumer({**config, "partition.assignment.strategy": "cooperative-sticky", **name}) for name in names]
+    for mate in mates:
+        mate.subscribe([place["KAFKA_TOPICS"]])
+    end = time.monotonic() + 60
+    while not all(mate.assignment() for mate in mates):
+        assert time.monotonic() < end
+        for mate in mates:
+            mate.poll(0.1)
+    found = facts(1, **place)
+    assert "1 member of it send to another Mixpanel project" in one(found, "group ", "fault")[2]
+    assert one(found, "group ", "ok")[2] == "may be joined, 2 members now"
+    assert one(found, "offsets ")[0] == "ok"
+    for mate in mates:
+        mate.close()
 
 
 def test_a_topic_that_takes_more_than_the_client_receives(facts, place, new_topic, tmp_path):

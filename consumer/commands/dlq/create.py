@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from consumer.commands.dlq.scan import TIMEOUT, Failed, TopicMissing, partitions_of
 from consumer.commands.dlq.topic import Topic
+from consumer.kafka import topic_commands
 from consumer.kafka.clients import client
 
 POLICY: Final = "cleanup.policy"
@@ -23,9 +24,10 @@ def ensure(config: Mapping[str, object], topic: Topic, name: str) -> None:
         return
     policy = policy_of(admin, name)
     if policy is not None and policy.strip() != "compact":
+        command = topic_commands.alter(str(config["bootstrap.servers"]), name, f"{POLICY}=compact")
         raise Failed(
             f"the topic {name} has {POLICY}={policy}, which throws away what replays have settled: set it to compact"
-            f" (kafka-configs.sh --alter --topic {name} --add-config {POLICY}=compact)"
+            f" ({command})"
         )
 
 
@@ -43,10 +45,9 @@ def create(admin: AdminClient, name: str, replicas: int, bootstrap: str) -> None
         if isinstance(error, KafkaError) and error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return
         words = error.str() if isinstance(error, KafkaError) else "no answer"
+        command = topic_commands.create(bootstrap, name, 1, {POLICY: "compact"}, replicas)
         raise Failed(
-            f"the topic {name}, which remembers what replays have settled, cannot be created ({words}):"
-            f" kafka-topics.sh --bootstrap-server {bootstrap} --create --topic {name} --partitions 1"
-            f" --replication-factor {replicas} --config {POLICY}=compact"
+            f"the topic {name}, which remembers what replays have settled, cannot be created ({words}): {command}"
         ) from failure
 
 

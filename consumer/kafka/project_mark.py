@@ -1,0 +1,31 @@
+"""The default project's mark in the consumer's `client.id`, by which a member of the group sees those of another.
+
+It is of the host, and of the project's number or else of the token at the start; neither can be had from it.
+"""
+
+import hashlib
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from consumer.event.model import DEFAULT
+from consumer.settings import Settings
+
+NAME: Final = "group-consumer"
+MARKED: Final = re.compile(re.escape(NAME) + r"-([0-9a-f]{12})")
+
+
+def client_id(settings: Settings) -> str:
+    """The consumer's name to the brokers; without a default project there is no mark in it."""
+    project = settings.projects.get(DEFAULT)
+    if project is None:
+        return NAME
+    which = settings.mixpanel_project_id or project.token
+    text = f"{NAME}\n{urlsplit(project.url).netloc}\n{which}"
+    return f"{NAME}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def marked(name: str) -> str:
+    """The mark in a member's `client.id`; empty where there is none of ours."""
+    found = MARKED.fullmatch(name)
+    return found[1] if found else ""
