@@ -68,7 +68,7 @@ def trigger(schema: str, table: str) -> str:
     matches = f"{{}}.status IN ({', '.join(map(repr, MATCHED))})" if table == "accounts" else "true"
     moved = " OR ".join(f"OLD.{key} IS DISTINCT FROM NEW.{key}" for key in KEYS[table])
     begins = f"({moved} OR NOT coalesce({matches.format('OLD')}, false))"
-    # A row that leaves: its profile goes where the rule says so, else it stays as it is.
+    # A row that leaves: its profile goes where the rule says so, else it stays as it is. A new one leaves nothing.
     leaves = f"DELETE FROM owed WHERE place = '{name}' AND id = {new};" if schema == "keyed" else ""
     hidden = "true" if schema == "keyed" else "false"
     return f"""
@@ -96,7 +96,7 @@ BEGIN
         ON CONFLICT (place, id) DO UPDATE SET lacks = EXCLUDED.lacks, properties = EXCLUDED.properties
             || CASE WHEN owed.properties ? 'created' THEN jsonb_build_object('created', owed.properties -> 'created')
                ELSE '{{}}' END;
-    ELSE
+    ELSIF TG_OP = 'UPDATE' THEN
         {leaves or "NULL;"}
     END IF;
     RETURN NULL;

@@ -89,7 +89,7 @@ class Transactions:
     def _assigned(self, name: str) -> str:
         fixed = ("code",) if self._rewrite else ("code", "status")
         columns = [column for column in self._columns_of(name) if column.name not in fixed]
-        chosen = self._random.sample(columns, self._random.randint(1, 4))
+        chosen = self._random.sample(columns, self._random.randint(1, min(4, len(columns))))
         assigned = {column.name: column.value(self._random) for column in chosen}
         if self._rewrite and self._table(name) == "companies" and self._random.random() < 0.1:
             assigned["created"] = "now()"

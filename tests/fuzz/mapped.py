@@ -12,40 +12,10 @@ from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import Mapper, TopicMap
 from consumer.mapping.reading import InvalidMapping, read
 from consumer.mapping.seen import Incoming
-from tests.mapping.published import FILES, SCHEMAS, TOPICS
+from tests.mapping.published import EVERYTHING, FILES, SCHEMAS, TOPICS
 from tests.mapping.tables import COLUMNS, KEY, PLACEHOLDER, envelope
 
 PROJECTS = ("emea", "us")
-EVERYTHING = """version = 1
-[[rule]]
-name = "everything"
-topics = ["T"]
-format = "debezium"
-before = "whole"
-send = "changed"
-leaves = "clear"
-group = { key = "company", id = "row.id" }
-where = [{ path = "row.seats", not_in = [1, 2] }]
-null = "unset"
-[rule.set]
-Name = "row.name"
-MRR = "row.mrr"
-Renews = "row.renewal_date"
-Labels = { from = "row.labels", as = "json" }
-Seats = ["row.seats", "row.id"]
-Attributes = "row.attrs"
-Tags = "row.tags"
-Both = { join = ["row.kind", "row.name"], with = " " }
-[rule.set_once]
-Created = "row.created_at"
-[[rule]]
-name = "copied"
-topics = ["T"]
-format = "debezium"
-group = { key = "row", id = "key.id" }
-null = "null"
-copy = { from = "row" }
-"""
 
 Way = tuple[str, TopicMap, ValuePlan, KeyPlan | None]
 

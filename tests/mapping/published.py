@@ -50,3 +50,34 @@ SCHEMAS: dict[str, tuple[list[Any], Any]] = {
     "cdp.calls": ([CALL], None),
     "COMPANY_USAGE": ([TOTALS], None),
 }
+# A table of each kind of column, and most that a rule may say.
+EVERYTHING = """version = 1
+[[rule]]
+name = "everything"
+topics = ["T"]
+format = "debezium"
+before = "whole"
+send = "changed"
+leaves = "clear"
+group = { key = "company", id = "row.id" }
+where = [{ path = "row.seats", not_in = [1, 2] }]
+null = "unset"
+[rule.set]
+Name = "row.name"
+MRR = "row.mrr"
+Renews = "row.renewal_date"
+Labels = { from = "row.labels", as = "json" }
+Seats = ["row.seats", "row.id"]
+Attributes = "row.attrs"
+Tags = "row.tags"
+Both = { join = ["row.kind", "row.name"], with = " " }
+[rule.set_once]
+Created = "row.created_at"
+[[rule]]
+name = "copied"
+topics = ["T"]
+format = "debezium"
+group = { key = "row", id = "key.id" }
+null = "null"
+copy = { from = "row" }
+"""
