@@ -9,12 +9,11 @@ owns the clock: `now` is in seconds and never goes back. One thread calls, so th
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final, final
+from typing import final
 
-from consumer.core.batch import AMBIGUOUS, DIVIDED, Batch, Decision
-from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Breaker
+from consumer.core.batch import Batch
+from consumer.core.breaker import ACCEPTED, ADMITTED, UNREADABLE, Breaker
 from consumer.core.clock import NEVER
-from consumer.core.delivery import Delivery
 from consumer.core.destinations import Destinations
 from consumer.core.intake import Intake
 from consumer.core.limits import Limits
@@ -22,16 +21,14 @@ from consumer.core.mapped import MappedTopic
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
 from consumer.core.partitions import MAPPING, PROJECT, RULES, Partition, Partitions
 from consumer.core.quarantine import Quarantine
-from consumer.core.runs import OPEN, OVER, Entry, Run
+from consumer.core.runs import Entry
 from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
-from consumer.core.settlement import Delivered, dead_letters_of
+from consumer.core.settlement import Delivered
+from consumer.core.settling import Settling
 from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken
 from consumer.core.whole import Whole
-from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
+from consumer.event.errors import QUARANTINED
 from consumer.mapping.mapper import TopicMap
-
-# Rejects that say nothing of the records.
-UNCOUNTED: Final = (AMBIGUOUS_ADD, QUARANTINED)
 
 
 @final
@@ -57,6 +54,7 @@ class Pipeline:
         "_ignored",
         "_intake",
         "_order",
+        "_settling",
         "_waits",
         "destinations",
         "partitions",
@@ -81,6 +79,7 @@ class Pipeline:
         self._ignored: list[Record] | None = None if only is None else []
         self._breaker = Breaker(limits.breaker)
         self._dead_letters: list[DeadLetter] = []  # to produce
+        self._settling = Settling(self.partitions, self._breaker, self._dead_letters)
         self._failed: set[DeadLetter] = set()  # could not be written so far
         self._order = 0
         self._waits = False  # whether a partition may be held for want of room for a project
@@ -138,7 +137,7 @@ class Pipeline:
         Nothing of them is sent, dead-lettered or committed after; a late answer only frees its groups.
         """
         gone = {assignment for assignment in assignments if self.partitions.remove(assignment)}
-        self._dead_letters = [letter for letter in self._dead_letters if letter.record.assignment not in gone]
+        self._dead_letters[:] = [letter for letter in self._dead_letters if letter.record.assignment not in gone]
         self._failed = {letter for letter in self._failed if letter.record.assignment not in gone}
         return self.destinations.forget(gone)
 
@@ -181,9 +180,9 @@ class Pipeline:
         delivered = Delivered(report)
         for update in report.accepted:
             delivered.counts[update.verb] += 1
-            self._came_to(delivery, update.run, update.run.accepted(update), delivered, now)
+            self._settling.came_to(delivery, update.run, update.run.accepted(update), delivered, now)
         for decision in report.decisions:
-            self._decided(delivery, decision, delivered, now)
+            self._settling.decided(delivery, decision, delivered, now)
         delivered.sum_up()
         self._breaker.count(ACCEPTED, delivered.settled, now)
         return delivered
@@ -223,7 +222,8 @@ class Pipeline:
         batches: list[Batch] = [] if self._breaker.open else self.destinations.start(now)
         for batch in batches:
             self._began(batch)
-        dead_letters, self._dead_letters = self._dead_letters, []
+        dead_letters = self._dead_letters[:]
+        self._dead_letters.clear()
         return Work(batches, dead_letters, self._intake.schemas.take_wanted())
 
     def wake_at(self, now: float) -> float:
@@ -355,80 +355,3 @@ class Pipeline:
             offset = run.entries[-1].record.offset
             if offset > partition.reached:
                 partition.reached = offset
-
-    def _decided(self, delivery: Delivery, decision: Decision, delivered: Delivered, now: float) -> None:
-        """One update is refused, ambiguous or divided: its record is to blame, or one of several, to be found."""
-        update = decision.update
-        if decision.kind == DIVIDED:
-            assert decision.history is not None
-            outcome = update.run.divided(update, decision.history)
-        else:
-            assert decision.refusal is not None
-            if decision.kind == AMBIGUOUS:
-                outcome = update.run.ambiguous(update, decision.refusal)
-            else:
-                outcome = update.run.refused(update, decision.refusal)
-            self._blame(delivery, update.run, delivered, now)
-        self._came_to(delivery, update.run, outcome, delivered, now)
-
-    def _blame(self, delivery: Delivery, run: Run, delivered: Delivered, now: float) -> None:
-        """Records of the run that are to blame become dead letters, once all of their parts are decided."""
-        for entry, letter in dead_letters_of(run, delivery.dispatch.name):
-            if letter.reason == AMBIGUOUS_ADD:
-                delivered.ambiguous += 1
-            whole = entry.whole
-            if whole is None:
-                self._dead_letter(letter, letter.reason != AMBIGUOUS_ADD, now)
-            else:
-                whole.refuse(entry.order, letter)
-                self._decided_of(whole, entry.record, delivered, now)
-
-    def _dead_letter(self, letter: DeadLetter, counts: bool, now: float) -> None:
-        """One record is refused by Mixpanel; it stays open while the breaker is open."""
-        if not self._breaker.open:
-            self._dead_letters.append(letter)
-        if counts:
-            self._breaker.count(REFUSED, 1, now)
-
-    def _decided_of(self, whole: Whole, record: Record, delivered: Delivered, now: float) -> None:
-        """One part of the record is over; with the last the record is settled, or its dead letter is written."""
-        partition = self.partitions.by_assignment[record.assignment]
-        if not partition.decided(whole):
-            return
-        letter = whole.dead_letter()
-        if letter is None:
-            self._settled(partition, record, delivered)
-        else:
-            self._dead_letter(letter, not whole.counted and letter.reason not in UNCOUNTED, now)
-
-    def _came_to(self, delivery: Delivery, run: Run, outcome: int, delivered: Delivered, now: float) -> None:
-        """An update has its verdict; with the last of a step the run goes on, or is over."""
-        if outcome == OPEN:
-            return
-        if outcome == OVER:
-            self._settle(run, len(run.entries), delivered, now)
-            delivery.dispatch.lanes.release(run)
-        else:
-            self._settle(run, run.through(), delivered, now)
-            delivery.dispatch.backlog.replay(run)
-
-    def _settle(self, run: Run, end: int, delivered: Delivered, now: float) -> None:
-        """What stands before `end` in the run, and was not dead-lettered, is settled."""
-        partition = self.partitions.by_assignment[run.assignment]
-        rejected = run.blame.rejected if run.blame is not None else None
-        for place in range(run.settled, end):
-            if rejected is not None and place in rejected:
-                continue
-            entry = run.entries[place]
-            if entry.whole is None:
-                self._settled(partition, entry.record, delivered)
-            else:
-                self._decided_of(entry.whole, entry.record, delivered, now)
-        run.settled = max(run.settled, end)
-
-    def _settled(self, partition: Partition, record: Record, delivered: Delivered) -> None:
-        """Mixpanel has all of the record."""
-        partition.end(record)
-        partition.ledger.settle(record.offset)
-        delivered.settled += 1
-        delivered.records.append(record)

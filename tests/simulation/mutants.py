@@ -167,7 +167,7 @@ MUTANTS = (
         "            self._dead_letters.produce(letter)\n            self.pipeline.dead_lettered(letter)\n",
     ),
     Mutant(
-        "letter-dropped", 7, "a refused record is settled without a dead letter", "core/pipeline.py",
+        "letter-dropped", 7, "a refused record is settled without a dead letter", "core/settling.py",
         "            if rejected is not None and place in rejected:\n", "            if False:\n",
     ),
     Mutant(
