@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from .ledger import Epoch, Item
 from .mixpanel import OPAQUE, PARTIAL, Request
+from .traffic import changed_by
 
 if TYPE_CHECKING:
     from .oracle import Oracle
@@ -39,7 +40,7 @@ def check_blame(oracle: "Oracle", epoch: Epoch) -> None:
         dead = sum(1 for item in items if item.lettered)
         barriers = sum(1 for item in items if item.meant.verb in ("$add", "$delete"))
         most = max(1, dead) * (2 * ceil(log2(max(2, len(items)))) + 2) + barriers + CREATION
-        spent = len([request for request in run.blame if any(u["$group_id"] == group for u in request.updates)])
+        spent = len([request for request in run.blame if any(changed_by(u) == group for u in request.updates)])
         if spent > most:
             words = f"{spent} requests for {dead} dead letters of a run of {len(items)} of {group}"
             raise oracle.fail(10, words)

@@ -20,7 +20,7 @@ import orjson
 from consumer.sandbox.mixpanel.profiles import Profiles
 
 from .ledger import Item
-from .traffic import GROUP_KEY, Meant, project_of, token_of
+from .traffic import GROUP_KEY, Meant, parted, project_of, token_of
 from .world import Violation
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def check_profile(history: "History", group: str, fates: dict[int, list[Item]]) 
             words = model.apply(meant.update)
             assert words is None, words
     token = token_of(project_of(group))
-    expected = model.get(token, GROUP_KEY, group)
-    found = history.mixpanel.profiles.get(token, GROUP_KEY, group)
+    expected = model.get(token, GROUP_KEY, *parted(group))
+    found = history.mixpanel.profiles.get(token, GROUP_KEY, *parted(group))
     if blurred and (expected is None or found is None):
         expected, found = expected or {}, found or {}
     ordered = len(epochs) < 2

@@ -18,7 +18,7 @@ from consumer.mixpanel.pool import Response
 from consumer.sandbox.answers import TEMPORARY, Dialect, strict
 from consumer.sandbox.mixpanel.profiles import Profiles
 
-from .traffic import refused_by_rule, token_of
+from .traffic import changed_by, refused_by_rule, token_of
 from .world import Process, World
 
 # What an answer tells.
@@ -114,7 +114,7 @@ class Mixpanel:
         world = self._world
         if self.ill == request.project:
             return self.illness
-        if self.stuck and any(update["$group_id"] == self.stuck for update in request.updates):
+        if self.stuck and any(changed_by(update) == self.stuck for update in request.updates):
             return "500_never"
         if self.weather and world.chance(0.9):
             return self.weather

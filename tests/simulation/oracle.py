@@ -24,7 +24,7 @@ from .ledger import Epoch, Item
 from .mixpanel import AGAIN, CAPACITY, HALT, PARTIAL, TAKEN, Request
 from .order import carried, check_commute, check_order
 from .pace import check_alone, check_pace, check_share, check_wait
-from .traffic import Meant, Partition
+from .traffic import Meant, Partition, changed_by
 from .world import Violation, World
 
 
@@ -116,11 +116,11 @@ class Oracle:
         check_share(self, request)
         by_group: dict[str, list[int]] = {}
         for index, update in enumerate(request.updates):
-            by_group.setdefault(update["$group_id"], []).append(index)
+            by_group.setdefault(changed_by(update), []).append(index)
         request.covers = [[] for _ in request.updates]
         for group, indexes in by_group.items():
             for other in instance.flying:
-                if other is not request and any(update["$group_id"] == group for update in other.updates):
+                if other is not request and any(changed_by(update) == group for update in other.updates):
                     raise self.fail(2, f"{group} is in two requests at once: {other.number} and {request.number}")
             check_commute(self, request, [request.updates[index] for index in indexes])
             epoch = self._epoch_of(instance, group, request)
@@ -157,7 +157,7 @@ class Oracle:
         """Mixpanel applied these updates of the request."""
         for index in indexes:
             update = request.updates[index]
-            group = update["$group_id"]
+            group = changed_by(update)
             key = (request.epochs[group], request.number, request)
             for other in self.applied_in.get(group, ()):
                 if other[2] is request or (other[0] <= key[0] and other[1] < key[1]):
@@ -207,9 +207,9 @@ class Oracle:
             pace.must_halt = False
         if request.unknown:
             for update in request.updates:
-                epoch = self.live.get(request.assignments[update["$group_id"]])
+                epoch = self.live.get(request.assignments[changed_by(update)])
                 if "$add" in update and epoch is not None:
-                    epoch.unknown_adds.add(update["$group_id"])
+                    epoch.unknown_adds.add(changed_by(update))
         for index in request.accepted:
             for item in request.covers[index]:
                 self._accepted(item)

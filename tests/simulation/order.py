@@ -6,6 +6,7 @@ from consumer.core.runs import Update
 
 from .ledger import Epoch, Item
 from .mixpanel import Request
+from .traffic import changed_by
 
 if TYPE_CHECKING:
     from .oracle import Oracle
@@ -52,8 +53,8 @@ def check_commute(oracle: "Oracle", request: Request, updates: list[dict[str, An
     seen: dict[str, str] = {}
     for update in updates:
         if "$delete" in update:
-            raise oracle.fail(3, f"request {request.number} deletes {update['$group_id']} and does more to it")
-        verb = next(key for key in update if key not in ("$token", "$group_key", "$group_id"))
+            raise oracle.fail(3, f"request {request.number} deletes {changed_by(update)} and does more to it")
+        verb = next(key for key in update if key not in ("$token", "$group_key", "$group_id", "$company_id"))
         for name in said(update):
             if name in seen and not seen[name] == verb == "$remove":
                 raise oracle.fail(3, f"request {request.number} has {seen[name]} and {verb} on one property")

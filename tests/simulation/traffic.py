@@ -35,8 +35,26 @@ def project_of(group: str) -> str:
 
 
 def group_of(project: str, number: int) -> str:
-    """The name of a group of the project."""
-    return f"g{number}" if project == PROJECTS[0] else f"{project}.g{number}"
+    """The name of a group of the project.
+
+    A third of them are a company's, which stands behind the name: these have the id of a group of no company.
+    """
+    row, company = number // len(PROJECTS), ""
+    if row % 3 == 1:
+        number, company = (number - 3, "@acme") if row % 2 else (number - 12, "@other")
+    return (f"g{number}" if project == PROJECTS[0] else f"{project}.g{number}") + company
+
+
+def parted(group: str) -> tuple[str, str]:
+    """The id, and the company (empty for none), of the group with this name."""
+    name, _, company = group.partition("@")
+    return name, company
+
+
+def changed_by(update: dict[str, Any]) -> str:
+    """The name of the group that the update changes."""
+    company = update.get("$company_id")
+    return str(update["$group_id"]) + (f"@{company}" if company else "")
 
 
 def token_of(project: str) -> str:
@@ -155,15 +173,17 @@ class Traffic:
 
     def _framed(self, group: str, verdict: str, verb: str, values: dict[str, Any], names: list[str]) -> Meant:
         project = project_of(group)
+        name, company = parted(group)
         change = {
             "event_id": str(self.number),
             "occurred_at": self.number,
             "project": "other" if verdict == "unknown_project" else None if project == PROJECTS[0] else project,
             "group_key": "" if verdict == "invalid_change" else GROUP_KEY,
-            "group_id": group,
+            "group_id": name,
             "operation": verb.upper(),
             "properties": values,
             "property_names": names,
+            "company_id": company or None,
         }
         out = io.BytesIO()
         fastavro.schemaless_writer(out, writer_schema(), change)
@@ -179,7 +199,8 @@ class Traffic:
         if verdict == "corrupt":
             value = value[:-1] if self._random.random() < 0.5 else value + b"\x00"
         said: Any = "" if verb == "delete" else names if verb == "unset" else values
-        update = {"$token": token_of(project), "$group_key": GROUP_KEY, "$group_id": group, f"${verb}": said}
+        update = {"$token": token_of(project), "$group_key": GROUP_KEY, "$group_id": name}
+        update |= ({"$company_id": company} if company else {}) | {f"${verb}": said}
         meant = Meant(self.number, self._groups[group], group, verdict, group.encode(), value, headers, ref, update)
         meant.size = len(orjson.dumps([update]))
         return meant
