@@ -15,6 +15,7 @@ from typing import Any
 import fastavro
 
 from bench import workload as workloads
+from bench.projects import FULL
 from consumer.app import GC_THRESHOLDS
 from consumer.core.fold import Fold
 from consumer.core.lanes import Lanes
@@ -27,7 +28,7 @@ from consumer.core.runs import Entry
 from consumer.event.convert import convert
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, operation_of, update_tail
-from consumer.event.model import DELETE, Operation
+from consumer.event.model import DEFAULT, DELETE, Operation
 
 ACCEPTED = b'{"error":null,"errors":{},"status":1}'
 TOKEN = "0" * 32
@@ -54,6 +55,7 @@ def run(events: int = 20_000) -> dict[str, dict[str, float]]:
     values, new, hot = [
         [value for _, value in workloads.events(workload, events, 1)] for workload in ("mixed", "new", "hot")
     ]
+    ten, hundred = [[value for _, value in workloads.events("new", events, 1, projects=count)] for count in (10, 100)]
     changes = [decoder.decode(value, 5) for value in values]
     operations = [convert(change) for change in changes]
     alone = [convert(decoder.decode(value, 5)) for value in new]
@@ -72,6 +74,9 @@ def run(events: int = 20_000) -> dict[str, dict[str, float]]:
         "core, mixed": lambda: _core(values, decoder),
         "core, new": lambda: _core(new, decoder),
         "core, hot": lambda: _core(hot, decoder),
+        "core, batches of 200": lambda: _core(new, decoder, full=FULL),
+        "the same, 10 projects": lambda: _core(ten, decoder, 10, FULL),
+        "the same, 100 projects": lambda: _core(hundred, decoder, 100, FULL),
     }
     found = {label: {"us": cost} for label, cost in best({**keeping, **steps}, events).items()}
     for label, step in keeping.items():
@@ -136,9 +141,10 @@ def _offsets(count: int) -> Ledger:
     return ledger
 
 
-def _core(values: list[bytes], decoder: Any) -> None:
-    """Records in, everything settled, as the loop would do it with four requests in flight."""
-    pipeline = Pipeline({"default": len(opening_of(TOKEN))}, Limits())
+def _core(values: list[bytes], decoder: Any, projects: int = 1, full: int = 2000) -> None:
+    """Records in, everything settled, as the loop would do it with four requests of `full` updates in flight."""
+    names = [workloads.project_of(number, projects) or DEFAULT for number in range(projects)]
+    pipeline = Pipeline(dict.fromkeys(names, len(opening_of(TOKEN))), Limits(batch_updates=full))
     partitions = [Assignment("bench", number) for number in range(4)]
     pipeline.assigned(partitions)
     pipeline.schema_known(1, decoder, 0.0)

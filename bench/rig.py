@@ -88,13 +88,16 @@ class Rig:
         self.schema_id = registry.register("group-changes-value", workloads.SCHEMA_TEXT)
         self._runs = 0
 
-    def load(self, workload: str, events: int, partitions: int = 4, groups: int = workloads.GROUPS) -> Load:
+    def load(
+        self, workload: str, events: int, partitions: int = 4, groups: int = workloads.GROUPS, projects: int = 1
+    ) -> Load:
         """A new topic with so many events of the workload."""
         self._runs += 1
         load = Load(f"bench-{self._runs}-{workload}", partitions, events, 0)
         self.broker.create_topic(load.name, partitions)
         producer = self.producer(linger_ms=500)  # full batches, however many partitions there are
-        for number, (key, value) in enumerate(workloads.events(workload, events, self.schema_id, groups=groups)):
+        source = workloads.events(workload, events, self.schema_id, groups=groups, projects=projects)
+        for number, (key, value) in enumerate(source):
             producer.produce(load.name, value, key=key)
             load.bytes += len(value)
             if number % 5_000 == 0:

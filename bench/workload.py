@@ -57,9 +57,9 @@ WORDS = (
 
 
 def events(
-    workload: str, count: int, schema_id: int, seed: int = 1, groups: int = GROUPS
+    workload: str, count: int, schema_id: int, seed: int = 1, groups: int = GROUPS, projects: int = 1
 ) -> Iterator[tuple[str, bytes]]:
-    """Key and framed value of each event."""
+    """Key and framed value of each event, of so many projects in turn."""
     rng = random.Random(seed)
     weights = list(accumulate(rank**-ZIPF for rank in range(1, groups + 1)))
     numbers = range(groups)
@@ -76,7 +76,7 @@ def events(
         written = io.BytesIO()
         written.write(header)
         name = f"account-{uuid.UUID(int=group * SPREAD % 2**128)}"
-        event = change(rng, number, name, workload == "large")
+        event = change(rng, number, name, workload == "large") | {"project": project_of(number, projects)}
         if workload == "refusals" and group == 0:
             property_name = f"{REFUSED}{number}" if rng.random() < 0.01 else rng.choice(NAMES)
             event |= {"operation": "SET", "properties": {property_name: value(rng)}, "property_names": []}
@@ -85,6 +85,11 @@ def events(
             event |= {"operation": verb, "properties": {LISTS[0]: item}, "property_names": []}
         fastavro.schemaless_writer(written, SCHEMA, event)
         yield f"company:{name}", written.getvalue()
+
+
+def project_of(number: int, projects: int) -> str | None:
+    """The project of this event, of so many; None is the default one."""
+    return f"project-{number % projects}" if number % projects else None
 
 
 def change(rng: random.Random, number: int, group: str, large: bool = False) -> dict[str, Any]:
