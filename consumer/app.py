@@ -13,15 +13,19 @@ from typing import Any
 import consumer
 from consumer.core.limits import Limits
 from consumer.core.model import Record
+from consumer.core.past import Past
 from consumer.core.pipeline import Pipeline
 from consumer.core.quarantine import Quarantine
 from consumer.event import decode
 from consumer.event.encode import opening_of
 from consumer.kafka.config import consumer_config, producer_config
 from consumer.kafka.dead_letters import DeadLetters
+from consumer.kafka.journal import Journal
+from consumer.kafka.journal_reading import TOPIC_CONFIG, Reader
+from consumer.kafka.journal_writing import Writer
 from consumer.kafka.reading import SourceFailed
 from consumer.kafka.source import Source
-from consumer.kafka.topic_commands import create_dead_letters
+from consumer.kafka.topic_commands import create, create_dead_letters
 from consumer.mapping.mapper import TopicMap
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
@@ -29,6 +33,7 @@ from consumer.mixpanel.pool import Pool
 from consumer.registry.configured import access
 from consumer.registry.fetcher import Registry, Results
 from consumer.service import logs
+from consumer.service.adds import Announcing
 from consumer.service.health import Health
 from consumer.service.health_server import HealthServer
 from consumer.service.loop import Loop
@@ -111,7 +116,8 @@ def assemble(
     """Every part of the service, connected; nothing has been read or sent yet."""
     results: SimpleQueue[Result] = SimpleQueue()
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
-    core = pipeline(settings, limits(settings), quarantine(settings), mapped)
+    past = Past() if settings.journal_topic else None
+    core = pipeline(settings, limits(settings), quarantine(settings), mapped, past=past)
     letters = DeadLetters(
         producer_config(settings),
         settings.kafka_dead_letter_topic,
@@ -121,19 +127,25 @@ def assemble(
         scrub=scrub,
         took=metrics.letter_seconds.observe,
     )
+    journal = journal_of(settings, past) if past is not None else None
     source = Source(
         consumer_config(settings),
         settings.kafka_topics,
         clock=time.monotonic,
         commit_failed=metrics.commit_failures.inc,
+        journal=journal,
     )
     schemas = registry(settings, results, scrub.learn, mapped)
     observer = Observer(core, source, letters, metrics, health, schemas.cache_bytes)
     pool = Pool(endpoints(settings), settings.max_in_flight, results, lease)
+    adds: Announcing | None = None
+    if journal is not None:
+        waited = metrics.journal_seconds.observe
+        adds = Announcing(pool, journal, source, core, results, lease=lease, clock=time.monotonic, waited=waited)
     loop = Loop(
         core,
         source,
-        pool,
+        adds if adds is not None else pool,
         schemas,
         letters,
         results,
@@ -142,18 +154,23 @@ def assemble(
         lease=lease,
         clock=time.monotonic,
         jitter=random.random,
+        adds=adds,
     )
-    sign_in = SignIn(settings, rotating(source, letters), scrub.learn)
+    sign_in = SignIn(settings, rotating(source, letters, journal), scrub.learn)
     watch((sign_in, Tokens(settings, pool.use_token, scrub.learn)))
     return loop
 
 
-def rotating(source: Source, letters: DeadLetters) -> Callable[[Settings, Collection[str]], None]:
+def rotating(
+    source: Source, letters: DeadLetters, journal: Journal | None
+) -> Callable[[Settings, Collection[str]], None]:
     """What hands another way to sign in to the clients of Kafka."""
 
     def rotate(settings: Settings, files: Collection[str]) -> None:
         source.rotate(consumer_config(settings), files, random.uniform(0.0, STAGGER))
         letters.rotate(producer_config(settings), files)
+        if journal is not None:
+            journal.rotate(consumer_config(settings), producer_config(settings), files)
 
     return rotate
 
@@ -179,10 +196,25 @@ def pipeline(
     out: Quarantine | None = None,
     mapped: Mapping[str, TopicMap] | None = None,
     only: Mapping[Record, Collection[str]] | None = None,
+    past: Past | None = None,
 ) -> Pipeline:
-    """The core, for the projects of the settings; `out` is what it leaves to the dead-letter topic."""
+    """The core, for the projects of the settings; `out` is what it leaves to the dead-letter topic.
+
+    `past` is what earlier owners did with `$add`s, where that is known.
+    """
     openings = {name: len(opening_of(one.token)) for name, one in settings.projects.items()}
-    return Pipeline(openings, by, out, mapped, only)
+    return Pipeline(openings, by, out, mapped, only, past)
+
+
+def journal_of(settings: Settings, past: Past) -> Journal:
+    """The journal of `$add`s."""
+    topic, bootstrap = settings.journal_topic, settings.kafka_bootstrap_servers
+
+    def advice(replicas: int) -> str:
+        return create(bootstrap, topic, 1, TOPIC_CONFIG, max(0, replicas))
+
+    reader = Reader(consumer_config(settings), topic, settings.kafka_topics, advice=advice)
+    return Journal(past, reader, Writer(producer_config(settings), topic, time.monotonic), time.monotonic)
 
 
 def quarantine(settings: Settings) -> Quarantine | None:

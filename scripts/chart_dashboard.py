@@ -232,6 +232,13 @@ ROWS: dict[str, list[Json]] = {
             (quantile(0.5, "request_seconds"), "p50"),
             (quantile(0.99, "request_seconds"), "p99"),
         ),
+        graph(
+            "Waiting for the journal",
+            "Requests with $adds: half of them, and all but one in a hundred",
+            "s",
+            (quantile(0.5, "journal_seconds"), "p50"),
+            (quantile(0.99, "journal_seconds"), "p99"),
+        ),
         graph("Requests in flight", "By pod", "none", (metric("in_flight"), "{{pod}}")),
         graph(
             "Updates in a request",

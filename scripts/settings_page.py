@@ -44,6 +44,8 @@ CONTRADICTIONS = """\
   `https://`.
 - `MIXPANEL_REGION` with the host of another region in `MIXPANEL_URL`; a service account's name without its secret.
 - A property in `KAFKA_PROPERTIES_FILE` and its setting.
+- `ADD_JOURNAL=on` with `AMBIGUOUS_ADD=resend`, which sends an `$add` again whatever was announced; the journal's
+  topic among `KAFKA_TOPICS`.
 - One token at one host twice, in `MIXPANEL_PROJECTS_FILE` or by `MIXPANEL_TOKEN`: see [projects.md](projects.md).
 """
 

@@ -44,6 +44,7 @@ def test_defaults():
         "drain_timeout": 20.0,
         "fold": True,
         "ambiguous_add": "resend",
+        "add_journal": "off",
         "dead_letter_breaker": True,
         "http_port": 8080,
         "log_format": "json",
@@ -144,6 +145,7 @@ WRONG = [
     ("MAX_IN_FLIGHT", "many", "a whole number"),
     ("FOLD", "true", "on or off"),
     ("AMBIGUOUS_ADD", "drop", "resend, dead-letter"),
+    ("ADD_JOURNAL", "maybe", "on, off"),
     ("QUARANTINE", "changes:0", "topic:partition:offset, project:NAME, group:KEY:ID or schema:ID"),
     ("QUARANTINE", "changes:0:1,changes:0:x", "topic:partition:offset, which"),
     ("QUARANTINE", "a b:0:1", "a topic's name"),
@@ -284,6 +286,12 @@ CONTRADICTIONS = [
     ({"KAFKA_DEAD_LETTER_TOPIC": "group-changes"}, "read again for ever"),
     ({"KAFKA_TOPICS": "a,mixpanel-groups.dead-letters"}, "read again for ever"),
     ({"KAFKA_GROUP_ID": "group with spaces"}, "KAFKA_DEAD_LETTER_TOPIC would be"),
+    ({"ADD_JOURNAL": "on"}, "AMBIGUOUS_ADD is resend"),
+    ({"AMBIGUOUS_ADD": "dead-letter", "KAFKA_TOPICS": "a,mixpanel-groups.journal"}, "is the journal of $adds"),
+    (
+        {"AMBIGUOUS_ADD": "dead-letter", "KAFKA_GROUP_ID": "a group", "KAFKA_DEAD_LETTER_TOPIC": "d"},
+        "the journal of $adds would be",
+    ),
     ({"DRAIN_TIMEOUT": "5m"}, "max.poll.interval.ms (300000)"),
     ({"KAFKA_SASL_USERNAME": "u"}, "PLAINTEXT, its default, which does not log in"),
     ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SASL_MECHANISM is not set"),
@@ -398,6 +406,14 @@ def test_service_links():
     }
     (warning,) = load(REQUIRED | links).warnings
     assert warning.startswith("7 variables such as KAFKA_PORT are service links")
+
+
+def test_the_journal():
+    """It is on where an ambiguous $add is a dead letter, unless it is turned off; its topic is named by the group."""
+    assert load(REQUIRED).journal_topic == ""
+    strict = load(REQUIRED | {"AMBIGUOUS_ADD": "dead-letter", "KAFKA_GROUP_ID": "g"})
+    assert (strict.add_journal, strict.journal_topic) == ("on", "g.journal")
+    assert load(REQUIRED | {"AMBIGUOUS_ADD": "dead-letter", "ADD_JOURNAL": "off"}).journal_topic == ""
 
 
 def test_quarantine():

@@ -7,12 +7,15 @@ An announcement that is none of the last three is in doubt. Each has a name of i
 never takes back what another wrote.
 """
 
+from collections import deque
 from typing import Final, final
 
 from consumer.core.model import Assignment, Record
 
 # Where nothing is known of what the journal held before.
 START: Final = -1
+# What a commit has passed stays so long, in seconds: one that was sent before it may still arrive after it.
+GRACE: Final = 10.0
 
 
 @final
@@ -58,13 +61,14 @@ class Mark:
 class Epoch:
     """What one assignment has in the journal."""
 
-    __slots__ = ("marks", "name", "read", "start")
+    __slots__ = ("marks", "name", "over", "read", "start")
 
     def __init__(self, name: str, start: int) -> None:
         self.name = name
         self.start = start
         self.read = False  # from the start up to its end
         self.marks: dict[str, Mark] = {}  # by name, in the order of the journal
+        self.over: deque[tuple[float, Mark]] = deque()  # committed, and when
 
 
 @final
@@ -114,20 +118,33 @@ class Announced:
         mark.position = position
         self.end = max(self.end, position + 1)
 
+    def holds(self, assignment: Assignment, mark: Mark) -> bool:
+        """Whether the epoch is not over, and a new owner would still have to know of it."""
+        epoch = self._epochs.get(assignment)
+        return epoch is not None and mark.name in epoch.marks
+
     def withdrawn(self, assignment: Assignment, mark: Mark) -> bool:
         """The `$add` was not applied, or never sent; whether that may be written: the epoch is not over."""
         epoch = self._epochs.get(assignment)
         return epoch is not None and epoch.marks.pop(mark.name, None) is not None
 
-    def passed(self, assignment: Assignment, committed: int) -> list[Mark]:
-        """What is below the committed offset: it may be taken out of the journal."""
+    def passed(self, assignment: Assignment, committed: int, now: float) -> None:
+        """What is below the committed offset is over."""
         epoch = self._epochs.get(assignment)
         if epoch is None or not epoch.marks:
-            return []
+            return
         over = [mark for mark in epoch.marks.values() if mark.offset < committed]
         for mark in over:
             del epoch.marks[mark.name]
-        return over
+            epoch.over.append((now, mark))
+
+    def outdated(self, now: float) -> list[Mark]:
+        """What may be taken out of the journal now, each once."""
+        found: list[Mark] = []
+        for epoch in self._epochs.values():
+            while epoch.over and epoch.over[0][0] <= now - GRACE:
+                found.append(epoch.over.popleft()[1])
+        return found
 
     def floor(self, assignment: Assignment) -> int:
         """From which offset of the journal the next owner has to read; START for all of it."""
@@ -136,9 +153,12 @@ class Announced:
             return START
         if not epoch.read:
             return epoch.start
+        lowest = self.end
+        if epoch.over:
+            lowest = min(lowest, epoch.over[0][1].position)
         for mark in epoch.marks.values():
-            return mark.position
-        return self.end
+            return min(lowest, mark.position)
+        return lowest
 
 
 @final

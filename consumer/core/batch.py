@@ -17,10 +17,11 @@ class Batch:
     """The updates of one request of one destination. `number` tells it from others in logs.
 
     `started` is its place among the requests of its destination; `due` when it may go again; `suspect` says that its
-    fault is its own, not Mixpanel's.
+    fault is its own, not Mixpanel's; `announcing` that it waits for the journal, and is not sent yet.
     """
 
     __slots__ = (
+        "announcing",
         "destination",
         "due",
         "history",
@@ -44,6 +45,7 @@ class Batch:
         self.waits_for = 0  # a kind of fault, as in `retry`
         self.released = False  # its wait was ended once by another's success
         self.suspect = False
+        self.announcing = False
 
     def tails(self) -> list[bytes]:
         """The JSON of each update, but for the token."""

@@ -70,6 +70,10 @@ class Destinations:
         """Whether nothing more for this destination is to be taken in now, for the sake of the others."""
         return self.by_name[name].dispatch.share.full()
 
+    def still_goes(self, batch: Batch, now: float) -> bool:
+        """Whether a batch that was started, and waited since, would be started now."""
+        return self.by_name[batch.destination].dispatch.still_goes(batch, now)
+
     def wake_at(self, now: float) -> float:
         """When `start` may have something without a new fact."""
         soonest = NEVER

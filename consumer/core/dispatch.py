@@ -198,6 +198,12 @@ class Dispatch:
 
     # What others may ask.
 
+    def still_goes(self, batch: Batch, now: float) -> bool:
+        """Whether a batch that was started, and waited since, would be started now."""
+        if self.halt.cause and batch is not self.halt.probe:
+            return False
+        return now >= self.throttle.resume_at
+
     def lingers(self, now: float) -> bool:
         """Whether the next fresh batch is not due yet."""
         return now < self._fresh_at(now)

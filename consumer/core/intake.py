@@ -6,7 +6,9 @@ from typing import final
 from consumer.core.mapped import MappedTopic
 from consumer.core.model import DeadLetter, Record
 from consumer.core.partitions import FAULT, RULES, SCHEMA
+from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
+from consumer.core.redelivery import judged
 from consumer.core.schemas import Schemas
 from consumer.core.taken import REJECTED, TAKEN, Taken, held
 from consumer.event.convert import convert
@@ -22,7 +24,7 @@ from consumer.mapping.outcome import Mapped
 class Intake:
     """Decodes, converts and encodes, but for what is quarantined. `schemas` are those known so far."""
 
-    __slots__ = ("_mapped", "_openings", "_quarantine", "schemas")
+    __slots__ = ("_mapped", "_openings", "_past", "_quarantine", "schemas")
 
     def __init__(
         self,
@@ -30,8 +32,13 @@ class Intake:
         quarantine: Quarantine | None = None,
         mapped: Mapping[str, TopicMap] | None = None,
         only: Mapping[Record, Collection[str]] | None = None,
+        past: Past | None = None,
     ) -> None:
-        """`mapped` are the topics that a mapping file names; `only` has records that some rules alone apply to."""
+        """`mapped` are the topics that a mapping file names; `only` has records that some rules alone apply to.
+
+        `past` is what earlier owners did with `$add`s.
+        """
+        self._past = past
         self._openings = dict(openings)
         self._quarantine = quarantine
         self.schemas = Schemas()
@@ -46,10 +53,14 @@ class Intake:
             if mapped:
                 topic = mapped.get(record.assignment.topic)
                 if topic is not None:
-                    return topic.take(record, now)
-            return self._take(record, now)
+                    return self._judged(record, topic.take(record, now))
+            return self._judged(record, self._take(record, now))
         except Exception as fault:  # noqa: BLE001  # whatever it is, it is one record's
             return held(FAULT, f"a fault of the service itself: {type(fault).__name__}", None, {})
+
+    def _judged(self, record: Record, taken: Taken) -> Taken:
+        past = self._past
+        return taken if past is None else judged(past, record, taken)
 
     def _take(self, record: Record, now: float) -> Taken:
         """A record of the built-in event."""

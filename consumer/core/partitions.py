@@ -24,6 +24,7 @@ MAPPING: Final = "mapping"
 DEAD_LETTER: Final = "dead_letter"
 PROJECT: Final = "project"  # the next record is for a project that has its share of what may be open
 BREAKER: Final = "breaker"
+JOURNAL: Final = "journal"
 
 
 @final

@@ -19,7 +19,8 @@ from consumer.core.intake import Intake
 from consumer.core.limits import Limits
 from consumer.core.mapped import MappedTopic
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
-from consumer.core.partitions import MAPPING, PROJECT, RULES, Partition, Partitions
+from consumer.core.partitions import JOURNAL, MAPPING, PROJECT, RULES, Partition, Partitions
+from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
 from consumer.core.runs import Entry
 from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
@@ -67,15 +68,17 @@ class Pipeline:
         quarantine: Quarantine | None = None,
         mapped: Mapping[str, TopicMap] | None = None,
         only: Mapping[Record, Collection[str]] | None = None,
+        past: Past | None = None,
     ) -> None:
         """`openings` names the projects, with the length of what each of their updates begins with, in bytes.
 
         `mapped` are the topics that a mapping file names; all others carry the built-in event. `only` has records of
         which some rules alone apply; where it is given, those that nothing comes of are kept for `take_ignored`.
+        `past` is what earlier owners of the partitions did with their `$add`s, where `$add`s are announced.
         """
         self.destinations = Destinations(openings, limits)
         self.partitions = Partitions(limits, self.destinations.standing)
-        self._intake = Intake(openings, quarantine, mapped, only)
+        self._intake = Intake(openings, quarantine, mapped, only, past)
         self._ignored: list[Record] | None = None if only is None else []
         self._breaker = Breaker(limits.breaker)
         self._dead_letters: list[DeadLetter] = []  # to produce
@@ -170,6 +173,14 @@ class Pipeline:
         """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
         self._intake.schemas.refused(need, reason, detail, now)
         self._release_held(need, now)
+
+    # Facts of the journal.
+
+    def journal_known(self, now: float) -> None:
+        """More is known of it: what was held for it may go on."""
+        for partition in self.partitions.by_assignment.values():
+            if partition.held_for == JOURNAL:
+                self._release(partition, now)
 
     # Facts of Mixpanel.
 
@@ -278,7 +289,7 @@ class Pipeline:
         partition.begin(record)
         if taken.dead_letter is not None:
             self._dead_letters.append(taken.dead_letter)
-            if taken.dead_letter.reason != QUARANTINED:
+            if taken.dead_letter.reason not in UNCOUNTED:
                 self._breaker.count(UNREADABLE, 1, now)
             return True
         if taken.outcome == PARTED:
@@ -316,7 +327,7 @@ class Pipeline:
             if part.dead_letter is not None:
                 self._order += 1
                 whole.refuse(self._order, part.dead_letter)
-                whole.counted = whole.counted or part.dead_letter.reason != QUARANTINED
+                whole.counted = whole.counted or part.dead_letter.reason not in UNCOUNTED
             else:
                 whole.add(len(part.tail))
                 self._queue(record, part, whole)
@@ -339,6 +350,7 @@ class Pipeline:
                 self._release(partition, now)
 
     def _release(self, partition: Partition, now: float) -> None:
+        """Admit what it held, up to the next that cannot be taken in."""
         partition.release()
         while partition.held and not self._breaker.open:
             if not self._admit(partition, partition.held.popleft(), now):

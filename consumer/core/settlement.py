@@ -2,7 +2,7 @@
 
 from typing import final
 
-from consumer.core.batch import Report
+from consumer.core.batch import AMBIGUOUS, Report
 from consumer.core.model import DeadLetter, Record
 from consumer.core.runs import Entry, Run
 from consumer.event.decode import frame
@@ -13,15 +13,32 @@ from consumer.event.model import VERB_NAMES, SchemaRef
 
 @final
 class Delivered:
-    """What one answer came to: the records that it settled, and updates accepted by operation."""
+    """What one answer came to: the records that it settled, and updates accepted by operation.
 
-    __slots__ = ("accepted", "ambiguous", "cause", "counts", "outcome", "records", "settled", "updates", "wait")
+    `taken` are those updates, `in_doubt` the `$add`s that may have been applied, or not.
+    """
+
+    __slots__ = (
+        "accepted",
+        "ambiguous",
+        "cause",
+        "counts",
+        "in_doubt",
+        "outcome",
+        "records",
+        "settled",
+        "taken",
+        "updates",
+        "wait",
+    )
 
     def __init__(self, report: Report) -> None:
         self.outcome = report.outcome
         self.cause = report.cause
         self.wait = report.wait
         self.accepted: dict[str, int] = {}
+        self.taken = report.accepted
+        self.in_doubt = [one.update for one in report.decisions if one.kind == AMBIGUOUS]
         self.updates = 0
         self.settled = 0
         self.records: list[Record] = []

@@ -16,6 +16,7 @@ from consumer.core.partitions import (
     BREAKER,
     DEAD_LETTER,
     FAULT,
+    JOURNAL,
     LIMIT,
     MAPPING,
     PROJECT,
@@ -47,6 +48,7 @@ CAUSES: Final = (
     HALTED,
     THROTTLED,
     RETRY,
+    JOURNAL,
     PROJECT,
     LIMIT,
     LANE,
@@ -221,7 +223,7 @@ def judge(dispatch: Dispatch, head: Head, now: float) -> tuple[str, Detail]:
     if batch is not None and batch.suspect:
         return SUSPECT, met(batch, head.flying, now)
     if head.flying:
-        return IN_FLIGHT, {}
+        return JOURNAL if batch is not None and batch.announcing else IN_FLIGHT, {}
     if dispatch.halt.cause:
         return HALTED, {}
     if now < dispatch.throttle.resume_at:

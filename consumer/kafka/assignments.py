@@ -23,7 +23,18 @@ class Owned:
     `next` is past all that was read, `read` past the last record of it.
     """
 
-    __slots__ = ("asked", "assignment", "committed", "committed_at", "epochs", "leader_epoch", "next", "read")
+    __slots__ = (
+        "asked",
+        "assignment",
+        "committed",
+        "committed_at",
+        "epochs",
+        "journal",
+        "leader_epoch",
+        "next",
+        "proven",
+        "read",
+    )
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
@@ -32,6 +43,8 @@ class Owned:
         self.asked = -1  # of the last commit that is under way or confirmed
         self.committed = -1  # confirmed by the broker
         self.committed_at = -1  # when, in milliseconds of the wall clock
+        self.proven = -1  # the stamp of the last commit of ours that the group has taken
+        self.journal = -1  # from where the journal is to be read
         self.leader_epoch = -1  # of the last record
         self.epochs: list[tuple[int, int]] = []  # the leader's epochs, each with its first offset
 

@@ -63,6 +63,7 @@ def begun(one: Owned, committed: dict[Place, TopicPartition] | None) -> TopicPar
     one.next = one.committed = one.asked = found.offset
     one.read = metadata.read if 0 <= metadata.read <= found.offset else found.offset
     one.committed_at = metadata.at
+    one.journal = metadata.journal
     if found.leader_epoch is not None and found.leader_epoch >= 0:
         one.goes_on(found.offset - 1, found.leader_epoch)
         place.offset = OFFSET_BEGINNING

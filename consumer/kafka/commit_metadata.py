@@ -1,7 +1,9 @@
-"""What stands beside a committed offset, for the day on which the log no longer has it: `topic=ID;read=N;at=MS`.
+"""What stands beside a committed offset: `topic=ID;read=N;at=MS`, and `;by=NAME;journal=N` where there is a journal.
 
-The topic's id tells a log that was cut from a topic that was recreated. `read` is one past the last record before the
-offset. The time of the commit says what was written since.
+For the day on which the log no longer has the offset: the topic's id tells a log that was cut from a topic that was
+recreated. `read` is one past the last record before the offset. The time of the commit says what was written since.
+
+`by` is the member that committed; from `journal` on the next owner has to read the journal of `$add`s.
 """
 
 from typing import Final, NamedTuple
@@ -16,11 +18,18 @@ class Metadata(NamedTuple):
     topic_id: str = ""
     read: int = -1
     at: int = -1
+    by: str = ""
+    journal: int = -1
 
 
 def written(metadata: Metadata) -> str:
     """As it is committed."""
-    return f"topic={metadata.topic_id};read={metadata.read};at={metadata.at}"
+    text = f"topic={metadata.topic_id};read={metadata.read};at={metadata.at}"
+    if metadata.by:
+        text += f";by={metadata.by}"
+    if metadata.journal >= 0:
+        text += f";journal={metadata.journal}"
+    return text
 
 
 def parsed(text: str | None) -> Metadata:
@@ -29,6 +38,7 @@ def parsed(text: str | None) -> Metadata:
         return Metadata()
     fields = dict(part.partition("=")[::2] for part in text.split(";"))
     try:
-        return Metadata(fields.get("topic", ""), int(fields.get("read", -1)), int(fields.get("at", -1)))
+        numbers = [int(fields.get(name, -1)) for name in ("read", "at", "journal")]
     except ValueError:
         return Metadata()
+    return Metadata(fields.get("topic", ""), numbers[0], numbers[1], fields.get("by", ""), numbers[2])

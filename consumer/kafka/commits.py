@@ -4,19 +4,22 @@ send(committable)              without waiting; the broker's word comes to `on_c
 send_and_wait(committable)     for the end of a drain
 send_and_look(committable)     the same from inside a callback of the client
 verify(offsets)                whether the group still knows us
+prove(offsets), look(places)   the same without waiting: `Owned.proven` is the stamp of the last commit that it took
 fenced                         partitions whose commit the group refused as that of a stranger
 """
 
 import logging
+import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment
 from consumer.kafka.assignments import Assignments, Owned
-from consumer.kafka.commit_metadata import Metadata, written
+from consumer.kafka.commit_metadata import Metadata, parsed, written
 
 log = logging.getLogger("consumer.source")
 
@@ -34,6 +37,7 @@ SEND_EVERY = 0.05
 # Inside a callback a refusal is not heard, so it is not waited for longer than this, in seconds.
 LOOK_FOR = 3.0
 LOOK_EVERY = 0.02
+LOOK_WITHIN = 0.5
 SEND_AGAIN_EVERY = 0.5
 
 NOT_CONFIRMED = "commit not confirmed in time: the next owner repeats what it covered"
@@ -41,13 +45,23 @@ NOT_CONFIRMED = "commit not confirmed in time: the next owner repeats what it co
 Due = list[tuple[Owned, int]]
 
 
+class Journal(Protocol):
+    """What is committed beside an offset; see journal.py."""
+
+    def floor(self, assignment: Assignment) -> int: ...
+    def committed(self, assignment: Assignment, offset: int) -> None: ...
+
+
 class Commits:
     """The commits of one consumer. One thread calls."""
 
-    def __init__(self, owned: Assignments, failed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, owned: Assignments, journal: Journal, failed: Callable[[], None] = lambda: None) -> None:
         """`failed` is called for each commit that was refused, and for a last one not confirmed in time."""
         self._owned = owned
+        self._journal = journal
         self._failed = failed
+        self._name = secrets.token_hex(4)
+        self._stamp = 0
         self._failing = False
         self.fenced: list[Owned] = []
 
@@ -59,9 +73,25 @@ class Commits:
         for one, offset in due:
             one.asked = offset
         try:
-            consumer.commit(offsets=_places(due), asynchronous=True)
+            consumer.commit(offsets=self._places(due), asynchronous=True)
         except KafkaException as failure:
             self._refused([one for one, _ in due], failure.args[0])
+
+    def prove(self, consumer: Consumer, offsets: Mapping[Assignment, int]) -> int:
+        """Commit these, be they committed or not; the stamp by which the group's word on it is known."""
+        due = self._mine(offsets)
+        for one, offset in due:
+            one.asked = offset
+        places = self._places(due)
+        try:
+            consumer.commit(offsets=places, asynchronous=True)
+        except KafkaException as failure:
+            self._refused([one for one, _ in due], failure.args[0])
+        return self._stamp
+
+    def look(self, consumer: Consumer, mine: Iterable[Owned]) -> None:
+        """See which of our commits the group has: where the client brings no word on them."""
+        self._look(consumer, [(one, one.asked) for one in mine], LOOK_WITHIN)
 
     def send_and_wait(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Commit until the broker confirms it, no longer than `timeout` seconds; whether all is committed.
@@ -118,6 +148,8 @@ class Commits:
         for place in partitions:
             one = self._owned.get(place)
             failed = place.error or error
+            if one is not None and failed is None:
+                self._proven(one, place)
             if one is None or one.asked != place.offset:
                 continue  # of an assignment that is over, or followed by a later commit
             if failed is None:
@@ -127,7 +159,7 @@ class Commits:
 
     def _ask(self, consumer: Consumer, due: Due, timeout: float) -> bool:
         """One commit, and the broker's word on it; whether it took all of it."""
-        answer = _ask(consumer, _places(due), timeout)
+        answer = _ask(consumer, self._places(due), timeout)
         if answer is None:
             return False
         if isinstance(answer, KafkaError):
@@ -146,13 +178,22 @@ class Commits:
     def _look(self, consumer: Consumer, due: Due, timeout: float) -> None:
         """See which of these the group has."""
         try:
-            found = consumer.committed(_places(due), timeout=timeout)
+            found = consumer.committed([TopicPartition(*_name(one)) for one, _ in due], timeout=timeout)
         except KafkaException:
             return
-        has = {(place.topic, place.partition): place.offset for place in found}
+        has = {(place.topic, place.partition): place for place in found if place.error is None}
         for one, offset in due:
-            if has.get((one.assignment.topic, one.assignment.partition)) == offset:
-                self._confirmed(one, offset)
+            place = has.get(_name(one))
+            if place is not None:
+                self._proven(one, place)
+                if place.offset == offset:
+                    self._confirmed(one, offset)
+
+    def _proven(self, one: Owned, place: TopicPartition) -> None:
+        """The group has this commit, whoever made it."""
+        metadata = parsed(place.metadata)
+        if metadata.by == self._name:
+            one.proven = max(one.proven, metadata.at)
 
     def _mine(self, offsets: Mapping[Assignment, int]) -> Due:
         found = [(self._owned.of(assignment), offset) for assignment, offset in offsets.items()]
@@ -165,6 +206,7 @@ class Commits:
         one.committed = offset
         one.committed_at = now_ms()
         one.settled(offset)
+        self._journal.committed(one.assignment, offset)
         if self._failing:
             self._failing = False
             log.info("commits are confirmed again")
@@ -183,6 +225,20 @@ class Commits:
         if not self._failing:
             self._failing = True
             log.warning("commit failed: it is tried again", extra={"cause": error.name()})
+
+    def _places(self, due: Due) -> list[TopicPartition]:
+        """What is committed, with the leader's epoch, by which the brokers see that a log was cut."""
+        self._stamp = max(now_ms(), self._stamp + 1)
+        return [self._place(one, offset) for one, offset in due]
+
+    def _place(self, one: Owned, offset: int) -> TopicPartition:
+        place = one.assignment
+        read = min(offset, one.read) if one.read >= 0 else -1
+        metadata = written(Metadata(place.topic_id, read, self._stamp, self._name, self._journal.floor(place)))
+        leader_epoch = one.epoch_before(offset)
+        if leader_epoch < 0:
+            return TopicPartition(place.topic, place.partition, offset, metadata)
+        return TopicPartition(place.topic, place.partition, offset, metadata, leader_epoch)
 
 
 def _ask(
@@ -203,19 +259,8 @@ def _ask(
     return answers[0] if answers else None
 
 
-def _places(due: Due) -> list[TopicPartition]:
-    """What is committed, with the leader's epoch, by which the brokers see that a log was cut."""
-    at = now_ms()
-    return [_place(one, offset, at) for one, offset in due]
-
-
-def _place(one: Owned, offset: int, at: int) -> TopicPartition:
-    place = one.assignment
-    metadata = written(Metadata(place.topic_id, min(offset, one.read) if one.read >= 0 else -1, at))
-    leader_epoch = one.epoch_before(offset)
-    if leader_epoch < 0:
-        return TopicPartition(place.topic, place.partition, offset, metadata)
-    return TopicPartition(place.topic, place.partition, offset, metadata, leader_epoch)
+def _name(one: Owned) -> tuple[str, int]:
+    return one.assignment.topic, one.assignment.partition
 
 
 def now_ms() -> int:

@@ -15,7 +15,8 @@ from consumer.core.model import Assignment, Record
 from consumer.kafka.asked import ForeignMembers, PausedEnds
 from consumer.kafka.assignments import Assignments
 from consumer.kafka.beginning import at
-from consumer.kafka.commits import Commits
+from consumer.kafka.commits import Commits, Journal
+from consumer.kafka.journal import NoJournal
 from consumer.kafka.member import Member
 from consumer.kafka.pauses import Pauses
 from consumer.kafka.reading import Reading, SourceFailed
@@ -34,11 +35,15 @@ class Source:
         *,
         clock: Callable[[], float],
         commit_failed: Callable[[], None] = lambda: None,
+        journal: Journal | None = None,
     ) -> None:
-        """`commit_failed` is called for each commit that fails, but for those that wait for a rebalance."""
+        """`commit_failed` is called for each commit that fails, but for those that wait for a rebalance.
+
+        `journal` is what is committed beside the offsets; None where no `$add` is announced.
+        """
         self._clock = clock
         self._owned = Assignments()
-        self._commits = Commits(self._owned, commit_failed)
+        self._commits = Commits(self._owned, journal if journal is not None else NoJournal(), commit_failed)
         self._pauses = Pauses(self._owned)
         self._member = Member(config, topics, clock=clock)
         self.client_status = self._member.status
@@ -130,6 +135,25 @@ class Source:
         fenced = bool(self._commits.fenced)
         self._after_callbacks()
         return known or fenced
+
+    def prove(self, offsets: Mapping[Assignment, int]) -> int:
+        """Ask the group by a commit of these whether it still knows us; the stamp by which its word is known."""
+        return self._commits.prove(self._consumer, offsets)
+
+    def proven(self, assignment: Assignment) -> int:
+        """The stamp of the last commit of this partition that the group has taken; -1 where it is not ours."""
+        one = self._owned.of(assignment)
+        return one.proven if one is not None else -1
+
+    def look(self, assignments: Collection[Assignment]) -> None:
+        """See which commits the group has taken, where no poll brings its word: in a drain."""
+        mine = [self._owned.of(assignment) for assignment in assignments]
+        self._commits.look(self._consumer, [one for one in mine if one is not None])
+
+    def journal_start(self, assignment: Assignment) -> int:
+        """From where its last owner says that the journal is to be read; -1 where that is not known."""
+        one = self._owned.of(assignment)
+        return one.journal if one is not None else -1
 
     def close(self, timeout: float) -> None:
         """Leave the group. The client may hang in rare states, so it is given up after `timeout` seconds."""

@@ -18,6 +18,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Response, TokenChanged
 from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
+from consumer.service.adds import Adds, Unannounced
 from consumer.service.ports import DeadLetterProducer, LoopObserver, RecordSource, RequestPool, Result, SchemaFetcher
 
 log = logging.getLogger("consumer.loop")
@@ -26,6 +27,8 @@ READ_AT_ONCE = 500
 # How long one wait may last, in seconds: on answers while requests are under way, else on Kafka.
 WAIT_FOR_ANSWERS = 0.02
 WAIT_FOR_RECORDS = 0.05
+# The same while requests wait for the journal: neither its broker nor the group wakes the loop.
+WAIT_FOR_JOURNAL = 0.002
 COMMIT_EVERY = 0.5
 OBSERVE_EVERY = 1.0
 # The end of a drain that belongs to dead letters and the commit; a short drain gives a fifth of itself.
@@ -51,11 +54,16 @@ class Loop:
         lease: Lease,
         clock: Callable[[], float],
         jitter: Callable[[], float],
+        adds: Adds | None = None,
     ) -> None:
-        """Nothing is started while the `lease` has run out: the group is asked first."""
+        """Nothing is started while the `lease` has run out: the group is asked first.
+
+        `adds` is the pool, where it announces `$add`s before it posts; None where none is announced.
+        """
         self.pipeline = pipeline
         self._source = source
         self._pool = pool
+        self._adds: Adds = adds if adds is not None else Unannounced()
         self._registry = registry
         self._dead_letters = dead_letters
         self._results = results
@@ -68,6 +76,7 @@ class Loop:
         self._observe_at = 0.0
         self._doubt = False  # it stood still, and has said so
         self._more = False  # the last read was full: there is more at once
+        self._draining = False  # the source is not polled
         self._paused: dict[Assignment, str] = {}
         source.subscribe(self)
 
@@ -103,6 +112,8 @@ class Loop:
         wait = 0.0 if self._more else max(0.0, self.pipeline.wake_at(now) - now)
         if self._doubt:
             wait = WAIT_FOR_RECORDS  # nothing that is due is done
+        if self._adds.pending():
+            wait = min(wait, WAIT_FOR_JOURNAL)
         busy = self.pipeline.destinations.in_flight() > 0 or self._dead_letters.pending() > 0
         if busy:
             self._collect(min(wait, WAIT_FOR_ANSWERS))
@@ -126,6 +137,8 @@ class Loop:
                 break
             wait = 0.0
             self._hand_over(result)
+        if self._adds.turn(draining=self._draining):
+            self.pipeline.journal_known(self._clock())
         confirmed, failed = self._dead_letters.poll()
         for letter in failed:
             self.pipeline.dead_letter_failed(letter)
@@ -138,6 +151,7 @@ class Loop:
         match result:
             case Response():
                 delivered = self.pipeline.delivered(result.batch, result.answer, now, self._jitter())
+                self._adds.answered(result.batch, delivered)
                 self._observer.delivered(result.batch, result, delivered)
                 return
             case TokenChanged():
@@ -213,6 +227,7 @@ class Loop:
 
     def assigned(self, assignments: list[Assignment]) -> None:
         """These partitions are ours from now on."""
+        self._adds.assigned(assignments)
         self.pipeline.assigned(assignments)
         self._observer.rebalanced("assigned", assignments)
 
@@ -239,7 +254,9 @@ class Loop:
         deadline = end - min(RESERVED, self._drain_timeout / 5)
         log.info("draining", extra={"why": why, "partitions": len(assignments)})
         self.pipeline.drain(assignments, deadline)
+        self._draining = True
         clean = self._finish(assignments, deadline)
+        self._draining = False
         self._dead_letters.flush(max(0.0, end - self._clock()) / 2)
         self._collect(0.0)
         offsets = self.pipeline.partitions.committable()

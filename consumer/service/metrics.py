@@ -15,7 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 import consumer
 from consumer.core.model import Assignment
-from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
+from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, JOURNAL, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
 from consumer.event.errors import REASONS
 from consumer.event.model import DEFAULT, VERB_NAMES
 
@@ -23,7 +23,7 @@ PREFIX = "group_consumer_"
 OUTCOMES = ("accepted", "partial", "opaque", "too_large", "retry", "split", "halt", "withheld")
 REBALANCES = ("assigned", "revoked", "lost")
 FETCHES = ("known", "refused", "failing")
-CAUSES = (LIMIT, PROJECT, FAULT, SCHEMA, RULES, MAPPING, DEAD_LETTER, BREAKER)
+CAUSES = (LIMIT, PROJECT, FAULT, SCHEMA, RULES, MAPPING, DEAD_LETTER, JOURNAL, BREAKER)
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 UPDATES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 1500, 2000)
@@ -103,6 +103,12 @@ class Metrics:
             PREFIX + "request_seconds", "How long requests took", buckets=SECONDS, registry=registry
         )
         self.sizes = Histogram(PREFIX + "batch_updates", "Updates in a request", buckets=UPDATES, registry=registry)
+        self.journal_seconds = Histogram(
+            PREFIX + "journal_seconds",
+            "How long requests with $adds waited for the journal",
+            buckets=SECONDS,
+            registry=registry,
+        )
         # All from the start, so that a rate sees the first one, too.
         for kind in REBALANCES:
             self.rebalances.labels(kind)

@@ -11,7 +11,7 @@ from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
 from consumer.core.destinations import Suspect
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
+from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, JOURNAL, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
 from consumer.core.pipeline import Pipeline
 from consumer.core.schemas import Need
 from consumer.core.settlement import Delivered
@@ -244,7 +244,7 @@ class Observer:
         reasons += self._stuck()
         if self._pipeline.breaker_open:
             reasons.append("the dead-letter breaker is open")
-        held = [cause for cause in paused.values() if cause in (FAULT, SCHEMA, RULES, MAPPING, DEAD_LETTER)]
+        held = [cause for cause in paused.values() if cause in (FAULT, SCHEMA, RULES, MAPPING, DEAD_LETTER, JOURNAL)]
         if held and len(held) == len(self._pipeline.partitions.assignments()):
             reasons.append(f"every partition is held: {', '.join(sorted(set(held)))}")
         return tuple(reasons)

@@ -15,11 +15,13 @@ from consumer.settings.values import TOPIC
 MAX_POLL_INTERVAL_MS: Final = 300_000
 # A drain ends this much before the group would give the member up, in seconds.
 ROOM: Final = 1.0
+# What follows the group's id in the name of the journal's topic.
+JOURNAL: Final = ".journal"
 # Lets a client show tokens that nobody has signed: for trials.
 UNSECURED: Final = "enable.sasl.oauthbearer.unsecure.jwt"
 
 # A variable with one of these is meant for us, whatever follows; any other one where it is nearly a name of ours.
-OURS: Final = ("KAFKA_", "SCHEMA_", "MIXPANEL_", "BATCH_", "MAX_", "DRAIN_", "DEAD_LETTER_", "AMBIGUOUS_")
+OURS: Final = ("KAFKA_", "SCHEMA_", "MIXPANEL_", "BATCH_", "MAX_", "DRAIN_", "DEAD_LETTER_", "AMBIGUOUS_", "ADD_")
 NEARLY: Final = 0.85
 SERVICE_LINK: Final = re.compile(r".+(_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 
@@ -30,6 +32,7 @@ def contradictions(values: Values, given: Mapping[str, Given], properties: Mappi
     """Every pair of settings that cannot both be meant."""
     checks = (
         dead_letters(values, given),
+        journal(values),
         drain(values, properties),
         twice(given, properties),
         login(values, properties),
@@ -52,6 +55,25 @@ def dead_letters(values: Values, given: Mapping[str, Given]) -> Iterator[str]:
             f'KAFKA_DEAD_LETTER_TOPIC is "{topic}"{why}, and KAFKA_TOPICS has it too: '
             "a dead letter would be read again for ever. Name a topic that is not read"
         )
+
+
+def journal(values: Values) -> Iterator[str]:
+    """The journal is for those who want an `$add` at most once, and it is a topic that is not read."""
+    if values["ADD_JOURNAL"] != "on":
+        return
+    if values["AMBIGUOUS_ADD"] == "resend":
+        yield (
+            "ADD_JOURNAL is on, and AMBIGUOUS_ADD is resend, which sends an $add again whatever was announced:"
+            " set AMBIGUOUS_ADD to dead-letter, or leave ADD_JOURNAL away"
+        )
+    topic, topics = f"{values['KAFKA_GROUP_ID']}{JOURNAL}", values["KAFKA_TOPICS"]
+    if not TOPIC.fullmatch(topic):
+        yield (
+            f'the journal of $adds would be "{topic}", from KAFKA_GROUP_ID, which is no topic\'s name:'
+            " change KAFKA_GROUP_ID, or set ADD_JOURNAL to off"
+        )
+    if isinstance(topics, tuple) and topic in topics:
+        yield f'KAFKA_TOPICS has "{topic}", which is the journal of $adds: name another topic'
 
 
 def drain(values: Values, properties: Mapping[str, str]) -> Iterator[str]:

@@ -131,6 +131,12 @@ class Declared:
     ambiguous_add: str = setting(
         choice("resend", "dead-letter"), "resend", "An $add whose request had no clear answer"
     )
+    add_journal: str = setting(
+        choice("on", "off"),
+        "",
+        "Announce each $add in the topic {group id}.journal before it is sent: at most once through a crash",
+        rule="on where AMBIGUOUS_ADD is dead-letter",
+    )
     dead_letter_breaker: bool = setting(flag(), "on", "A flood of rejects pauses the service; off: it never does")
     quarantine: Entries = setting(
         quarantine(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from consumer.event.model import DEFAULT
-from consumer.settings.checks import contradictions, unknown_variables
+from consumer.settings.checks import JOURNAL, contradictions, unknown_variables
 from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Declared
 from consumer.settings.exposure import exposed
 from consumer.settings.projects import Project, read_projects, twice
@@ -49,6 +49,11 @@ class Settings(Declared):
     projects: Mapping[str, Project]
     warnings: tuple[str, ...] = field(repr=False, compare=False)
     given: Mapping[str, Given] = field(repr=False, compare=False)
+
+    @property
+    def journal_topic(self) -> str:
+        """Where each `$add` is announced before it is sent; empty where none is."""
+        return f"{self.kafka_group_id}{JOURNAL}" if self.add_journal == "on" else ""
 
     def rows(self) -> list[ShownSetting]:
         """Every setting, then the properties of the file: as it may be shown."""
@@ -162,5 +167,7 @@ def fill_in(values: dict[str, object], terminal: bool) -> None:
     if not values["MIXPANEL_QUERY_URL"]:
         region = region_of(str(values["MIXPANEL_URL"]), str(values["MIXPANEL_REGION"]))
         values["MIXPANEL_QUERY_URL"] = f"https://{QUERY_HOSTS.get(region, '')}"
+    if not values["ADD_JOURNAL"]:
+        values["ADD_JOURNAL"] = "on" if values["AMBIGUOUS_ADD"] == "dead-letter" else "off"
     if not values["LOG_FORMAT"]:
         values["LOG_FORMAT"] = "text" if terminal else "json"

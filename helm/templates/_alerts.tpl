@@ -27,6 +27,12 @@ GroupConsumerDeadLetterTopicUnwritable:
   expr: max(group_consumer_dead_letters_blocked{ {{- $s -}} }) > 0
   summary: Dead letters cannot be written
   description: "{{`{{ $value }}`}} dead letters wait, and their partitions with them. The topic is missing, or refuses the service."
+GroupConsumerJournalUnusable:
+  for: 2m
+  severity: critical
+  expr: sum(group_consumer_paused{ {{- $s -}},cause="journal"}) > 0
+  summary: The journal of $adds cannot be read or written
+  description: "{{`{{ $value }}`}} partitions are held at an $add: the topic is missing, or refuses the service."
 GroupConsumerRegistryFailing:
   for: 5m
   severity: critical

@@ -95,6 +95,7 @@ Credentials come from Secrets, as files or as variables; everything that is moun
   "DRAIN_TIMEOUT" $v.drainTimeout
   "FOLD" (ternary "on" "off" $v.fold)
   "AMBIGUOUS_ADD" $v.ambiguousAdd
+  "ADD_JOURNAL" $v.addJournal
   "QUARANTINE" ($v.quarantine | join "\n" | replace "," "\\,")
   "DEAD_LETTER_BREAKER" (ternary "on" "off" $v.deadLetterBreaker)
   "HTTP_PORT" ($v.httpPort | int64)

@@ -49,6 +49,7 @@ MAX_OPEN_BYTES: limits.openBytes
 DRAIN_TIMEOUT: drainTimeout
 FOLD: fold
 AMBIGUOUS_ADD: ambiguousAdd
+ADD_JOURNAL: addJournal
 DEAD_LETTER_BREAKER: deadLetterBreaker
 QUARANTINE: quarantine
 HTTP_PORT: httpPort

@@ -75,6 +75,19 @@ CASES = [
         [series("dead_letters_blocked", "0 3 0x9")],
     ),
     Case(
+        "an $add waits for the journal",
+        "GroupConsumerJournalUnusable",
+        "5m",
+        [series("paused", "0 2x10", 'cause="journal"')],
+        "2 partitions are held at an $add: the topic is missing, or refuses the service.",
+    ),
+    Case(
+        "it waited a moment",
+        "GroupConsumerJournalUnusable",
+        "5m",
+        [series("paused", "0 2 0x9", 'cause="journal"')],
+    ),
+    Case(
         "a schema is needed",
         "GroupConsumerRegistryFailing",
         "10m",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.core.announced import START, Announced, Gathered, Mark
+from consumer.core.announced import GRACE, START, Announced, Gathered, Mark
 from consumer.core.model import Assignment, Record
 from consumer.core.past import APPLIED, FREE, IN_DOUBT, MOST_GROUPS, UNDONE, UNKNOWN, Past
 from consumer.event.model import ADD, DELETE, SET, SET_ONCE, UNSET, Operation
@@ -43,10 +43,13 @@ def test_the_next_owner_reads_from_the_first_that_is_not_committed():
     announced.written(first, 20)
     announced.written(second, 21)
     assert announced.floor(place) == 20
-    assert announced.passed(place, 10) == []
-    assert announced.passed(place, 11) == [first]
+    announced.passed(place, 11, 100.0)
+    assert announced.outdated(100.0 + GRACE - 1) == []
+    assert announced.floor(place) == 20, "what is not taken out yet is the next owner's to take out"
+    assert announced.outdated(100.0 + GRACE) == [first]
     assert announced.floor(place) == 21
-    assert announced.passed(place, 12) == [second]
+    announced.passed(place, 12, 200.0)
+    assert announced.outdated(200.0 + GRACE) == [second]
     assert announced.floor(place) == 22
 
 
@@ -57,7 +60,8 @@ def test_what_was_found_is_kept_until_it_is_committed():
     assert announced.floor(place) == START
     announced.found(place, [mark(10)], 30)
     assert announced.floor(place) == 3
-    assert [one.name for one in announced.passed(place, 11)] == ["a.1"]
+    announced.passed(place, 11, 0.0)
+    assert [one.name for one in announced.outdated(GRACE)] == ["a.1"]
     assert announced.floor(place) == 30
 
 
@@ -79,7 +83,8 @@ def test_nothing_is_announced_or_taken_back_once_the_epoch_is_over():
     announced.forget([place])
     assert announced.announce(record(place, 11), "") is None
     assert not announced.withdrawn(place, one)
-    assert announced.passed(place, 99) == []
+    announced.passed(place, 99, 0.0)
+    assert announced.outdated(GRACE) == []
     assert announced.floor(place) == START
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.announced import START, Announced, Gathered, Mark
+from consumer.core.announced import GRACE, START, Announced, Gathered, Mark
 from consumer.core.model import Assignment, Record
 from consumer.core.past import APPLIED, FREE, UNKNOWN, Past
 from consumer.event.model import ADD, SET, Operation
@@ -148,7 +148,8 @@ class Owner:
         offset = max(self.settled, default=self.world.committed - 1) + 1
         self.world.floor = self.announced.floor(self.place)
         self.world.committed = offset
-        for mark in self.announced.passed(self.place, offset):
+        self.announced.passed(self.place, offset, 0.0)
+        for mark in self.announced.outdated(GRACE):
             self.on_its_way.append(partial(self.world.journal.append, mark.name))
 
     def die(self, was_applied: bool, landed: bool) -> None:
@@ -169,7 +170,7 @@ def copied(mark: Mark) -> Mark:
     )
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 @given(EVENTS, st.data())
 def test_no_add_is_applied_twice_and_what_is_in_doubt_is_named(events: list[tuple[int, str]], data: st.DataObject):
     """Whenever owners end; and whatever is no dead letter is as if nobody ever had."""

@@ -7,6 +7,7 @@ from consumer.core.model import Assignment
 from consumer.kafka import commits
 from consumer.kafka.assignments import Assignments, Owned
 from consumer.kafka.commits import Commits
+from consumer.kafka.journal import NoJournal
 
 PLACE = TopicPartition("changes", 0)
 REBALANCES = (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH)
@@ -39,7 +40,7 @@ class Group:
 def mine() -> tuple[Commits, Owned]:
     """The commits of a consumer with one partition."""
     owned = Assignments()
-    return Commits(owned), owned.add(PLACE)
+    return Commits(owned, NoJournal()), owned.add(PLACE)
 
 
 def offsets(one: Owned, offset: int) -> dict[Assignment, int]:

@@ -21,6 +21,7 @@ class Log:
     start: int = 0
     end: int = 0
     committed: int = -1
+    metadata: str = ""  # of the commit
 
     def append(self, meant: Meant, gap: int) -> None:
         """The record at the end of the log, after a gap as compaction and transaction markers leave it."""
@@ -126,7 +127,7 @@ class Broker:
                 del self.owners[partition]
         self._settle()
 
-    def commit(self, instance: Any, partition: Partition, offset: int) -> str:
+    def commit(self, instance: Any, partition: Partition, offset: int, metadata: str) -> str:
         """`done`, `failed` and `behind` (try again), `fenced` (it is another's), `unknown` (no such member)."""
         if instance not in self._members:
             return "unknown"
@@ -138,6 +139,7 @@ class Broker:
         if self._world.chance(self.commit_faults):
             return "failed"
         self.logs[partition].committed = offset
+        self.logs[partition].metadata = metadata
         self.on_committed(partition, offset)
         return "done"
 

@@ -29,11 +29,17 @@ class At:
 
     __slots__ = ("error", "leader_epoch", "metadata", "offset", "partition", "topic")
 
-    def __init__(self, partition: Partition, offset: int = OFFSET_INVALID, error: KafkaError | None = None) -> None:
+    def __init__(
+        self,
+        partition: Partition,
+        offset: int = OFFSET_INVALID,
+        error: KafkaError | None = None,
+        metadata: str | None = None,
+    ) -> None:
         self.topic, self.partition = partition
         self.offset = offset
         self.error = error
-        self.metadata = None
+        self.metadata = metadata
         self.leader_epoch = 0 if offset >= 0 else None
 
 
@@ -158,7 +164,8 @@ class Client:
     def committed(self, places: Iterable[Any], timeout: float) -> list[At]:
         """Also inside a callback."""
         self._instance.process.wait(min(timeout, self._world.between(0.001, 0.03)), "committed")
-        return [At((p.topic, p.partition), self._broker.logs[p.topic, p.partition].committed) for p in places]
+        logs = {(place.topic, place.partition): self._broker.logs[place.topic, place.partition] for place in places}
+        return [At(name, log.committed, metadata=log.metadata) for name, log in logs.items()]
 
     def _fetch(self, count: int) -> list[Message]:
         ready = [partition for partition, position in self._positions.items() if self._has_more(partition, position)]
@@ -193,8 +200,7 @@ class Client:
     def commit(self, *, offsets: list[Any], asynchronous: bool) -> None:
         """Response now; the broker's word comes inside a poll."""
         assert asynchronous
-        wanted = [((place.topic, place.partition), place.offset) for place in offsets]
-        self._world.after(COMMIT_TAKES, lambda: self._arrived(wanted))
+        self._world.after(COMMIT_TAKES, lambda: self._arrived(list(offsets)))
 
     def ask(self, offsets: list[Any], timeout: float) -> list[At] | KafkaError | None:
         """Commit and wait for the word, which may not come."""
@@ -204,20 +210,21 @@ class Client:
             return None
         if self._world.chance(self._broker.commit_faults):
             return KafkaError(KafkaError._TIMED_OUT)
-        return [self._one((place.topic, place.partition), place.offset) for place in offsets]
+        return [self._one(place) for place in offsets]
 
-    def _arrived(self, wanted: list[tuple[Partition, int]]) -> None:
+    def _arrived(self, wanted: list[Any]) -> None:
         if not self._instance.process.dead:
-            self._committed.append((None, [self._one(partition, offset) for partition, offset in wanted]))
+            self._committed.append((None, [self._one(place) for place in wanted]))
 
-    def _one(self, partition: Partition, offset: int) -> At:
+    def _one(self, place: Any) -> At:
+        partition = (place.topic, place.partition)
         if partition in self.fenced:
             self.fenced.discard(partition)
             self.stranger = True
-            return At(partition, offset, KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
-        code = SAID[self._broker.commit(self._instance, partition, offset)]
+            return At(partition, place.offset, KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
+        code = SAID[self._broker.commit(self._instance, partition, place.offset, place.metadata)]
         self.stranger |= code == KafkaError.UNKNOWN_MEMBER_ID
-        return At(partition, offset, None if code is None else KafkaError(code))
+        return At(partition, place.offset, None if code is None else KafkaError(code), place.metadata)
 
     # Callbacks.
 

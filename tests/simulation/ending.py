@@ -95,6 +95,8 @@ def check_profile(history: "History", group: str, fates: dict[int, list[Item]]) 
             if meant.verb == "$delete":
                 return
             blurred.update(names_of(meant))
+        if history.journaling and meant.verb == "$add" and not (count or lettered or absorbed):
+            raise Violation(f"ending: {group}: the $add of record {meant.number} was not applied, and nobody said so")
         epochs.update(item.epoch.number for item in items if item.run is not None)
         if not lettered:
             words = model.apply(meant.update)

@@ -10,6 +10,7 @@ from .broker import Broker
 from .ending import check_ending
 from .faults import Faults
 from .instance import Instance
+from .journal import JournalTopic
 from .letters import LetterTopic
 from .mixpanel import DIALECTS, Mixpanel
 from .oracle import Oracle
@@ -45,12 +46,15 @@ class History:
         )
         self.registries = Registries(late_at=self.world.now + random.choice((0.0, 3.0, 20.0)))
         self.letter_topic = LetterTopic(faults=random.choice((0.0, 0.0, 0.3)), slow=random.choice((0.02, 0.1, 8.0)))
+        self.journal_topic = JournalTopic()
         self.oracle = Oracle(self.world, self)
         self.mixpanel.on_applied = self.oracle.applied
         self.faults_until = self.world.now + random.choice((10.0, 20.0, 45.0))
         self.instances: list[Instance] = []
         self.names = 0
         self.limits = self._limits()
+        # By chance of its own, so that all else of a seed stays as it is.
+        self.journaling = not self.limits.resend_adds and Random(f"journal {seed}").random() < 0.8
         self.drain_timeout = random.choice((2.0, 5.0, 20.0))
         self.oversleep = random.choice((0.0, 0.2, 0.5, 0.5, 1.0, 1.0))
         self.calm = False

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import PROJECT
+from consumer.core.partitions import JOURNAL, PROJECT
 from consumer.core.pipeline import Pipeline
 from consumer.event.encode import opening_of
 from consumer.mixpanel.lease import Lease
 from consumer.registry.fetcher import SchemaKnown, SchemaRefused
 from consumer.service.loop import Loop
 
+from .journal import Adds
 from .ledger import Epoch
 from .letters import DeadLetters
 from .mixpanel import TAKEN, Pool, Request, Results
@@ -55,19 +56,26 @@ class Instance:
         self.results = Results(world, self.process, self._taken)
         self.registry = Registry(world, history.registries, self.results)
         self.dead_letters = DeadLetters(world, history.letter_topic, self.process, self._lettering, self.lettered)
-        self.source = Source(world, history.broker, self)
+        lease = Lease(lambda: world.now, SILENCE)
+        adds = Adds(world, history.journal_topic, self.process) if history.journaling else None
+        openings = {project: len(opening_of(token_of(project))) for project in history.projects}
+        pipeline = Pipeline(openings, limits, past=adds.past if adds is not None else None)
+        self.source = Source(world, history.broker, self, adds.journal if adds is not None else None)
+        pool = Pool(world, history.mixpanel, self, self.results)
+        self.announcing = adds.before(pool, self.source, pipeline, self.results, lease) if adds is not None else None
         self.loop = Loop(
-            Pipeline({project: len(opening_of(token_of(project))) for project in history.projects}, limits),
+            pipeline,
             self.source,  # type: ignore[arg-type]
-            Pool(world, history.mixpanel, self, self.results),
+            self.announcing or pool,
             self.registry,
             self.dead_letters,
             self.results,  # type: ignore[arg-type]
             Observer(self.note if world.tracing else None),
             drain_timeout=drain_timeout,
-            lease=Lease(lambda: world.now, SILENCE),
+            lease=lease,
             clock=lambda: world.now,
             jitter=world.random.random,
+            adds=self.announcing,
         )
         self.process.start(self._run)
 
@@ -212,8 +220,9 @@ class Instance:
     # What the oracle asks.
 
     def stands(self, epoch: Epoch) -> bool:
-        """Whether the partition waits for a schema, a dead letter or room, so that its records are not counted."""
-        if self.loop.pipeline.paused().get(epoch.assignment) == PROJECT:
+        """Whether the partition waits for schema, journal, dead letter or room: its records are not counted."""
+        waits_for_room = self.loop.pipeline.paused().get(epoch.assignment) == PROJECT
+        if waits_for_room or self.waits_for_journal(epoch.assignment):
             return True
         if any(letter.record.assignment is epoch.assignment for letter in self.dead_letters.failing()):
             return True
@@ -224,4 +233,21 @@ class Instance:
         """Whether requests are under way, or were in trouble of late, or none may be sent."""
         stopped = any(map(self.is_halted, self.paces)) or self.loop.pipeline.breaker_open
         suspected = bool(self.loop.pipeline.destinations.behind_suspects())
+        if self.history.journaling and any(self.holds(assignment) for assignment in self.oracle.live):
+            return True  # at an $add, perhaps, that is left out once it can be read
         return bool(self.flying) or stopped or suspected or self.world.now - self.trouble_at < 70.0
+
+    def announcing_up_to(self, assignment: Assignment) -> int:
+        """The highest offset in a request that waits for the journal alone; -1 where there is none."""
+        held = self.announcing.held() if self.announcing is not None else []
+        runs = [update.run for batch in held for update in batch.updates if update.run.assignment is assignment]
+        return max([run.entries[-1].record.offset for run in runs], default=-1)
+
+    def waits_for_journal(self, assignment: Assignment) -> bool:
+        """Whether the partition is held at an $add of which it is not known yet what became of it."""
+        return self.holds(assignment) == JOURNAL
+
+    def holds(self, assignment: Assignment) -> str:
+        """For what the partition is held; empty where it is not."""
+        partition = self.loop.pipeline.partitions.by_assignment.get(assignment)
+        return partition.held_for if partition is not None else ""

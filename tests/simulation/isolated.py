@@ -5,6 +5,7 @@ registry   one schema cannot be had: partitions that do not need it go on (promi
 stuck      every request with one group in it ends in a 500: all other groups go on (promise 6)
 flood      rejects without end: the breaker opens, or has no reason to (promise 8)
 refused    a few refused values in a long run of one group: each is found with few requests (promise 10)
+journal    instances end, or are thrown out, at any moment: no $add is applied twice, or lost unsaid (promise 9)
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from .traffic import LATE, Meant, Traffic
 from .world import Violation
 
 LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP = "letters", "registry", "stuck", "flood", "fenced", "asleep"
-REFUSED = "refused"
+REFUSED, CRASHES = "refused", "journal"
 FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
 REJECTS = 1_000
 WINDOW = 60.0
@@ -45,7 +46,12 @@ class Isolated(History):
             max_in_flight=self.random.choice((2, 8)),
             open_records={FLOOD: 2_000, STUCK: 500, REFUSED: 500}.get(kind, 20),
             breaker=self.flood != "breaker off",
+            resend_adds=kind != CRASHES,
         )
+        self.journaling = kind == CRASHES
+        if kind == CRASHES:
+            self.mixpanel.faults = self.random.choice((0.0, 0.05))
+            self.journal_topic.slow = self.random.choice((0.02, 0.5, 3.0))
 
     def plan_faults(self) -> None:
         end = self.faults_until - 0.01
@@ -61,6 +67,12 @@ class Isolated(History):
         elif self.kind == ASLEEP:
             for began in (2.0, 2.0, 40.0):  # before there was a record, so that nothing was ever committed; and later
                 self.world.after(began, lambda: self.faults.freeze(SILENCE + 1.0))
+        elif self.kind == CRASHES:
+            for _ in range(8):
+                what = self.random.choice(
+                    (self.faults.crash, self.faults.crash, self.faults.evict, self.faults.freeze)
+                )
+                self.world.after(self.world.between(0.0, self.lasts), what)
         elif self.kind == FENCED:
             for _ in range(4):
                 self.world.after(self.world.between(5.0, self.lasts), self.faults.fence)
@@ -79,7 +91,7 @@ class Isolated(History):
             self.random, self.groups, bad=0.05 if self.kind == LETTERS else 0.0, unreadable=0.0, large=0.0
         )
         marked = self.random.sample(list(self.groups), max(1, len(self.groups) // 3))
-        first, last = {ASLEEP: (10.0, 90.0), FENCED: (0.0, 60.0)}.get(
+        first, last = {ASLEEP: (10.0, 90.0), FENCED: (0.0, 60.0), CRASHES: (0.0, 60.0)}.get(
             self.kind, (0.0, self.random.choice((0.0, 10.0)))
         )
         for _ in range(100):

@@ -200,6 +200,27 @@ MUTANTS = (
         "            self.dispatch.backlog.requeue([update], history)\n", "            report.accepted.append(update)\n",
     ),
     Mutant(
+        "add-announced-late", 9, "a request with $adds goes before they are confirmed to be announced", "service/adds.py",
+        "            batch.announcing = True\n            self._held[batch] = announcement\n",
+        "            self._sent[batch] = announcement\n            self._pool.send(batch)\n", "journal/",
+    ),
+    Mutant(
+        "add-not-proven", 9, "a request with $adds goes without a commit of this generation", "service/adds.py",
+        "            if min(map(self._source.proven, one.assignments)) < one.stamp:\n", "            if False:\n", "journal/",
+    ),
+    Mutant(
+        "add-doubt-ignored", 9, "a new owner sends what was announced and not settled", "core/past.py",
+        "            return IN_DOUBT\n", "            return FREE\n", "journal/",
+    ),
+    Mutant(
+        "add-settled-ignored", 9, "a new owner sends what the journal calls applied", "core/redelivery.py",
+        "    if fate == APPLIED:\n        return Taken(IGNORED)\n", "    if fate == APPLIED:\n        return taken\n", "journal/",
+    ),
+    Mutant(
+        "add-journal-cut", 9, "a new owner reads the journal from its end", "core/announced.py",
+        "            return min(lowest, mark.position)\n", "            return self.end\n", "journal/",
+    ),
+    Mutant(
         "late-answer-counts", 4, "an answer of an old epoch is counted", "core/backlog.py",
         "            if update.run.live:\n                living.append", "            if True:\n                living.append",
     ),

@@ -39,6 +39,8 @@ class Oracle:
         self.live: dict[Assignment, Epoch] = {}
         self.letters: list[tuple[Item, DeadLetter]] = []
         self.applications: dict[int, int] = {}  # of each record, over all epochs
+        self.accepted: set[int] = set()  # records that an owner heard to be so
+        self.read_before: dict[int, Epoch] = {}  # of each record, the first epoch that read it
         self.absorbed: set[int] = set()  # $adds that a $delete made needless
         self.applied_in: dict[str, list[tuple[int, int, Request]]] = {}  # group: epoch, request
         self.unsure: set[str] = set()  # groups that a late application may have left in an older state
@@ -65,7 +67,8 @@ class Oracle:
     def draining(self, epochs: list[Epoch]) -> None:
         """A drain begins: from now on only gaps below what was sent are closed."""
         for epoch in epochs:
-            epoch.bound = max([item.meant.offset for item in epoch.order if item.run is not None], default=-1)
+            sent = max([item.meant.offset for item in epoch.order if item.run is not None], default=-1)
+            epoch.bound = max(sent, epoch.instance.announcing_up_to(epoch.assignment))
 
     def ended(self, assignments: list[Assignment], lost: bool) -> None:
         """These epochs are over: the callback returned."""
@@ -86,7 +89,12 @@ class Oracle:
                 raise self.fail(4, f"a record of {record.assignment} was read after it was revoked")
             if epoch in instance.barred:
                 raise self.fail(5, f"{instance} reads on from {epoch}, and was at its limit at the last pause")
-            epoch.read(self.meant[epoch.partition][record.timestamp])
+            item = epoch.read(self.meant[epoch.partition][record.timestamp])
+            number = item.meant.number
+            self.read_before.setdefault(number, epoch)
+            applied = item.meant.verb == "$add" and number in self.accepted and number in self.applications
+            if self.history.journaling and applied:
+                self._accepted(item)  # it is left out; or else named, which makes it open again
 
     def end_reached(self, assignment: Assignment, end: int) -> None:
         """The loop hears that the partition has no record before this offset but those that it was given."""
@@ -179,6 +187,10 @@ class Oracle:
         if item.meant.verb != "$add":
             return
         item.epoch.adds[number] = item.epoch.adds.get(number, 0) + 1
+        if self.history.journaling and self.applications[number] > 1:
+            raise self.fail(
+                9, f"{item} was applied {self.applications[number]} times, through the end of an instance"
+            )
         allowed = request.sender.limits.resend_adds and item.meant.group in item.epoch.unknown_adds
         if item.epoch.adds[number] > 1 and not allowed:
             raise self.fail(9, f"{item} was applied {item.epoch.adds[number]} times in one epoch")
@@ -226,6 +238,7 @@ class Oracle:
         if item.lettered:
             return
         item.decided = True
+        self.accepted.add(item.meant.number)
         if not item.accepted:
             item.accepted = True
             item.epoch.settle(item, self.world.now)
@@ -259,7 +272,10 @@ class Oracle:
         elif reason == "too_large":
             right = meant.size > self.history.mixpanel.limit
         elif reason == "ambiguous_add":
-            right = meant.verb == "$add" and not epoch_resends(item) and meant.group in item.epoch.unknown_adds
+            unknown = meant.group in item.epoch.unknown_adds
+            if self.history.journaling:
+                unknown = unknown or self.read_before[meant.number] is not item.epoch
+            right = meant.verb == "$add" and not epoch_resends(item) and unknown
         if not right:
             raise self.fail(
                 6, f"{item}, {meant.verdict}, becomes a dead letter: {reason} {letter.detail} {letter.error}"

@@ -8,6 +8,7 @@ from unittest import mock
 
 from consumer.core.model import Assignment, Record
 from consumer.kafka import commits, dead_letters, lookups, member, source, succession
+from consumer.kafka.journal import Journal
 from consumer.service.loop import Loop
 
 from .admin import Admin
@@ -106,13 +107,13 @@ def simulated(world: World) -> Iterator[None]:
 class Source:
     """What the loop reads from: the real source, overheard."""
 
-    def __init__(self, world: World, broker: Broker, instance: Any) -> None:
+    def __init__(self, world: World, broker: Broker, instance: Any, journal: Journal | None) -> None:
         self._broker = broker
         self._instance = instance
         self._mine: dict[Partition, Assignment] = {}
         config = {**CONFIG[broker.protocol], "client": self._client, "admin": lambda: Admin(world, broker)}
         self._world = world
-        self._source = source.Source(config, ["changes"], clock=lambda: world.now)
+        self._source = source.Source(config, ["changes"], clock=lambda: world.now, journal=journal)
 
     def subscribe(self, loop: Loop) -> None:
         self._loop = loop
@@ -162,6 +163,19 @@ class Source:
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         self._instance.committing(offsets)
         return self._source.verify(offsets, timeout)
+
+    def prove(self, offsets: Mapping[Assignment, int]) -> int:
+        self._instance.committing(offsets)
+        return self._source.prove(offsets)
+
+    def proven(self, assignment: Assignment) -> int:
+        return self._source.proven(assignment)
+
+    def look(self, assignments: Collection[Assignment]) -> None:
+        self._source.look(assignments)
+
+    def journal_start(self, assignment: Assignment) -> int:
+        return self._source.journal_start(assignment)
 
     def close(self, timeout: float) -> None:
         self._source.close(timeout)

@@ -465,3 +465,17 @@ def test_unknown_variable(facts, place):
     fact = one(facts(0, **place, KAFKA_TOPIC="x"), "settings", "warning")
     assert "KAFKA_TOPIC is not a setting" in fact[2]
     assert "did you mean KAFKA_TOPICS?" in fact[3]
+
+
+def test_the_journal(facts, place, broker, new_topic):
+    """Only where $adds are announced: missing it is a warning with the command, and one that forgets is a fault."""
+    assert not [fact for fact in facts(0, **place) if fact[1].startswith("journal")]
+    strict = place | {"AMBIGUOUS_ADD": "dead-letter"}
+    state, what, detail, fix = one(facts(0, **strict), "journal")
+    assert (state, what) == ("warning", f"journal {place['KAFKA_GROUP_ID']}.journal")
+    assert "each $add waits" in detail
+    assert "--partitions 1 --config cleanup.policy=compact" in fix
+    broker.create_topic(f"{place['KAFKA_GROUP_ID']}.journal")
+    found = facts(1, **strict)
+    assert "may be read and written" in one(found, "journal", "ok")[2]
+    assert "cleanup.policy=compact" in one(found, "journal", "fault")[3]

@@ -6,6 +6,7 @@ from typing import Final
 from consumer.commands.check.configuration import configuration
 from consumer.commands.check.dead_letters import dead_letter_facts
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
+from consumer.commands.check.journal import journal_facts
 from consumer.commands.check.quarantine import quarantine_facts
 from consumer.kafka.brokers import BrokerError, Brokers, Denied, Missing, Topic
 from consumer.kafka.config import consumer_config
@@ -38,6 +39,7 @@ def kafka_facts(settings: Settings) -> Iterator[Fact]:
                 yield from offset_facts(brokers, settings, topic)
         yield from quarantine_facts(brokers, settings, [topic for topic, _ in sources])
         yield from dead_letter_facts(brokers, settings, sources)
+        yield from journal_facts(brokers, settings)
 
 
 def connection(settings: Settings) -> str:

@@ -29,6 +29,7 @@ OURS: Final = (
     "DRAIN_",
     "FOLD",
     "AMBIGUOUS_",
+    "ADD_",
     "DEAD_",
     "MAPPING_",
     "HTTP_",

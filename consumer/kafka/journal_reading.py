@@ -1,0 +1,216 @@
+"""Reads the journal for new owners, and makes its topic where it is missing: on a thread, as long as that takes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata, TopicMetadata
+
+from consumer.core.announced import Gathered
+from consumer.core.model import Assignment
+from consumer.kafka.clients import ClientFailed, client
+from consumer.kafka.config import CONSUMER_ONLY
+from consumer.kafka.journal import PARTITION, Stretch
+from consumer.kafka.journal_format import parsed
+
+log = logging.getLogger("consumer.journal")
+
+# What is made of the topic: old segments are compacted, so the last one must not grow for ever.
+TOPIC_CONFIG: Final = {"cleanup.policy": "compact", "segment.bytes": "104857600"}
+# Over those of the service's consumer: it never joins the group.
+READER: Final[Mapping[str, object]] = {
+    "enable.partition.eof": True,
+    "isolation.level": "read_uncommitted",
+    "fetch.wait.max.ms": 10,
+}
+TIMEOUT: Final = 10.0  # of one question to the brokers, in seconds
+SILENCE: Final = 30.0  # without a record the reading begins anew
+RETRY_AFTER: Final = 1.0
+MISSING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
+DENIED: Final = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.POLICY_VIOLATION,
+)
+
+Wanted = list[tuple[Assignment, int]]
+
+
+class Unreadable(Exception):
+    """The journal cannot be read now; the message says why."""
+
+
+class Reader:
+    """One thread asks, and is told; another one reads."""
+
+    def __init__(
+        self, config: dict[str, object], topic: str, sources: Sequence[str], *, advice: Callable[[int], str]
+    ) -> None:
+        """`config` is that of the service's consumer. The topic gets as many replicas as `sources` have.
+
+        `advice` is the command that makes the topic with so many of them, for the log.
+        """
+        self._config = config
+        self._topic = topic
+        self._sources = sources
+        self._advice = advice
+        self._asked: SimpleQueue[tuple[Assignment, int]] = SimpleQueue()
+        self._read: SimpleQueue[Stretch] = SimpleQueue()
+        self._exists = False
+        self._trouble = ""
+        self._closed = threading.Event()
+        threading.Thread(target=self._work, name="journal", daemon=True).start()
+
+    def ask(self, assignment: Assignment, start: int) -> None:
+        """Read the journal from `start` up to its end as it is then, for this partition."""
+        self._asked.put((assignment, start))
+
+    def poll(self) -> list[Stretch]:
+        """What was read since the last call."""
+        found: list[Stretch] = []
+        while not self._read.empty():
+            found.append(self._read.get())
+        return found
+
+    def exists(self) -> bool:
+        """Whether the topic is there."""
+        return self._exists
+
+    def look(self) -> None:
+        """See whether the topic is still there, and make it anew where it is not."""
+        self._exists = False
+
+    def rotate(self, config: dict[str, object], files: Collection[str]) -> None:  # noqa: ARG002  # each client is new
+        """Sign in as `config` says. Any thread."""
+        self._config = config
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._closed.set()
+
+    # On the thread.
+
+    def _work(self) -> None:
+        wanted: Wanted = []
+        while not self._closed.is_set():
+            try:
+                if not self._exists:
+                    self._find()
+                wanted += self._next(wait=not wanted)
+                if wanted:
+                    self._read.put(self._stretch(wanted))
+                    wanted = []
+                    self._well()
+            except (KafkaException, ClientFailed, Unreadable) as failure:
+                self._troubled(words_of(failure))
+                self._closed.wait(RETRY_AFTER)
+            except Exception:
+                log.exception("a fault of the service itself: the journal is not read, and it is tried again")
+                self._closed.wait(RETRY_AFTER)
+
+    def _next(self, *, wait: bool) -> Wanted:
+        """What was asked for."""
+        found: Wanted = []
+        try:
+            if wait:
+                found.append(self._asked.get(timeout=0.5))
+            while True:
+                found.append(self._asked.get_nowait())
+        except Empty:
+            return found
+
+    def _stretch(self, wanted: Wanted) -> Stretch:
+        """Read from the first that is wanted. The end is asked for now: after each of these was assigned."""
+        consumer = client(Consumer, {**self._config, **READER, "logger": logging.getLogger("consumer.librdkafka")})
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, PARTITION), timeout=TIMEOUT)
+            start = min([start for _, start in wanted])
+            if not low <= start <= high:
+                start = low  # all of it: nothing is known of it, or it was made anew
+            gathered = Gathered()
+            if start < high:
+                self._gather(consumer, start, high, gathered)
+        finally:
+            consumer.close()
+        return Stretch([assignment for assignment, _ in wanted], gathered, high)
+
+    def _gather(self, consumer: Consumer, start: int, end: int, gathered: Gathered) -> None:
+        consumer.assign([TopicPartition(self._topic, PARTITION, start)])
+        position, until = start, time.monotonic() + SILENCE
+        while position < end:
+            if time.monotonic() > until or self._closed.is_set():
+                raise Unreadable(f"nothing is read of the topic {self._topic} for {SILENCE:g} s")
+            for message in consumer.consume(1000, 0.1):
+                until = time.monotonic() + SILENCE
+                error, offset = message.error(), message.offset()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                if offset is None:
+                    continue
+                position = offset if error is not None else offset + 1
+                found = parsed(message.key(), message.value(), offset) if error is None else None
+                if found is not None and found[1]:
+                    gathered.gone(found[0].name)
+                elif found is not None:
+                    gathered.put(found[0])
+
+    # The topic.
+
+    def _find(self) -> None:
+        """Find the topic, or make it. Raises."""
+        chosen = {name: value for name, value in self._config.items() if name not in CONSUMER_ONLY}
+        admin = client(AdminClient, chosen | {"logger": logging.getLogger("consumer.librdkafka")})
+        known = admin.list_topics(timeout=TIMEOUT).topics
+        found = known.get(self._topic)
+        if found is None or (found.error is not None and found.error.code() in MISSING):
+            replicas = [len(one.replicas) for name in self._sources for one in partitions_of(known, name)]
+            self._make(admin, min(replicas, default=-1))
+        elif found.error is not None:
+            raise KafkaException(found.error)
+        self._exists = True
+        self._well()
+
+    def _make(self, admin: AdminClient, replicas: int) -> None:
+        topic = NewTopic(self._topic, 1, replicas, config=TOPIC_CONFIG)
+        try:
+            admin.create_topics([topic], operation_timeout=TIMEOUT, request_timeout=TIMEOUT)[self._topic].result(
+                2 * TIMEOUT
+            )
+        except KafkaException as failure:
+            error = failure.args[0]
+            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return
+            if error.code() in DENIED:
+                raise Unreadable(
+                    f"the topic is missing, and this user may not make it: {self._advice(replicas)}"
+                ) from failure
+            raise
+        log.info("the journal of $adds is made", extra={"topic": self._topic, "replicas": replicas})
+
+    # What is said, once.
+
+    def _troubled(self, words: str) -> None:
+        if words != self._trouble:
+            self._trouble = words
+            words = "the journal of $adds cannot be read: no $add is taken in until it can be"
+            log.warning(words, extra={"topic": self._topic, "cause": self._trouble})
+
+    def _well(self) -> None:
+        if self._trouble:
+            log.info("the journal of $adds is read again", extra={"topic": self._topic, "was": self._trouble})
+            self._trouble = ""
+
+
+def words_of(failure: Exception) -> str:
+    """Why, on one line."""
+    return str(failure.args[0].str()) if isinstance(failure, KafkaException) else str(failure)
+
+
+def partitions_of(known: Mapping[str, TopicMetadata], topic: str) -> list[PartitionMetadata]:
+    """The partitions of a topic; none where it is not known."""
+    found = known.get(topic)
+    return list(found.partitions.values()) if found is not None else []

@@ -1,0 +1,241 @@
+"""Holds a request with `$add`s back until it may go: at most once, also through the end of an instance.
+
+announced, confirmed      a new owner of the partitions would read of it
+proven                    the group has confirmed a commit of ours since: nobody owned them who has not read that
+sent                      while the lease holds, which the pool looks at last
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+from consumer.core.announced import Mark
+from consumer.core.batch import Batch
+from consumer.core.model import NOT_SENT, Answer, Assignment, Record
+from consumer.core.pipeline import Pipeline
+from consumer.core.runs import Update
+from consumer.core.settlement import Delivered
+from consumer.core.verdict import WITHHELD
+from consumer.event.model import ADD
+from consumer.mixpanel.lease import Lease
+from consumer.mixpanel.pool import Response
+from consumer.service.ports import RequestPool, Result
+
+# A commit that is refused, in a rebalance as a rule, is followed by another one after so many seconds.
+PROVE_AGAIN: Final = 0.2
+
+
+class Journal(Protocol):
+    """See kafka/journal.py."""
+
+    def announce(self, record: Record, rule: str) -> Mark | None: ...
+    def written(self, mark: Mark) -> bool: ...
+    def applied(self, assignment: Assignment, mark: Mark) -> None: ...
+    def withdraw(self, assignment: Assignment, mark: Mark) -> None: ...
+    def begin(self, assignment: Assignment, start: int) -> None: ...
+    def forget(self, assignments: list[Assignment]) -> None: ...
+    def turn(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """The Kafka consumer, as far as its group goes; see kafka/source.py."""
+
+    def prove(self, offsets: Mapping[Assignment, int]) -> int: ...
+    def proven(self, assignment: Assignment) -> int: ...
+    def look(self, assignments: Collection[Assignment]) -> None: ...
+    def journal_start(self, assignment: Assignment) -> int: ...
+
+
+class Adds(Protocol):
+    """What the loop asks of it, beside what it asks of the pool."""
+
+    def assigned(self, assignments: list[Assignment]) -> None: ...
+    def turn(self, *, draining: bool = ...) -> bool: ...
+    def answered(self, batch: Batch, delivered: Delivered) -> None: ...
+    def pending(self) -> bool: ...
+
+
+class Unannounced:
+    """Where no `$add` is announced there is nothing to do."""
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        """Nothing is read."""
+
+    def turn(self, *, draining: bool = False) -> bool:  # noqa: ARG002  # as the other one has it
+        """Nothing waits."""
+        return False
+
+    def answered(self, batch: Batch, delivered: Delivered) -> None:
+        """Nothing is noted."""
+
+    def pending(self) -> bool:
+        """Nothing waits."""
+        return False
+
+
+class Announcement:
+    """One request with `$add`s, from when it is announced until it is answered. `stamp` is that of its proof."""
+
+    def __init__(self, batch: Batch, began: float) -> None:
+        self.batch = batch
+        self.began = began
+        self.adds: list[tuple[Update, list[Mark]]] = []
+        self.assignments: set[Assignment] = set()
+        self.stamp = 0
+
+
+class Announcing:
+    """Stands before the pool. One thread calls."""
+
+    def __init__(
+        self,
+        pool: RequestPool,
+        journal: Journal,
+        source: Source,
+        pipeline: Pipeline,
+        results: SimpleQueue[Result],
+        *,
+        lease: Lease,
+        clock: Callable[[], float],
+        waited: Callable[[float], None],
+    ) -> None:
+        """`source` proves that the partitions of the `pipeline` are ours.
+
+        `waited` is told of each request with `$add`s how many seconds it waited to be sent.
+        """
+        self._pool = pool
+        self._journal = journal
+        self._source = source
+        self._pipeline = pipeline
+        self._results = results
+        self._lease = lease
+        self._clock = clock
+        self._waited = waited
+        self._held: dict[Batch, Announcement] = {}
+        self._sent: dict[Batch, Announcement] = {}
+        self._prove_at = 0.0
+
+    # As the pool.
+
+    def send(self, batch: Batch) -> None:
+        """Post the batch as soon as it may go; one without an `$add` goes at once."""
+        announcement = self._announced(batch)
+        if announcement is None:
+            self._pool.send(batch)
+        else:
+            batch.announcing = True
+            self._held[batch] = announcement
+
+    def withdraw(self, gone: Collection[Assignment]) -> int:
+        """Begin no request any more that has updates of these assignments; returns how many that were to begin."""
+        self._journal.forget(list(gone))
+        count = 0
+        for batch in list(self._held):
+            if any(update.run.assignment in gone for update in batch.updates):
+                self._withhold(batch)
+                count += 1
+        return count + self._pool.withdraw(gone)
+
+    def close(self, timeout: float) -> None:
+        """Cut off what is under way."""
+        self._pool.close(timeout)
+        self._journal.close()
+
+    # Each turn, and each rebalance.
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        """Have read what earlier owners of these announced."""
+        for assignment in assignments:
+            self._journal.begin(assignment, self._source.journal_start(assignment))
+
+    def turn(self, *, draining: bool = False) -> bool:
+        """Let go what may go by now; whether records that are held for the journal may go on.
+
+        While `draining` the client brings no word on a commit: what the group has is looked up.
+        """
+        released = self._journal.turn()
+        if self._held and self._lease.valid():
+            self._let_go(draining)
+        return released
+
+    def answered(self, batch: Batch, delivered: Delivered) -> None:
+        """Note what became of the `$add`s of the request; those of unknown outcome stay announced."""
+        announcement = self._sent.pop(batch, None)
+        if announcement is None:
+            return
+        taken, in_doubt = set(delivered.taken), set(delivered.in_doubt)
+        for update, marks in announcement.adds:
+            for mark in marks:
+                if update in taken:
+                    self._journal.applied(update.run.assignment, mark)
+                elif update not in in_doubt:
+                    self._journal.withdraw(update.run.assignment, mark)
+
+    def pending(self) -> bool:
+        """Whether a request waits to be sent."""
+        return bool(self._held)
+
+    def held(self) -> list[Batch]:
+        """The requests that wait to be sent."""
+        return list(self._held)
+
+    # One request.
+
+    def _announced(self, batch: Batch) -> Announcement | None:
+        """Have each `$add` of it announced; None where there is none."""
+        announcement: Announcement | None = None
+        for update in batch.updates:
+            if update.verb != ADD:
+                continue
+            if announcement is None:
+                announcement = Announcement(batch, self._clock())
+            run = update.run
+            entries = [run.entries[place] for place in run.contributors(update, len(run.entries))]
+            marks = [self._journal.announce(entry.record, entry.rule) for entry in entries if entry.verb == ADD]
+            announcement.adds.append((update, [mark for mark in marks if mark is not None]))
+            announcement.assignments.add(run.assignment)
+        return announcement
+
+    def _let_go(self, draining: bool) -> None:
+        written = [one for one in self._held.values() if one.stamp or self._is_written(one)]
+        self._prove(written)
+        if draining:
+            self._source.look({assignment for one in written for assignment in one.assignments})
+        now = self._clock()
+        for one in written:
+            if min(map(self._source.proven, one.assignments)) < one.stamp:
+                continue
+            if self._pipeline.destinations.still_goes(one.batch, now):
+                self._release(one.batch)
+                self._waited(now - one.began)
+                self._pool.send(one.batch)
+            else:
+                self._withhold(one.batch)  # Mixpanel has asked for a pause since
+
+    def _is_written(self, one: Announcement) -> bool:
+        """Whether all of it is; the last comes last."""
+        return all(self._journal.written(mark) for _, marks in reversed(one.adds) for mark in reversed(marks))
+
+    def _prove(self, written: list[Announcement]) -> None:
+        """Ask the group whether it still knows us, by a commit that follows the announcements."""
+        now = self._clock()
+        fresh = [one for one in written if not one.stamp]
+        if not fresh and (not written or now < self._prove_at):
+            return
+        self._prove_at = now + PROVE_AGAIN
+        asked = {assignment for one in (fresh or written) for assignment in one.assignments}
+        every = self._pipeline.partitions.settled_or_first()
+        offsets = {assignment: offset for assignment, offset in every.items() if assignment in asked}
+        stamp = self._source.prove(offsets)
+        for one in fresh:
+            one.stamp = stamp
+
+    def _withhold(self, batch: Batch) -> None:
+        """It is not sent, and comes back as such."""
+        self._release(batch)
+        self._results.put(Response(batch, Answer(0, failure=NOT_SENT, cause=WITHHELD)))
+
+    def _release(self, batch: Batch) -> None:
+        batch.announcing = False
+        self._sent[batch] = self._held.pop(batch)
