@@ -15,6 +15,7 @@ from consumer.mapping.words import ACTIONS, AS_IS, DEBEZIUM, DELETE, EVENT
 
 FAITHFUL: Final = 15  # digits that a double keeps
 DEBEZIUM_DATE: Final = TIME + "Date"
+DEBEZIUM_ENUM: Final = "io.debezium.data.Enum"
 
 
 def note(line: int, rule: Rule, what: str, message: str) -> Fault:
@@ -83,8 +84,9 @@ def unmarked(kind: Type) -> bool:
     item = next(iter(parts_of(kind.items[0])), None)
     if item is None:
         return False
-    marked = meaning_of(item) in (TEXT, UUID_TEXT, INTEGER)
-    return not marked and (item.annotation is None or item.annotation.name != DEBEZIUM_DATE)
+    name = item.annotation.name if item.annotation is not None else ""
+    marked = meaning_of(item) in (TEXT, UUID_TEXT, INTEGER) or name == DEBEZIUM_DATE
+    return not marked or name == DEBEZIUM_ENUM
 
 
 def of_fields(rule: Rule, kind: Type) -> list[Fault]:

@@ -121,6 +121,7 @@ def test_large_lists_without_a_placeholder_are_noted() -> None:
         "amounts": DECIMAL,
         "stamps": connect("long", "io.debezium.time.MicroTimestamp"),
         "iso_days": connect("string", "io.debezium.time.IsoDate"),
+        "moods": connect("string", "io.debezium.data.Enum"),
     }
     columns = [COLUMNS[0]]
     columns += [
@@ -134,5 +135,5 @@ def test_large_lists_without_a_placeholder_are_noted() -> None:
         notes = findings(text % before, "T", envelope(columns)).notes
         return {str(one).split("row.")[1].split(":")[0] for one in notes if "writes null" in str(one)}
 
-    assert noted("") == {"rates", "flags", "amounts", "stamps", "iso_days"}
+    assert noted("") == {"rates", "flags", "amounts", "stamps", "iso_days", "moods"}
     assert noted('before = "whole"\n') == set()
