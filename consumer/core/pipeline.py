@@ -25,10 +25,9 @@ from consumer.core.quarantine import Quarantine
 from consumer.core.runs import Entry
 from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
 from consumer.core.settlement import Delivered
-from consumer.core.settling import Settling
+from consumer.core.settling import UNCOUNTED, Settling
 from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken
 from consumer.core.whole import Whole
-from consumer.event.errors import QUARANTINED
 from consumer.mapping.mapper import TopicMap
 
 
