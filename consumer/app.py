@@ -18,6 +18,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.core.quarantine import Quarantine
 from consumer.event import decode
 from consumer.event.encode import opening_of
+from consumer.kafka.compaction import follow
 from consumer.kafka.config import consumer_config, producer_config
 from consumer.kafka.dead_letters import DeadLetters
 from consumer.kafka.journal import Journal
@@ -110,6 +111,11 @@ def rules_of(mapped: Mapping[str, TopicMap]) -> list[str]:
     return [rules[position] for position in sorted(rules)]
 
 
+def asking_for_compaction(mapped: Mapping[str, TopicMap]) -> list[str]:
+    """The topics of which it matters whether Kafka compacts them: those with rules that look at `before`."""
+    return [topic for topic, rules in mapped.items() if any(rule.before_whole for rule in rules.rules)]
+
+
 def assemble(
     settings: Settings, mapped: Mapping[str, TopicMap], metrics: Metrics, health: Health, scrub: Scrubber
 ) -> Loop:
@@ -127,6 +133,7 @@ def assemble(
         scrub=scrub,
         took=metrics.letter_seconds.observe,
     )
+    follow(settings, asking_for_compaction(mapped), results)
     journal = journal_of(settings, past) if past is not None else None
     source = Source(
         consumer_config(settings),

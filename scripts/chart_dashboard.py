@@ -134,6 +134,8 @@ ROWS: dict[str, list[Json]] = {
             (f"sum by (rule) ({rate('mapped_total')})", "{{rule}}"),
             (f"sum by (rule, why) ({rate('ignored_total')})", "{{rule}} ignored: {{why}}"),
             (f"sum by (topic) ({rate('left_out_paths_total')})", "{{topic}}: paths left out"),
+            (f"sum by (topic) ({rate('schema_changes_total')})", "{{topic}}: schemas that mean something new"),
+            (f"sum by (topic) ({rate('scattered_groups_total')})", "{{topic}}: groups in two partitions"),
         ),
         graph(
             "Committed offset",

@@ -84,6 +84,10 @@ class MappedTopic:
         """The topic."""
         return self._name
 
+    def compaction_known(self, compacted: bool) -> None:
+        """Whether Kafka compacts the topic."""
+        self._rules.compacted = compacted
+
     def take(self, record: Record, now: float) -> Taken:
         """What becomes of the record."""
         schema: SchemaRef | None = None

@@ -23,6 +23,7 @@ from consumer.core.partitions import JOURNAL, MAPPING, PROJECT, RULES, Partition
 from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
 from consumer.core.runs import Entry
+from consumer.core.scatter import SAMPLE, Scatter
 from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
 from consumer.core.settlement import Delivered
 from consumer.core.settling import UNCOUNTED, Settling
@@ -58,6 +59,7 @@ class Pipeline:
         "_waits",
         "destinations",
         "partitions",
+        "scatter",
     )
 
     def __init__(
@@ -84,6 +86,7 @@ class Pipeline:
         self._settling = Settling(self.partitions, self._breaker, self._dead_letters)
         self._failed: set[DeadLetter] = set()  # could not be written so far
         self._order = 0
+        self.scatter = Scatter()
         self._waits = False  # whether a partition may be held for want of room for a project
 
     # Facts of the broker.
@@ -172,6 +175,12 @@ class Pipeline:
         """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
         self._intake.schemas.refused(need, reason, detail, now)
         self._release_held(need, now)
+
+    def compaction_known(self, topic: str, compacted: bool) -> None:
+        """Whether Kafka compacts the topic of a mapping, which was taken for compacted so far."""
+        for mapped in self._intake.mapped_topics():
+            if mapped.name == topic:
+                mapped.compaction_known(compacted)
 
     # Facts of the journal.
 
@@ -314,6 +323,8 @@ class Pipeline:
         operation = taken.operation
         assert operation is not None
         group = (operation.group_key, operation.group_id, operation.company_id)
+        if not self._order & SAMPLE:
+            self.scatter.saw(group, record.assignment)
         lanes = self.destinations.by_name[taken.project].dispatch.lanes
         lanes.push(group, Entry(record, operation.verb, taken.tail, self._order, taken.rule, whole))
 

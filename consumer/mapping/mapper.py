@@ -58,9 +58,12 @@ class Mapper:
 
 @final
 class TopicMap:
-    """The rules of one topic. `needs_key` says that a path of theirs is of the key, `schema_key` that it is Avro."""
+    """The rules of one topic. `needs_key` says that a path of theirs is of the key, `schema_key` that it is Avro.
 
-    __slots__ = ("_compacted", "_planner", "_secret", "_settings", "format", "needs_key", "rules", "schema_key")
+    `compacted` may be set when it is known.
+    """
+
+    __slots__ = ("_planner", "_secret", "_settings", "compacted", "format", "needs_key", "rules", "schema_key")
 
     def __init__(
         self, rules: list[Rule], settings: TopicSettings, takes: int, secret: bytes, compacted: bool
@@ -71,7 +74,7 @@ class TopicMap:
         self.schema_key = self.needs_key and rules[0].key == KEY_SCHEMA
         self._settings = settings
         self._secret = secret
-        self._compacted = compacted
+        self.compacted = compacted
         placeholder = None if self.format == EVENT else Placeholder(settings.unavailable)
         self._planner = Planner(takes, secret, placeholder)
 
@@ -155,15 +158,15 @@ class TopicMap:
         """What the format says of the record."""
         body = seen.data
         if body is None:
-            return Case(BURIED, False, self._compacted, renamed(seen))
+            return Case(BURIED, False, self.compacted, renamed(seen))
         layout = body.layout
         if self.format == ROW:
             kind = WRITTEN
             if layout.deleted is not None and at(body, layout.deleted, False) in ("true", True):
                 kind = DELETED
-            return Case(kind, False, self._compacted, None)
+            return Case(kind, False, self.compacted, None)
         if self.format != DEBEZIUM:
-            return Case(WRITTEN, False, self._compacted, None)
+            return Case(WRITTEN, False, self.compacted, None)
         assert layout.op is not None
         assert layout.before is not None
         assert layout.after is not None
@@ -173,7 +176,7 @@ class TopicMap:
         if kind in (CREATED, READ, UPDATED) and at(body, layout.after, False) is None:
             raise Unfit("after is null, and op says that there is a row")
         before = rule.before_whole and at(body, layout.before, False) is not None
-        return Case(kind, before, self._compacted, renamed(seen) if kind == DELETED else None)
+        return Case(kind, before, self.compacted, renamed(seen) if kind == DELETED else None)
 
     def _read_key(self, seen: Seen, key: bytes, plan: KeyPlan | None, start: int, fault: str) -> None:
         """Find the key's places, or what it is."""

@@ -23,6 +23,8 @@ from consumer.avro.errors import IncompatibleSchema
 from consumer.core.schemas import MappedSchema, Need, Reader, Unfitting, schema_of_need
 from consumer.event.decode import Decoder, resolve
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
+from consumer.event.model import SchemaRef
+from consumer.mapping.changes import Changes, changes_of
 from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import TopicMap
 from consumer.registry.access import Access
@@ -56,6 +58,7 @@ class SchemaKnown:
 
     ref: Need
     reader: Reader
+    changes: Changes | None = None  # what a mapped topic's schema means to its rules, where that is known
 
     @property
     def decoder(self) -> Decoder:
@@ -289,15 +292,28 @@ class Registry:
         rules = self._mapped[topic]
         writer = type_of(fetched)
         try:
-            return SchemaKnown(need, rules.key_plan(writer) if of_key else rules.value_plan(writer))
+            if of_key:
+                return SchemaKnown(need, rules.key_plan(writer))
+            return SchemaKnown(need, rules.value_plan(writer), self._changes(client, topic, schema, fetched))
         except Hold as hold:
             found = standing(client, topic, schema, fetched, of_key=of_key)
             if hold.missing and not of_key:
                 try:
-                    return SchemaKnown(need, rules.value_plan(writer, found.earlier, found.later))
+                    plan = rules.value_plan(writer, found.earlier, found.later)
+                    before = found.earlier[-1] if found.earlier else None
+                    return SchemaKnown(need, plan, changes_of(rules.rules, writer, before))
                 except Hold as still:
                     hold = still
             return SchemaUnfitting(need, Unfitting(hold.rule, hold.path, hold.why), found.subject)
+
+    def _changes(self, client: Client, topic: str, schema: SchemaRef, fetched: Fetched) -> Changes | None:
+        """What the schema means to the rules; None where the registry does not say what was before it."""
+        try:
+            found = standing(client, topic, schema, fetched, of_key=False)
+        except Outage:
+            return None
+        before = found.earlier[-1] if found.earlier else None
+        return changes_of(self._mapped[topic].rules, type_of(fetched), before)
 
     def _conclude(self, ref: Need, result: SchemaKnown | SchemaRefused) -> None:
         """Say the result; what waits for a registry that is back need not wait longer."""

@@ -15,6 +15,7 @@ from typing import assert_never
 
 from consumer.core.model import Assignment
 from consumer.core.pipeline import Pipeline
+from consumer.kafka.compaction import Compaction
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Response, TokenChanged
 from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
@@ -156,6 +157,9 @@ class Loop:
                 return
             case TokenChanged():
                 self.pipeline.token_changed(result.project, result.opening, now)
+                return
+            case Compaction():
+                self.pipeline.compaction_known(result.topic, result.compacted)
                 return
             case SchemaKnown():
                 self.pipeline.schema_known(result.ref, result.reader, now)

@@ -96,6 +96,10 @@ class Metrics:
         )
         self.mapped = counter("mapped_total", "Records that a rule of the mapping file made updates of", "rule")
         self.ignored = counter("ignored_total", "Records that a rule ignored, and why", "rule", "why")
+        self.schema_changes = counter(
+            "schema_changes_total", "Writers' schemas that mean something new to the mapping", "topic"
+        )
+        self.scattered = counter("scattered_groups_total", "Groups seen in two partitions, of a sample", "topic")
         self.left_out = counter(
             "left_out_paths_total", "Mapped paths that a record is too old to have, left out", "topic"
         )

@@ -39,6 +39,10 @@ ADVICE = {
     "403": "Mixpanel refuses this project or this network: check {token} and the egress address",
     "404": "there is no /groups there: check {url} and {region}",
 }
+SCATTERED = (
+    "a group has changes in two partitions of the topic: they have no order between them; have the record key "
+    "determine the group"
+)
 NO_MEANING = "the answer has no known meaning: check {url} and {region}"
 # Faults of a connection that somebody must mend, and what to look at.
 UNTRUSTED = {
@@ -91,6 +95,7 @@ class Observer:
         self._foreign = Foreign()
         self._halted: dict[str, str] = {}
         self._suspects: dict[str, Suspect] = {}
+        self._scattered: set[str] = set()  # topics that were told of
         self._failing: dict[str, str] = {}  # the fault of each project
         self._slowed = False
         self._breaker = False
@@ -140,6 +145,7 @@ class Observer:
         if isinstance(fact, SchemaKnown):
             self._metrics.fetches.labels("known").inc()
             log.info("schema known", extra=schema_fields(fact.ref))
+            self._tell_changes(fact)
         elif isinstance(fact, SchemaRefused):
             self._metrics.fetches.labels("refused").inc()
             fields = schema_fields(fact.ref) | {"reason": fact.reason, "detail": fact.detail}
@@ -148,6 +154,16 @@ class Observer:
             self._metrics.fetches.labels("held").inc()
         else:
             self._metrics.fetches.labels("failing").inc()
+
+    def _tell_changes(self, fact: SchemaKnown) -> None:
+        """What the schema that a record of a mapped topic was written with means to the rules."""
+        changes = fact.changes.as_fields() if fact.changes is not None else {}
+        if changes and isinstance(fact.ref, tuple):
+            self._metrics.schema_changes.labels(fact.ref[0]).inc()
+            level = logging.WARNING if changes.keys() - {"unmapped"} else logging.INFO
+            log.log(
+                level, "a writer's schema means something new to the mapping", extra=schema_fields(fact.ref) | changes
+            )
 
     def rebalanced(self, kind: str, assignments: Sequence[Assignment]) -> None:
         """Partitions were `assigned`, `revoked` or `lost`."""
@@ -194,6 +210,15 @@ class Observer:
         self._tell_paused(paused)
         self._tell_letters(now)
         self._count_mapped()
+        self._count_scattered()
+
+    def _count_scattered(self) -> None:
+        """Groups that were seen in two partitions: told once for each topic."""
+        for topic, count in self._pipeline.scatter.take().items():
+            self._metrics.scattered.labels(topic).inc(count)
+            if topic not in self._scattered:
+                self._scattered.add(topic)
+                log.warning(SCATTERED, extra={"topic": topic})
 
     def _count_mapped(self) -> None:
         """What rules of a mapping made, ignored and left out since the last look."""

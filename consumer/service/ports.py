@@ -7,11 +7,12 @@ from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.schemas import Need
 from consumer.core.settlement import Delivered
+from consumer.kafka.compaction import Compaction
 from consumer.kafka.rebalances import Listener
 from consumer.mixpanel.pool import PoolFact, Response
 from consumer.registry.fetcher import SchemaFact
 
-Result: TypeAlias = PoolFact | SchemaFact
+Result: TypeAlias = PoolFact | SchemaFact | Compaction
 
 
 class RecordSource(Protocol):

@@ -292,6 +292,16 @@ def test_a_schema_is_asked_for_by_topic():
     assert only(machine).reason == "unknown_schema"
 
 
+def test_a_topic_is_taken_for_compacted_until_it_is_known():
+    """The broker's word reaches the rules."""
+    machine = Parted()
+    machine.rules.compacted = True
+    machine.pipeline.compaction_known("another", False)
+    assert machine.rules.compacted
+    machine.pipeline.compaction_known(TOPIC, False)
+    assert not machine.rules.compacted
+
+
 # Quarantine.
 
 

@@ -224,6 +224,6 @@ def test_the_plan_is_the_naive_interpreter(
         raw = None if datum is None else encode(stripped(schema), datum)
         pairs = [(name, content.encode()) for name, content in headers.items()]
         mapped = table.send(raw, {"id": 7}, pairs)
-        naive = Naive(tomllib.loads(text), schema, SECRET, table.map._compacted)
+        naive = Naive(tomllib.loads(text), schema, SECRET, table.map.compacted)
         wanted = naive.apply(({"id": 7}, KEY), datum, headers)
         assert plain(came(mapped)) == plain(wanted), text

@@ -374,6 +374,25 @@ def test_no_registry_at_all(facts, place, mixpanel):
     assert one(facts(1, **place | {"SCHEMA_REGISTRY_URL": mixpanel.url}), "registry")[0] == "fault"
 
 
+def test_a_mapping_file(facts, place, schemas, new_topic, tmp_path):
+    """Its topics carry no events; whether it fits what is registered is a line, each fault one with its line."""
+    topic, file = new_topic(), tmp_path / "mapping.toml"
+    rule = f'name = "r"\ntopics = ["{topic}"]\ngroup = {{ key = "company", id = "value.id" }}\n'
+    file.write_text(f'version = 1\n[[rule]]\n{rule}[rule.set]\n"Name" = "value.name"\n')
+    fields = [{"name": "id", "type": "string"}, {"name": "name", "type": "string"}]
+    schemas.register(f"{topic}-value", json.dumps({"type": "record", "name": "Row", "fields": fields}))
+    settings = {**place, "KAFKA_TOPICS": topic, "MAPPING_FILE": str(file)}
+    found = facts(**settings)
+    state, _, detail, _ = one(found, "mapping")
+    assert state in ("ok", "warning")
+    assert "fits the registered schemas" in detail
+    assert not [fact for fact in found if fact[1] == f"schema {topic}-value"]
+    file.write_text(file.read_text().replace("value.name", "value.nam"))
+    faults = [fact for fact in facts(**settings) if fact[:2] == ("fault", "mapping")]
+    assert any("value.nam" in detail for _, _, detail, _ in faults)
+    assert all("map check" in fix for *_, fix in faults)
+
+
 def test_no_subject(facts, place, new_topic):
     """A topic without a subject is a warning with the command that registers the schema."""
     topic = new_topic()

@@ -11,6 +11,7 @@ from consumer.commands.check.canary import Canary
 from consumer.commands.check.facts import COLOURS, FAULT, OK, STATES, UNKNOWN, WARNING, Fact, unknown
 from consumer.commands.check.kafka import kafka_facts
 from consumer.commands.check.machine import clock_fact, machine_facts, server_facts, settings_facts
+from consumer.commands.check.mapping import mapped_topics_of, mapping_facts
 from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.commands.check.registry import registry_facts
 from consumer.commands.options import output_option, refuse, settings_options
@@ -80,7 +81,8 @@ def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iter
         ("the settings", lambda: settings_facts(settings)),
         ("this machine", lambda: machine_facts(settings)),
         ("Kafka", lambda: broker_facts(settings)),
-        ("the registry", lambda: registry_facts(settings, dates)),
+        ("the registry", lambda: registry_facts(settings, dates, mapped_topics_of(settings))),
+        ("the mapping file", lambda: mapping_facts(settings)),
         ("Mixpanel", lambda: mixpanel_facts(settings, dates, [one.project for one in canaries])),
         *[("the canary, for up to two minutes", one.facts) for one in canaries],
         ("the clock", lambda: clock_facts(dates)),

@@ -1,6 +1,6 @@
 """What `check` asks the schema registries: does each answer, and can the topics' schemas be read?"""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
@@ -16,8 +16,11 @@ from consumer.terminal.table import counted
 LOOKED_AT: Final = 20
 
 
-def registry_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator[Fact]:
-    """Each registry, then the subject of each topic. `dates` gets the `Date` of an answer, and whose it is."""
+def registry_facts(settings: Settings, dates: list[tuple[str, str]], mapped: Collection[str] = ()) -> Iterator[Fact]:
+    """Each registry, then the subject of each topic that is not `mapped`.
+
+    `dates` gets the `Date` of an answer, and whose it is.
+    """
     api = RegistryApi(settings)
     login = settings.schema_registry_username or settings.schema_registry_token
     answering = 0
@@ -42,6 +45,8 @@ def registry_facts(settings: Settings, dates: list[tuple[str, str]]) -> Iterator
         yield warning(fact.what, fact.detail, fact.fix) if answering and fact.state == "fault" else fact
     if answering:
         for topic in settings.kafka_topics:
+            if topic in mapped:
+                continue  # its records are no events
             yield from subject_facts(api, f"{topic}-value", settings.schema_rules == "hold")
 
 

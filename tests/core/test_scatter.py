@@ -1,0 +1,37 @@
+"""Groups in two partitions are counted once, by topic, within a bound of memory."""
+
+from consumer.core.model import Assignment
+from consumer.core.scatter import MOST, SAMPLE, Scatter
+from tests.core.machine import Machine
+
+ACME = ("company", "acme", None)
+
+
+def test_a_group_in_two_partitions_is_counted_once() -> None:
+    """Not one that comes to the same partition again, nor one of the same id in another topic or company."""
+    scatter = Scatter()
+    for _ in range(3):
+        scatter.saw(ACME, Assignment("a", 0))
+    scatter.saw(ACME, Assignment("b", 1))
+    scatter.saw(("company", "acme", "other"), Assignment("a", 1))
+    assert scatter.take() == {}
+    for partition in (1, 0, 1, 2):
+        scatter.saw(ACME, Assignment("a", partition))
+    assert scatter.take() == {"a": 1}
+    assert scatter.take() == {}
+
+
+def test_no_more_than_so_many_are_remembered() -> None:
+    """Old ones make room."""
+    scatter = Scatter()
+    for number in range(MOST + 5):
+        scatter.saw(("company", str(number), None), Assignment("a", 0))
+    assert len(scatter._seen) <= MOST
+
+
+def test_the_pipeline_shows_it_a_sample() -> None:
+    """Of the built-in event, too: all updates of one group of four are seen in the end."""
+    machine = Machine()
+    for partition in (machine.assign(0), machine.assign(1)):
+        machine.read(partition, *[("SET", {"a": 1})] * (SAMPLE + 1))
+    assert machine.pipeline.scatter.take() == {"changes": 1}
