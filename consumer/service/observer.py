@@ -284,7 +284,12 @@ class Observer:
         if not busy or any(name not in halted and name not in untrusted for name in busy):
             return []
         found = [(halted, "sending is halted: Mixpanel answered"), (untrusted, "nothing can be sent to Mixpanel:")]
-        return [f"{words} {', '.join(sorted(set(causes.values())))}" for causes, words in found if causes]
+        return [f"{words} {self._by_project(causes)}" for causes, words in found if causes]
+
+    def _by_project(self, causes: Mapping[str, str]) -> str:
+        """The causes; with the names of their projects where there are several."""
+        several = len(self._pipeline.destinations.by_name) > 1
+        return ", ".join(sorted(f"{cause} for {name}" if several else cause for name, cause in causes.items()))
 
     # One line for each change.
 

@@ -223,7 +223,10 @@ def test_one_project_with_work_that_can_be_sent_is_enough(lines):
         told.append(scene.health.unready)
     assert told == [
         (),
-        ("sending is halted: Mixpanel answered 401, 403", "nothing can be sent to Mixpanel: tls"),
+        (
+            "sending is halted: Mixpanel answered 401 for other, 403 for default",
+            "nothing can be sent to Mixpanel: tls for third",
+        ),
     ]
 
 
