@@ -191,7 +191,7 @@ FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
 
 def word_for(failure: Exception) -> str:
     """One word for what went wrong; the failure's own text may hold a proxy's credentials."""
-    if isinstance(failure, requests.exceptions.SSLError):
+    if isinstance(failure, (requests.exceptions.SSLError, ssl.SSLError)):
         return "tls"
     if not isinstance(failure, requests.RequestException) and "TLS" in str(failure):
         return "ca_bundle"

@@ -18,9 +18,10 @@ from urllib.parse import quote, urlencode
 import requests
 
 import consumer
-from consumer.http.deadline import Cut, cuttable, word_for
+from consumer.http.deadline import FAILURES, Cut, cuttable, word_for
 from consumer.mixpanel.client import seconds_of
 from consumer.mixpanel.query_budget import Budget, BudgetSpent
+from consumer.settings.environment import environment
 
 MAX_ANSWER: Final = 256 * 1024 * 1024  # a page is 1,000 profiles
 # Why there is no answer of use: words that callers tell apart.
@@ -188,9 +189,11 @@ class QueryApi:
                         body += piece
                         if len(body) > MAX_ANSWER:
                             raise self._unreadable()
-            except requests.RequestException as failure:
+            except FAILURES as failure:
                 word = "timeout" if cut.happened else word_for(failure)
-                raise QueryFailed(AWAY, f"{self.url} does not answer: {word}") from None
+                said = environment(word)
+                words = f"{self.url} does not answer: {word}" + f" ({said})" * bool(said)
+                raise QueryFailed(AWAY, words) from None
         if cut.happened:  # an answer without a length looks whole when it is cut
             raise QueryFailed(AWAY, f"{self.url} does not answer: timeout")
         return response.status_code, bytes(body), {name.lower(): text for name, text in response.headers.items()}

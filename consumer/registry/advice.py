@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from consumer.settings.environment import ADVICE as OF_ENVIRONMENT
+from consumer.settings.environment import environment
+
 LOGIN: Final = (
     "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, SCHEMA_REGISTRY_TOKEN, or what the registry lets "
     "SCHEMA_REGISTRY_OAUTH_CLIENT_ID do"
@@ -20,16 +23,23 @@ ADVICE: Final = {
     "certificate": "a file of certificates cannot be used: check SCHEMA_REGISTRY_CERTIFICATE_LOCATION, "
     "SCHEMA_REGISTRY_KEY_LOCATION, SCHEMA_REGISTRY_KEY_PASSWORD and SCHEMA_REGISTRY_CA_LOCATION",
     "unreadable": "the answer is no registry's: check SCHEMA_REGISTRY_URL",
+    "request": "no request could be made: check SCHEMA_REGISTRY_URL",
+    **OF_ENVIRONMENT,
 }
 OAUTH: Final = {
     "status_400": f"the provider refuses: {PROVIDER}, and SCHEMA_REGISTRY_OAUTH_SCOPE",
     "status_401": f"the provider refuses: {PROVIDER}",
     "tls": "the provider's certificate is not trusted: add its authority to SCHEMA_REGISTRY_CA_LOCATION",
+    **OF_ENVIRONMENT,
 }
 
 
 def advice(cause: str) -> str:
     """What to do, in a few words; causes with `oauth_` before them are those of the provider of tokens."""
-    if cause.startswith("oauth_"):
-        return OAUTH.get(cause.removeprefix("oauth_"), "no token is had: check SCHEMA_REGISTRY_OAUTH_URL")
-    return ADVICE.get(cause, "see its log")
+    word = cause.removeprefix("oauth_")
+    if word != cause:
+        words = OAUTH.get(word, "no token is had: check SCHEMA_REGISTRY_OAUTH_URL")
+    else:
+        words = ADVICE.get(cause, "see its log")
+    said = environment(word)
+    return f"{words} ({said})" if said else words

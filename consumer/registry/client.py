@@ -15,7 +15,7 @@ from urllib.parse import quote
 import requests
 
 from consumer.event.model import SchemaRef
-from consumer.http.deadline import Cut, cuttable, word_for
+from consumer.http.deadline import FAILURES, Cut, cuttable
 from consumer.registry.access import Access, Endpoint
 from consumer.registry.errors import Outage, Unknown, Unusable
 from consumer.registry.login import Headers
@@ -201,9 +201,8 @@ class Client:
                         body += piece
                         if len(body) > MAX_ANSWER:
                             raise Outage("unreadable", endpoint.url)
-            except OSError as failure:  # a file of certificates that is not there is no RequestException
-                word = word_for(failure) if isinstance(failure, requests.RequestException) else "tls"
-                raise Outage("timeout" if cut.happened else word, endpoint.url) from None
+            except FAILURES as failure:
+                raise Outage("timeout" if cut.happened else self._tls.word_for(failure), endpoint.url) from None
             finally:
                 self._cut = None
         if cut.happened:  # an answer without a length looks whole when it is cut

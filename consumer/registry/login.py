@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import requests
 
-from consumer.http.deadline import Cut, cuttable, word_for
+from consumer.http.deadline import FAILURES, Cut, cuttable, word_for
 from consumer.registry.errors import Outage
 from consumer.registry.tls import Tls
 
@@ -150,9 +150,8 @@ class ClientCredentials:
                     stream=True,
                 ) as response:
                     body = response.raw.read(MAX_ANSWER, decode_content=True)
-            except OSError as failure:
-                word = word_for(failure) if isinstance(failure, requests.RequestException) else "tls"
-                raise Outage("oauth_timeout" if cut.happened else f"oauth_{word}", self._url) from None
+            except FAILURES as failure:
+                raise Outage("oauth_" + ("timeout" if cut.happened else word_for(failure)), self._url) from None
         if response.status_code != 200:
             raise Outage(f"oauth_status_{response.status_code}", self._url)
         try:

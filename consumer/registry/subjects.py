@@ -8,7 +8,7 @@ from urllib.parse import quote
 import requests
 
 from consumer.event.model import SchemaRef
-from consumer.http.deadline import cuttable, word_for
+from consumer.http.deadline import FAILURES, cuttable
 from consumer.registry.access import Endpoint
 from consumer.registry.advice import advice
 from consumer.registry.client import Client, Fetched, object_in, signed_with
@@ -149,9 +149,8 @@ class RegistryApi:
                 )
         except Outage as outage:
             raise RegistryError(f"{endpoint.url}: {outage}: {advice(outage.cause)}") from None
-        except OSError as failure:
-            word = word_for(failure) if isinstance(failure, requests.RequestException) else "tls"
-            raise RegistryError(f"{endpoint.url}: {advice(word)}") from None
+        except FAILURES as failure:
+            raise RegistryError(f"{endpoint.url}: {advice(self._access.tls.word_for(failure))}") from None
         content: Any = object_in(response.content)
         if content is None:
             try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from urllib3.util.ssl_ import create_urllib3_context
 
+from consumer.http.deadline import word_for
 from consumer.registry.errors import Outage
 
 
@@ -38,6 +39,11 @@ class Tls:
             except OSError:
                 raise Outage("certificate", self._certificate) from None
         return context
+
+    def word_for(self, failure: Exception) -> str:
+        """One word for what went wrong with a request to the registry: a bundle that is not there may be our own."""
+        word = word_for(failure)
+        return "tls" if word == "ca_bundle" and self.ca else word
 
     def for_provider(self) -> ssl.SSLContext:
         """What a connection to a provider of tokens is made with: it may have a public certificate or one of `ca`."""

@@ -28,6 +28,7 @@ from consumer.service.memory import Memory
 from consumer.service.metrics import Gauges, Metrics
 from consumer.service.status import status
 from consumer.service.transactions import Transactions
+from consumer.settings.environment import environment
 
 log = logging.getLogger("consumer")
 
@@ -302,7 +303,8 @@ class Observer:
                 fields = {"project": project, "cause": delivered.cause, "batch": batch.number}
                 fields["wait"] = round(delivered.wait, 1)
                 words = advice(UNTRUSTED, delivered.cause, project, "requests are sent again until they succeed")
-                log.warning("Mixpanel fails: %s", words, extra=fields)
+                said = environment(delivered.cause)
+                log.warning("Mixpanel fails: %s", words, extra=fields | ({"environment": said} if said else {}))
                 self._failing[project] = delivered.cause
             if delivered.outcome == "split":
                 fields = {"batch": batch.number, "status": response.answer.status, "records": places(batch)}

@@ -12,9 +12,14 @@ import pytest
 import trustme
 
 from consumer.commands.check.mixpanel import mixpanel_facts
+from consumer.commands.check.registry import registry_facts
 from consumer.core.model import NOT_SENT, UNKNOWN
 from consumer.mixpanel.client import MAX_ANSWER, Mixpanel, seconds_of
 from consumer.mixpanel.lease import Lease, Permit
+from consumer.registry.advice import advice
+from consumer.registry.client import Client
+from consumer.registry.configured import access
+from consumer.registry.errors import Outage
 from consumer.settings import load
 from tests.integration.watching import until
 
@@ -476,6 +481,27 @@ def test_deadlines_leave_no_thread_behind(mixpanel, connect):
     for _ in range(5):
         assert endpoint.post(TAILS, always).status == 200
     until(lambda: "deadline" not in [thread.name for thread in threading.enumerate()], "no deadline is left")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cause"),
+    [("REQUESTS_CA_BUNDLE", "/nonexistent/ca.pem", "ca_bundle"), ("ALL_PROXY", "socks5h://127.0.0.1:9", "socks")],
+)
+def test_what_the_environment_says_wrongly_has_a_cause_for_the_registry_too(monkeypatch, name, value, cause):
+    """`run` calls an outage so, and its line, `check` and the provider of tokens name the variable and the path."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NO_PROXY", "")
+    settings = load(
+        {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "https://localhost:9", "MIXPANEL_TOKEN": "t"}
+    )
+    client = Client(access(settings), timeout=5.0)
+    with pytest.raises(Outage) as outage:
+        client.fetch(1)
+    assert outage.value.cause == cause
+    for words in (advice(cause), advice(f"oauth_{cause}")):
+        assert f"{name} is {value}" in words
+    fact = next(iter(registry_facts(settings, [])))
+    assert (fact.state, f"{name} is {value}" in fact.fix + fact.detail) == ("fault", True)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What `check` can know of Mixpanel: that its host answers. No update is sent, so the token stays unproven."""
 
-import os
 import re
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -12,13 +11,12 @@ from consumer.commands.check.facts import Fact, fault, ok, unknown
 from consumer.event.model import DEFAULT
 from consumer.http.deadline import FAILURES, word_for
 from consumer.settings import Settings
+from consumer.settings.environment import ADVICE, environment
 from consumer.settings.projects import Project
-from consumer.settings.values import without_credentials
 
 TIMEOUT: Final = 10.0
 FIXES: Final = {
-    "ca_bundle": "have the variable name a file that is there, or unset it",
-    "socks": "SOCKS is not supported here: name an HTTP proxy, or add the host to NO_PROXY",
+    **ADVICE,
     "dns": "check MIXPANEL_URL or MIXPANEL_REGION, and this machine's DNS",
     "tls": "its certificate is not trusted here: is there a proxy in between that this machine should trust?",
     "proxy": "check HTTPS_PROXY, or add the host to NO_PROXY",
@@ -27,16 +25,6 @@ FIXES: Final = {
 }
 # What Mixpanel's tokens look like.
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
-
-
-def environment(word: str) -> str:
-    """The variables of the environment that the failure comes from, with what they name."""
-    names = {
-        "ca_bundle": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
-        "socks": ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"),
-    }
-    found = ((name, os.environ.get(name) or os.environ.get(name.lower(), "")) for name in names.get(word, ()))
-    return "".join(f", {name} is {without_credentials(value)}" for name, value in found if value)
 
 
 def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], proven: Collection[str]) -> Iterator[Fact]:
@@ -66,7 +54,10 @@ def host_fact(url: str, dates: list[tuple[str, str]]) -> Fact:
             return ok(what, f"answers (status {answer.status_code} for its front page; nothing was sent)")
     except FAILURES as failure:
         word = word_for(failure)
-        return fault(what, f"does not answer: {word}{environment(word)}", FIXES.get(word, "check MIXPANEL_URL"))
+        said = environment(word)
+        return fault(
+            what, f"does not answer: {word}" + f", {said}" * bool(said), FIXES.get(word, "check MIXPANEL_URL")
+        )
 
 
 def token_fact(project: Project) -> Fact:

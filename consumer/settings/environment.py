@@ -1,0 +1,23 @@
+"""What the environment says of TLS and proxies to every program, and so to ours."""
+
+import os
+from typing import Final
+
+from consumer.settings.values import without_credentials
+
+# By the word for a failure, the variables that it comes from.
+VARIABLES: Final = {
+    "ca_bundle": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    "socks": ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"),
+    "proxy": ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"),
+}
+ADVICE: Final = {
+    "ca_bundle": "have the variable name a file that is there, or unset it",
+    "socks": "SOCKS is not supported here: name an HTTP proxy, or add the host to NO_PROXY",
+}
+
+
+def environment(word: str) -> str:
+    """The variables that are set of those that the failure comes from, with what they name; empty where none is."""
+    found = ((name, os.environ.get(name) or os.environ.get(name.lower(), "")) for name in VARIABLES.get(word, ()))
+    return ", ".join(f"{name} is {without_credentials(value)}" for name, value in found if value)
