@@ -5,7 +5,9 @@ Exit status: 0 done, 1 the work failed or a check found a fault, 2 usage or sett
 
 import difflib
 import importlib
+import io
 import os
+import sys
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -108,6 +110,9 @@ def main(context: click.Context) -> None:
     """
     if os.environ.get("NO_COLOR"):
         context.color = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its escape
+            stream.reconfigure(errors="backslashreplace")
 
 
 RUN_EXAMPLES: Final = """\b

@@ -82,6 +82,7 @@ def test_what_others_can_see_is_told(environ, options, words):
     [
         ("enable.ssl.certificate.verification=false", "pose as a broker"),
         ("ssl.endpoint.identification.algorithm=none", "any certificate"),
+        ("ssl.endpoint.identification.algorithm=", "any certificate"),  # as Java's clients say none
     ],
 )
 def test_an_unverified_connection_is_told(tmp_path, lines, words):
@@ -91,6 +92,27 @@ def test_an_unverified_connection_is_told(tmp_path, lines, words):
     given = {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
     (warning,) = load(given | {"KAFKA_PROPERTIES_FILE": str(file)}).warnings
     assert words in warning
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://proxy.internal", True),
+        ("http://10.0.0.1:8080", True),
+        ("https://proxy.internal", False),
+        ("http://localhost:8080", False),
+        ("http://127.0.0.1", False),
+        ("http://[::1]:80", False),
+    ],
+)
+def test_updates_without_encryption_to_another_machine_are_told(tmp_path, url, told):
+    """MIXPANEL_URL, and a named project's, with the setting's name."""
+    given = {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
+    file = tmp_path / "projects.toml"
+    file.write_text(f'[emea]\ntoken = "e"\nurl = "{url}"\n')
+    for more, name in (({"MIXPANEL_URL": url}, "MIXPANEL_URL"), ({"MIXPANEL_PROJECTS_FILE": str(file)}, "[emea]")):
+        warnings = load(given | more).warnings
+        assert [name in warning and url in warning for warning in warnings] == [True] * told
 
 
 @pytest.mark.parametrize(("token", "words"), [("'t'", "quotes"), ("t\n", "line break at its end"), (" t", "blanks")])

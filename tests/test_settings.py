@@ -438,3 +438,19 @@ def test_quarantine_from_a_file(tmp_path):
     assert [row.origin for row in settings.rows() if row.name == "QUARANTINE"] == [str(file)]
     file.write_text("schema:x")
     assert "QUARANTINE" in problems({"QUARANTINE_FILE": str(file)})[0]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "GSSAPI"},
+        {"KAFKA_SECURITY_PROTOCOL": "SASLSSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SSL_KEY_PASSWORD": "p"},
+    ],
+)
+def test_what_follows_of_a_wrong_setting_is_no_second_problem(environ):
+    """A mechanism that is unknown is not one that is not set."""
+    given = {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "http://r", "MIXPANEL_TOKEN": "t"}
+    login = {"KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD": "p"}
+    with pytest.raises(SettingsError) as wrong:
+        load(given | login | environ)
+    assert len(wrong.value.problems) == 1

@@ -19,9 +19,9 @@ import requests
 
 import consumer
 from consumer.http.deadline import FAILURES, Cut, cuttable, word_for
+from consumer.http.environment import environment
 from consumer.mixpanel.client import seconds_of
 from consumer.mixpanel.query_budget import Budget, BudgetSpent
-from consumer.settings.environment import environment
 
 MAX_ANSWER: Final = 256 * 1024 * 1024  # a page is 1,000 profiles
 # Why there is no answer of use: words that callers tell apart.

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from consumer.settings.environment import ADVICE as OF_ENVIRONMENT
-from consumer.settings.environment import environment
+from consumer.http.environment import ADVICE as OF_ENVIRONMENT
+from consumer.http.environment import environment
 
 LOGIN: Final = (
     "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, SCHEMA_REGISTRY_TOKEN, or what the registry lets "

@@ -17,6 +17,7 @@ from consumer.core.schemas import Need
 from consumer.core.settlement import Delivered
 from consumer.core.waiting import Block, blocks
 from consumer.event.model import DEFAULT
+from consumer.http.environment import environment
 from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Response
@@ -28,7 +29,6 @@ from consumer.service.memory import Memory
 from consumer.service.metrics import Gauges, Metrics
 from consumer.service.status import status
 from consumer.service.transactions import Transactions
-from consumer.settings.environment import environment
 
 log = logging.getLogger("consumer")
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,15 +28,17 @@ SERVICE_LINK: Final = re.compile(r".+(_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\
 Values = Mapping[str, object]
 
 
-def contradictions(values: Values, given: Mapping[str, Given], properties: Mapping[str, str]) -> list[str]:
-    """Every pair of settings that cannot both be meant."""
+def contradictions(
+    values: Values, given: Mapping[str, Given], properties: Mapping[str, str], wrong: Collection[str] = ()
+) -> list[str]:
+    """Every pair of settings that cannot both be meant. What follows of one that is `wrong` by itself is no news."""
     checks = (
         dead_letters(values, given),
         journal(values),
         drain(values, properties),
         twice(given, properties),
-        login(values, properties),
-        tls(values, properties),
+        login(values, properties, wrong),
+        tls(values, properties, wrong),
         registry(values, given),
         region(values, given),
         account(given),
@@ -99,9 +101,11 @@ def twice(given: Mapping[str, Given], properties: Mapping[str, str]) -> Iterator
         yield "sasl.mechanism and sasl.mechanisms in KAFKA_PROPERTIES_FILE are the same property: give one of them"
 
 
-def login(values: Values, properties: Mapping[str, str]) -> Iterator[str]:
+def login(values: Values, properties: Mapping[str, str], wrong: Collection[str]) -> Iterator[str]:
     """A login has all that it needs, and a protocol that logs in."""
     protocol = effective(values, properties, "security.protocol").upper()
+    if "KAFKA_SECURITY_PROTOCOL" in wrong or "KAFKA_SASL_MECHANISM" in wrong:
+        return
     mechanism = (
         effective(values, properties, "sasl.mechanism") or effective(values, properties, "sasl.mechanisms")
     ).upper()
@@ -132,9 +136,11 @@ def login(values: Values, properties: Mapping[str, str]) -> Iterator[str]:
                 yield f"KAFKA_SASL_{name} is not set, and KAFKA_SASL_MECHANISM {mechanism} needs it"
 
 
-def tls(values: Values, properties: Mapping[str, str]) -> Iterator[str]:
+def tls(values: Values, properties: Mapping[str, str], wrong: Collection[str]) -> Iterator[str]:
     """TLS files are given only where TLS is spoken; a certificate has its key."""
     protocol = effective(values, properties, "security.protocol").upper()
+    if "KAFKA_SECURITY_PROTOCOL" in wrong:
+        return
     names = ("CA_LOCATION", "CERTIFICATE_LOCATION", "KEY_LOCATION", "KEY_PASSWORD")
     if protocol not in ("SSL", "SASL_SSL"):
         for name in names:

@@ -114,14 +114,15 @@ def load(
     else is looked at but these and the files that they name.
     """
     options = options or {}
-    given, values, problems = gather(environ, options, needed(environ, options, need))
+    given, values, alone = gather(environ, options, needed(environ, options, need))
+    problems = list(alone.values())
     path = values["KAFKA_PROPERTIES_FILE"]
     properties: dict[str, str] = {}
     if isinstance(path, str) and path:
         properties, wrong = read_properties(path)
         problems += [f"KAFKA_PROPERTIES_FILE {line}" for line in wrong]
     fill_in(values, terminal)
-    problems += contradictions(values, given, properties)
+    problems += contradictions(values, given, properties, alone.keys())
     projects, wrong = all_projects(values, given)
     problems += [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in wrong]
     if problems:
@@ -130,7 +131,7 @@ def load(
         **{BY_NAME[name].field: value for name, value in values.items()},  # type: ignore[arg-type]
         kafka_properties=properties,
         projects=projects,
-        warnings=(*unknown_variables(environ), *exposed(values, given, properties)),
+        warnings=(*unknown_variables(environ), *exposed(values, given, properties, projects.values())),
         given=given,
     )
 

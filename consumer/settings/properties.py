@@ -63,6 +63,8 @@ SETTING_OF: Final = {
     "ssl.key.location": "KAFKA_SSL_KEY_LOCATION",
     "ssl.key.password": "KAFKA_SSL_KEY_PASSWORD",
 }
+# What an empty value means to Java's clients, in librdkafka's words.
+EMPTY: Final = {"ssl.endpoint.identification.algorithm": "none"}
 # The properties that a client of its own reads, not librdkafka: they are functions.
 FUNCTIONS: Final = ("logger", "default.topic.config", "on_delivery", "on_commit")
 # What librdkafka refuses beside `group.protocol=consumer`, as the broker decides it there.
@@ -95,7 +97,7 @@ def read_properties(path: str) -> tuple[dict[str, str], list[str]]:
             problems.append(f"{path}, line {number}: {name} stands in line {lines[name]} already")
         else:
             lines[name] = number
-            found[name] = value.replace("\\n", "\n") if name.endswith(".pem") else value
+            found[name] = value.replace("\\n", "\n") if name.endswith(".pem") else value or EMPTY.get(name, "")
     problems += [f"{path}, line {lines[name]}: {wrong}" for name, wrong in refused(found).items()]
     return found, problems
 

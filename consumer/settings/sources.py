@@ -30,11 +30,11 @@ class Given:
 
 def gather(
     environ: Mapping[str, str], options: Mapping[str, str], need: Collection[str] | None
-) -> tuple[dict[str, Given], dict[str, object], list[str]]:
-    """What was given, the value of every setting, and every problem with one alone. A wrong one has its default."""
+) -> tuple[dict[str, Given], dict[str, object], dict[str, str]]:
+    """What was given, the value of every setting, and the problem of each wrong one, which has its default."""
     given: dict[str, Given] = {}
     values: dict[str, object] = {}
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     for variable in VARIABLES:
         try:
             found = find(variable, environ, options)
@@ -45,9 +45,9 @@ def gather(
                 given[variable.name] = Given(shown, origin)
             elif variable.required and (need is None or variable.name in need):
                 empty = " is empty" if environ.get(variable.name) == "" else " is not set"
-                problems.append(f"{variable.name}{empty}: it is required. {variable.meaning}")
+                problems[variable.name] = f"{variable.name}{empty}: it is required. {variable.meaning}"
         except Wrong as wrong:
-            problems.append(str(wrong))
+            problems[variable.name] = str(wrong)
         if variable.name not in values:
             values[variable.name] = default_of(variable)
     return given, values, problems

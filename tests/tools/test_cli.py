@@ -175,3 +175,15 @@ def test_module_and_imports():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
     assert result.stdout.splitlines()[0].startswith("Usage: group-consumer")
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+def test_a_terminal_that_lacks_a_character_gets_its_escape(encoding):
+    """Whatever PYTHONIOENCODING says: no output ends in a traceback, and JSON stays JSON."""
+    named = {"KAFKA_GROUP_ID": "grün→", "KAFKA_DEAD_LETTER_TOPIC": "letters"}
+    environ = {**FINE, **named, "PATH": os.environ["PATH"], "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "consumer", "settings"]
+    table = subprocess.run(command, env=environ, capture_output=True, check=True).stdout.decode(encoding)
+    assert ("grün→" if encoding == "utf-8" else "\\u2192") in table
+    found = subprocess.run([*command, "--output", "json"], env=environ, capture_output=True, check=True).stdout
+    assert "grün→" in json.dumps(json.loads(found), ensure_ascii=False)

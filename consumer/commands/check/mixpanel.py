@@ -10,8 +10,8 @@ import consumer
 from consumer.commands.check.facts import Fact, fault, ok, unknown
 from consumer.event.model import DEFAULT
 from consumer.http.deadline import FAILURES, word_for
+from consumer.http.environment import ADVICE, environment
 from consumer.settings import Settings
-from consumer.settings.environment import ADVICE, environment
 from consumer.settings.projects import Project
 
 TIMEOUT: Final = 10.0

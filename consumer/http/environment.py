@@ -3,8 +3,6 @@
 import os
 from typing import Final
 
-from consumer.settings.values import without_credentials
-
 # By the word for a failure, the variables that it comes from.
 VARIABLES: Final = {
     "ca_bundle": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -20,4 +18,10 @@ ADVICE: Final = {
 def environment(word: str) -> str:
     """The variables that are set of those that the failure comes from, with what they name; empty where none is."""
     found = ((name, os.environ.get(name) or os.environ.get(name.lower(), "")) for name in VARIABLES.get(word, ()))
-    return ", ".join(f"{name} is {without_credentials(value)}" for name, value in found if value)
+    return ", ".join(f"{name} is {shown(value)}" for name, value in found if value)
+
+
+def shown(value: str) -> str:
+    """What a variable names, without a proxy's credentials."""
+    head, at, host = value.rpartition("@")
+    return f"{head.partition('://')[0]}://***@{host}" if at else value
