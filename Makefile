@@ -42,7 +42,7 @@ demo: install ## Run the whole job on one machine: broker, registry, Mixpanel, t
 
 test: install ## Run every test that needs no toolchain beyond Python
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not chaos and not chart and not browser and not clients and not cdc"
-	$(BIN)/python -m pytest -q -n auto tests/core tests/properties tests/shell/test_source.py
+	$(BIN)/python -m pytest -q -n auto tests/avro tests/event tests/core tests/properties tests/kafka/test_source.py
 
 lint: install ## Check style, types, and which part may import which
 	$(BIN)/ruff check .

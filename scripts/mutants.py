@@ -2,7 +2,7 @@
 
     python scripts/mutants.py [--sample 400] [--minutes 30] [--seed 1] [--children 1] [--floor 90] [core.fold ...]
 
-Works on a copy in `mutants/`, with `tests/core` and `tests/mapping` alone: those are exact and quick, the properties
+Works on a copy in `mutants/`, with the tests of the pure parts alone: those are exact and quick, the properties
 would take hours. Ends with the survivors as differences and a table; status 1 where the score is below the floor.
 What the survivors mean is in docs/testing-mutation.md. Needs `pip install mutmut==3.8.1`.
 """
@@ -40,6 +40,8 @@ pytest_add_cli_args=
     -pno:cacheprovider
     -pno:xdist
 pytest_add_cli_args_test_selection=
+    tests/avro
+    tests/event
     tests/core
     tests/mapping
 """
@@ -50,7 +52,7 @@ SURVIVED, UNTESTED = (0,), (5, 33)
 def prepare(modules: list[str]) -> None:
     """A fresh copy of the package, its schemas and pages, and the tests."""
     shutil.rmtree(WORK, ignore_errors=True)
-    for folder in ("consumer", "schemas", "docs", "tests/core", "tests/mapping"):
+    for folder in ("consumer", "schemas", "docs", "tests/avro", "tests/event", "tests/core", "tests/mapping"):
         shutil.copytree(ROOT / folder, WORK / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     (WORK / "tests" / "__init__.py").touch()
     files = "\n    ".join(source(module) for module in modules)

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import signal
+import ssl
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from consumer.sandbox.errors import SandboxError
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.registry.server import RegistrySandbox
+from tests.wire import Behaviour, Wire
 
 EVENT_SCHEMA = Path(__file__).parents[1] / "schemas" / "group_change.avsc"
 APICURIO = "3.3.3"
@@ -204,3 +206,17 @@ def new_certificates(tmp_path: Path) -> Callable[[], Certificates]:
         return Certificates(*(folder / name for name in names))
 
     return make
+
+
+@pytest.fixture
+def new_wire() -> Iterator[Callable[..., Wire]]:
+    """Makes servers: new_wire(behaviour, tls=...)."""
+    wires: list[Wire] = []
+
+    def make(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Wire:
+        wires.append(Wire(behaviour, tls))
+        return wires[-1]
+
+    yield make
+    for wire in wires:
+        wire.stop()

@@ -1,7 +1,7 @@
 """The broker wants tokens: those of Amazon MSK's IAM, which we ask for, and those of OIDC, which librdkafka does.
 
 AWS's package is replaced by one that says what the sandbox's broker takes; the tokens that the real one signs are
-looked at in tests/shell/test_msk.py.
+looked at in tests/kafka/test_msk.py.
 """
 
 import json

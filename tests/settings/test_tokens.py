@@ -7,7 +7,7 @@ import pytest
 
 from consumer.settings import load
 from consumer.settings.tokens import Tokens
-from tests.test_settings import REQUIRED
+from tests.settings.test_settings import REQUIRED
 
 OLD = "old-secret-token"
 NEW = "new-secret-token"

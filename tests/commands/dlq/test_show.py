@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.kafka.dead_letter_format import UPDATE, headers_of
-from tests.tools.dlq.conftest import GONE, Board, event, letter
+from tests.commands.dlq.conftest import GONE, Board, event, letter
 
 
 def test_a_letter_in_full(board: Board, schemas: dict[str, str]):

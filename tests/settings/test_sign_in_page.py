@@ -11,7 +11,7 @@ from consumer.kafka.refusals import refused_by_client
 from consumer.settings import load
 from consumer.settings.properties import read_properties
 
-PAGE = (Path(__file__).parents[1] / "docs/sign-in.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/sign-in.md").read_text()
 LOGINS = [
     found["kafka"]
     for found in (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts import settings_page
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_page_is_current():

@@ -7,7 +7,7 @@ import pytest
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index, digest
-from tests.tools.dlq.conftest import CODE
+from tests.commands.dlq.conftest import CODE
 
 GROW = """
 import sys

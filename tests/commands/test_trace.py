@@ -8,7 +8,7 @@ import pytest
 
 from consumer.sandbox.answers import of_json
 from consumer.sandbox.web import Reply, Web
-from tests.tools.scene import Scene
+from tests.commands.scene import Scene
 
 
 @pytest.fixture

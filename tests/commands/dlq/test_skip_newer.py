@@ -3,7 +3,7 @@
 from confluent_kafka import Producer
 
 from consumer.sandbox.broker.broker import Broker
-from tests.tools.dlq.conftest import Board, Replays, event, letter
+from tests.commands.dlq.conftest import Board, Replays, event, letter
 
 
 def source(broker: Broker, topic: str, records: list[tuple[int, str | None]]) -> None:

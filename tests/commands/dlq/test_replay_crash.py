@@ -11,7 +11,7 @@ from consumer.commands.dlq.lock import Lock
 from consumer.commands.dlq.scan import Failed
 from consumer.kafka.config import consumer_config
 from consumer.settings import load
-from tests.tools.dlq.conftest import Board, Replays, letter
+from tests.commands.dlq.conftest import Board, Replays, letter
 
 COUNT = 600
 BATCH: dict[str, Any] = {"BATCH_MAX_UPDATES": "20", "MAX_IN_FLIGHT": "2"}

@@ -14,7 +14,7 @@ from consumer.commands.dlq.summary import Summary
 from consumer.commands.dlq.topic import Topic
 from consumer.kafka.dead_letter_format import headers_of
 from consumer.settings import load
-from tests.tools.dlq.conftest import NOON, Board, letter
+from tests.commands.dlq.conftest import NOON, Board, letter
 
 HOUR = 3_600_000
 

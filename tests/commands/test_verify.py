@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.tools.scene import Scene
+from tests.commands.scene import Scene
 
 
 def told(found: dict[str, Any]) -> set[tuple[str, str, str | None]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.dlq.conftest import NOON, Board, Replays, letter
+from tests.commands.dlq.conftest import NOON, Board, Replays, letter
 
 
 def adds(number: int, group: str = "acme", **options: object):

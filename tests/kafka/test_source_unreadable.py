@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Producer
 
 from consumer.kafka.unreadable import AGAIN_AFTER
-from tests.shell.members import poll_until, remove
+from tests.kafka.members import poll_until, remove
 
 BOUNDED = {"fetch_max_bytes": 1 << 20, "receive_message_max_bytes": 2 << 20}
 

@@ -6,7 +6,7 @@ from consumer import app
 from consumer.settings import SettingsError, load
 from consumer.settings.projects import FIELDS
 from consumer.settings.read_back import ReadBack
-from tests.test_settings import REQUIRED
+from tests.settings.test_settings import REQUIRED
 
 SECRET = "s3cret-token"
 

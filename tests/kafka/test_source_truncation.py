@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from consumer.kafka.commit_metadata import parsed
 from consumer.kafka.config import CONSUMER
 from consumer.sandbox.broker.broker import Broker
-from tests.shell.members import PROTOCOLS, Member, poll_until
+from tests.kafka.members import PROTOCOLS, Member, poll_until
 
 TOPIC = "cut"
 KEPT = 5

@@ -12,7 +12,7 @@ from consumer.sandbox.mixpanel.project import SandboxProject
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.settings.declared import NAMES
-from tests.tools.scene import TOKEN, Scene
+from tests.commands.scene import TOKEN, Scene
 
 
 @pytest.fixture

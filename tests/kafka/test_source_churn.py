@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 from consumer.core.model import Assignment
 from consumer.kafka.config import CONSUMER
 from tests.integration.watching import until
-from tests.shell.members import PROTOCOLS, Member
+from tests.kafka.members import PROTOCOLS, Member
 
 ROUNDS = 6
 COMMIT_EVERY = 10  # polls

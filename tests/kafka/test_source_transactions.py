@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Producer
 
-from tests.shell.members import PROTOCOLS, Member, poll_until, remove
+from tests.kafka.members import PROTOCOLS, Member, poll_until, remove
 
 RECORDS = 3
 

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from consumer.kafka.asked import ENDS_EVERY
 from consumer.kafka.reading import SourceFailed
 from consumer.kafka.rebalances import ADOPT_AFTER
-from tests.shell.members import PROTOCOLS, poll_until, remove
+from tests.kafka.members import PROTOCOLS, poll_until, remove
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

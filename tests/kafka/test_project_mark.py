@@ -9,7 +9,7 @@ from consumer.kafka.config import admin_config, consumer_config, producer_config
 from consumer.kafka.project_mark import marked
 from consumer.service.foreign import Foreign
 from consumer.settings import load
-from tests.shell.members import poll_until
+from tests.kafka.members import poll_until
 
 NEEDED = {"KAFKA_BOOTSTRAP_SERVERS": "b:1", "SCHEMA_REGISTRY_URL": "http://r"}
 TOKEN = {"MIXPANEL_TOKEN": "0123456789abcdef0123456789abcdef"}
