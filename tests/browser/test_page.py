@@ -73,6 +73,21 @@ def test_profiles_as_they_change(sandbox, page):
     assert page.complaints() == []
 
 
+def test_profiles_of_a_company(sandbox, page):
+    """The same id in two companies is two rows, each with its company, by which it is found."""
+    ann = {"$group_key": "$user_id", "$group_id": "ann"}
+    for company in ("acme", "other"):
+        post(sandbox, ann | {"$company_id": company, "$set": {"n": 1}})
+    page.open(sandbox.url)
+    page.until("document.querySelectorAll('#profiles li').length === 2")
+    assert "ann of company acme" in page.js(text("#profiles ul"))
+
+    page.tab.fill("#match", "other")
+
+    page.until("document.querySelectorAll('#profiles li').length === 1")
+    assert "ann of company other" in page.js(text("#profiles ul"))
+
+
 def test_profiles_are_found(sandbox, page):
     """Typing a part of a group id shows only the profiles with it, also one that is not among the newest."""
     post(sandbox, {"$group_id": "needle-1", "$set": {"n": 1}})
