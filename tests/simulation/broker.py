@@ -109,6 +109,19 @@ class Broker:
                 self._tell(member, "revoke", moving)
         self._settle()
 
+    def give_again(self) -> None:
+        """Take partitions away and give them to the same members at once: all under the eager protocol, else some."""
+        if self._preparing:
+            return
+        self._preparing = self.protocol == "eager"
+        for member in self._members.values():
+            owned = [p for p, owner in self.owners.items() if owner is member.instance and p not in member.revoking]
+            moving = owned if self.protocol == "eager" else [p for p in owned if self._world.chance(0.5)]
+            if moving:
+                member.revoking.update(moving)
+                self._tell(member, "revoke", moving)
+        self._settle()
+
     def news(self, instance: Any) -> tuple[str, list[Partition]] | None:
         """What the instance's poll has to tell it next; a member that was thrown out hears of that."""
         member = self._members.get(instance)

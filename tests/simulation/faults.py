@@ -70,6 +70,12 @@ class Faults:
         if not self._history.calm:
             self._history.broker.rebalance()
 
+    def again(self) -> None:
+        if not self._history.calm:
+            if self._world.tracing:
+                self._world.note("world", "partitions are revoked, and assigned to the same again")
+            self._history.broker.give_again()
+
     def join(self) -> None:
         if len(self._history.running()) < 3 and not self._history.calm:
             self._history.start()

@@ -5,6 +5,7 @@ registry   one schema cannot be had: partitions that do not need it go on (promi
 stuck      every request with one group in it ends in a 500: all other groups go on (promise 6)
 flood      rejects without end: the breaker opens, or has no reason to (promise 8)
 refused    a few refused values in a long run of one group: each is found with few requests (promise 10)
+again      partitions are revoked and at once assigned to the same again, with requests in flight (promises 2, 4)
 journal    instances end, or are thrown out, at any moment: no $add is applied twice, or lost unsaid (promise 9)
 """
 
@@ -19,7 +20,7 @@ from .traffic import LATE, Meant, Traffic
 from .world import Violation
 
 LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP = "letters", "registry", "stuck", "flood", "fenced", "asleep"
-REFUSED, CRASHES = "refused", "journal"
+REFUSED, CRASHES, AGAIN = "refused", "journal", "again"
 FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
 REJECTS = 1_000
 WINDOW = 60.0
@@ -53,6 +54,11 @@ class Isolated(History):
             self.mixpanel.faults = self.random.choice((0.0, 0.05))
             self.journal_topic.slow = self.random.choice((0.02, 0.5, 3.0))
 
+        if kind == AGAIN:  # a drain is over before its requests are answered
+            self.mixpanel.faults = 0.3
+            self.mixpanel.latency = self.random.choice((1.0, 3.0))
+            self.drain_timeout = 0.5
+
     def plan_faults(self) -> None:
         end = self.faults_until - 0.01
         if self.kind == LETTERS:
@@ -73,6 +79,9 @@ class Isolated(History):
                     (self.faults.crash, self.faults.crash, self.faults.evict, self.faults.freeze)
                 )
                 self.world.after(self.world.between(0.0, self.lasts), what)
+        elif self.kind == AGAIN:
+            for _ in range(12):
+                self.world.after(self.world.between(1.0, self.lasts), self.faults.again)
         elif self.kind == FENCED:
             for _ in range(4):
                 self.world.after(self.world.between(5.0, self.lasts), self.faults.fence)
@@ -91,7 +100,7 @@ class Isolated(History):
             self.random, self.groups, bad=0.05 if self.kind == LETTERS else 0.0, unreadable=0.0, large=0.0
         )
         marked = self.random.sample(list(self.groups), max(1, len(self.groups) // 3))
-        first, last = {ASLEEP: (10.0, 90.0), FENCED: (0.0, 60.0), CRASHES: (0.0, 60.0)}.get(
+        first, last = {ASLEEP: (10.0, 90.0), FENCED: (0.0, 60.0), CRASHES: (0.0, 60.0), AGAIN: (0.0, 60.0)}.get(
             self.kind, (0.0, self.random.choice((0.0, 10.0)))
         )
         for _ in range(100):

@@ -105,6 +105,11 @@ MUTANTS = (
         "            if True:\n                living.append(update)\n",
     ),
     Mutant(
+        "revoked-frees-its-group", 4, "a group goes on while a request of an epoch that is over is under way", "core/lanes.py",
+        "            if lane.run is not None and not lane.run.live and lane.queued:\n",
+        "            if lane.run is not None and not lane.run.live:\n", "again/",
+    ),
+    Mutant(
         "asleep-and-sure", 4, "a loop that stood still asks nobody", "service/loop.py",
         "        if not self._in_doubt():\n            self._do()\n", "        self._do()\n",
     ),
