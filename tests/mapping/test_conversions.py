@@ -26,6 +26,12 @@ null = "skip"
 [rule.%s]
 X = %s
 """
+INNER = {
+    "type": "record",
+    "name": "Inner",
+    "fields": [{"name": "on", "type": "boolean"}, {"name": "n", "type": {"type": "array", "items": "int"}}],
+}
+INNERS = [{"on": True, "n": [1, 2]}, {"on": False, "n": []}]
 UUID = "7d444840-9dc0-11d1-b245-5ffdce74fad2"
 
 
@@ -129,6 +135,11 @@ def without(found: dict[str, object]) -> dict[str, object]:
             bytes(range(16)),
             "00010203-0405-0607-0809-0a0b0c0d0e0f",
         ),
+        (logical("bytes", "decimal", precision=9, scale=1), b"\x6e", 11),
+        (logical("bytes", "decimal", precision=9, scale=1), b"\x79", Decimal("12.1")),
+        ({"type": "array", "items": INNER}, INNERS, INNERS),
+        (connect("string", TIME + "ZonedTimestamp"), "2026-03-01T24:00:00Z", "2026-03-02T00:00:00"),
+        (connect("string", TIME + "ZonedTimestamp"), "2026-03-01T00:00:40+00:00:30", "2026-03-01T00:00:10"),
         ("long", 2**60, 2**60),
         ("boolean", True, True),
         ("double", 0.5, Decimal("0.5")),
@@ -169,6 +180,7 @@ def test_a_decimal_of_any_scale() -> None:
         ("double", 0.1, "text", "0.1"),
         (logical("bytes", "decimal", precision=9, scale=2), (129950).to_bytes(3, "big"), "text", "1299.50"),
         (logical("long", "timestamp-millis"), 0, "text", "1970-01-01T00:00:00"),
+        (logical("bytes", "decimal", precision=9, scale=2), b"\0", "text", "0.00"),
         ("bytes", "ß".encode(), "text", "ß"),
         ("string", "ABC", "lower", "abc"),
         ("string", "12.50", "number", Decimal("12.5")),
@@ -177,6 +189,7 @@ def test_a_decimal_of_any_scale() -> None:
         ("string", "123456789012345678901.5", "number", Decimal("123456789012345678901.5")),
         ("string", "1e3", "number", Decimal(1000)),
         ("string", '{"a":[1,null]}', "json", {"a": [1, None]}),
+        ("string", '{"a":{"b":{"c":1}}}', "json", {"a": {"b": {"c": 1}}}),
         ("string", "null", "json", None),
         ("string", "x", "list", ["x"]),
         (logical("int", "date"), 0, "list", ["1970-01-01T00:00:00"]),
@@ -216,7 +229,9 @@ def test_a_hash_is_an_hmac_with_the_secret(kind: object, value: object, data: by
         (connect("string", TIME + "ZonedTimestamp"), "yesterday", "", "no date or time"),
         (connect("string", TIME + "ZonedTimestamp"), "2026-02-29T00:00:00Z", "", "no date or time"),
         (connect("string", TIME + "ZonedTimestamp"), "2026-03-01T09:60:00Z", "", "no date or time"),
+        (connect("string", TIME + "ZonedTimestamp"), "2026-03-01T25:00:00Z", "", "no date or time"),
         (connect("string", TIME + "IsoTime"), "09:60:00", "", "no time of day"),
+        (connect("string", TIME + "IsoTime"), "25:00:00", "", "no time of day"),
         (logical("string", "uuid"), "zqz", "", "no uuid"),
         ("string", "zqz", "number", "no number"),
         ("string", "007", "number", "no number"),
