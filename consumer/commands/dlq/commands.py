@@ -36,6 +36,7 @@ SHOW_EXAMPLES: Final = """\b
 Examples:
   group-consumer dlq show 0:1042
   group-consumer dlq show --source group-changes:3:88123
+  group-consumer dlq show --project emea
   group-consumer dlq show 0:1042 --output json | jq .update
 """
 
@@ -128,9 +129,12 @@ Examples:
     metavar="TOPIC:PARTITION:OFFSET",
     help="The record by where it came from, in place of where its dead letter is.",
 )
+@click.option("--project", metavar="NAME", help="The newest of this project, in place of one that is named.")
 @output_option
 @settings_options(KAFKA, shown=(*SHOWN, "SCHEMA_REGISTRY_URL", "MAPPING_FILE"))
-def show(settings: Settings, place: tuple[int, int] | None, source: Origin | None, output: str) -> None:
+def show(
+    settings: Settings, place: tuple[int, int] | None, source: Origin | None, project: str | None, output: str
+) -> None:
     """Show one dead letter in full: its event, the update, Mixpanel's words, headers, and what to do.
 
     PARTITION:OFFSET is its place in the dead-letter topic, as `dlq list` names it. The event is decoded with the
@@ -142,12 +146,14 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
     from consumer.commands.dlq.today import Today
     from consumer.commands.map.options import mapped_in
 
-    if (place is None) == (source is None):
-        raise click.UsageError("Name one letter: PARTITION:OFFSET, or --source TOPIC:PARTITION:OFFSET.")
+    if (place, source, project).count(None) != 2:
+        raise click.UsageError(
+            "Name one letter: PARTITION:OFFSET, or --source TOPIC:PARTITION:OFFSET, or --project NAME."
+        )
     mapped = mapped_in(settings)
     start_log(settings)
     with told(), Topic(settings) as topic:
-        letter = find(topic, place, source)
+        letter = newest(topic, project) if project is not None else find(topic, place, source)
         receipt = last_receipt(topic, letter)
     event: dict[str, Any] | str
     try:
@@ -158,6 +164,15 @@ def show(settings: Settings, place: tuple[int, int] | None, source: Origin | Non
         click.echo(json.dumps(detail.as_json(settings.kafka_dead_letter_topic, letter, event, receipt), indent=2))
     else:
         detail.print_letter(settings.kafka_dead_letter_topic, letter, event, receipt)
+
+
+def newest(topic: Topic, project: str) -> StoredDeadLetter:
+    """The letter of this project whose record has the latest time. Raises `Failed` where there is none."""
+    its = (letter for letter in topic.letters(Selection()) if letter.project == project)
+    found = max(its, key=lambda letter: letter.timestamp, default=None)
+    if found is None:
+        raise Failed(f"{topic.name} has no dead letter of project {project}: see `dlq list`")
+    return found
 
 
 def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> StoredDeadLetter:

@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.kafka.dead_letter_format import UPDATE, headers_of
-from tests.commands.dlq.conftest import GONE, Board, event, letter
+from tests.commands.dlq.conftest import GONE, NOON, Board, event, letter
 
 
 def test_a_letter_in_full(board: Board, schemas: dict[str, str]):
@@ -47,6 +47,15 @@ def test_a_letter_by_its_source(board: Board):
     board.write([letter(41), letter(7, partition=1), letter(42), letter(41)])
     assert board.json("show", "--source", "changes:0:41")["offset"] == 2
     assert board.json("show", "--source", "changes:1:7")["partition"] == 1
+
+
+def test_the_newest_letter_of_a_project(board: Board):
+    """By the time of its record, whichever partition it is in."""
+    board.write(
+        [letter(1, project="emea", timestamp=NOON + 5), letter(2, project="emea"), letter(3, timestamp=NOON + 9)]
+    )
+    shown = board.json("show", "--project", "emea")
+    assert (shown["source"]["offset"], shown["project"]) == (1, "emea")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +156,9 @@ def test_a_tombstone(board: Board):
         (("0:9",), 1, "no record at 0:9"),
         (("7:0",), 1, "no record at 7:0"),
         (("--source", "changes:0:9"), 1, "no dead letter from changes:0:9"),
+        (("--project", "emea"), 1, "no dead letter of project emea"),
         ((), 2, "Name one letter"),
+        (("0:0", "--project", "emea"), 2, "Name one letter"),
         (("0:0", "--source", "changes:0:9"), 2, "Name one letter"),
         (("acme",), 2, "PARTITION:OFFSET"),
     ],
