@@ -53,16 +53,17 @@ def misfit(item: Property, kind: Type, how: int) -> str:
 
 
 def nullable(item: Property, found: dict[int, Found]) -> bool:
-    """Whether the property can come to null."""
+    """Whether the property can come to null. What is left out comes to nothing."""
+    may_be = False
     for take in item.takes:
-        if take.how == AS_JSON or take.path.root == HEADER:
-            continue
         place = found.get(take.number)
         if place is None and take.path.of_value:
             continue  # left out
-        if place is None or not place.nullable:
+        by_itself = take.how == AS_JSON or take.path.root == HEADER
+        if not by_itself and (place is None or not place.nullable):
             return False
-    return bool(item.takes)
+        may_be = True
+    return may_be
 
 
 def parts_of(kind: Type) -> list[Type]:

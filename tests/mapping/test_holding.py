@@ -33,6 +33,16 @@ def test_a_path_that_a_later_version_has_is_left_out() -> None:
     assert [take.path.text for take in layout.left_out] == ["row.plan"]
 
 
+def test_what_is_left_out_needs_no_word_on_null() -> None:
+    """It comes to nothing, not to null."""
+    text = HEAD + '[rule.set]\nSince = "row.created_at"\nPlan = "row.plan"\n'
+    table = Table(text)
+    table.plan = table.value_plan(later=[LATER])
+    [update] = table.change("c", ROW)
+    assert isinstance(update, dict)
+    assert list(update["$set"]) == ["Since"]
+
+
 def test_a_path_that_an_earlier_version_had_holds() -> None:
     with pytest.raises(Hold):
         Table(RULE).value_plan(earlier=[LATER], later=[LATER])
