@@ -74,10 +74,10 @@ class Client:
 
         return self._first(asked)
 
-    def versions(self, subject: str) -> list[Version]:
+    def versions(self, subject: str, newest: int = 0) -> list[Version]:
         """Every version of the subject, oldest first, but for those that are no Avro; none where there is no subject.
 
-        Raises `Outage`.
+        Only so many of the `newest`, where that is not 0. Raises `Outage`.
         """
         path = f"/subjects/{quote(subject, safe='')}/versions"
 
@@ -86,7 +86,7 @@ class Client:
             if numbers is None:
                 return None
             found = []
-            for number in numbers:
+            for number in numbers[-newest:]:
                 answer = self._get(endpoint, f"{path}/{number}", unknown=NO_VERSION)
                 schema = None if answer is None else answer.get("id")
                 if answer is None or not isinstance(schema, int):

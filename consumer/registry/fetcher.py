@@ -46,6 +46,8 @@ UNFITTING = (
     "the mapping does not fit the schema: its records hold their partition, and no other; correct MAPPING_FILE "
     "('group-consumer map check' says more), or have the schema registered that the file is about"
 )
+# Versions of a subject that a new schema is compared with the last of: each is a request, and a record waits.
+LOOKED_AT = 10
 UNKNOWN_AFTER = 5.0
 HELD_FOR = 60.0
 # Between two attempts, in seconds: the first, doubled each time up to the second.
@@ -309,7 +311,7 @@ class Registry:
     def _changes(self, client: Client, topic: str, schema: SchemaRef, fetched: Fetched) -> Changes | None:
         """What the schema means to the rules; None where the registry does not say what was before it."""
         try:
-            found = standing(client, topic, schema, fetched, of_key=False)
+            found = standing(client, topic, schema, fetched, of_key=False, newest=LOOKED_AT)
         except Outage:
             return None
         before = found.earlier[-1] if found.earlier else None

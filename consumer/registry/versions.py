@@ -22,11 +22,16 @@ class Standing:
     later: list[Type] = field(default_factory=list)
 
 
-def standing(client: Client, topic: str, ref: SchemaRef, fetched: Fetched, *, of_key: bool) -> Standing:
-    """Asks by all three strategies for naming subjects. Raises `Outage`."""
+def standing(
+    client: Client, topic: str, ref: SchemaRef, fetched: Fetched, *, of_key: bool, newest: int = 0
+) -> Standing:
+    """Asks by all three strategies for naming subjects, for so many of the `newest` versions, 0 for all.
+
+    Raises `Outage`.
+    """
     writer = type_of(fetched)
     for subject in subjects_of(topic, writer, of_key=of_key):
-        versions = [one for one in client.versions(subject) if named_as(one, writer)]
+        versions = [one for one in client.versions(subject, newest) if named_as(one, writer)]
         for place, version in enumerate(versions):
             if version.id == ref or version.fetched.schema == fetched.schema:
                 earlier = [type_of(one.fetched) for one in versions[:place]]
