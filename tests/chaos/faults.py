@@ -3,12 +3,12 @@
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from consumer.sandbox.answers import DIALECTS
@@ -31,7 +31,16 @@ class Fault:
 class Faults:
     """All that can go wrong with one world."""
 
-    def __init__(self, world: World, fleet: Fleet, seed: int, produce_poison: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        fleet: Fleet,
+        seed: int,
+        produce_poison: Callable[[int], None],
+        protocol: Mapping[str, object],
+    ) -> None:
+        """`protocol` is that of the group, as properties of a consumer."""
+        self._protocol = protocol
         self._world = world
         self._fleet = fleet
         self._random = random.Random(seed)
@@ -43,6 +52,7 @@ class Faults:
             Fault("instance frozen, shorter than its session", self._freeze_short, 1),
             Fault("instance frozen, longer than its session", self._freeze_long, 2),
             Fault("instance joins or leaves", self._resize, 3),
+            Fault("partitions revoked, and at once assigned again", self._again, 3),
             Fault("broker restarted", self._restart_broker, 1),
             Fault("broker frozen (SIGSTOP)", self._freeze_broker, 1),
             Fault("dead-letter topic unwritable", self._unwritable, 2),
@@ -99,6 +109,18 @@ class Faults:
         self._fleet.wanted = rng.choice((1, 2, 3))
         self._fleet.fill()
         return None
+
+    def _again(self, _: random.Random) -> Repair | None:
+        """A guest joins and leaves at once, while requests take long: what it was given goes back to its owners."""
+        slow = self._world.mixpanel.faults.on("slow", probability=1.0, milliseconds=2000)
+        group = {"bootstrap.servers": self._world.broker.internal_bootstrap, "group.id": self._world.group}
+        guest = Consumer({**group, **self._protocol, "enable.auto.commit": False})
+        guest.subscribe([self._world.topic])
+        end = time.monotonic() + 10.0
+        while not guest.assignment() and time.monotonic() < end:
+            guest.poll(0.1)
+        guest.close()
+        return lambda: self._world.mixpanel.faults.off(slow.name)
 
     # The servers.
 

@@ -128,7 +128,7 @@ def run(
         letters = Letters(world.broker.internal_bootstrap, world.letters_topic, PARTITIONS)
         places = [TopicPartition(world.topic, number) for number in range(PARTITIONS)]
         commits = Commits(world.broker.internal_bootstrap, world.group, places, producing.placed, requests, letters)
-        faults = Faults(world, fleet, seed, producing.poison)
+        faults = Faults(world, fleet, seed, producing.poison, PROTOCOLS[protocol])
         faults.keep(lambda name: name not in without)
         fleet.fill()
         producing.start()

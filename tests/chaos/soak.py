@@ -19,6 +19,7 @@ from tests.chaos.ledger import balance
 from tests.chaos.observers import Commits, Letters
 from tests.chaos.run import GROUPS, PARTITIONS, Producing, built, settle
 from tests.chaos.story import Story
+from tests.integration.world import PROTOCOLS
 
 INSTANCE = "instance"  # what is in the name of every fault that would end or freeze it
 EVERY = 5.0  # seconds between two samples
@@ -65,7 +66,7 @@ def main() -> int:
         letters = Letters(world.broker.internal_bootstrap, world.letters_topic, PARTITIONS)
         places = [TopicPartition(world.topic, number) for number in range(PARTITIONS)]
         commits = Commits(world.broker.internal_bootstrap, world.group, places, producing.placed, requests, letters)
-        faults = Faults(world, fleet, asked.seed, producing.poison)
+        faults = Faults(world, fleet, asked.seed, producing.poison, PROTOCOLS["cooperative"])
         faults.keep(lambda name: INSTANCE not in name)
         producing.start()
         samples = soak(faults, fleet.running[0].process.pid, asked.minutes * 60, rng)
