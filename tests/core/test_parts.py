@@ -199,6 +199,21 @@ def test_a_project_that_is_not_there_refuses_its_part(project: str, reason: str)
     assert machine.commit(partition) == 1
 
 
+def test_an_update_over_the_limit_refuses_its_part():
+    """1 MB is counted for each update by itself."""
+    machine = Parted(open_bytes=10_000_000)
+    partition = machine.orders()
+    machine.read(partition, order("a" * 1_000_000, "b"))
+    batch = machine.one()
+    assert [group for group, _, _ in sent(batch)] == ["b"]
+    machine.answer(batch)
+    letter = only(machine)
+    assert (letter.reason, letter.rule, letter.stage) == ("too_large", "first", "TRANSFORMATION")
+    assert letter.detail.startswith("rule first: ")
+    machine.confirm()
+    assert machine.commit(partition) == 1
+
+
 def test_parts_in_one_run_are_blamed_each_by_itself():
     """Of three records that fold into one update the last one's part is refused; everything else stands."""
     machine = Parted()
