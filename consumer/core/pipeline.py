@@ -11,24 +11,22 @@ owns the clock: `now` is in seconds and never goes back. One thread calls, so th
 from collections.abc import Collection, Mapping
 from typing import final
 
+from consumer.core.admission import Admission
 from consumer.core.batch import Batch
-from consumer.core.breaker import ACCEPTED, ADMITTED, UNREADABLE, Breaker
+from consumer.core.breaker import ACCEPTED, Breaker
 from consumer.core.clock import NEVER
 from consumer.core.destinations import Destinations
 from consumer.core.intake import Intake
 from consumer.core.limits import Limits
 from consumer.core.mapped import MappedTopic
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
-from consumer.core.partitions import JOURNAL, MAPPING, PROJECT, RULES, Partition, Partitions
+from consumer.core.partitions import JOURNAL, MAPPING, RULES, Partitions
 from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
-from consumer.core.runs import Entry
-from consumer.core.scatter import SAMPLE, Scatter
+from consumer.core.scatter import Scatter
 from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
 from consumer.core.settlement import Delivered
-from consumer.core.settling import UNCOUNTED, Settling
-from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken
-from consumer.core.whole import Whole
+from consumer.core.settling import Settling
 from consumer.mapping.mapper import TopicMap
 
 
@@ -49,14 +47,12 @@ class Pipeline:
     """All open work of this instance. Its promises are in docs/guarantees.md, by number."""
 
     __slots__ = (
+        "_admission",
         "_breaker",
         "_dead_letters",
         "_failed",
-        "_ignored",
         "_intake",
-        "_order",
         "_settling",
-        "_waits",
         "destinations",
         "partitions",
         "scatter",
@@ -80,14 +76,20 @@ class Pipeline:
         self.destinations = Destinations(openings, limits)
         self.partitions = Partitions(limits, self.destinations.standing)
         self._intake = Intake(openings, quarantine, mapped, only, past)
-        self._ignored: list[Record] | None = None if only is None else []
         self._breaker = Breaker(limits.breaker)
         self._dead_letters: list[DeadLetter] = []  # to produce
         self._settling = Settling(self.partitions, self._breaker, self._dead_letters)
         self._failed: set[DeadLetter] = set()  # could not be written so far
-        self._order = 0
         self.scatter = Scatter()
-        self._waits = False  # whether a partition may be held for want of room for a project
+        self._admission = Admission(
+            self._intake,
+            self.destinations,
+            self.partitions,
+            self._breaker,
+            self._dead_letters,
+            self.scatter,
+            only is not None,
+        )
 
     # Facts of the broker.
 
@@ -108,7 +110,7 @@ class Pipeline:
                 partition.held.append(record)
                 self._intake.look_ahead(record, now)
             else:
-                self._admit(partition, record, now)
+                self._admission.admit(partition, record, now)
 
     def drain(self, assignments: list[Assignment], deadline: float) -> None:
         """These partitions are about to go: take no new records of them, send only what closes gaps.
@@ -155,7 +157,7 @@ class Pipeline:
     def schema_known(self, need: Need, reader: Reader, now: float) -> None:
         """Records of this schema can be read."""
         self._intake.schemas.known(need, reader)
-        self._release_held(need, now)
+        self._admission.release_held(need, now)
 
     def schema_held(self, need: Need) -> None:
         """Records of this schema must wait: it has rules that are not run here."""
@@ -174,7 +176,7 @@ class Pipeline:
     def schema_refused(self, need: Need, reason: str, detail: str, now: float) -> None:
         """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
         self._intake.schemas.refused(need, reason, detail, now)
-        self._release_held(need, now)
+        self._admission.release_held(need, now)
 
     def compaction_known(self, topic: str, compacted: bool) -> None:
         """Whether Kafka compacts the topic of a mapping, which was taken for compacted so far."""
@@ -188,7 +190,7 @@ class Pipeline:
         """More is known of it: what was held for it may go on."""
         for partition in self.partitions.by_assignment.values():
             if partition.held_for == JOURNAL:
-                self._release(partition, now)
+                self._admission.release(partition, now)
 
     # Facts of Mixpanel.
 
@@ -236,8 +238,8 @@ class Pipeline:
 
     def work(self, now: float) -> Work:
         """What is to be done now. What it returns counts as under way."""
-        if self._waits:
-            self._release_waiting(now)
+        if self._admission.waits:
+            self._admission.release_waiting(now)
         batches: list[Batch] = [] if self._breaker.open else self.destinations.start(now)
         for batch in batches:
             self._began(batch)
@@ -261,110 +263,12 @@ class Pipeline:
 
     def take_ignored(self) -> list[Record]:
         """The records that nothing came of, since the last call; they are settled."""
-        ignored = self._ignored or []
-        if ignored:
-            self._ignored = []
-        return ignored
+        return self._admission.take_ignored()
 
     @property
     def breaker_open(self) -> bool:
         """Whether a flood of rejects has paused the service."""
         return self._breaker.open
-
-    # One record.
-
-    def _admit(self, partition: Partition, record: Record, now: float) -> bool:
-        """Take in one record, or make a dead letter of it; False where its partition is held at it."""
-        taken = self._intake.take(record, now)
-        if taken.outcome == HELD:
-            partition.hold(record, taken.needs, taken.cause, taken.words, taken.detail)
-            return False
-        project = self._full_project(taken)
-        if project:
-            partition.hold(record, None, PROJECT, f"project {project} has its share of what may be open", {})
-            partition.project = project
-            self._waits = True
-            return False
-        if taken.mapped is not None:
-            self._intake.count(record, taken.mapped)
-        if taken.outcome == IGNORED:
-            self._breaker.count(ADMITTED, 1, now)
-            self._breaker.count(ACCEPTED, 1, now)
-            partition.ledger.settle(record.offset)
-            if self._ignored is not None:
-                self._ignored.append(record)
-            return True
-        partition.begin(record)
-        if taken.dead_letter is not None:
-            self._dead_letters.append(taken.dead_letter)
-            if taken.dead_letter.reason not in UNCOUNTED:
-                self._breaker.count(UNREADABLE, 1, now)
-            return True
-        if taken.outcome == PARTED:
-            self._queue_parts(partition, record, taken, now)
-            return True
-        self._breaker.count(ADMITTED, 1, now)
-        self._queue(record, taken, None)
-        return True
-
-    def _full_project(self, taken: Taken) -> str:
-        """The project, or one of those of its parts, that has no room; empty where there is none."""
-        if taken.outcome == TAKEN:
-            return taken.project if self.destinations.full(taken.project) else ""
-        if taken.parts is not None:
-            for part in taken.parts:
-                if part.outcome == TAKEN and self.destinations.full(part.project):
-                    return part.project
-        return ""
-
-    def _queue(self, record: Record, taken: Taken, whole: Whole | None) -> None:
-        """Let what the record asks for wait behind its group's others."""
-        self._order += 1
-        operation = taken.operation
-        assert operation is not None
-        group = (operation.group_key, operation.group_id, operation.company_id)
-        if not self._order & SAMPLE:
-            self.scatter.saw(group, record.assignment)
-        lanes = self.destinations.by_name[taken.project].dispatch.lanes
-        lanes.push(group, Entry(record, operation.verb, taken.tail, self._order, taken.rule, whole))
-
-    def _queue_parts(self, partition: Partition, record: Record, taken: Taken, now: float) -> None:
-        """The same, of each part that is not refused; the record settles with the last of them."""
-        whole = Whole()
-        parts = taken.parts
-        assert parts is not None
-        for part in parts:
-            if part.dead_letter is not None:
-                self._order += 1
-                whole.refuse(self._order, part.dead_letter)
-                whole.counted = whole.counted or part.dead_letter.reason not in UNCOUNTED
-            else:
-                whole.add(len(part.tail))
-                self._queue(record, part, whole)
-        partition.join(whole)
-        self._breaker.count(UNREADABLE if whole.counted else ADMITTED, 1, now)
-
-    def _release_held(self, need: Need, now: float) -> None:
-        """Admit what waited for this schema, up to the next that cannot be taken in."""
-        for partition in self.partitions.by_assignment.values():
-            if partition.needs == need:
-                self._release(partition, now)
-
-    def _release_waiting(self, now: float) -> None:
-        """The same, of what waited for room for a project that has it again."""
-        self._waits = False
-        for partition in self.partitions.by_assignment.values():
-            if partition.project and self.destinations.full(partition.project):
-                self._waits = True
-            elif partition.project:
-                self._release(partition, now)
-
-    def _release(self, partition: Partition, now: float) -> None:
-        """Admit what it held, up to the next that cannot be taken in."""
-        partition.release()
-        while partition.held and not self._breaker.open:
-            if not self._admit(partition, partition.held.popleft(), now):
-                break
 
     # One batch.
 

@@ -132,8 +132,8 @@ MUTANTS = (
         "        return self.throttle.allowed\n", "projects/",
     ),
     Mutant(
-        "held-for-ever", 6, "a partition that waited for room is not released", "core/pipeline.py",
-        "            elif partition.project:\n                self._release(partition, now)\n", "", "projects/",
+        "held-for-ever", 6, "a partition that waited for room is not released", "core/admission.py",
+        "            elif partition.project:\n                self.release(partition, now)\n", "", "projects/",
     ),
     Mutant(
         "one-halts-all", 6, "a project that is halted stops all", "core/destinations.py",
