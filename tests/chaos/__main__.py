@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--seconds", type=float, default=180.0, help="how long things go wrong, for each protocol")
     parser.add_argument("--protocol", choices=[*PROTOCOLS, "all"], default="all")
+    parser.add_argument("--at-most-once", action="store_true", help="AMBIGUOUS_ADD=dead-letter: no $add twice")
     parser.add_argument("--keep", type=Path, help="keep the logs in this folder")
     asked = parser.parse_args()
     outcomes: list[Outcome] = []
@@ -23,7 +24,17 @@ def main() -> int:
         print(f"seed {asked.seed}, {protocol}, {asked.seconds:.0f} s", flush=True)
         with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
             folder = asked.keep / protocol if asked.keep else Path(temporary)
-            outcomes.append(run(folder, asked.seed, asked.seconds, protocol, lambda line: print(line, flush=True)))
+            strict = asked.at_most_once
+            outcomes.append(
+                run(
+                    folder,
+                    asked.seed,
+                    asked.seconds,
+                    protocol,
+                    lambda line: print(line, flush=True),
+                    at_most_once=strict,
+                )
+            )
         print(table(outcomes[-1]), flush=True)
     return 0 if all(outcome.well for outcome in outcomes) else 1
 
@@ -37,6 +48,8 @@ def table(outcome: Outcome) -> str:
         ("applied again", found.again),
         ("dead letters", found.dead),
         ("dead letters again", found.dead_again),
+        ("$adds in doubt, dead letters", found.in_doubt),
+        ("$adds applied twice, where none may be", len(found.twice)),
         ("lost", len(found.lost)),
         ("out of order", len(found.reordered)),
         ("not owed", len(found.unexpected)),
@@ -48,7 +61,7 @@ def table(outcome: Outcome) -> str:
         *sorted(outcome.faults.items()),
     ]
     lines = [f"  {name:<58} {value!s:>8}" for name, value in rows]
-    for word in (found.lost, found.reordered, found.unexpected, outcome.commit_faults):
+    for word in (found.twice, found.lost, found.reordered, found.unexpected, outcome.commit_faults):
         lines.extend(f"    ! {text}" for text in word[:10])
     lines.append(f"  seed {outcome.seed}, {outcome.protocol}: {'balances' if outcome.well else 'DOES NOT BALANCE'}")
     return "\n".join(lines)

@@ -69,19 +69,29 @@ class Balance:
     lost: list[str] = field(default_factory=list)
     reordered: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    in_doubt: int = 0  # $adds that are dead letters, since they may have been applied
+    twice: list[str] = field(default_factory=list)  # $adds, where each may be applied at most once
 
     @property
     def balances(self) -> bool:
         """Whether nothing was lost, out of order, or dead-lettered without need."""
-        return not (self.lost or self.reordered or self.unexpected)
+        return not (self.lost or self.reordered or self.unexpected or self.twice)
 
 
-def balance(events: dict[Place, Event], requests: Requests, letters: dict[Place, list[str]]) -> Balance:
-    """Hold what was owed against what came."""
+def balance(
+    events: dict[Place, Event], requests: Requests, letters: dict[Place, list[str]], *, at_most_once: bool = False
+) -> Balance:
+    """Hold what was owed against what came; with `at_most_once` an $add is applied once, or named."""
     found = Balance(events=len(events))
     for place, event in events.items():
         times = requests.applied(event.group, event.number) if event.number else 0
         reasons = letters.get(place, [])
+        if at_most_once and event.owed == APPLIED and event.verb == "ADD":
+            if times > 1:
+                found.twice.append(f"{place} {event.group}#{event.number}: {times} times")
+            if set(reasons) == {"ambiguous_add"}:
+                found.in_doubt += 1
+                continue
         if event.owed == APPLIED:
             found.applied += times > 0
             found.again += max(0, times - 1)

@@ -120,10 +120,16 @@ def run(
     protocol: str,
     say: Callable[[str], None],
     without: Sequence[str] = (),
+    *,
+    at_most_once: bool = False,
 ) -> Outcome:
-    """Let things go wrong for so many seconds, put all right, wait until all is settled, and balance the ledger."""
+    """Let things go wrong for so many seconds, put all right, wait until all is settled, and balance the ledger.
+
+    With `at_most_once` an $add of unknown outcome is a dead letter, and none is applied twice.
+    """
     rng = random.Random(seed)
     with built(folder, seed, protocol, fold=rng.random() < 0.8) as (world, requests, fleet):
+        world.settings["AMBIGUOUS_ADD"] = "dead-letter" if at_most_once else "resend"
         producing = Producing(world.broker.internal_bootstrap, world.topic, Story(seed, GROUPS))
         letters = Letters(world.broker.internal_bootstrap, world.letters_topic, PARTITIONS)
         places = [TopicPartition(world.topic, number) for number in range(PARTITIONS)]
@@ -146,7 +152,7 @@ def run(
         return Outcome(
             seed,
             protocol,
-            balance(producing.placed(), requests, letters.found),
+            balance(producing.placed(), requests, letters.found, at_most_once=at_most_once),
             faults.struck,
             commits.looks,
             commits.faults,
