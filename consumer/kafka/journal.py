@@ -75,6 +75,7 @@ class Journal:
         self._clock = clock
         self._announced = Announced()
         self._open: dict[bytes, tuple[Assignment, Mark]] = {}  # announced, and not confirmed
+        self._unwritten: set[str] = set()  # their names
         self._unread: set[Assignment] = set()
 
     # Of partitions.
@@ -103,7 +104,7 @@ class Journal:
         keys = [key for key, (assignment, _) in self._open.items() if assignment in gone]
         self._writing.give_up(keys)
         for key in keys:
-            del self._open[key]
+            self._unwritten.discard(self._open.pop(key)[1].name)
 
     # Of `$add`s.
 
@@ -113,12 +114,13 @@ class Journal:
         if mark is not None:
             key = key_of(mark)
             self._open[key] = (record.assignment, mark)
+            self._unwritten.add(mark.name)
             self._writing.write(key, value_of(mark), confirm=True)
         return mark
 
     def written(self, mark: Mark) -> bool:
         """Whether the broker has confirmed it."""
-        return key_of(mark) not in self._open
+        return mark.name not in self._unwritten
 
     def applied(self, assignment: Assignment, mark: Mark) -> None:
         """Mixpanel has taken it."""
@@ -131,6 +133,7 @@ class Journal:
         if self._announced.withdrawn(assignment, mark):
             key = key_of(mark)
             if self._open.pop(key, None) is not None:
+                self._unwritten.discard(mark.name)
                 self._writing.give_up([key])
             self._writing.write(key, None, confirm=False)
 
@@ -141,6 +144,7 @@ class Journal:
         for key, position in self._writing.poll():
             found = self._open.pop(key, None)
             if found is not None:
+                self._unwritten.discard(found[1].name)
                 self._announced.written(found[1], position)
         changed = self._hear()
         failing = self._writing.failing()

@@ -29,7 +29,7 @@ READ_AT_ONCE = 500
 WAIT_FOR_ANSWERS = 0.02
 WAIT_FOR_RECORDS = 0.05
 # The same while requests wait for the journal: neither its broker nor the group wakes the loop.
-WAIT_FOR_JOURNAL = 0.002
+WAIT_FOR_JOURNAL = 0.005
 COMMIT_EVERY = 0.5
 OBSERVE_EVERY = 1.0
 # The end of a drain that belongs to dead letters and the commit; a short drain gives a fifth of itself.
