@@ -170,6 +170,8 @@ class Delivery:
         """Nothing is sent but probes; where others succeed the answer is this batch's alone."""
         report = Report("halt", verdict.cause)
         self._note_failure(batch, verdict.cause, now)
+        if was_probe:
+            self.dispatch.halt.asked(batch, now, jitter)
         if batch.suspect or self._is_suspect(batch):
             return self._suspected(report, batch, batch.updates, now)
         self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.under_way.started, was_probe, now, jitter)
