@@ -1,6 +1,6 @@
 """Histories of the loop in a simulated world: one, line by line, or many.
 
-SEED is a number, or one behind a kind of isolated fault: letters/1, registry/1, stuck/1, flood/1, projects/1.
+SEED is a number, or one behind a kind of isolated fault: letters/1, registry/1, stuck/1, parts/1, projects/1.
 """
 
 import argparse

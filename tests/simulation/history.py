@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from consumer.core.limits import Limits
+from consumer.mapping.mapper import TopicMap
 
 from .broker import Broker
 from .ending import check_ending
@@ -34,7 +35,7 @@ class History:
         self.protocol = random.choice(("eager", "cooperative", "consumer"))
         partitions = [(f"changes-{n % random.randint(1, 2)}", n) for n in range(random.randint(1, 5))]
         several = Random(f"projects {seed}").random() < MANY_PROJECTS
-        self.projects = PROJECTS if several else PROJECTS[:1]
+        self.projects: tuple[str, ...] = PROJECTS if several else PROJECTS[:1]
         self.groups = groups_of(random, partitions, self.projects)
         self.broker = Broker(self.world, partitions, self.protocol)
         self.mixpanel = Mixpanel(
@@ -47,6 +48,7 @@ class History:
         self.registries = Registries(late_at=self.world.now + random.choice((0.0, 3.0, 20.0)))
         self.letter_topic = LetterTopic(faults=random.choice((0.0, 0.0, 0.3)), slow=random.choice((0.02, 0.1, 8.0)))
         self.journal_topic = JournalTopic()
+        self.mapped: dict[str, TopicMap] = {}
         self.oracle = Oracle(self.world, self)
         self.mixpanel.on_applied = self.oracle.applied
         self.faults_until = self.world.now + random.choice((10.0, 20.0, 45.0))
@@ -146,13 +148,17 @@ class History:
     def _look(self) -> None:
         """Twice a second: is everything done?"""
         if self._quiet():
-            check_ending(self)
+            self.check_ending()
             self.ending = True
             for instance in self.running():
                 instance.stopping = True
             self._wait_for_stop(40)
         else:
             self.world.after(0.5, self._look)
+
+    def check_ending(self) -> None:
+        """What must hold once everything is quiet."""
+        check_ending(self)
 
     def _wait_for_stop(self, looks: int) -> None:
         if not self.running():

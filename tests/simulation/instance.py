@@ -59,10 +59,11 @@ class Instance:
         lease = Lease(lambda: world.now, SILENCE)
         adds = Adds(world, history.journal_topic, self.process) if history.journaling else None
         openings = {project: len(opening_of(token_of(project))) for project in history.projects}
-        pipeline = Pipeline(openings, limits, past=adds.past if adds is not None else None)
+        pipeline = Pipeline(openings, limits, None, history.mapped, past=adds.past if adds is not None else None)
         self.source = Source(world, history.broker, self, adds.journal if adds is not None else None)
         pool = Pool(world, history.mixpanel, self, self.results)
         self.announcing = adds.before(pool, self.source, pipeline, self.results, lease) if adds is not None else None
+        self.observer = Observer(self.note if world.tracing else None)
         self.loop = Loop(
             pipeline,
             self.source,  # type: ignore[arg-type]
@@ -70,7 +71,7 @@ class Instance:
             self.registry,
             self.dead_letters,
             self.results,  # type: ignore[arg-type]
-            Observer(self.note if world.tracing else None),
+            self.observer,
             drain_timeout=drain_timeout,
             lease=lease,
             clock=lambda: world.now,

@@ -247,6 +247,27 @@ MUTANTS = (
         "suspect-keeps-its-place", 10, "a suspect holds a place, as any batch that waits", "core/backlog.py",
         "        self.suspects.batches.append(batch)\n", "        self.waiting.batches.append(batch)\n", "stuck/",
     ),
+    Mutant(
+        "settled-with-first-part", 1, "a record is settled with the first of its parts", "core/settling.py",
+        "        if not partition.decided(whole):\n            return\n", "        partition.decided(whole)\n", "parts/",
+    ),
+    Mutant(
+        "accepted-part-named", 7, "the dead letter names accepted parts, too", "core/settling.py",
+        "                self._part_decided(entry.whole, entry.record, delivered, now)\n",
+        "                for _, letter in entry.whole._refused[:1]:\n"
+        "                    also = DeadLetter(entry.record, letter.reason, letter.stage, letter.detail, rule=entry.rule)\n"
+        "                    entry.whole.refuse(entry.order, also)\n"
+        "                self._part_decided(entry.whole, entry.record, delivered, now)\n", "parts/",
+    ),
+    Mutant(
+        "drain-strips-parts", 4, "a drain strips the last record of which something was sent of its other parts", "core/pipeline.py",
+        "                bounds[assignment] = partition.reached + 1\n", "                bounds[assignment] = partition.reached\n", "parts/",
+    ),
+    Mutant(
+        "add-doubt-spreads", 9, "one $add of a record that was announced puts its others in doubt", "core/past.py",
+        "        applied = self._applied.get((record.offset, rule, record.timestamp))\n",
+        "        applied = next((self._applied[key] for key in self._applied if key[0] == record.offset), None)\n", "parts/",
+    ),
 )  # fmt: skip
 
 

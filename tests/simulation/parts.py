@@ -1,11 +1,12 @@
 """The registry and the observer of one instance, simulated."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumer.core.schemas import Need
 from consumer.event.decode import Decoder, resolve
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
+from consumer.mapping.bodies import ValuePlan
 from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
 
 from .mixpanel import Results
@@ -32,6 +33,7 @@ class Registries:
     down: bool = False
     without: Need | None = None  # this one cannot be had, all others can
     asked: int = 0
+    plans: dict[Need, ValuePlan] = field(default_factory=dict)  # of mapped topics
 
 
 class Registry:
@@ -76,7 +78,10 @@ class Registry:
             self._results.put(SchemaFailing(ref, "connection"))
             self._later(min(RETRY[0] * 2**failures, RETRY[1]), ref, failures + 1, None)
             return
-        if ref in (KNOWN, ALSO_KNOWN, GUID) or (ref == LATE and world.now >= self._registries.late_at):
+        plan = self._registries.plans.get(ref)
+        if plan is not None:
+            self._conclude(SchemaKnown(ref, plan))
+        elif ref in (KNOWN, ALSO_KNOWN, GUID) or (ref == LATE and world.now >= self._registries.late_at):
             self._conclude(SchemaKnown(ref, decoder()))
         elif ref == INCOMPATIBLE:
             self._conclude(SchemaRefused(ref, INCOMPATIBLE_SCHEMA, "no record of it can be read"))
@@ -94,6 +99,13 @@ class Observer:
 
     def __init__(self, note: Callable[[str], None] | None) -> None:
         self._note = note
+        self.clean = False  # the last drain came to its end
+
+    def drained(self, assignments: object, seconds: float, given_up: int, clean: bool) -> None:
+        """A drain is over."""
+        self.clean = clean
+        if self._note is not None:
+            self._note("observer: drained")
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         def told(*values: object, **named: object) -> None:

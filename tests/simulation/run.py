@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .beside import PROJECT, Beside
 from .history import History
 from .isolated import Isolated
+from .several import PARTS, Several
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def made(kind: str, seed: int, tracing: bool) -> History:
     """The history of the seed, of a kind or of none."""
     if kind == PROJECT:
         return Beside(seed, tracing=tracing)
+    if kind == PARTS:
+        return Several(seed, tracing=tracing)
     return Isolated(kind, seed, tracing=tracing) if kind else History(seed, tracing=tracing)
 
 

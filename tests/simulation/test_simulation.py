@@ -6,6 +6,7 @@ from .beside import PROJECT
 from .isolated import AGAIN, ASLEEP, CRASHES, FENCED, FLOOD, LETTERS, REFUSED, REGISTRY, STUCK
 from .mutants import MUTANTS, hunt, text_of
 from .run import names_of, run
+from .several import PARTS
 
 CHUNK = 25
 # One of each promise: all of them take longer, and are run by `python -m tests.simulation.mutants`.
@@ -22,6 +23,8 @@ BROKEN = (
     "projects-fill-all",
     "add-resent",
     "add-announced-late",
+    "settled-with-first-part",
+    "accepted-part-named",
 )
 
 
@@ -37,7 +40,9 @@ def test_every_promise_is_kept_in_every_history(first: int):
     check(f"{first}..{first + CHUNK - 1}")
 
 
-@pytest.mark.parametrize("kind", [LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP, REFUSED, PROJECT, CRASHES, AGAIN])
+@pytest.mark.parametrize(
+    "kind", [LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP, REFUSED, PROJECT, CRASHES, AGAIN, PARTS]
+)
 def test_what_one_fault_does_not_concern_goes_on(kind: str):
     """What a topic, a schema or a group holds is only its own; a flood is stopped; a partition adopted is whole."""
     check(f"{kind}/1..12")
