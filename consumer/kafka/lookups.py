@@ -6,6 +6,7 @@ question.done(), question.answer()
 """
 
 import logging
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -36,6 +37,14 @@ class Span:
     high: int
     since: int
     topic_id: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of a group."""
+
+    client_id: str
+    host: str
 
 
 class Question:
@@ -95,13 +104,27 @@ class Lookups:
         last = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         return {(place.topic, place.partition): self._offset(place.topic, place.partition, last) for place in places}
 
-    def members(self, group: str) -> Mapping[str, "Future[Any]"]:
-        """Ask who is in the group."""
-        return self._admin.describe_consumer_groups([group], request_timeout=ASK_FOR)
+    def members(self, group: str) -> Mapping[str, "Future[list[Member]]"]:
+        """Ask who is in the group, if its protocol is a classic one.
+
+        Asked by the older call, on a thread that waits: what describes every protocol's groups ends the process where
+        a connection to the coordinator drops (librdkafka's issue 4605).
+        """
+        asked: Future[list[Member]] = Future()
+        threading.Thread(target=self._ask_members, args=(group, asked), name="members", daemon=True).start()
+        return {group: asked}
 
     def poll(self) -> None:
         """Serve the client's callbacks."""
         self._admin.poll(0)
+
+    def _ask_members(self, group: str, asked: "Future[list[Member]]") -> None:
+        try:
+            found = self._admin.list_groups(group, timeout=ASK_FOR)
+        except (KafkaException, ImportError) as failure:  # the client's own, where warnings are errors
+            asked.set_exception(failure)
+            return
+        asked.set_result([Member(str(one.client_id), str(one.client_host)) for each in found for one in each.members])
 
     def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> "Future[Any]":
         place = TopicPartition(topic, partition)

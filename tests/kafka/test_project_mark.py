@@ -49,7 +49,8 @@ def test_only_the_consumer_has_it_and_a_name_of_the_users_stays(tmp_path):
     assert named(MIXPANEL_PROJECTS_FILE=str(projects)) == "group-consumer"
 
 
-@pytest.mark.parametrize("protocol", ["cooperative", "consumer"])
+@pytest.mark.filterwarnings("ignore")  # the client's call warns of itself
+@pytest.mark.parametrize("protocol", ["cooperative", "range"])
 def test_members_of_another_project_are_seen(join, broker, topic, group_id, protocol):
     """By their mark; those without one, and those of our own project, are no strangers."""
     member = join(protocol, client_id=OWN)
