@@ -37,12 +37,13 @@ RUN python -m pip --python /opt/tools/bin/python wheel --no-build-isolation --no
     && /opt/group-consumer/bin/group-consumer --version
 
 FROM ${SLIM} AS root
-# What only serves to install or to read about, and Python's own games.
+# What only serves to install or to read about, Python's own games, and another language.
 RUN python -c "import shutil, sys, sysconfig; \
 library = sysconfig.get_path('stdlib') + '/'; \
 names = ('ensurepip', 'idlelib', 'turtledemo', 'tkinter', 'pydoc_data', 'site-packages'); \
 [shutil.rmtree(path, True) for path in [library + name for name in names] + sys.argv[1:]]" \
-    /usr/local/include /usr/share/doc /usr/share/man /usr/share/locale /var/lib/apt/lists /var/cache
+    /usr/local/include /usr/share/doc /usr/share/man /usr/share/locale /var/lib/apt/lists /var/cache \
+    && rm -rf /usr/bin/perl* /usr/lib/*/perl-base
 COPY --from=build /opt/group-consumer /opt/group-consumer
 
 FROM scratch
