@@ -1,6 +1,7 @@
 """Real servers for the tests: one Kafka for each process of pytest, a registry and a Mixpanel for each test."""
 
 import itertools
+import logging
 import shutil
 import signal
 import ssl
@@ -37,6 +38,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.broker)
         if "apicurio" in fixtures:  # one of it is enough for all processes of a test run
             item.add_marker(pytest.mark.xdist_group("apicurio"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a test starts of logging ends with it."""
+    loggers = [logging.getLogger(name) for name in ("", "consumer", "consumer.librdkafka")]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
