@@ -245,7 +245,7 @@ def test_the_secret_of_a_client_is_replaced(token_broker, certificates, new_worl
         oidc(certificates, file, identity.url, "second-secret")
         service.said("a new consumer is made", 30)
         service.said("partitions revoked", 30)
-        until(service.ready, "it is ready")
+        until(service.ready, "the old member, which could not leave, is missed", 75)
         asked = len(identity.given)
         until(lambda: len(identity.given) >= asked + 6, "tokens are renewed", 60)
         assert "refused" not in list(identity.given)[asked:]
