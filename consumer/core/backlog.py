@@ -52,9 +52,7 @@ class Backlog:
         """A part of what was refused as a whole goes at once."""
         living = self.living(updates)
         if living:
-            batch = Batch(0, self._name, living)
-            batch.history = history.of_part()
-            self.pieces.batches.append(batch)
+            self.pieces.batches.append(self._part(living, history))
 
     def replay(self, run: Run) -> None:
         """The next step of the run is to be sent: with one of the next batches, or alone."""
@@ -88,17 +86,20 @@ class Backlog:
             return [self.few_of(batch)]
         parts = []
         while len(batch.updates) > 1:
-            part = Batch(0, self._name, [batch.updates.pop()])
-            part.history = batch.history.of_part()
-            parts.append(part)
+            parts.append(self._part([batch.updates.pop()], batch.history))
         return parts
 
     def few_of(self, batch: Batch) -> Batch:
         """A few updates out of the batch, in a batch of their own."""
-        few = Batch(0, self._name, batch.updates[: min(PROBED_UPDATES, len(batch.updates) // 2)])
-        few.history = batch.history.of_part()
+        few = self._part(batch.updates[: min(PROBED_UPDATES, len(batch.updates) // 2)], batch.history)
         batch.updates = batch.updates[len(few.updates) :]
         return few
+
+    def _part(self, updates: list[Update], history: History) -> Batch:
+        """A batch of these alone, with what the whole has behind it."""
+        part = Batch(0, self._name, updates)
+        part.history = history.of_part()
+        return part
 
     def hurry(self, batch: Batch, over: bool, now: float) -> None:
         """This one got through: what waits goes now, what a halt held only if that is `over`.

@@ -49,11 +49,11 @@ class Delivery:
         """The batch came back. Decides what it can; the rest waits or is cut. `jitter` is in [0, 1)."""
         was_probe = self.dispatch.returned(batch)
         verdict = read(answer, len(batch.updates))
-        if isinstance(verdict, Halted):
-            return self._halted(batch, verdict, now, jitter, was_probe)
-        if isinstance(verdict, Again):
+        if isinstance(verdict, Halted | Again):
             if was_probe:
                 self.dispatch.halt.asked(batch, now, jitter)
+            if isinstance(verdict, Halted):
+                return self._halted(batch, verdict, now, jitter)
             return self._again(batch, verdict, now, jitter)
         self.dispatch.succeed(batch, answer.seconds, now)
         if isinstance(verdict, TooLarge):
@@ -166,15 +166,13 @@ class Delivery:
             return transient_wait(attempts, True, jitter)
         return capacity_wait(attempts, None, jitter)
 
-    def _halted(self, batch: Batch, verdict: Halted, now: float, jitter: float, was_probe: bool) -> Report:
+    def _halted(self, batch: Batch, verdict: Halted, now: float, jitter: float) -> Report:
         """Nothing is sent but probes; where others succeed the answer is this batch's alone."""
         report = Report("halt", verdict.cause)
         self._note_failure(batch, verdict.cause, now)
-        if was_probe:
-            self.dispatch.halt.asked(batch, now, jitter)
         if batch.suspect or self._is_suspect(batch):
             return self._suspected(report, batch, batch.updates, now)
-        self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.under_way.started, was_probe, now, jitter)
+        self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.under_way.started, now, jitter)
         self.dispatch.backlog.wait(batch, batch.updates, HALTING, NEVER)
         return report
 

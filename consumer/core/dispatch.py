@@ -61,7 +61,7 @@ class Dispatch:
         self.under_way = UnderWay(wire, share)
         self.draining = False
         self.deadline = NEVER
-        self.succeeded = 0  # the last of them that was answered well, by its place
+        self.succeeded = 0  # the last request that was answered well, by its place
         self._limits = limits
         self._wire = wire
 

@@ -22,16 +22,15 @@ class Halt:
         self._began = 0
         self._renewed = 0
 
-    def begin(self, batch: Batch, cause: str, started: int, was_probe: bool, now: float, jitter: float) -> None:
+    def begin(self, batch: Batch, cause: str, started: int, now: float, jitter: float) -> None:
         """The batch was refused: sending is halted, or still is; so many requests had started."""
-        if not self.cause or was_probe:
-            self.probe_at = self._next_probe(batch, now, jitter)
         if not self.cause:
+            self.probe_at = self._next_probe(batch, now, jitter)
             self._began = started
         self.cause = cause
 
     def asked(self, batch: Batch, now: float, jitter: float) -> None:
-        """The probe met another fault: it says nothing, and is followed by another."""
+        """The probe failed, whatever it met: another follows it."""
         if self.cause:
             self.probe_at = self._next_probe(batch, now, jitter)
 
