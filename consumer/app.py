@@ -35,6 +35,7 @@ from consumer.registry.configured import access
 from consumer.registry.fetcher import Registry, Results
 from consumer.service import logs
 from consumer.service.adds import Announcing
+from consumer.service.exchange import Exchange
 from consumer.service.health import Health
 from consumer.service.health_server import HealthServer
 from consumer.service.loop import Loop
@@ -124,15 +125,7 @@ def assemble(
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
     past = Past() if settings.journal_topic else None
     core = pipeline(settings, limits(settings), quarantine(settings), mapped, past=past)
-    letters = DeadLetters(
-        producer_config(settings),
-        settings.kafka_dead_letter_topic,
-        group_id=settings.kafka_group_id,
-        clock=time.monotonic,
-        advice=create_dead_letters(settings.kafka_bootstrap_servers, settings.kafka_dead_letter_topic),
-        scrub=scrub,
-        took=metrics.letter_seconds.observe,
-    )
+    dead_letters = dead_letters_of(settings, metrics, scrub)
     follow(settings, asking_for_compaction(mapped), results)
     journal = journal_of(settings, past) if past is not None else None
     source = Source(
@@ -143,57 +136,59 @@ def assemble(
         journal=journal,
     )
     schemas = registry(settings, results, scrub.learn, mapped)
-    observer = Observer(core, source, letters, metrics, health, schemas.cache_bytes)
+    observer = Observer(core, source, dead_letters, metrics, health, schemas.cache_bytes)
     pool = Pool(endpoints(settings), settings.max_in_flight, results, lease)
     adds: Announcing | None = None
+    clock, waited = time.monotonic, metrics.journal_seconds.observe
     if journal is not None:
-        waited = metrics.journal_seconds.observe
-        adds = Announcing(pool, journal, source, core, results, lease=lease, clock=time.monotonic, waited=waited)
-    loop = Loop(
-        core,
-        source,
-        adds if adds is not None else pool,
-        schemas,
-        letters,
-        results,
-        observer,
-        drain_timeout=settings.drain_timeout,
-        lease=lease,
-        clock=time.monotonic,
-        jitter=random.random,
-        adds=adds,
+        adds = Announcing(pool, journal, source, core, results, lease=lease, clock=clock, waited=waited)
+    exchange = Exchange(
+        core, adds or pool, schemas, dead_letters, results, observer, clock=clock, jitter=random.random, adds=adds
     )
-    sign_in = SignIn(settings, rotating(source, letters, journal), scrub.learn)
+    sign_in = SignIn(settings, rotating(source, dead_letters, journal), scrub.learn)
     watch((sign_in, Tokens(settings, pool.use_token, scrub.learn)))
-    return loop
+    return Loop(core, source, exchange, observer, drain_timeout=settings.drain_timeout, lease=lease, clock=clock)
+
+
+def dead_letters_of(settings: Settings, metrics: Metrics, scrub: Scrubber) -> DeadLetters:
+    """The dead-letter producer."""
+    return DeadLetters(
+        producer_config(settings),
+        settings.kafka_dead_letter_topic,
+        group_id=settings.kafka_group_id,
+        clock=time.monotonic,
+        advice=create_dead_letters(settings.kafka_bootstrap_servers, settings.kafka_dead_letter_topic),
+        scrub=scrub,
+        took=metrics.letter_seconds.observe,
+    )
 
 
 def rotating(
-    source: Source, letters: DeadLetters, journal: Journal | None
+    source: Source, dead_letters: DeadLetters, journal: Journal | None
 ) -> Callable[[Settings, Collection[str]], None]:
     """What hands another way to sign in to the clients of Kafka."""
 
     def rotate(settings: Settings, files: Collection[str]) -> None:
         source.rotate(consumer_config(settings), files, random.uniform(0.0, STAGGER))
-        letters.rotate(producer_config(settings), files)
+        dead_letters.rotate(producer_config(settings), files)
         if journal is not None:
             journal.rotate(consumer_config(settings), producer_config(settings), files)
 
     return rotate
 
 
-def limits(settings: Settings) -> Limits:
-    """The settings that the core works by."""
+def limits(settings: Settings, *, breaker: bool = True, most_open: int | None = None) -> Limits:
+    """The settings that the core works by; without a `breaker`, and with `most_open` records at once, where asked."""
     return Limits(
         batch_updates=settings.batch_max_updates,
         batch_bytes=settings.batch_max_bytes,
         linger=settings.batch_linger,
         max_in_flight=settings.max_in_flight,
-        open_records=settings.max_open_records,
+        open_records=min(settings.max_open_records, most_open or settings.max_open_records),
         open_bytes=settings.max_open_bytes,
         fold=settings.fold,
         resend_adds=settings.ambiguous_add == "resend",
-        breaker=settings.dead_letter_breaker,
+        breaker=settings.dead_letter_breaker and breaker,
     )
 
 

@@ -147,14 +147,14 @@ class Partitions:
     the others go on.
     """
 
-    __slots__ = ("_limit", "_open", "_standing", "by_assignment", "unreadable")
+    __slots__ = ("_limit", "_open", "_standing", "_unreadable", "by_assignment")
 
     def __init__(self, limits: Limits, standing: Open | None = None) -> None:
         self._limit = limits.open_records
         self._open = Open(limits.open_records, limits.open_bytes)
         self._standing = standing
+        self._unreadable: Collection[Assignment] = ()
         self.by_assignment: dict[Assignment, Partition] = {}
-        self.unreadable: Collection[Assignment] = ()  # those whose next records the client cannot read
 
     def add(self, assignment: Assignment) -> None:
         """This partition is ours from now on."""
@@ -183,7 +183,7 @@ class Partitions:
                 found[assignment] = partition.held_for
             elif partition.blocked:
                 found[assignment] = DEAD_LETTER
-            elif assignment in self.unreadable:
+            elif assignment in self._unreadable:
                 found[assignment] = FAULT
             elif full or len(partition.ledger) > share:
                 found[assignment] = LIMIT
@@ -198,6 +198,10 @@ class Partitions:
         partition = self.by_assignment.get(assignment)
         if partition is not None and not partition.draining:
             partition.ledger.ended(end)
+
+    def cannot_read(self, assignments: Collection[Assignment]) -> None:
+        """These, and no others, are the partitions whose next records the client cannot read."""
+        self._unreadable = assignments
 
     # What may be committed.
 

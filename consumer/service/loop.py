@@ -10,17 +10,12 @@ under way the loop waits on that queue, else on Kafka: where the next fact will 
 
 import logging
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from typing import assert_never
 
 from consumer.core.model import Assignment
 from consumer.core.pipeline import Pipeline
-from consumer.kafka.compaction import Compaction
 from consumer.mixpanel.lease import Lease
-from consumer.mixpanel.pool import Response, TokenChanged
-from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
-from consumer.service.adds import Adds, Unannounced
-from consumer.service.ports import DeadLetterProducer, LoopObserver, RecordSource, RequestPool, Result, SchemaFetcher
+from consumer.service.exchange import Exchange
+from consumer.service.ports import LoopObserver, RecordSource
 
 log = logging.getLogger("consumer.loop")
 
@@ -45,39 +40,25 @@ class Loop:
         self,
         pipeline: Pipeline,
         source: RecordSource,
-        pool: RequestPool,
-        registry: SchemaFetcher,
-        dead_letters: DeadLetterProducer,
-        results: "SimpleQueue[Result]",
+        exchange: Exchange,
         observer: LoopObserver,
         *,
         drain_timeout: float,
         lease: Lease,
         clock: Callable[[], float],
-        jitter: Callable[[], float],
-        adds: Adds | None = None,
     ) -> None:
-        """Nothing is started while the `lease` has run out: the group is asked first.
-
-        `adds` is the pool, where it announces `$add`s before it posts; None where none is announced.
-        """
+        """Nothing is started while the `lease` has run out: the group is asked first."""
         self.pipeline = pipeline
         self._source = source
-        self._pool = pool
-        self._adds: Adds = adds if adds is not None else Unannounced()
-        self._registry = registry
-        self._dead_letters = dead_letters
-        self._results = results
+        self._exchange = exchange
         self._observer = observer
         self._drain_timeout = drain_timeout
         self._clock = clock
-        self._jitter = jitter
         self._lease = lease
         self._commit_at = 0.0
         self._observe_at = 0.0
         self._doubt = False  # it stood still, and has said so
         self._more = False  # the last read was full: there is more at once
-        self._draining = False  # the source is not polled
         self._paused: dict[Assignment, str] = {}
         source.subscribe(self)
 
@@ -90,9 +71,9 @@ class Loop:
     def turn(self) -> None:
         """One turn: read, collect what came back, do what is due, pause, commit, observe."""
         self._read()
-        self._collect(0.0)
+        self._exchange.collect(0.0)
         if not self._in_doubt():
-            self._do()
+            self._exchange.start()
         self._pause()
         self._commit()
         self._observe()
@@ -101,9 +82,7 @@ class Loop:
         """Drain every partition, commit, and close what was opened; never longer than the drain may take."""
         self._drain(self.pipeline.partitions.assignments(), "stop")
         self._source.close(RESERVED)
-        self._pool.close(0.0)
-        self._registry.close()
-        self._dead_letters.close()
+        self._exchange.close()
 
     # The steps of a turn.
 
@@ -113,11 +92,10 @@ class Loop:
         wait = 0.0 if self._more else max(0.0, self.pipeline.wake_at(now) - now)
         if self._doubt:
             wait = WAIT_FOR_RECORDS  # nothing that is due is done
-        if self._adds.pending():
+        if self._exchange.journal_pending():
             wait = min(wait, WAIT_FOR_JOURNAL)
-        busy = self.pipeline.destinations.in_flight() > 0 or self._dead_letters.pending() > 0
-        if busy:
-            self._collect(min(wait, WAIT_FOR_ANSWERS))
+        if self._exchange.busy():
+            self._exchange.collect(min(wait, WAIT_FOR_ANSWERS))
             wait = 0.0
         limit = max(1, min(READ_AT_ONCE, self.pipeline.partitions.room()))
         records = self._source.poll(min(wait, WAIT_FOR_RECORDS), limit)
@@ -127,63 +105,7 @@ class Loop:
             self.pipeline.polled(records, self._clock())
         for assignment, end in self._source.ends():
             self.pipeline.partitions.ended(assignment, end)
-        self.pipeline.partitions.unreadable = self._source.unreadable()
-
-    def _collect(self, wait: float) -> None:
-        """Hand over what came back from the pool and the dead-letter topic; wait for the first of it."""
-        while True:
-            try:
-                result = self._results.get(timeout=wait) if wait > 0 else self._results.get_nowait()
-            except Empty:
-                break
-            wait = 0.0
-            self._hand_over(result)
-        if self._adds.turn(draining=self._draining):
-            self.pipeline.journal_known(self._clock())
-        confirmed, failed = self._dead_letters.poll()
-        for letter in failed:
-            self.pipeline.dead_letter_failed(letter)
-        for letter in confirmed:
-            self.pipeline.dead_lettered(letter)
-            self._observer.dead_lettered(letter)
-
-    def _hand_over(self, result: Result) -> None:
-        now = self._clock()
-        match result:
-            case Response():
-                delivered = self.pipeline.delivered(result.batch, result.answer, now, self._jitter())
-                self._adds.answered(result.batch, delivered)
-                self._observer.delivered(result.batch, result, delivered)
-                return
-            case TokenChanged():
-                self.pipeline.token_changed(result.project, result.opening, now)
-                return
-            case Compaction():
-                self.pipeline.compaction_known(result.topic, result.compacted)
-                return
-            case SchemaKnown():
-                self.pipeline.schema_known(result.ref, result.reader, now)
-            case SchemaRefused():
-                self.pipeline.schema_refused(result.ref, result.reason, result.detail, now)
-            case SchemaHeld():
-                self.pipeline.schema_held(result.ref)
-            case SchemaUnfitting():
-                self.pipeline.schema_unfitting(result.ref, result.unfitting)
-            case SchemaFailing():
-                pass  # the next attempt comes by itself
-            case _:
-                assert_never(result)
-        self._observer.schema(result)
-
-    def _do(self) -> None:
-        """Start what is due: requests, dead letters, schema fetches."""
-        work = self.pipeline.work(self._clock())
-        for ref in work.schemas:
-            self._registry.fetch(ref)
-        for letter in work.dead_letters:
-            self._dead_letters.produce(letter)
-        for batch in work.batches:
-            self._pool.send(batch)
+        self.pipeline.partitions.cannot_read(self._source.unreadable())
 
     def _in_doubt(self) -> bool:
         """Whether the process stood still (stopped, frozen, swapped out), and the group has not answered since."""
@@ -231,7 +153,7 @@ class Loop:
 
     def assigned(self, assignments: list[Assignment]) -> None:
         """These partitions are ours from now on."""
-        self._adds.assigned(assignments)
+        self._exchange.assigned(assignments)
         self.pipeline.assigned(assignments)
         self._observer.rebalanced("assigned", assignments)
 
@@ -246,7 +168,7 @@ class Loop:
     def lost(self, assignments: list[Assignment]) -> None:
         """These partitions are another's already: forget them without a commit."""
         self._observer.rebalanced("lost", assignments)
-        given_up = self._give_up(assignments)
+        given_up = self._exchange.give_up(assignments)
         self._observer.drained(assignments, 0.0, given_up, clean=False)
 
     def _drain(self, assignments: list[Assignment], why: str) -> None:
@@ -258,23 +180,15 @@ class Loop:
         deadline = end - min(RESERVED, self._drain_timeout / 5)
         log.info("draining", extra={"why": why, "partitions": len(assignments)})
         self.pipeline.drain(assignments, deadline)
-        self._draining = True
         clean = self._finish(assignments, deadline)
-        self._draining = False
-        self._dead_letters.flush(max(0.0, end - self._clock()) / 2)
-        self._collect(0.0)
+        self._exchange.flush(max(0.0, end - self._clock()) / 2)
+        self._exchange.collect(0.0)
         offsets = self.pipeline.partitions.committable()
         mine = {assignment: offsets[assignment] for assignment in assignments if assignment in offsets}
         if mine:
             self._source.commit_now(mine, max(0.1, end - self._clock()))
-        given_up = self._give_up(assignments)
+        given_up = self._exchange.give_up(assignments)
         self._observer.drained(assignments, self._clock() - began, given_up, clean)
-
-    def _give_up(self, assignments: list[Assignment]) -> int:
-        """Nothing of these partitions begins any more; how many requests of them had begun, and are open."""
-        given_up = self.pipeline.revoked(assignments)
-        self._dead_letters.forget(assignments)
-        return given_up - self._pool.withdraw(set(assignments))
 
     def _finish(self, assignments: list[Assignment], deadline: float) -> bool:
         """Turn without reading until these partitions are drained; False where that did not come to an end."""
@@ -283,10 +197,10 @@ class Loop:
             if not self._lease.valid():
                 return False  # asleep meanwhile: another may have these partitions already
             self._lease.renew()
-            self._do()
-            idle = not self.pipeline.destinations.in_flight() and not self._dead_letters.pending()
+            self._exchange.start()
+            idle = not self._exchange.busy()
             if now >= deadline or (idle and self.pipeline.wake_at(now) > deadline):
                 return False
-            self._collect(min(WAIT_FOR_ANSWERS, deadline - now))
+            self._exchange.collect(min(WAIT_FOR_ANSWERS, deadline - now), draining=True)
             self._observer.turned(self._clock())
         return True

@@ -10,6 +10,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.event.encode import opening_of
 from consumer.mixpanel.lease import Lease
 from consumer.registry.fetcher import SchemaKnown, SchemaRefused
+from consumer.service.exchange import Exchange
 from consumer.service.loop import Loop
 
 from .journal import Adds
@@ -64,19 +65,25 @@ class Instance:
         pool = Pool(world, history.mixpanel, self, self.results)
         self.announcing = adds.before(pool, self.source, pipeline, self.results, lease) if adds is not None else None
         self.observer = Observer(self.note if world.tracing else None)
-        self.loop = Loop(
+        exchange = Exchange(
             pipeline,
-            self.source,  # type: ignore[arg-type]
             self.announcing or pool,
             self.registry,
             self.dead_letters,
             self.results,  # type: ignore[arg-type]
             self.observer,
-            drain_timeout=drain_timeout,
-            lease=lease,
             clock=lambda: world.now,
             jitter=world.random.random,
             adds=self.announcing,
+        )
+        self.loop = Loop(
+            pipeline,
+            self.source,  # type: ignore[arg-type]
+            exchange,
+            self.observer,
+            drain_timeout=drain_timeout,
+            lease=lease,
+            clock=lambda: world.now,
         )
         self.process.start(self._run)
 

@@ -111,7 +111,7 @@ MUTANTS = (
     ),
     Mutant(
         "asleep-and-sure", 4, "a loop that stood still asks nobody", "service/loop.py",
-        "        if not self._in_doubt():\n            self._do()\n", "        self._do()\n",
+        "        if not self._in_doubt():\n            self._exchange.start()\n", "        self._exchange.start()\n",
     ),
     Mutant(
         "no-limit", 5, "reading never pauses at the limit", "core/room.py",
@@ -167,9 +167,9 @@ MUTANTS = (
         "            message = verdict.messages.get((index + 1) % len(batch.updates))\n",
     ),
     Mutant(
-        "letter-unconfirmed", 7, "a dead letter settles its record when it is handed to the producer", "service/loop.py",
-        "            self._dead_letters.produce(letter)\n",
-        "            self._dead_letters.produce(letter)\n            self.pipeline.dead_lettered(letter)\n",
+        "letter-unconfirmed", 7, "a dead letter settles its record when it is handed to the producer", "service/exchange.py",
+        "            self._dead_letters.produce(dead_letter)\n",
+        "            self._dead_letters.produce(dead_letter)\n            self._pipeline.dead_lettered(dead_letter)\n",
     ),
     Mutant(
         "letter-dropped", 7, "a refused record is settled without a dead letter", "core/settling.py",

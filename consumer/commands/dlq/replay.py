@@ -33,6 +33,7 @@ from consumer.kafka.config import admin_config, consumer_config, producer_config
 from consumer.mapping.mapper import TopicMap
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool
+from consumer.service.exchange import Exchange
 from consumer.service.loop import Loop
 from consumer.service.ports import Result
 from consumer.settings import Settings
@@ -92,76 +93,78 @@ def replay(
             topic.receipts.into(plan.index)  # of a replay that ended only now
             plan.settled += plan.index.drop_marked((SETTLED,))
             plan.count()
-            return send(settings, mapped, topic, plan, lock, stopping, patience, scrub)
+            with bar("Replaying", plan.total) as moved:
+                return Replay(settings, mapped, topic, plan, lock, moved, patience, scrub).run(stopping)
         finally:
             lock.release()
 
 
-def send(
-    settings: Settings,
-    mapped: Mapping[str, TopicMap],
-    topic: Topic,
-    plan: Plan,
-    lock: Lock,
-    stopping: Callable[[], bool],
-    patience: float,
-    scrub: Scrubber,
-) -> Outcome:
-    """The replay itself, once the lock is ours."""
-    limits = app.limits(settings)
-    limits.breaker = False  # a flood of refusals fills no topic here
-    limits.open_records = min(limits.open_records, MOST_OPEN)
-    only: dict[Record, frozenset[str]] = {}
-    pipeline = app.pipeline(settings, limits, None, mapped, only)
-    receipts = Receipts(producer_config(settings), topic.name + SUFFIX)
-    receipts.prove(PROOF_TIMEOUT)
-    reading = opened(consumer_config(settings))
-    results: SimpleQueue[Result] = SimpleQueue()
-    lease = Lease(time.monotonic, SILENCE)
-    outcome = Outcome(plan.total)
-    identities: dict[Record, Identity] = {}
-    pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
-    unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
-    gate = Gate(pool, receipts, identities, at_most_once=not limits.resend_adds)
-    recorder = Recorder(receipts, identities, only, gate, scrub)
-    source = ReplaySource(plan.index, reading, topic.name, lock, receipts, identities, only)
-    with bar("Replaying", plan.total) as moved:
-        observer = ReplayObserver(pipeline, recorder, receipts, outcome, moved, patience, scrub)
-        loop = Loop(
-            pipeline,
-            source,
-            gate,
-            app.registry(settings, results, scrub.learn, mapped),
-            recorder,
-            results,
-            observer,
-            drain_timeout=settings.drain_timeout,
-            lease=lease,
-            clock=time.monotonic,
-            jitter=random.random,
+class Replay:
+    """The replay itself, once the lock is ours: its parts, connected."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        mapped: Mapping[str, TopicMap],
+        topic: Topic,
+        plan: Plan,
+        lock: Lock,
+        moved: Callable[[int], object],
+        patience: float,
+        scrub: Scrubber,
+    ) -> None:
+        """`moved` is told how many records were settled. Raises `Failed` where a receipt cannot be written."""
+        only: dict[Record, frozenset[str]] = {}
+        identities: dict[Record, Identity] = {}
+        # A flood of refusals fills no topic here: the breaker has nothing to protect.
+        limits = app.limits(settings, breaker=False, most_open=MOST_OPEN)
+        results: SimpleQueue[Result] = SimpleQueue()
+        self._patience = patience
+        self._outcome = Outcome(plan.total)
+        self._pipeline = pipeline = app.pipeline(settings, limits, None, mapped, only)
+        self._receipts = receipts = Receipts(producer_config(settings), topic.name + SUFFIX)
+        receipts.prove(PROOF_TIMEOUT)
+        self._reading = reading = opened(consumer_config(settings))
+        lease = Lease(time.monotonic, SILENCE)
+        pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
+        self._unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
+        gate = Gate(pool, receipts, identities, at_most_once=not limits.resend_adds)
+        recorder = Recorder(receipts, identities, only, gate, scrub)
+        self._source = ReplaySource(plan.index, reading, topic.name, lock, receipts, identities, only)
+        self._observer = ReplayObserver(pipeline, recorder, receipts, self._outcome, moved, patience, scrub)
+        registry = app.registry(settings, results, scrub.learn, mapped)
+        clock, drain = time.monotonic, settings.drain_timeout
+        exchange = Exchange(
+            pipeline, gate, registry, recorder, results, self._observer, clock=clock, jitter=random.random
+        )
+        self._loop = Loop(
+            pipeline, self._source, exchange, self._observer, drain_timeout=drain, lease=lease, clock=clock
         )
 
-        def over() -> bool:
-            if stopping():
-                outcome.trouble = "interrupted"
-            elif source.lost:
-                outcome.trouble = "another replay has taken over: this process stood still for too long"
-            elif observer.stuck:
-                outcome.trouble = f"nothing went on for {patience:.0f} s: {observer.stuck}"
-            at_rest = not pipeline.partitions.open_records() and not receipts.pending()
-            return bool(outcome.trouble) or (source.finished and at_rest)
-
+    def run(self, stopping: Callable[[], bool]) -> Outcome:
+        """Send until nothing is left, nothing goes on, or `stopping` says so."""
+        outcome = self._outcome
         try:
-            loop.run(over)
+            self._loop.run(lambda: self._over(stopping))
         except Failed as failed:
             outcome.trouble = str(failed)
-            loop.stop()
+            self._loop.stop()
         finally:
-            unwatch()
-            reading.close()
-        observer.turned(time.monotonic())
-    outcome.gone = source.gone
-    return outcome
+            self._unwatch()
+            self._reading.close()
+        self._observer.turned(time.monotonic())
+        outcome.gone = self._source.gone
+        return outcome
+
+    def _over(self, stopping: Callable[[], bool]) -> bool:
+        if stopping():
+            self._outcome.trouble = "interrupted"
+        elif self._source.lost:
+            self._outcome.trouble = "another replay has taken over: this process stood still for too long"
+        elif self._observer.stuck:
+            self._outcome.trouble = f"nothing went on for {self._patience:.0f} s: {self._observer.stuck}"
+        at_rest = not self._pipeline.partitions.open_records() and not self._receipts.pending()
+        return bool(self._outcome.trouble) or (self._source.finished and at_rest)
 
 
 @contextmanager
