@@ -123,9 +123,8 @@ def blocks(partitions: Partitions, destinations: Destinations, breaker_open: boo
             open_blocks[assignment] = block
         else:
             found.append(block)
-    for delivery in destinations.by_name.values():
-        if open_blocks:
-            explain(delivery.dispatch, open_blocks, now)
+    if open_blocks:
+        explain(destinations, open_blocks, now)
     for assignment, block in open_blocks.items():
         if not block.cause and not partitions.by_assignment[assignment].draining:
             block.cause = DEAD_LETTER
@@ -145,9 +144,49 @@ def at_held(partition: Partition, block: Block) -> bool:
     return True
 
 
-def explain(dispatch: Dispatch, blocked: dict[Assignment, Block], now: float) -> None:
-    """Give a cause to those whose record is in a lane of this destination."""
-    heads = find(dispatch, blocked)
+def explain(destinations: Destinations, blocked: dict[Assignment, Block], now: float) -> None:
+    """Give a cause to those whose record is in a lane."""
+    dispatches = [delivery.dispatch for delivery in destinations.by_name.values() if len(delivery.dispatch.lanes)]
+    for dispatch, heads in zip(dispatches, find(dispatches, blocked), strict=True):
+        meet(dispatch, heads)
+        for head in heads:
+            block = blocked[head.record.assignment]
+            block.record = head.record
+            cause, detail = judge(dispatch, head, now)
+            if not block.cause or CAUSES.index(cause) < CAUSES.index(block.cause):  # of its parts the first cause
+                block.cause = cause
+                block.detail = detail
+                block.project = dispatch.name
+
+
+def find(dispatches: list[Dispatch], blocked: dict[Assignment, Block]) -> list[list[Head]]:
+    """The lanes of each destination in which the blocked records stand.
+
+    The oldest lanes of all of them are looked at first, so it is over soon however many there are.
+    """
+    heads: list[list[Head]] = [[] for _ in dispatches]
+    queues = [dispatch.lanes.all() for dispatch in dispatches]
+    missing = len(blocked)
+    wholes: set[Whole] = set()
+    for depth in range(max([len(lanes) for lanes in queues], default=0)):
+        for number, lanes in enumerate(queues):
+            if depth >= len(lanes):
+                continue
+            lane = lanes[depth]
+            for place, entry in stands(lane, blocked):
+                heads[number].append(Head(lane, place, entry.record))
+                whole = entry.whole
+                if whole is not None and whole not in wholes:
+                    wholes.add(whole)
+                    missing += whole.undecided - 1
+                missing -= 1
+        if missing == 0:
+            break
+    return heads
+
+
+def meet(dispatch: Dispatch, heads: list[Head]) -> None:
+    """Tell the heads of this destination which batches have their updates."""
     by_run: dict[Run, list[Head]] = {}
     for head in heads:
         run = head.own_run()
@@ -158,32 +197,6 @@ def explain(dispatch: Dispatch, blocked: dict[Assignment, Block], now: float) ->
             offer(batch, True, by_run)
         for batch in dispatch.backlog.batches():
             offer(batch, False, by_run)
-    for head in heads:
-        block = blocked[head.record.assignment]
-        block.record = head.record
-        cause, detail = judge(dispatch, head, now)
-        if not block.cause or CAUSES.index(cause) < CAUSES.index(block.cause):  # of its parts the first cause
-            block.cause = cause
-            block.detail = detail
-            block.project = dispatch.name
-
-
-def find(dispatch: Dispatch, blocked: dict[Assignment, Block]) -> list[Head]:
-    """The lanes in which the blocked records stand. The oldest lanes come first, so it is over soon."""
-    heads: list[Head] = []
-    missing = len(blocked)
-    wholes: set[Whole] = set()
-    for lane in dispatch.lanes.all():
-        if missing == 0:
-            break
-        for place, entry in stands(lane, blocked):
-            heads.append(Head(lane, place, entry.record))
-            whole = entry.whole
-            if whole is not None and whole not in wholes:
-                wholes.add(whole)
-                missing += whole.undecided - 1  # those that other destinations have are looked for in vain
-            missing -= 1
-    return heads
 
 
 def stands(lane: Lane, blocked: dict[Assignment, Block]) -> list[tuple[int, Entry]]:
