@@ -32,7 +32,8 @@ from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool
 from consumer.registry.configured import access
-from consumer.registry.fetcher import Registry, Results
+from consumer.registry.facts import SchemaResults
+from consumer.registry.fetcher import RegistryFetcher
 from consumer.service import logs
 from consumer.service.adds import Announcing
 from consumer.service.exchange import Exchange
@@ -235,12 +236,12 @@ def endpoints(settings: Settings) -> dict[str, Mixpanel]:
 
 def registry(
     settings: Settings,
-    results: Results,
+    results: SchemaResults,
     learn: Learn = unlearnt,
     mapped: Mapping[str, TopicMap] | None = None,
-) -> Registry:
+) -> RegistryFetcher:
     """The schemas; `learn` is told each secret that changes."""
-    return Registry(
+    return RegistryFetcher(
         access(settings, learn),
         hold_rules=settings.schema_rules == "hold",
         cache_dir=settings.schema_cache_dir,

@@ -11,7 +11,7 @@ from consumer.commands.options import output_option, settings_options
 from consumer.commands.schema_judge import Judgement, judge
 from consumer.registry.errors import Unusable
 from consumer.registry.rules import named as named_rules
-from consumer.registry.subjects import Registered, RegistryApi, RegistryError
+from consumer.registry.subjects import RegisteredVersion, RegistryApi, RegistryError
 from consumer.schemas import newest
 from consumer.settings import Settings
 from consumer.terminal.table import show as show_table
@@ -157,7 +157,7 @@ def registered(settings: Settings, subjects: Sequence[str]) -> list[dict[str, An
     return rows
 
 
-def version_row(api: RegistryApi, one: Registered, hold: bool) -> dict[str, Any]:
+def version_row(api: RegistryApi, one: RegisteredVersion, hold: bool) -> dict[str, Any]:
     """One version, judged; `hold` says whether rules for reading stand in the way."""
     try:
         fetched = api.fetched(one.id)

@@ -18,7 +18,7 @@ from consumer.mixpanel.lease import Lease, Permit
 log = logging.getLogger("consumer.pool")
 
 
-class Endpoint(Protocol):
+class Poster(Protocol):
     """What a thread posts with; see mixpanel/client.py."""
 
     def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer: ...
@@ -45,7 +45,7 @@ class TokenChanged:
 PoolFact: TypeAlias = Response | TokenChanged
 
 
-class Results(Protocol):
+class PoolResults(Protocol):
     """Where what comes back waits: the loop's queue."""
 
     def put(self, item: PoolFact, /) -> None: ...
@@ -54,10 +54,10 @@ class Results(Protocol):
 class Pool:
     """`count` threads, each started when it is first needed. All but `use_token` are for one thread."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], count: int, results: Results, lease: Lease) -> None:
-        """`endpoints` by the project's name. A request that the `lease` does not let begin comes back as withheld."""
+    def __init__(self, posters: Mapping[str, Poster], count: int, results: PoolResults, lease: Lease) -> None:
+        """`posters` by the project's name. A request that the `lease` does not let begin comes back as withheld."""
         self._lease = lease
-        self._endpoints = endpoints
+        self._posters = posters
         self._count = count
         self._results = results
         self._waiting: SimpleQueue[tuple[Batch, Permit] | None] = SimpleQueue()
@@ -86,14 +86,14 @@ class Pool:
 
     def use_token(self, project: str, token: str) -> None:
         """Post with this token of the project from now on; from any thread."""
-        self._results.put(TokenChanged(project, self._endpoints[project].use_token(token)))
+        self._results.put(TokenChanged(project, self._posters[project].use_token(token)))
 
     def close(self, timeout: float) -> None:
         """End the threads: what is under way is cut off, and its outcome stays unknown."""
         for _ in self._threads:
             self._waiting.put(None)
-        for endpoint in self._endpoints.values():
-            endpoint.close()
+        for poster in self._posters.values():
+            poster.close()
         for thread in self._threads:
             thread.join(timeout)
 
@@ -111,7 +111,7 @@ class Pool:
     def _post(self, batch: Batch, permit: Permit) -> Answer:
         """The answer; whatever goes wrong here must come back as one, or its groups would wait for ever."""
         try:
-            return self._endpoints[batch.destination].post(batch.tails(), permit.begin)
+            return self._posters[batch.destination].post(batch.tails(), permit.begin)
         except Exception:
             log.exception("a request could not be made")
             return Answer(0, failure=UNKNOWN, cause="internal")

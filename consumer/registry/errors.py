@@ -1,12 +1,12 @@
 """What a registry may say instead of a schema.
 
-Unknown    no registry knows it
-Unusable   it is known, and no record of it can be read
-Outage     no answer of use: to be asked again
+NotRegistered  no registry knows it
+Unusable       it is known, and no record of it can be read
+Outage         no answer of use: to be asked again
 """
 
 
-class Unknown(Exception):
+class NotRegistered(Exception):
     """Every registry says that it does not know the schema."""
 
 

@@ -11,9 +11,11 @@ from consumer.event.model import SchemaRef
 from consumer.http.deadline import FAILURES, cuttable
 from consumer.registry.access import Endpoint
 from consumer.registry.advice import advice
-from consumer.registry.client import Client, Fetched, object_in, signed_with
+from consumer.registry.answers import object_in
+from consumer.registry.client import Fetched, RegistryClient
 from consumer.registry.configured import access
-from consumer.registry.errors import Outage, Unknown
+from consumer.registry.errors import NotRegistered, Outage
+from consumer.registry.transport import signed_with
 from consumer.settings import Settings
 
 TYPE: Final = "application/vnd.schemaregistry.v1+json"
@@ -53,7 +55,7 @@ class RegistryAnswer:
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredVersion:
     """One version of a subject. `kind` is AVRO, or what else a registry keeps."""
 
     subject: str
@@ -69,7 +71,7 @@ class RegistryApi:
         self._access = access(settings)
         self.endpoints = self._access.endpoints
 
-    def versions(self, subject: str) -> list[Registered] | None:
+    def versions(self, subject: str) -> list[RegisteredVersion] | None:
         """All versions of the subject, oldest first; None where there is no such subject."""
         path = f"/subjects/{quote(subject, safe='')}/versions"
         answer = self.ask("GET", path)
@@ -78,7 +80,7 @@ class RegistryApi:
         numbers = self._expect(answer, list)
         found = [self._expect(self.ask("GET", f"{path}/{number}"), dict) for number in numbers]
         return [
-            Registered(subject, int(one["version"]), int(one["id"]), str(one.get("schemaType") or "AVRO"))
+            RegisteredVersion(subject, int(one["version"]), int(one["id"]), str(one.get("schemaType") or "AVRO"))
             for one in found
         ]
 
@@ -115,8 +117,8 @@ class RegistryApi:
     def fetched(self, schema_id: SchemaRef) -> Fetched:
         """The schema of this id, with what it refers to and its rules. Raises `RegistryError`, `Unusable`."""
         try:
-            return Client(self._access, TIMEOUT).fetch(schema_id)
-        except Unknown:
+            return RegistryClient(self._access, TIMEOUT).fetch(schema_id)
+        except NotRegistered:
             raise UnknownSchema(f"no registry knows schema {schema_id}") from None
         except Outage as outage:
             raise RegistryError(f"{outage.url}: {outage.cause} when schema {schema_id} was asked for") from None

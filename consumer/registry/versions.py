@@ -9,7 +9,7 @@ from consumer.avro.parsing import parse
 from consumer.avro.schema import Type
 from consumer.event.model import SchemaRef
 from consumer.mapping.layout import branches
-from consumer.registry.client import Client, Fetched, Version
+from consumer.registry.client import Fetched, RegistryClient, SubjectVersion
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Standing:
 
 
 def standing(
-    client: Client, topic: str, ref: SchemaRef, fetched: Fetched, *, of_key: bool, newest: int = 0
+    client: RegistryClient, topic: str, ref: SchemaRef, fetched: Fetched, *, of_key: bool, newest: int = 0
 ) -> Standing:
     """Asks by all three strategies for naming subjects, for so many of the `newest` versions, 0 for all.
 
@@ -48,7 +48,7 @@ def subjects_of(topic: str, writer: Type, *, of_key: bool) -> Iterator[str]:
             yield branch.name
 
 
-def named_as(version: Version, writer: Type) -> bool:
+def named_as(version: SubjectVersion, writer: Type) -> bool:
     """Whether it is a version of the same record, or both are unions; one that cannot be read is none."""
     try:
         return type_of(version.fetched).name == writer.name

@@ -11,7 +11,7 @@ from consumer.core.model import Assignment
 from consumer.core.pipeline import Pipeline
 from consumer.kafka.compaction import Compaction
 from consumer.mixpanel.pool import Response, TokenChanged
-from consumer.registry.fetcher import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
+from consumer.registry.facts import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
 from consumer.service.adds import Adds, Unannounced
 from consumer.service.ports import DeadLetterProducer, LoopObserver, RequestPool, Result, SchemaFetcher
 

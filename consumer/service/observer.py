@@ -21,7 +21,7 @@ from consumer.http.environment import environment
 from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.records import count_by_topic
 from consumer.mixpanel.pool import Response
-from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
+from consumer.registry.facts import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
 from consumer.service.foreign import Foreign
 from consumer.service.heads import Heads
 from consumer.service.health import Health

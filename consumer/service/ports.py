@@ -10,7 +10,7 @@ from consumer.core.settlement import Delivered
 from consumer.kafka.compaction import Compaction
 from consumer.kafka.rebalances import Listener
 from consumer.mixpanel.pool import PoolFact, Response
-from consumer.registry.fetcher import SchemaFact
+from consumer.registry.facts import SchemaFact
 
 Result: TypeAlias = PoolFact | SchemaFact | Compaction
 

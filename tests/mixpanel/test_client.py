@@ -17,7 +17,7 @@ from consumer.core.model import NOT_SENT, UNKNOWN
 from consumer.mixpanel.client import MAX_ANSWER, Mixpanel, seconds_of
 from consumer.mixpanel.lease import Lease, Permit
 from consumer.registry.advice import advice
-from consumer.registry.client import Client
+from consumer.registry.client import RegistryClient
 from consumer.registry.configured import access
 from consumer.registry.errors import Outage
 from consumer.settings import load
@@ -494,7 +494,7 @@ def test_what_the_environment_says_wrongly_has_a_cause_for_the_registry_too(monk
     settings = load(
         {"KAFKA_BOOTSTRAP_SERVERS": "k:1", "SCHEMA_REGISTRY_URL": "https://localhost:9", "MIXPANEL_TOKEN": "t"}
     )
-    client = Client(access(settings), timeout=5.0)
+    client = RegistryClient(access(settings), timeout=5.0)
     with pytest.raises(Outage) as outage:
         client.fetch(1)
     assert outage.value.cause == cause

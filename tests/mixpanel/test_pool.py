@@ -14,7 +14,7 @@ from consumer.mixpanel.pool import Pool, Response, TokenChanged
 PATIENCE = 10.0
 
 
-class Endpoint:
+class Poster:
     """Answers with the body, once it is let to, and it may begin then."""
 
     def __init__(self) -> None:
@@ -53,36 +53,36 @@ def batch(number: int, tail: bytes = b"x", run: Run = RUN) -> Batch:
 
 def test_another_token_is_told_in_the_order_of_answers():
     """The client has it first, so what starts after the fact is posted with it."""
-    endpoint, results = Endpoint(), SimpleQueue()
-    Pool({"default": endpoint}, 3, results, LEASE).use_token("default", "another")
-    assert endpoint.token == "another"
+    poster, results = Poster(), SimpleQueue()
+    Pool({"default": poster}, 3, results, LEASE).use_token("default", "another")
+    assert poster.token == "another"
     assert results.get_nowait() == TokenChanged("default", 7)
 
 
 def test_each_batch_comes_back_with_its_answer():
     """So many at once as there are threads, each with its own answer, in any order."""
-    endpoint, results = Endpoint(), SimpleQueue()
-    pool = Pool({"default": endpoint}, 3, results, LEASE)
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 3, results, LEASE)
     batches = [batch(number, b"%d" % number) for number in range(3)]
     for one in batches:
         pool.send(one)
-    bodies = {endpoint.arrived.get(timeout=PATIENCE) for _ in range(3)}
+    bodies = {poster.arrived.get(timeout=PATIENCE) for _ in range(3)}
     assert bodies == {b"0", b"1", b"2"}
     for _ in range(3):
-        endpoint.let.release()
+        poster.let.release()
     found = [results.get(timeout=PATIENCE) for _ in range(3)]
     assert {one.batch: one.answer.body for one in found} == dict(zip(batches, (b"0", b"1", b"2"), strict=True))
     pool.close(PATIENCE)
-    assert endpoint.closed
+    assert poster.closed
 
 
 def test_threads_are_started_as_they_are_needed():
     """One request at a time needs one thread, however many there may be."""
-    endpoint, results = Endpoint(), SimpleQueue()
-    pool = Pool({"default": endpoint}, 8, results, LEASE)
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 8, results, LEASE)
     before = threading.active_count()
     for number in range(5):
-        endpoint.let.release()
+        poster.let.release()
         pool.send(batch(number, b"x"))
         assert results.get(timeout=PATIENCE).batch.number == number
     assert threading.active_count() - before <= 2
@@ -91,14 +91,14 @@ def test_threads_are_started_as_they_are_needed():
 
 def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
     """Whatever is raised on a thread ends neither the thread nor the wait of the batch's groups."""
-    endpoint, results = Endpoint(), SimpleQueue()
-    pool = Pool({"default": endpoint}, 1, results, LEASE)
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 1, results, LEASE)
     pool.send(batch(1, b"raise"))
     failed = results.get(timeout=PATIENCE)
     assert isinstance(failed, Response)
     assert (failed.answer.status, failed.answer.failure, failed.answer.cause) == (0, UNKNOWN, "internal")
     assert "a request could not be made" in caplog.text
-    endpoint.let.release()
+    poster.let.release()
     pool.send(batch(2, b"x"))
     assert results.get(timeout=PATIENCE).answer.status == 200
     pool.close(PATIENCE)
@@ -106,12 +106,12 @@ def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
 
 def test_close_ends_the_threads():
     """After it no thread of the pool is left, once what was under way has been cut off."""
-    endpoint, results = Endpoint(), SimpleQueue()
-    pool = Pool({"default": endpoint}, 2, results, LEASE)
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 2, results, LEASE)
     for number in range(2):
         pool.send(batch(number, b"x"))
     for _ in range(2):
-        endpoint.arrived.get(timeout=PATIENCE)
+        poster.arrived.get(timeout=PATIENCE)
     pool.close(PATIENCE)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sender-")]
     assert results.qsize() == 2
@@ -119,16 +119,16 @@ def test_close_ends_the_threads():
 
 def test_nothing_is_posted_once_the_lease_has_run_out():
     """A process that slept posts nothing when it wakes: its batch comes back as not sent, and goes again."""
-    endpoint, results, now = Endpoint(), SimpleQueue(), [0.0]
+    poster, results, now = Poster(), SimpleQueue(), [0.0]
     lease = Lease(lambda: now[0], 5.0)
-    pool = Pool({"default": endpoint}, 1, results, lease)
+    pool = Pool({"default": poster}, 1, results, lease)
     now[0] = 5.1
-    endpoint.let.release()
+    poster.let.release()
     pool.send(batch(1, b"stale"))
     declined = results.get(timeout=PATIENCE).answer
     assert (declined.status, declined.failure, declined.cause) == (0, NOT_SENT, "lease")
     lease.renew()
-    endpoint.let.release()
+    poster.let.release()
     pool.send(batch(1, b"fresh"))
     assert results.get(timeout=PATIENCE).answer.status == 200
     pool.close(PATIENCE)
@@ -136,16 +136,16 @@ def test_nothing_is_posted_once_the_lease_has_run_out():
 
 def test_what_has_not_begun_begins_no_more_once_its_partitions_are_gone():
     """Of the requests under way those that are still to begin are withdrawn, by partition; the others go on."""
-    endpoint, results = Endpoint(), SimpleQueue()
-    pool = Pool({"default": endpoint}, 2, results, LEASE)
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 2, results, LEASE)
     going, staying = Assignment("changes", 1), Assignment("changes", 2)
     other = Run(("company", "other", None), staying, [])
     pool.send(batch(1, b"goes", Run(("company", "acme", None), going, [])))
     pool.send(batch(2, b"stays", other))
-    assert {endpoint.arrived.get(timeout=PATIENCE) for _ in range(2)} == {b"goes", b"stays"}
+    assert {poster.arrived.get(timeout=PATIENCE) for _ in range(2)} == {b"goes", b"stays"}
     assert pool.withdraw({going}) == 1
     for _ in range(2):
-        endpoint.let.release()
+        poster.let.release()
     answers = {one.batch.number: one.answer for one in (results.get(timeout=PATIENCE) for _ in range(2))}
     assert (answers[1].failure, answers[1].cause) == (NOT_SENT, "lease")
     assert answers[2].status == 200

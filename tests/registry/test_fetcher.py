@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -18,9 +19,11 @@ import pytest
 import trustme
 
 from consumer.registry.access import Access, Endpoint
+from consumer.registry.asks import Patience
 from consumer.registry.cache import BUDGET, MAX_FILE, SchemaCache
 from consumer.registry.client import MAX_REFERENCES, MAX_TEXT, Fetched
-from consumer.registry.fetcher import Registry, SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.fetcher import RegistryFetcher
 from consumer.registry.login import Login, basic, bearer, nobody
 from consumer.registry.tls import Tls
 
@@ -29,6 +32,7 @@ TEXT = json.dumps(SCHEMA)
 UNKNOWN = (404, {"error_code": 40403, "message": "Schema not found"})
 GUID = "01234567-89ab-cdef-0123-456789abcdef"
 PATIENCE = 20.0
+QUICK = Patience(unknown_after=0.2, backoff=(0.05, 0.2))
 DELETE = b"\2e\0\0\2k\2g\x0c\0\0\0"  # of the group g, as the event schema writes it
 
 Answer = tuple[int, object] | Callable[[BaseHTTPRequestHandler], None]
@@ -104,14 +108,14 @@ def results() -> "SimpleQueue[SchemaFact]":
 
 
 @pytest.fixture
-def start(results: "SimpleQueue[SchemaFact]") -> Iterator[Callable[..., Registry]]:
+def start(results: "SimpleQueue[SchemaFact]") -> Iterator[Callable[..., RegistryFetcher]]:
     """Starts registries, and closes them at the end."""
-    started: list[Registry] = []
+    started: list[RegistryFetcher] = []
 
-    def begin(*urls: str, login: Login | None = None, ca: str = "", **more: Any) -> Registry:
-        usual = {"cache_dir": None, "timeout": PATIENCE, "unknown_after": 0.2, "backoff": (0.05, 0.2)}
+    def begin(*urls: str, login: Login | None = None, ca: str = "", **more: Any) -> RegistryFetcher:
+        usual = {"cache_dir": None, "timeout": PATIENCE, "patience": QUICK}
         access = Access(tuple(Endpoint(url, login or nobody()) for url in urls), Tls(ca))
-        started.append(Registry(access, reader=SCHEMA, results=results, **usual | more))
+        started.append(RegistryFetcher(access, reader=SCHEMA, results=results, **usual | more))
         return started[-1]
 
     yield begin
@@ -272,7 +276,7 @@ def test_unknown_is_believed_after_a_while(server, start, results):
 def test_an_id_that_appears_in_time_is_known(server, start, results):
     """A registry that lags behind the producer is given its time."""
     server.answer("/schemas/ids/7", UNKNOWN, UNKNOWN, (200, {"schema": TEXT}))
-    start(server.url, unknown_after=PATIENCE).fetch(7)
+    start(server.url, patience=replace(QUICK, unknown_after=PATIENCE)).fetch(7)
     assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
 
 
@@ -392,7 +396,7 @@ def test_an_outage_is_waited_for(server, start, results, answer: Answer, cause: 
 def test_an_outage_between_two_unknowns_starts_the_question_anew(server, start, results):
     """What was unknown before an outage is not held against the registry after it."""
     server.answer("/schemas/ids/7", UNKNOWN, (500, {}), UNKNOWN, (200, {"schema": TEXT}))
-    start(server.url, unknown_after=0.09, backoff=(0.08, 0.08)).fetch(7)
+    start(server.url, patience=replace(QUICK, unknown_after=0.09, backoff=(0.08, 0.08))).fetch(7)
     assert results.get(timeout=PATIENCE) == SchemaFailing(7, "status_500")
     assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
 
@@ -496,7 +500,7 @@ def test_a_registry_that_is_back_ends_all_waiting(server, start, results):
     """One success wakes whatever waits for its next attempt."""
     server.answer("/schemas/ids/1", (500, {}), (200, {"schema": TEXT}))
     server.answer("/schemas/ids/2", (200, {"schema": TEXT}))
-    registry = start(server.url, backoff=(3600.0, 3600.0))
+    registry = start(server.url, patience=replace(QUICK, backoff=(3600.0, 3600.0)))
     registry.fetch(1)
     assert results.get(timeout=PATIENCE) == SchemaFailing(1, "status_500")
     registry.fetch(2)
@@ -720,7 +724,7 @@ def test_a_schema_with_rules_for_reading_is_held(
 ):
     """What a rule encrypted decodes as text: the schema is not read, which is said once in the log."""
     server.answer("/schemas/ids/7", (200, answer))
-    start(server.url, held_for=0.01).fetch(7)
+    start(server.url, patience=replace(QUICK, held_for=0.01)).fetch(7)
     for _ in range(3):
         assert results.get(timeout=PATIENCE) == SchemaHeld(7, rules)
     lines = [line for line in caplog.records if "SCHEMA_RULES" in line.getMessage()]
@@ -755,7 +759,7 @@ def test_rules_are_ignored_where_the_settings_say_so(server, start, results):
 def test_a_schema_whose_rules_are_gone_is_known(server, start, results):
     """A held schema is asked for again, by itself."""
     server.answer("/schemas/ids/7", (200, ruled(rule())), (200, {"schema": TEXT}))
-    start(server.url, held_for=0.01).fetch(7)
+    start(server.url, patience=replace(QUICK, held_for=0.01)).fetch(7)
     assert isinstance(results.get(timeout=PATIENCE), SchemaHeld)
     assert isinstance(results.get(timeout=PATIENCE), SchemaKnown)
 

@@ -13,7 +13,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from consumer.registry.client import Client
+from consumer.registry.client import RegistryClient
 from consumer.registry.configured import access
 from consumer.registry.errors import Outage
 from consumer.registry.login import ClientCredentials
@@ -111,9 +111,9 @@ def settings(url: str, **given: str) -> Settings:
     return load(environ | {"SCHEMA_REGISTRY_URL": url}, need=())
 
 
-def client(url: str, **given: str) -> Client:
+def client(url: str, **given: str) -> RegistryClient:
     """A client with these settings."""
-    return Client(access(settings(url, **given)), TIMEOUT)
+    return RegistryClient(access(settings(url, **given)), TIMEOUT)
 
 
 def oauth(server: Both, **more: str) -> dict[str, str]:
@@ -126,14 +126,14 @@ def oauth(server: Both, **more: str) -> dict[str, str]:
     }
 
 
-def cause(made: Client) -> tuple[str, str]:
+def cause(made: RegistryClient) -> tuple[str, str]:
     """Why the schema cannot be had, and where."""
     with pytest.raises(Outage) as caught:
         made.fetch(7)
     return caught.value.cause, caught.value.url
 
 
-# Client credentials.
+# RegistryClient credentials.
 
 
 def test_a_token_is_asked_for_and_used(server):
@@ -189,7 +189,7 @@ def test_a_token_that_holds_is_used_while_no_other_is_had(server):
 
 
 def credentials(server: Both, clock: Callable[[], float]) -> ClientCredentials:
-    """Client credentials with a clock of their own."""
+    """RegistryClient credentials with a clock of their own."""
     return ClientCredentials(f"{server.url}/token", "me", lambda: "s3cret", "", {}, tls=Tls(), clock=clock)
 
 

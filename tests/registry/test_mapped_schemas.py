@@ -11,7 +11,9 @@ import pytest
 from consumer.mapping.mapper import Mapper
 from consumer.mapping.reading import read
 from consumer.registry.access import Access, Endpoint
-from consumer.registry.fetcher import Registry, SchemaFact, SchemaFailing, SchemaKnown, SchemaUnfitting
+from consumer.registry.asks import Patience
+from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaKnown, SchemaUnfitting
+from consumer.registry.fetcher import RegistryFetcher
 from consumer.registry.login import nobody
 from consumer.registry.tls import Tls
 from consumer.sandbox.registry.server import RegistrySandbox
@@ -28,6 +30,7 @@ group = { key = "company", id = "value.id" }
 Name = "value.name"
 """
 Ask = Callable[[int], SchemaFact]
+QUICK = Patience(held_for=0.2, backoff=(0.05, 0.2))
 
 
 def row(*names: str) -> str:
@@ -49,9 +52,9 @@ def ask(registry: RegistrySandbox) -> Iterator[Ask]:
     found = Mapper(read(FILE, [TOPIC], [], False), b"", ()).topic(TOPIC)
     assert found is not None
     results: SimpleQueue[Any] = SimpleQueue()
-    more: dict[str, Any] = {"cache_dir": None, "reader": SCHEMA, "results": results, "held_for": 0.2}
+    more: dict[str, Any] = {"cache_dir": None, "reader": SCHEMA, "results": results}
     access = Access((Endpoint(registry.url, nobody()),), Tls(""))
-    fetcher = Registry(access, mapped={TOPIC: found}, backoff=(0.05, 0.2), **more)
+    fetcher = RegistryFetcher(access, mapped={TOPIC: found}, patience=QUICK, **more)
 
     def asked(schema: int) -> SchemaFact:
         fetcher.fetch((TOPIC, schema, False))

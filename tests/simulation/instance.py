@@ -9,7 +9,7 @@ from consumer.core.partitions import JOURNAL, PROJECT
 from consumer.core.pipeline import Pipeline
 from consumer.event.encode import opening_of
 from consumer.mixpanel.lease import Lease
-from consumer.registry.fetcher import SchemaKnown, SchemaRefused
+from consumer.registry.facts import SchemaKnown, SchemaRefused
 from consumer.service.exchange import Exchange
 from consumer.service.loop import Loop
 

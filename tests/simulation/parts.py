@@ -7,7 +7,7 @@ from consumer.core.schemas import Need
 from consumer.event.decode import Decoder, resolve
 from consumer.event.errors import INCOMPATIBLE_SCHEMA, UNKNOWN_SCHEMA
 from consumer.mapping.bodies import ValuePlan
-from consumer.registry.fetcher import SchemaFailing, SchemaKnown, SchemaRefused
+from consumer.registry.facts import SchemaFailing, SchemaKnown, SchemaRefused
 
 from .mixpanel import Results
 from .traffic import ALSO_KNOWN, GUID, INCOMPATIBLE, KNOWN, LATE, event_schema

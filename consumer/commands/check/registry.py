@@ -8,7 +8,7 @@ from consumer.commands.schema_judge import judge
 from consumer.registry.advice import advice
 from consumer.registry.errors import Unusable
 from consumer.registry.rules import named
-from consumer.registry.subjects import Registered, RegistryApi, RegistryError
+from consumer.registry.subjects import RegisteredVersion, RegistryApi, RegistryError
 from consumer.settings import Settings
 from consumer.terminal.table import counted
 
@@ -74,7 +74,7 @@ def subject_facts(api: RegistryApi, subject: str, hold: bool) -> Iterator[Fact]:
         yield ok(what, f"every record of {good} of its {counted(len(versions), 'version')} can be read")
 
 
-def version_fact(api: RegistryApi, what: str, one: Registered, hold: bool) -> Fact | None:
+def version_fact(api: RegistryApi, what: str, one: RegisteredVersion, hold: bool) -> Fact | None:
     """What is wrong with one version; None where all its records can be read."""
     place = f"version {one.version} (id {one.id})"
     fix = "let producers use a schema that 'group-consumer schema compatible FILE' likes"

@@ -12,7 +12,7 @@ from consumer.event.decode import frame
 from consumer.event.errors import Reject
 from consumer.event.model import Change
 from consumer.mapping.errors import Hold
-from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.facts import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.registry.rules import named
 from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings

@@ -21,7 +21,7 @@ from consumer.kafka.headers import headers_of
 from consumer.mapping.errors import Hold
 from consumer.mapping.outcome import Mapped
 from consumer.mapping.seen import Incoming
-from consumer.registry.fetcher import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.facts import SchemaFact, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 

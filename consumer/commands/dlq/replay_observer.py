@@ -12,7 +12,7 @@ from consumer.core.partitions import MAPPING, RULES
 from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.mixpanel.pool import Response
-from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld
+from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaHeld
 from consumer.registry.rules import named
 from consumer.terminal.progress import say
 

@@ -19,7 +19,7 @@ from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import TopicMap
 from consumer.mapping.outcome import Mapped
 from consumer.mapping.seen import Incoming
-from consumer.registry.fetcher import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
 from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
