@@ -13,7 +13,8 @@ from fastavro import parse_schema
 
 from consumer.commands.events import BadLine, Event, EventReader
 from consumer.commands.options import output_option, settings_options
-from consumer.kafka.brokers import BrokerError, Brokers, Missing
+from consumer.kafka.broker_errors import BrokerError, Missing
+from consumer.kafka.brokers import Brokers
 from consumer.kafka.clients import ClientFailed, client
 from consumer.kafka.config import producer_config
 from consumer.kafka.topic_commands import create

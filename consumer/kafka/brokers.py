@@ -1,6 +1,5 @@
 """What the tools ask the brokers: facts, by requests that change nothing. What goes wrong is said with what to do."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -11,53 +10,22 @@ from typing import Any, Final, Self
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
-    KafkaError,
     KafkaException,
     TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
+from consumer.kafka.broker_errors import NO_COORDINATOR, BrokerError, Overheard
 from consumer.kafka.clients import ClientFailed, client
 from consumer.kafka.config import admin_config
 from consumer.settings import Settings
 
 TIMEOUT: Final = 10.0
-# What the client tells of on the side, the most telling first, with what to do about it.
-ADVICE: Final = {
-    KafkaError._AUTHENTICATION: "the brokers refuse the login: check KAFKA_SASL_MECHANISM, user, password or role",
-    KafkaError._SSL: "TLS fails: check KAFKA_SECURITY_PROTOCOL and the KAFKA_SSL_ settings",
-    KafkaError._RESOLVE: "a name does not resolve: check KAFKA_BOOTSTRAP_SERVERS and what the brokers advertise",
-    KafkaError._TRANSPORT: "no connection: check KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL, and the brokers",
-}
-
-
-# A cluster in which no group ever was makes the topic of their offsets first.
-NO_COORDINATOR: Final = (
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-)
-
-
-class BrokerError(Exception):
-    """The brokers gave no answer of use. `code` is librdkafka's; the message says what to do."""
-
-    def __init__(self, message: str, code: int = 0) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Denied(BrokerError):
-    """This user may not know, or not do, this."""
-
-
-class Missing(BrokerError):
-    """There is no such topic."""
 
 
 @dataclass(frozen=True)
-class Topic:
+class ExistingTopic:
     """A topic that exists. `rights` are what this user may do with it, by Kafka's names; None where unknown."""
 
     name: str
@@ -66,7 +34,7 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Group:
+class ConsumerGroup:
     """A consumer group, be it there or not. `clients` has each member's `client.id`."""
 
     state: str
@@ -76,7 +44,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Place:
+class GroupPlace:
     """Where a group is in one partition. `committed` is below 0 where it has committed nothing.
 
     From the `stable` offset on, an open transaction holds back what there is up to the `latest`.
@@ -95,12 +63,11 @@ class Brokers:
     def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
         """Connects to nothing yet. Raises `BrokerError` where there is no token to log in with."""
         self._timeout = timeout
-        self._told: dict[int, str] = {}
-        self._heard = Heard()
+        self._overheard = Overheard()
         self._config: dict[str, Any] = {
             **admin_config(settings),
-            "error_cb": self._hear,
-            "logger": self._heard.logger,
+            "error_cb": self._overheard.hear,
+            "logger": self._overheard.logger,
         }
         try:
             self._admin = client(AdminClient, self._config)
@@ -111,13 +78,13 @@ class Brokers:
         """How many brokers there are. Raises `BrokerError` where none answers."""
         return len(self._wait(self._admin.describe_cluster(request_timeout=self._timeout)).nodes)
 
-    def topic(self, name: str) -> Topic:
+    def topic(self, name: str) -> ExistingTopic:
         """The topic. Raises `Missing`, `Denied` or `BrokerError`."""
         asked = self._admin.describe_topics(
             TopicCollection([name]), include_authorized_operations=True, request_timeout=self._timeout
         )
         found = self._wait(asked[name])
-        return Topic(name, len(found.partitions), rights_of(found.authorized_operations))
+        return ExistingTopic(name, len(found.partitions), rights_of(found.authorized_operations))
 
     def config(self, topic: str) -> Mapping[str, str]:
         """The topic's configuration. Raises `Denied`, for one, where the user may not read it."""
@@ -125,7 +92,7 @@ class Brokers:
         found = self._wait(self._admin.describe_configs([resource], request_timeout=self._timeout)[resource])
         return {name: entry.value for name, entry in found.items()}
 
-    def group(self, name: str) -> Group:
+    def group(self, name: str) -> ConsumerGroup:
         """The group; one that nobody was in yet has the state DEAD. Raises `Denied` or `BrokerError`."""
         end = time.monotonic() + self._timeout
         while True:
@@ -140,14 +107,14 @@ class Brokers:
                     raise
                 time.sleep(0.2)
         rights = rights_of(found.authorized_operations)
-        return Group(
+        return ConsumerGroup(
             found.state.name,
             tuple(member.client_id for member in found.members),
             found.partition_assignor or "",
             rights,
         )
 
-    def offsets(self, group: str, topic: Topic) -> list[Place]:
+    def offsets(self, group: str, topic: ExistingTopic) -> list[GroupPlace]:
         """What the group has committed of each partition, and what the partition holds."""
         places = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
         committed = self._committed(group, places)
@@ -156,7 +123,9 @@ class Brokers:
         stable = self._listed(places, last, IsolationLevel.READ_COMMITTED)
         latest = self._listed(places, last, IsolationLevel.READ_UNCOMMITTED)
         return [
-            Place(partition, committed.get(partition, -1), earliest[partition], latest[partition], stable[partition])
+            GroupPlace(
+                partition, committed.get(partition, -1), earliest[partition], latest[partition], stable[partition]
+            )
             for partition in range(topic.partitions)
         ]
 
@@ -179,7 +148,7 @@ class Brokers:
         try:
             found = consumer.committed(places, timeout=self._timeout)
         except KafkaException as failure:
-            raise self._error(failure.args[0]) from None
+            raise self._overheard.error(failure.args[0]) from None
         finally:
             consumer.close()
         return {one.partition: one.offset for one in found if one.offset >= 0}
@@ -194,9 +163,6 @@ class Brokers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _hear(self, error: KafkaError) -> None:
-        self._told[error.code()] = error.str()
-
     def _wait(self, future: "Future[Any]") -> Any:
         """The answer; the client's callbacks are served meanwhile, and a refused login ends the waiting."""
         end = time.monotonic() + self._timeout + 1.0
@@ -205,52 +171,13 @@ class Brokers:
             try:
                 return future.result(timeout=0.05)
             except NotYet:
-                if KafkaError._AUTHENTICATION in self._told or time.monotonic() > end:
-                    raise self._why("no answer") from None
+                if self._overheard.refuses_login() or time.monotonic() > end:
+                    raise self._overheard.why("no answer") from None
             except KafkaException as failure:
                 self._admin.poll(0)
-                raise self._error(failure.args[0]) from None
-
-    def _error(self, error: KafkaError) -> BrokerError:
-        """What the brokers' or the client's error means to a person."""
-        if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-            return Denied("this user may not even describe it", error.code())
-        if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
-            return Denied("this user may not describe the cluster", error.code())
-        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return Missing("there is no such topic", error.code())
-        if error.code() in NO_COORDINATOR:
-            return BrokerError("the brokers have no coordinator for groups yet: try again", error.code())
-        return self._why(error.str())
-
-    def _why(self, words: str) -> BrokerError:
-        """The most telling of what was heard on the side; else these words."""
-        for code, advice in ADVICE.items():
-            if code in self._told:
-                return BrokerError(f"{advice} ({brief(self._told[code])})", code)
-        advice = "no answer from the brokers: check KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL"
-        return BrokerError(f"{advice} ({brief(self._heard.last) or words})")
-
-
-class Heard(logging.Handler):
-    """Keeps the last line that the client logs, which often says why, and shows none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.last = ""
-        self.logger = logging.Logger("consumer.brokers")  # noqa: LOG001  # of this connection alone
-        self.logger.addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line."""
-        self.last = record.getMessage()
+                raise self._overheard.error(failure.args[0]) from None
 
 
 def rights_of(operations: Sequence[Any] | None) -> frozenset[str] | None:
     """The names of what a user may do."""
     return None if operations is None else frozenset(operation.name for operation in operations)
-
-
-def brief(words: str) -> str:
-    """librdkafka's words without the client's name, its thread and its timing."""
-    return words.rpartition("]: ")[2].partition(" (after ")[0].strip()

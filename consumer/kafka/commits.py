@@ -9,17 +9,15 @@ fenced                         partitions whose commit the group refused as that
 """
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment
 from consumer.kafka.assignments import Assignments, Owned
-from consumer.kafka.commit_metadata import Metadata, parsed, written
+from consumer.kafka.commit_places import CommitPlaces, Due, JournalFloors, name_of, now_ms
 
 log = logging.getLogger("consumer.source")
 
@@ -42,26 +40,16 @@ SEND_AGAIN_EVERY = 0.5
 
 NOT_CONFIRMED = "commit not confirmed in time: the next owner repeats what it covered"
 
-Due = list[tuple[Owned, int]]
-
-
-class Journal(Protocol):
-    """What is committed beside an offset; see journal.py."""
-
-    def floor(self, assignment: Assignment) -> int: ...
-    def committed(self, assignment: Assignment, offset: int) -> None: ...
-
 
 class Commits:
     """The commits of one consumer. One thread calls."""
 
-    def __init__(self, owned: Assignments, journal: Journal, failed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, owned: Assignments, journal: JournalFloors, failed: Callable[[], None] = lambda: None) -> None:
         """`failed` is called for each commit that was refused, and for a last one not confirmed in time."""
         self._owned = owned
         self._journal = journal
+        self._places = CommitPlaces(journal)
         self._failed = failed
-        self._name = secrets.token_hex(4)
-        self._stamp = 0
         self._failing = False
         self.fenced: list[Owned] = []
 
@@ -73,7 +61,7 @@ class Commits:
         for one, offset in due:
             one.asked = offset
         try:
-            consumer.commit(offsets=self._places(due), asynchronous=True)
+            consumer.commit(offsets=self._places.of(due), asynchronous=True)
         except KafkaException as failure:
             self._refused([one for one, _ in due], failure.args[0])
 
@@ -82,12 +70,12 @@ class Commits:
         due = self._mine(offsets)
         for one, offset in due:
             one.asked = offset
-        places = self._places(due)
+        places = self._places.of(due)
         try:
             consumer.commit(offsets=places, asynchronous=True)
         except KafkaException as failure:
             self._refused([one for one, _ in due], failure.args[0])
-        return self._stamp
+        return self._places.stamp
 
     def look(self, consumer: Consumer, mine: Iterable[Owned]) -> None:
         """See which of our commits the group has: where the client brings no word on them."""
@@ -149,7 +137,7 @@ class Commits:
             one = self._owned.get(place)
             failed = place.error or error
             if one is not None and failed is None:
-                self._proven(one, place)
+                self._places.prove(one, place)
             if one is None or one.asked != place.offset:
                 continue  # of an assignment that is over, or followed by a later commit
             if failed is None:
@@ -159,7 +147,7 @@ class Commits:
 
     def _ask(self, consumer: Consumer, due: Due, timeout: float) -> bool:
         """One commit, and the broker's word on it; whether it took all of it."""
-        answer = _ask(consumer, self._places(due), timeout)
+        answer = _ask(consumer, self._places.of(due), timeout)
         if answer is None:
             return False
         if isinstance(answer, KafkaError):
@@ -178,22 +166,16 @@ class Commits:
     def _look(self, consumer: Consumer, due: Due, timeout: float) -> None:
         """See which of these the group has."""
         try:
-            found = consumer.committed([TopicPartition(*_name(one)) for one, _ in due], timeout=timeout)
+            found = consumer.committed([TopicPartition(*name_of(one)) for one, _ in due], timeout=timeout)
         except KafkaException:
             return
         has = {(place.topic, place.partition): place for place in found if place.error is None}
         for one, offset in due:
-            place = has.get(_name(one))
+            place = has.get(name_of(one))
             if place is not None:
-                self._proven(one, place)
+                self._places.prove(one, place)
                 if place.offset == offset:
                     self._confirmed(one, offset)
-
-    def _proven(self, one: Owned, place: TopicPartition) -> None:
-        """The group has this commit, whoever made it."""
-        metadata = parsed(place.metadata)
-        if metadata.by == self._name:
-            one.proven = max(one.proven, metadata.at)
 
     def _mine(self, offsets: Mapping[Assignment, int]) -> Due:
         found = [(self._owned.of(assignment), offset) for assignment, offset in offsets.items()]
@@ -226,20 +208,6 @@ class Commits:
             self._failing = True
             log.warning("commit failed: it is tried again", extra={"cause": error.name()})
 
-    def _places(self, due: Due) -> list[TopicPartition]:
-        """What is committed, with the leader's epoch, by which the brokers see that a log was cut."""
-        self._stamp = max(now_ms(), self._stamp + 1)
-        return [self._place(one, offset) for one, offset in due]
-
-    def _place(self, one: Owned, offset: int) -> TopicPartition:
-        place = one.assignment
-        read = min(offset, one.read) if one.read >= 0 else -1
-        metadata = written(Metadata(place.topic_id, read, self._stamp, self._name, self._journal.floor(place)))
-        leader_epoch = one.epoch_before(offset)
-        if leader_epoch < 0:
-            return TopicPartition(place.topic, place.partition, offset, metadata)
-        return TopicPartition(place.topic, place.partition, offset, metadata, leader_epoch)
-
 
 def _ask(
     consumer: Consumer, places: list[TopicPartition], timeout: float
@@ -257,12 +225,3 @@ def _ask(
     thread.start()
     thread.join(timeout)
     return answers[0] if answers else None
-
-
-def _name(one: Owned) -> tuple[str, int]:
-    return one.assignment.topic, one.assignment.partition
-
-
-def now_ms() -> int:
-    """The wall clock, as records have it."""
-    return int(time.time() * 1000)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from consumer.kafka.brokers import BrokerError, Brokers, Denied
+from consumer.kafka.broker_errors import BrokerError, Denied
+from consumer.kafka.brokers import Brokers
 from consumer.settings import Settings
 
 log = logging.getLogger("consumer.source")

@@ -108,17 +108,37 @@ def headers_of(
     `scrub` takes the secrets out of what others said. `own_time` says the record's timestamp, where the dead letter
     goes without it.
     """
+    texts = (
+        origin_texts(dead_letter, group_id) + cause_texts(dead_letter, scrub) + record_texts(dead_letter, own_time)
+    )
+    headers = [(name, cut(text)) for name, text in texts if text]
+    update = without_token(dead_letter.update)
+    if update and len(update) <= MAX_UPDATE:
+        headers.append((UPDATE, update))
+    told = refusals(dead_letter.parts, scrub)
+    if told and len(told) <= MAX_RULES:
+        headers.append((REFUSALS, told))
+    return headers
+
+
+def origin_texts(dead_letter: DeadLetter, group_id: str) -> list[tuple[str, str]]:
+    """Where the record came from, and who read it."""
     record = dead_letter.record
     place = record.assignment
-    schema = dead_letter.schema
-    detail = scrub(dead_letter.detail)
-    error = scrub(dead_letter.error) or ("refused without a reason" if dead_letter.reason == REJECTED else "")
-    texts: list[tuple[str, str]] = [
+    return [
         (TOPIC, place.topic),
         (PARTITION, str(place.partition)),
         (OFFSET, str(record.offset)),
         (TOPIC_ID, place.topic_id),
         (GROUP, group_id),
+    ]
+
+
+def cause_texts(dead_letter: DeadLetter, scrub: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Why it is a dead letter, and what of."""
+    detail = scrub(dead_letter.detail)
+    error = scrub(dead_letter.error) or ("refused without a reason" if dead_letter.reason == REJECTED else "")
+    return [
         (STAGE, dead_letter.stage),
         (CLASS, STAGE_CLASSES.get(dead_letter.stage, "")),
         (EXCEPTION, f"consumer.core.errors.{dead_letter.reason}"),
@@ -130,20 +150,20 @@ def headers_of(
         (RULE, dead_letter.rule if len(dead_letter.rule.encode()) <= MAX_RULES else ""),
         (STATUS, str(dead_letter.status) if dead_letter.status else ""),
         (ERROR, error),
+    ]
+
+
+def record_texts(dead_letter: DeadLetter, own_time: bool) -> list[tuple[str, str]]:
+    """What else is to be known of the record, and which release says so."""
+    record = dead_letter.record
+    schema = dead_letter.schema
+    return [
         (SCHEMA_ID, str(schema) if isinstance(schema, int) else ""),
         (SCHEMA_GUID, schema if isinstance(schema, str) else ""),
         (TIMESTAMP, str(record.timestamp) if own_time else ""),
         (HEADERS_LOST, str(record.headers_lost) if record.headers_lost else ""),
         (VERSION, consumer.__version__),
     ]
-    headers = [(name, cut(text)) for name, text in texts if text]
-    update = without_token(dead_letter.update)
-    if update and len(update) <= MAX_UPDATE:
-        headers.append((UPDATE, update))
-    told = refusals(dead_letter.parts, scrub)
-    if told and len(told) <= MAX_RULES:
-        headers.append((REFUSALS, told))
-    return headers
 
 
 def refusals(parts: Sequence[DeadLetter], scrub: Callable[[str], str]) -> bytes:

@@ -15,7 +15,8 @@ from consumer.core.model import Assignment, Record
 from consumer.kafka.asked import ForeignMembers, PausedEnds
 from consumer.kafka.assignments import Assignments
 from consumer.kafka.beginning import at
-from consumer.kafka.commits import Commits, Journal
+from consumer.kafka.commit_places import JournalFloors
+from consumer.kafka.commits import Commits
 from consumer.kafka.journal import NoJournal
 from consumer.kafka.member import Member
 from consumer.kafka.pauses import Pauses
@@ -35,7 +36,7 @@ class Source:
         *,
         clock: Callable[[], float],
         commit_failed: Callable[[], None] = lambda: None,
-        journal: Journal | None = None,
+        journal: JournalFloors | None = None,
     ) -> None:
         """`commit_failed` is called for each commit that fails, but for those that wait for a rebalance.
 
@@ -124,8 +125,11 @@ class Source:
         if offsets:
             self._commits.send(self._consumer, offsets)
 
-    def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
-        """Commit and wait for the broker's word, no longer than `timeout` seconds; whether all is committed."""
+    def commit_without_polling(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
+        """Commit and see that it is done, no longer than `timeout` seconds; whether all is committed.
+
+        Inside a rebalance the client brings no word to wait for: there the group is asked for what it has.
+        """
         commit = self._commits.send_and_look if self._rebalances.inside else self._commits.send_and_wait
         return not offsets or commit(self._consumer, offsets, timeout)
 

@@ -186,7 +186,7 @@ class Loop:
         offsets = self.pipeline.partitions.committable()
         mine = {assignment: offsets[assignment] for assignment in assignments if assignment in offsets}
         if mine:
-            self._source.commit_now(mine, max(0.1, end - self._clock()))
+            self._source.commit_without_polling(mine, max(0.1, end - self._clock()))
         given_up = self._exchange.give_up(assignments)
         self._observer.drained(assignments, self._clock() - began, given_up, clean)
 

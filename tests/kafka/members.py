@@ -52,7 +52,9 @@ class Member:
         began = time.monotonic()
         settled = {assignment: self.settled[assignment] for assignment in assignments if assignment in self.settled}
         if settled:
-            self.committed_at_revoke.append((self.source.commit_now(settled, 10), time.monotonic() - began))
+            self.committed_at_revoke.append(
+                (self.source.commit_without_polling(settled, 10), time.monotonic() - began)
+            )
         self._gone(assignments)
 
     def lost(self, assignments: list[Assignment]) -> None:

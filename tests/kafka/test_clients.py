@@ -83,7 +83,7 @@ def test_a_source_without_a_client_reads_nothing_and_stops_at_once():
         assert source.poll(0.05) == []
         source.pause({})
         source.commit({})
-    assert source.commit_now({}, 1.0)
+    assert source.commit_without_polling({}, 1.0)
     assert source.verify({}, 1.0)
     assert source.lag() == source.committed() == {}
     source.close(1.0)

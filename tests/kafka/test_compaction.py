@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from consumer.kafka.brokers import BrokerError, Denied
+from consumer.kafka.broker_errors import BrokerError, Denied
 from consumer.kafka.compaction import Asking, Compaction
 
 

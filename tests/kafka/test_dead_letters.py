@@ -165,7 +165,7 @@ def test_a_topic_that_has_grown_is_seen(post, broker, new_topic):
     one.send(record())
     one.all_confirmed(1)
     broker.admin.create_partitions([NewPartitions(topic, 3)])[topic].result(20)
-    one.letters._ask_at = 0.0  # it is asked for at most every half a minute
+    one.letters._topic.ask_at = 0.0  # it is asked for at most every half a minute
     one.send(record(1, partition=2))
     one.all_confirmed(2)
     one.send(record(2, partition=2))
@@ -426,7 +426,10 @@ def test_nothing_is_said_of_dead_letters_while_there_is_none(post, caplog):
     """With the brokers away the log does not speak of a dead letter that does not exist."""
     with caplog.at_level(logging.INFO, "consumer.dead_letters"):
         one = post("dead", "127.0.0.1:9")
-        until(lambda: one.poll() and one.letters._ask_at and not one.letters._asking, "the topic was asked for")
+        until(
+            lambda: one.poll() and one.letters._topic.ask_at and not one.letters._topic.asking,
+            "the topic was asked for",
+        )
     assert "dead letter" not in caplog.text
 
 

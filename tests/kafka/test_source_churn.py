@@ -42,7 +42,7 @@ class Running(Member):
             polls += 1
             if polls % COMMIT_EVERY == 0:
                 self.source.commit(self._mine())
-        self.unconfirmed += not self.source.commit_now(self._mine(), 20)
+        self.unconfirmed += not self.source.commit_without_polling(self._mine(), 20)
         self.settled.clear()
         self.source.close(20)
         self.unconfirmed += sum(not done for done, _ in self.committed_at_revoke)

@@ -7,7 +7,16 @@ from typing import Any
 from unittest import mock
 
 from consumer.core.model import Assignment, Record
-from consumer.kafka import commits, dead_letters, lookups, member, source, succession
+from consumer.kafka import (
+    commit_places,
+    commits,
+    dead_letter_client,
+    dead_letter_topic,
+    lookups,
+    member,
+    source,
+    succession,
+)
 from consumer.kafka.journal import Journal
 from consumer.service.loop import Loop
 
@@ -98,8 +107,10 @@ def simulated(world: World) -> Iterator[None]:
         mock.patch.multiple(member, Consumer=lambda config: config["client"](config)),
         mock.patch.multiple(succession, Making=Making, closing=closing),
         mock.patch.multiple(lookups, AdminClient=lambda config: config["admin"]()),
+        mock.patch.multiple(commit_places, time=Time),
         mock.patch.multiple(commits, time=Time, _ask=lambda client, places, timeout: client.ask(places, timeout)),
-        mock.patch.multiple(dead_letters, Producer=lambda config: config["client"](), threading=asking),
+        mock.patch.multiple(dead_letter_client, Producer=lambda config: config["client"]()),
+        mock.patch.multiple(dead_letter_topic, threading=asking),
     ):
         yield
 
@@ -152,10 +163,10 @@ class Source:
         self._instance.committing(offsets)
         self._source.commit(offsets)
 
-    def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
+    def commit_without_polling(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         self._instance.committing(offsets)
         willing = self._willing()
-        done = self._source.commit_now(offsets, timeout)
+        done = self._source.commit_without_polling(offsets, timeout)
         if not done and willing and self._willing() and self._enough(timeout):
             raise Violation(f"commit: {self._instance} gave up a commit that the group would have taken")
         return done

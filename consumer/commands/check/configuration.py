@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from consumer.kafka.brokers import BrokerError, Brokers
+from consumer.kafka.broker_errors import BrokerError
+from consumer.kafka.brokers import Brokers
 
 
 def configuration(brokers: Brokers, topic: str) -> Mapping[str, str] | None:

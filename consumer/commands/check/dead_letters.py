@@ -5,7 +5,8 @@ from typing import Final
 
 from consumer.commands.check.configuration import configuration
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
-from consumer.kafka.brokers import BrokerError, Brokers, Denied, Missing, Topic
+from consumer.kafka.broker_errors import BrokerError, Denied, Missing
+from consumer.kafka.brokers import Brokers, ExistingTopic
 from consumer.kafka.dead_letter_format import ROOM
 from consumer.kafka.topic_commands import LARGEST, allow, alter, create_dead_letters, grow
 from consumer.settings import Settings
@@ -17,7 +18,7 @@ BOUNDS: Final = {"message.timestamp.before.max.ms": "ago", "message.timestamp.af
 
 
 def dead_letter_facts(
-    brokers: Brokers, settings: Settings, sources: list[tuple[Topic, Mapping[str, str]]]
+    brokers: Brokers, settings: Settings, sources: list[tuple[ExistingTopic, Mapping[str, str]]]
 ) -> Iterator[Fact]:
     """The dead-letter topic: is it there, may it be written, does it take and keep whatever comes?"""
     name = settings.kafka_dead_letter_topic

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from consumer.commands.check.configuration import configuration
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
-from consumer.kafka.brokers import BrokerError, Brokers, Denied, Missing
+from consumer.kafka.broker_errors import BrokerError, Denied, Missing
+from consumer.kafka.brokers import Brokers
 from consumer.kafka.journal_reading import TOPIC_CONFIG
 from consumer.kafka.topic_commands import allow, alter, create
 from consumer.settings import Settings

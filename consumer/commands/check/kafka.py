@@ -8,7 +8,8 @@ from consumer.commands.check.dead_letters import dead_letter_facts
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
 from consumer.commands.check.journal import journal_facts
 from consumer.commands.check.quarantine import quarantine_facts
-from consumer.kafka.brokers import BrokerError, Brokers, Denied, Missing, Topic
+from consumer.kafka.broker_errors import BrokerError, Denied, Missing
+from consumer.kafka.brokers import Brokers, ExistingTopic
 from consumer.kafka.config import consumer_config
 from consumer.kafka.project_mark import marked
 from consumer.kafka.topic_commands import LARGEST, allow, alter, create
@@ -29,7 +30,7 @@ def kafka_facts(settings: Settings) -> Iterator[Fact]:
         return
     with found as brokers:
         yield ok("brokers", f"{counted(count, 'broker')} over {connection(settings)}")
-        sources: list[tuple[Topic, Mapping[str, str]]] = []
+        sources: list[tuple[ExistingTopic, Mapping[str, str]]] = []
         for name in settings.kafka_topics:
             yield from source_facts(brokers, settings, name, sources)
         joined = list(group_facts(brokers, settings))
@@ -52,7 +53,7 @@ def connection(settings: Settings) -> str:
 
 
 def source_facts(
-    brokers: Brokers, settings: Settings, name: str, sources: list[tuple[Topic, Mapping[str, str]]]
+    brokers: Brokers, settings: Settings, name: str, sources: list[tuple[ExistingTopic, Mapping[str, str]]]
 ) -> Iterator[Fact]:
     """A topic that is read: is it there, may it be read, does it keep every change?"""
     what = f"topic {name}"
@@ -136,7 +137,7 @@ def group_facts(brokers: Brokers, settings: Settings) -> Iterator[Fact]:
     yield ok(what, f"may be joined, {members}")
 
 
-def offset_facts(brokers: Brokers, settings: Settings, topic: Topic) -> Iterator[Fact]:
+def offset_facts(brokers: Brokers, settings: Settings, topic: ExistingTopic) -> Iterator[Fact]:
     """Where the group is in the topic, and whether retention has removed what it has not read."""
     what = f"offsets {topic.name}"
     try:

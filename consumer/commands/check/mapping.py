@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
 from consumer.commands.map.findings import findings_of
 from consumer.commands.map.options import mapping_in
-from consumer.kafka.brokers import BrokerError
+from consumer.kafka.broker_errors import BrokerError
 from consumer.mapping.reading import InvalidMapping
 from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings

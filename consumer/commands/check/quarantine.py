@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from consumer.commands.check.facts import Fact, ok, unknown, warning
-from consumer.kafka.brokers import BrokerError, Brokers, Place, Topic
+from consumer.kafka.broker_errors import BrokerError
+from consumer.kafka.brokers import Brokers, ExistingTopic, GroupPlace
 from consumer.settings import Settings
 
 WHAT = "quarantine"
 DROP = "take the entry out of QUARANTINE"
 
 
-def quarantine_facts(brokers: Brokers, settings: Settings, sources: Sequence[Topic]) -> Iterator[Fact]:
+def quarantine_facts(brokers: Brokers, settings: Settings, sources: Sequence[ExistingTopic]) -> Iterator[Fact]:
     """How much is named, and each place that is not read again. Groups and schemas may always come again."""
     named = settings.quarantine
     if not named:
@@ -18,7 +19,7 @@ def quarantine_facts(brokers: Brokers, settings: Settings, sources: Sequence[Top
     count = len(named.places) + len(named.projects) + len(named.groups) + len(named.schemas)
     yield ok(WHAT, f"{count} named in QUARANTINE: a dead letter each, wherever it is met")
     topics = {topic.name: topic for topic in sources}
-    places: dict[str, dict[int, Place]] = {}
+    places: dict[str, dict[int, GroupPlace]] = {}
     for name, partition, offset in sorted(named.places):
         entry = f"{name}:{partition}:{offset}"
         if name not in settings.kafka_topics:
@@ -36,7 +37,7 @@ def quarantine_facts(brokers: Brokers, settings: Settings, sources: Sequence[Top
         yield from place_facts(entry, offset, places[name].get(partition))
 
 
-def place_facts(entry: str, offset: int, place: Place | None) -> Iterator[Fact]:
+def place_facts(entry: str, offset: int, place: GroupPlace | None) -> Iterator[Fact]:
     """A warning where the group does not read this offset again."""
     if place is None:
         yield warning(WHAT, f"{entry} matches nothing: the topic has no such partition", DROP)

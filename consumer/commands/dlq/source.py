@@ -115,7 +115,7 @@ class ReplaySource:
     def commit(self, offsets: Mapping[Assignment, int]) -> None:
         """Nothing: each record that is settled gets a receipt, and there is no offset."""
 
-    def commit_now(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
+    def commit_without_polling(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:  # noqa: ARG002  # the loop's protocol
         """Wait until every receipt is confirmed."""
         return self._receipts.flush(timeout)
 

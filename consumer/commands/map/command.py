@@ -42,7 +42,7 @@ def init(settings: Settings, topic: str) -> None:
     from consumer.commands.map.first_file import first_file
     from consumer.commands.map.registered import Schemas, by_record
     from consumer.commands.map.samples import Seen, sampled, seen
-    from consumer.kafka.brokers import BrokerError
+    from consumer.kafka.broker_errors import BrokerError
     from consumer.registry.subjects import RegistryError
 
     schemas, compacted, shown = Schemas(settings), False, Seen()
@@ -79,7 +79,7 @@ it is asked which topics are compacted. Exit status: 1 with faults; notes alone 
 def check(settings: Settings, output: str) -> None:
     """Name every fault of the mapping file, with its line, and what may surprise."""
     from consumer.commands.map.findings import findings_of
-    from consumer.kafka.brokers import BrokerError
+    from consumer.kafka.broker_errors import BrokerError
     from consumer.registry.subjects import RegistryError
 
     try:
@@ -121,7 +121,7 @@ def preview(settings: Settings, topic: str, last: int, file: IO[bytes] | None, o
     """Show records of the topic beside the updates that they become, and send nothing."""
     from consumer.commands.dlq.commands import start_log, told
     from consumer.commands.map.preview import Preview
-    from consumer.kafka.brokers import BrokerError
+    from consumer.kafka.broker_errors import BrokerError
     from consumer.registry.subjects import RegistryError
 
     mapping = valid(settings, as_json=output == "json")

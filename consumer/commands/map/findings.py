@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from consumer.commands.map.registered import Schemas, TopicSchemas
-from consumer.kafka.brokers import BrokerError, Brokers
+from consumer.kafka.broker_errors import BrokerError
+from consumer.kafka.brokers import Brokers
 from consumer.mapping.check import Findings, check
 from consumer.mapping.faults import Fault
 from consumer.mapping.reading import InvalidMapping

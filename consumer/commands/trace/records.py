@@ -19,7 +19,8 @@ from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import UNMAPPED, Reject
 from consumer.event.model import Change
-from consumer.kafka.brokers import BrokerError, Brokers
+from consumer.kafka.broker_errors import BrokerError
+from consumer.kafka.brokers import Brokers
 from consumer.kafka.config import consumer_config
 from consumer.kafka.dead_letter_format import Origin
 from consumer.mapping.errors import Hold

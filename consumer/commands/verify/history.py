@@ -10,7 +10,8 @@ from consumer.commands.verify.decoding import Decoding
 from consumer.commands.verify.letters import Letters, read_letters
 from consumer.commands.verify.model import Group, Name, Place
 from consumer.event.model import Operation
-from consumer.kafka.brokers import BrokerError, Brokers
+from consumer.kafka.broker_errors import BrokerError
+from consumer.kafka.brokers import Brokers
 from consumer.kafka.config import consumer_config
 from consumer.mapping.mapper import TopicMap
 from consumer.settings import Settings
