@@ -252,7 +252,7 @@ def judge(dispatch: Dispatch, head: Head, now: float) -> tuple[str, Detail]:
 
 def met(batch: Batch, flying: bool, now: float) -> Detail:
     """What the batch was answered last, how often, and when it goes again; 0 while it is under way."""
-    wait: float | None = 0.0 if flying else max(0.0, batch.due - now)
+    wait: float | None = 0.0 if flying else round(max(0.0, batch.due - now), 1)
     if not flying and batch.due >= NEVER:
         wait = None
     return {"answered": batch.history.cause, "attempts": batch.history.attempts, "next_seconds": wait}
