@@ -160,7 +160,7 @@ def dead_letters_of(settings: Settings, metrics: Metrics, scrub: Scrubber) -> De
         clock=time.monotonic,
         advice=create_dead_letters(settings.kafka_bootstrap_servers, settings.kafka_dead_letter_topic),
         scrub=scrub,
-        took=metrics.letter_seconds.observe,
+        took=metrics.dead_letter_seconds.observe,
     )
 
 

@@ -22,6 +22,12 @@ class Health:
         """The loop has turned."""
         self._turned = now
 
+    def observed(self, unready: tuple[str, ...], stuck: str, status: Mapping[str, object]) -> None:
+        """What holds from now on; `stuck` and `unready` are empty where all is well."""
+        self.unready = unready
+        self.stuck = stuck
+        self.status = status
+
     def still(self) -> tuple[str, ...]:
         """Why the service does not live; empty while it does."""
         seconds = self._clock() - self._turned

@@ -69,11 +69,11 @@ def test_a_loop_that_turns_lives(server, health, clock):
 def test_readiness_names_every_reason(server, health):
     """`/readyz` answers 503 with the reasons, from the first moment; 200 once there is none."""
     assert json.loads(ask(server, "/readyz")[2]) == {"status": "not ready", "reasons": ["starting"]}
-    health.unready = ("no broker is connected", "sending is halted: Mixpanel answered 401")
+    health.observed(("no broker is connected", "sending is halted: Mixpanel answered 401"), "", {})
     status, kind, body = ask(server, "/readyz")
     assert (status, kind) == (503, "application/json")
     assert json.loads(body)["reasons"] == list(health.unready)
-    health.unready = ()
+    health.observed((), "", {})
     assert ask(server, "/readyz/?verbose") == (200, "application/json", b'{"status": "ready", "reasons": []}\n')
 
 
@@ -89,7 +89,7 @@ def test_status_is_there_from_the_first_moment(server, health):
     found = json.loads(body)
     assert found.pop("instance")
     assert found == {"ready": False, "reasons": ["starting"], "requests": [], "projects": [], "partitions": []}
-    health.status = {"ready": True}
+    health.observed((), "", {"ready": True})
     assert json.loads(ask(server, "/status/")[2]) == {"ready": True}
 
 

@@ -5,7 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.core.model import Assignment
 from consumer.event.errors import REASONS
-from consumer.service.metrics import Gauges, Metrics
+from consumer.service.gauges import Gauges
+from consumer.service.metrics import Metrics
 
 PLACE = Assignment("group-changes", 3)
 # The interface's names, each with its labels.
@@ -50,18 +51,20 @@ def metrics() -> Metrics:
     found.retries.labels("default", "503").inc()
     found.seconds.observe(0.2)
     found.sizes.observe(2)
-    found.gauges = Gauges(
-        open_records=7,
-        open_bytes=700,
-        in_flight=1,
-        oldest_open_seconds=1.5,
-        halted={"default": "401"},
-        breaker_open=True,
-        dead_letters_blocked=2,
-        paused={"schema": 3},
-        blocked={PLACE: ("schema", 12.5)},
-        lag={PLACE: 9},
-        committed={PLACE: 41},
+    found.take(
+        Gauges(
+            open_records=7,
+            open_bytes=700,
+            in_flight=1,
+            oldest_open_seconds=1.5,
+            halted={"default": "401"},
+            breaker_open=True,
+            dead_letters_blocked=2,
+            paused={"schema": 3},
+            blocked={PLACE: ("schema", 12.5)},
+            lag={PLACE: 9},
+            committed={PLACE: 41},
+        )
     )
     return found
 
@@ -118,7 +121,7 @@ def test_a_first_reject_is_seen_by_a_rate():
 
 def test_a_partition_that_is_gone_is_not_exported(metrics):
     """The lag of a partition is that of its owner alone."""
-    metrics.gauges = Gauges()
+    metrics.take(Gauges())
     assert not [
         name for name, _ in samples(metrics) if name in ("lag_records", "committed_offset", "blocked_seconds")
     ]

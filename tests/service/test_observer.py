@@ -16,7 +16,8 @@ from consumer.kafka.client_status import ClientStatus
 from consumer.mixpanel.pool import Response
 from consumer.service.health import Health
 from consumer.service.metrics import Metrics
-from consumer.service.observer import LETTERS_EVERY, Observer
+from consumer.service.observer import Observer
+from consumer.service.rejects import TELL_EVERY
 from tests.integration.events import SCHEMA, changed
 
 MARK = "marked-payload"
@@ -45,7 +46,7 @@ class Kafka:
         return self.strangers
 
 
-class Letters:
+class DeadLetters:
     """The dead-letter producer, as far as the observer asks it."""
 
     def blocked(self) -> int:
@@ -65,7 +66,7 @@ class Scene:
         self.health = Health(lambda: self.now)
         self.metrics = Metrics(projects)
         self.kafka = Kafka()
-        self.observer = Observer(self.pipeline, self.kafka, Letters(), self.metrics, self.health, lambda: 4096)
+        self.observer = Observer(self.pipeline, self.kafka, DeadLetters(), self.metrics, self.health, lambda: 4096)
         self.places = [Assignment("changes", number) for number in range(2)]
         self.pipeline.assigned(self.places)
         self.offset = 0
@@ -298,7 +299,7 @@ def test_dead_letters_are_one_line_for_a_while(scene, lines):
         reason = "corrupt" if number else REJECTED
         scene.observer.dead_lettered(DeadLetter(record, reason, TASK_PUT, "why"))
         scene.look() if number % 50 == 0 else None
-    scene.now += LETTERS_EVERY
+    scene.now += TELL_EVERY
     scene.look()
     found = [line for line in lines() if line.message == "dead letters written"]
     assert len(found) <= 3
@@ -335,7 +336,7 @@ def test_no_line_has_a_payload(scene, caplog):
     for letter in scene.pipeline.work(scene.now).dead_letters:
         scene.observer.dead_lettered(letter)
         scene.pipeline.dead_lettered(letter)
-    scene.now += LETTERS_EVERY
+    scene.now += TELL_EVERY
     scene.look()
     assert "dead letters written" in caplog.text
     assert MARK not in caplog.text
