@@ -44,8 +44,8 @@ def table(outcome: Outcome) -> str:
     found = outcome.balance
     rows = [
         ("events", found.events),
-        ("applied", found.applied),
-        ("applied again", found.again),
+        ("updates applied", found.applied),
+        ("updates applied again", found.again),
         ("dead letters", found.dead),
         ("dead letters again", found.dead_again),
         ("$adds in doubt, dead letters", found.in_doubt),
@@ -53,6 +53,7 @@ def table(outcome: Outcome) -> str:
         ("lost", len(found.lost)),
         ("out of order", len(found.reordered)),
         ("not owed", len(found.unexpected)),
+        ("columns of mapped rows that differ", len(found.wrong)),
         ("commits looked at", outcome.looks),
         ("commits past an open record", len(outcome.commit_faults)),
         ("all settled", "yes" if outcome.settled else "NO"),
@@ -61,7 +62,7 @@ def table(outcome: Outcome) -> str:
         *sorted(outcome.faults.items()),
     ]
     lines = [f"  {name:<58} {value!s:>8}" for name, value in rows]
-    for word in (found.twice, found.lost, found.reordered, found.unexpected, outcome.commit_faults):
+    for word in (found.twice, found.lost, found.reordered, found.unexpected, found.wrong, outcome.commit_faults):
         lines.extend(f"    ! {text}" for text in word[:10])
     lines.append(f"  seed {outcome.seed}, {outcome.protocol}: {'balances' if outcome.well else 'DOES NOT BALANCE'}")
     return "\n".join(lines)

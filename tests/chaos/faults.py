@@ -115,7 +115,7 @@ class Faults:
         slow = self._world.mixpanel.faults.on("slow", probability=1.0, milliseconds=2000)
         group = {"bootstrap.servers": self._world.broker.internal_bootstrap, "group.id": self._world.group}
         guest = Consumer({**group, **self._protocol, "enable.auto.commit": False})
-        guest.subscribe([self._world.topic])
+        guest.subscribe(self._world.settings["KAFKA_TOPICS"].split(","))
         end = time.monotonic() + 10.0
         while not guest.assignment() and time.monotonic() < end:
             guest.poll(0.1)

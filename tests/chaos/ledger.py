@@ -9,10 +9,11 @@ from typing import Any
 
 from consumer.sandbox.mixpanel.request_log import AppliedUpdates
 from consumer.sandbox.mixpanel.updates import group_of
-from tests.chaos.story import APPLIED, Event, token_of
+from tests.chaos.story import APPLIED, Event, Part, token_of
 
 MARK = re.compile(r"m(\d+)$")
-Place = tuple[int, int]  # partition and offset
+Place = tuple[str, int, int]  # topic, partition and offset
+Letter = tuple[str, str]  # the reason, and the rules whose updates were refused
 
 
 class Requests(AppliedUpdates):
@@ -52,7 +53,8 @@ def marks_of(update: dict[str, Any]) -> tuple[set[int], int]:
     for verb in ("$set", "$set_once", "$add", "$union", "$remove", "$unset"):
         if verb in update:
             values = update[verb]
-            numbers = {int(found[1]) for name in values if (found := MARK.match(name))}
+            named = [*values, *values["marks"]] if verb == "$union" and "marks" in values else values
+            numbers = {int(found[1]) for name in named if (found := MARK.match(name))}
             return numbers, values.get("seq", 0) if verb == "$set" else 0
     return set(), 0
 
@@ -62,7 +64,7 @@ class Balance:
     """What the ledger came to. All but the first four must be empty."""
 
     events: int = 0
-    applied: int = 0
+    applied: int = 0  # updates
     again: int = 0
     dead: int = 0
     dead_again: int = 0
@@ -71,50 +73,64 @@ class Balance:
     unexpected: list[str] = field(default_factory=list)
     in_doubt: int = 0  # $adds that are dead letters, since they may have been applied
     twice: list[str] = field(default_factory=list)  # $adds, where each may be applied at most once
+    wrong: list[str] = field(default_factory=list)  # columns of a mapped row whose profile is not as the table
 
     @property
     def balances(self) -> bool:
-        """Whether nothing was lost, out of order, or dead-lettered without need."""
-        return not (self.lost or self.reordered or self.unexpected or self.twice)
+        """Whether nothing was lost, out of order, wrong, or dead-lettered without need."""
+        return not (self.lost or self.reordered or self.unexpected or self.twice or self.wrong)
 
 
 def balance(
-    events: dict[Place, Event], requests: Requests, letters: dict[Place, list[str]], *, at_most_once: bool = False
+    events: dict[Place, Event], requests: Requests, letters: dict[Place, list[Letter]], *, at_most_once: bool = False
 ) -> Balance:
     """Hold what was owed against what came; with `at_most_once` an $add is applied once, or named."""
     found = Balance(events=len(events))
-    for place, event in events.items():
-        times = requests.applied(event.group, event.number) if event.number else 0
-        reasons = letters.get(place, [])
-        if at_most_once and event.owed == APPLIED and event.verb == "ADD":
-            if times > 1:
-                found.twice.append(f"{place} {event.group}#{event.number}: {times} times")
-            if set(reasons) == {"ambiguous_add"}:
-                found.in_doubt += 1
-                continue
-        if event.owed == APPLIED:
-            found.applied += times > 0
-            found.again += max(0, times - 1)
-            if not times:
-                found.lost.append(f"{place} {event.group}#{event.number} {event.verb}")
-            if reasons:
-                found.unexpected.append(f"{place} {event.group}#{event.number} {event.verb}: {reasons}")
-            continue
-        found.dead += bool(reasons)
-        found.dead_again += max(0, len(reasons) - 1)
-        if not reasons:
-            found.lost.append(f"{place} {event.group}#{event.number}: no dead letter, owed {event.owed}")
-        if set(reasons) - {event.owed}:
-            found.unexpected.append(f"{place} {event.group}#{event.number}: {reasons}, owed {event.owed}")
-        if times:
-            found.unexpected.append(f"{place} {event.group}#{event.number}: applied, owed {event.owed}")
     sets: dict[str, list[int]] = {}
-    for event in events.values():
-        if event.owed == APPLIED and event.verb == "SET":
-            sets.setdefault(event.group, []).append(event.number)
+    for place, event in events.items():
+        came = letters.get(place, [])
+        in_doubt = at_most_once and event.owed == APPLIED and {reason for reason, _ in came} == {"ambiguous_add"}
+        if not in_doubt:
+            _hold_letters(found, place, event, came)
+        found.in_doubt += in_doubt
+        for part in event.parts:
+            times = requests.applied(part.group, part.number)
+            if at_most_once and part.verb == "ADD" and times > 1:
+                found.twice.append(f"{place} {part.group}#{part.number}: {times} times")
+            if not in_doubt:
+                _hold_part(found, place, part, times)
+            if part.owed == APPLIED and part.verb == "SET":
+                sets.setdefault(part.group, []).append(part.number)
     for group, numbers in sets.items():
         found.reordered.extend(out_of_order(group, sorted(numbers), requests.by_group.get(group, [])))
     return found
+
+
+def _hold_part(found: Balance, place: Place, part: Part, times: int) -> None:
+    """One update: applied, or not at all where it is owed a refusal."""
+    told = f"{place} {part.group}#{part.number} {part.verb}"
+    if part.owed != APPLIED:
+        if times:
+            found.unexpected.append(f"{told}: applied, owed {part.owed}")
+        return
+    found.applied += times > 0
+    found.again += max(0, times - 1)
+    if not times:
+        found.lost.append(told)
+
+
+def _hold_letters(found: Balance, place: Place, event: Event, came: list[Letter]) -> None:
+    """The dead letters of one record: of this reason and these rules, or none."""
+    if event.owed == APPLIED:
+        if came:
+            found.unexpected.append(f"{place}: {came}, owed none")
+        return
+    found.dead += bool(came)
+    found.dead_again += max(0, len(came) - 1)
+    if not came:
+        found.lost.append(f"{place}: no dead letter, owed {event.owed}")
+    if set(came) - {(event.owed, event.rules)}:
+        found.unexpected.append(f"{place}: {came}, owed {event.owed} {event.rules}")
 
 
 def out_of_order(group: str, sets: list[int], applied: list[tuple[set[int], int]]) -> list[str]:

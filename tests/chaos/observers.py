@@ -6,15 +6,15 @@ from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from tests.chaos.ledger import Place, Requests
+from tests.chaos.ledger import Letter, Place, Requests
 from tests.chaos.story import APPLIED, Event
 
 
 class Letters:
-    """Every dead letter so far: where its record stood, and the reasons that it was given."""
+    """Every dead letter so far: where its record stood, and what each said."""
 
     def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
-        self.found: dict[Place, list[str]] = {}
+        self.found: dict[Place, list[Letter]] = {}
         self._lock = threading.Lock()
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap, "group.id": "chaos-letters", "auto.offset.reset": "earliest"}
@@ -27,8 +27,13 @@ class Letters:
             for message in self._consumer.consume(1000, wait):
                 if message.error() is None:
                     headers = {name: (value or b"").decode() for name, value in message.headers() or []}
-                    place = int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])
-                    self.found.setdefault(place, []).append(headers["mixpanel.reason"])
+                    place = (
+                        headers["__connect.errors.topic"],
+                        int(headers["__connect.errors.partition"]),
+                        int(headers["__connect.errors.offset"]),
+                    )
+                    letter = headers["mixpanel.reason"], headers.get("mixpanel.rule", "")
+                    self.found.setdefault(place, []).append(letter)
 
     def close(self) -> None:
         """Stop reading."""
@@ -58,7 +63,7 @@ class Commits(threading.Thread):
         self._requests = requests
         self._letters = letters
         self._done = threading.Event()
-        self._checked: dict[int, int] = {}
+        self._checked: dict[tuple[str, int], int] = {}
         self.looks = 0
         self.faults: list[str] = []
 
@@ -74,10 +79,10 @@ class Commits(threading.Thread):
         self.join()
         self._consumer.close()
 
-    def committed(self, seconds: float = 5.0) -> dict[int, int]:
-        """The committed offset of each partition."""
+    def committed(self, seconds: float = 5.0) -> dict[tuple[str, int], int]:
+        """The committed offset of each partition, by topic and number."""
         found = self._consumer.committed(self._places, timeout=seconds)
-        return {place.partition: place.offset for place in found if place.offset >= 0}
+        return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
     def _look(self) -> None:
         committed = self.committed()
@@ -85,14 +90,20 @@ class Commits(threading.Thread):
         self._letters.read(0.2)
         events = self._events()
         self.looks += 1
-        for partition, offset in committed.items():
-            for below in range(self._checked.get(partition, 0), offset):
-                event = events.get((partition, below))
-                if event is None:
-                    continue  # not reported to us yet, or a marker
-                settled = (partition, below) in self._letters.found or (
-                    event.owed == APPLIED and self._requests.applied(event.group, event.number)
-                )
-                if not settled:
-                    self.faults.append(f"committed {offset} of partition {partition} with {below} open: {event.owed}")
-            self._checked[partition] = max(offset, self._checked.get(partition, 0))
+        for (topic, partition), offset in committed.items():
+            for below in range(self._checked.get((topic, partition), 0), offset):
+                place = topic, partition, below
+                event = events.get(place)
+                if event is not None and not self._settled(place, event):  # None: not told to us yet, or a marker
+                    self.faults.append(f"committed {offset} of {topic}-{partition} with {below} open: {event.owed}")
+            self._checked[topic, partition] = max(offset, self._checked.get((topic, partition), 0))
+
+    def _settled(self, place: Place, event: Event) -> bool:
+        """Whether all of a record is decided: each update that is owed is there, and what was refused is named."""
+        named = {reason for reason, _ in self._letters.found.get(place, [])}
+        if event.owed not in {APPLIED, *named}:
+            return False
+        if event.owed == APPLIED and named:
+            return True  # in doubt, or not owed: the balance tells which
+        applied = self._requests.applied
+        return all(part.owed != APPLIED or applied(part.group, part.number) for part in event.parts)

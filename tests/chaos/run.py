@@ -3,30 +3,31 @@
 import contextlib
 import json
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.registry.server import RegistrySandbox
+from tests.chaos import rows
 from tests.chaos.faults import Faults, Repair
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Balance, Place, Requests, balance
 from tests.chaos.observers import Commits, Letters
-from tests.chaos.story import PROJECTS, Event, Story
+from tests.chaos.producing import Producing
+from tests.chaos.rows import PARTITIONS, Rows
+from tests.chaos.story import PROJECTS, TOPIC, Event, Story
 from tests.integration.events import SCHEMA
 from tests.integration.service import Service
 from tests.integration.world import PROTOCOLS, World
 
-PARTITIONS = 6
 GROUPS = 400
-RATE = 400  # events a second
+PLACES = [TopicPartition(topic, number) for topic in (TOPIC, rows.TOPIC) for number in range(PARTITIONS)]
 SETTLE = 150.0  # seconds, once all is fixed
 
 
@@ -50,69 +51,6 @@ class Outcome:
         return self.settled and self.balance.balances and not self.commit_faults
 
 
-class Producing:
-    """Writes the story at a steady rate from a thread of its own, and remembers where each event came to stand."""
-
-    def __init__(self, bootstrap: str, topic: str, story: Story) -> None:
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
-                "linger.ms": 5,
-                "message.timeout.ms": 120_000,
-            }
-        )
-        self._topic = topic
-        self._story = story
-        self._lock = threading.Lock()
-        self._poison = 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="producing", daemon=True)
-        self.events: dict[Place, Event] = {}
-        self.failed = 0
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def poison(self, count: int) -> None:
-        """Put a flood of unreadable events among the others."""
-        with self._lock:
-            self._poison += count
-
-    def placed(self) -> dict[Place, Event]:
-        """The events that the broker confirmed so far."""
-        with self._lock:
-            return dict(self.events)
-
-    def finish(self) -> None:
-        """Stop, and wait until everything produced is confirmed."""
-        self._done.set()
-        self._thread.join()
-        self._producer.flush(120)
-        assert not self.failed, f"{self.failed} events were not written"
-
-    def _run(self) -> None:
-        while not self._done.wait(0.05):
-            for _ in range(RATE // 20):
-                self._write(self._story.next())
-            with self._lock:
-                poison, self._poison = self._poison, 0
-            for _ in range(poison):
-                self._write(self._story.poison())
-            self._producer.poll(0)
-
-    def _write(self, event: Event) -> None:
-        def placed(error: KafkaError | None, message: Message) -> None:
-            if error is not None:
-                self.failed += 1
-                return
-            with self._lock:
-                self.events[int(message.partition() or 0), int(message.offset() or 0)] = event
-
-        self._producer.produce(self._topic, event.value, key=event.key, on_delivery=placed)
-
-
 def run(
     folder: Path,
     seed: int,
@@ -130,10 +68,10 @@ def run(
     rng = random.Random(seed)
     with built(folder, seed, protocol, fold=rng.random() < 0.8) as (world, requests, fleet):
         world.settings["AMBIGUOUS_ADD"] = "dead-letter" if at_most_once else "resend"
-        producing = Producing(world.broker.internal_bootstrap, world.topic, Story(seed, GROUPS))
+        table = Rows(seed, rows.register(world.registry))
+        producing = Producing(world.broker.internal_bootstrap, Story(seed, GROUPS), table, seed)
         letters = Letters(world.broker.internal_bootstrap, world.letters_topic, PARTITIONS)
-        places = [TopicPartition(world.topic, number) for number in range(PARTITIONS)]
-        commits = Commits(world.broker.internal_bootstrap, world.group, places, producing.placed, requests, letters)
+        commits = Commits(world.broker.internal_bootstrap, world.group, PLACES, producing.placed, requests, letters)
         faults = Faults(world, fleet, seed, producing.poison, PROTOCOLS[protocol])
         faults.keep(lambda name: name not in without)
         fleet.fill()
@@ -149,10 +87,12 @@ def run(
         for _ in range(10):
             letters.read(0.3)
         letters.close()
+        found = balance(producing.placed(), requests, letters.found, at_most_once=at_most_once)
+        found.wrong = table.differences(world.mixpanel.profiles)
         return Outcome(
             seed,
             protocol,
-            balance(producing.placed(), requests, letters.found, at_most_once=at_most_once),
+            found,
             faults.struck,
             commits.looks,
             commits.faults,
@@ -179,13 +119,15 @@ def built(folder: Path, seed: int, protocol: str, *, fold: bool) -> Iterator[tup
             return instances[-1]
 
         registry.register("chaos-value", json.dumps(SCHEMA))
-        world = World(broker, "chaos", "chaos-group", registry, mixpanel, start)
-        broker.create_topic(world.topic, PARTITIONS)
-        broker.create_topic(world.letters_topic, PARTITIONS)
+        world = World(broker, TOPIC, "chaos-group", registry, mixpanel, start)
+        for topic in (TOPIC, rows.TOPIC, world.letters_topic):
+            broker.create_topic(topic, PARTITIONS)
         world.properties(folder, PROTOCOLS[protocol])
         projects = folder / "projects.toml"
         projects.write_text("".join(f'[{name}]\ntoken = "{token}"\n' for name, token in PROJECTS.items()))
         world.settings |= {
+            "KAFKA_TOPICS": f"{TOPIC},{rows.TOPIC}",
+            "MAPPING_FILE": str(rows.write_mapping(folder)),
             "MIXPANEL_PROJECTS_FILE": str(projects),
             "MIXPANEL_TIMEOUT": "3s",
             "DRAIN_TIMEOUT": "6s",
@@ -220,11 +162,11 @@ def torture(faults: Faults, fleet: Fleet, rng: random.Random, seconds: float, sa
 
 def settle(events: dict[Place, Event], commits: Commits, fleet: Fleet, say: Callable[[str], None]) -> bool:
     """Wait until everything that was produced is committed."""
-    ends: dict[int, int] = {}
-    for partition, offset in events:
-        ends[partition] = max(ends.get(partition, 0), offset + 1)
+    ends: dict[tuple[str, int], int] = {}
+    for topic, partition, offset in events:
+        ends[topic, partition] = max(ends.get((topic, partition), 0), offset + 1)
     deadline = time.monotonic() + SETTLE
-    found: dict[int, int] = {}
+    found: dict[tuple[str, int], int] = {}
     while time.monotonic() < deadline:
         with contextlib.suppress(Exception):  # the broker may still be coming back
             found = commits.committed()

@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import TopicPartition
-
 from tests.chaos.faults import Faults
 from tests.chaos.ledger import balance
 from tests.chaos.observers import Commits, Letters
-from tests.chaos.run import GROUPS, PARTITIONS, Producing, built, settle
+from tests.chaos.producing import Producing
+from tests.chaos.rows import PARTITIONS, Rows, register
+from tests.chaos.run import GROUPS, PLACES, built, settle
 from tests.chaos.story import Story
 from tests.integration.world import PROTOCOLS
 
@@ -62,10 +62,10 @@ def main() -> int:
         world.settings["LOG_LEVEL"] = "info"
         fleet.wanted = 1
         fleet.fill()
-        producing = Producing(world.broker.internal_bootstrap, world.topic, Story(asked.seed, GROUPS))
+        table = Rows(asked.seed, register(world.registry))
+        producing = Producing(world.broker.internal_bootstrap, Story(asked.seed, GROUPS), table, asked.seed)
         letters = Letters(world.broker.internal_bootstrap, world.letters_topic, PARTITIONS)
-        places = [TopicPartition(world.topic, number) for number in range(PARTITIONS)]
-        commits = Commits(world.broker.internal_bootstrap, world.group, places, producing.placed, requests, letters)
+        commits = Commits(world.broker.internal_bootstrap, world.group, PLACES, producing.placed, requests, letters)
         faults = Faults(world, fleet, asked.seed, producing.poison, PROTOCOLS["cooperative"])
         faults.keep(lambda name: INSTANCE not in name)
         producing.start()
@@ -77,9 +77,11 @@ def main() -> int:
             letters.read(0.3)
         letters.close()
         found = balance(producing.placed(), requests, letters.found)
+        found.wrong = table.differences(world.mixpanel.profiles)
     flat = show(samples)
-    print(f"events {found.events}, applied {found.applied}, dead letters {found.dead}, lost {len(found.lost)}")
-    print(f"out of order {len(found.reordered)}, not owed {len(found.unexpected)}, settled {settled}")
+    print(f"events {found.events}, applied {found.applied}, dead letters {found.dead}, settled {settled}")
+    print(f"lost {len(found.lost)}, out of order {len(found.reordered)}, not owed {len(found.unexpected)}")
+    print(f"columns that differ {len(found.wrong)}")
     print(f"faults {sum(faults.struck.values())}, exit statuses {fleet.exits}")
     return 0 if flat and settled and found.balances else 1
 

@@ -15,25 +15,36 @@ from tests.integration.events import change, framed
 from tests.integration.world import TOKEN
 
 APPLIED = ""
+TOPIC = "chaos"
 HOT_SHARE = 0.2
 # Projects beside the default one, with their tokens.
 PROJECTS = {"emea": "token-of-emea", "us": "token-of-us"}
 
 
 @dataclass(frozen=True)
-class Event:
-    """One event as it is produced. `owed` is the reason of its dead letter, or `APPLIED`."""
+class Part:
+    """One update that comes of an event, with the mark that it has in its group, and what it is owed."""
 
     group: str
     number: int
     verb: str
-    value: bytes | None
     owed: str
 
-    @property
-    def key(self) -> str:
-        """The record's key: a producer leaves the company out."""
-        return f"company:{parted(self.group)[1]}"
+
+@dataclass(frozen=True)
+class Event:
+    """One event as it is produced. `owed` is the reason of its dead letter, or `APPLIED`.
+
+    `rules` are those whose updates the dead letter names. `partition` -1 is the one that the key has.
+    """
+
+    topic: str
+    key: str
+    value: bytes | None
+    parts: tuple[Part, ...]
+    owed: str
+    rules: str = ""
+    partition: int = -1
 
 
 class Story:
@@ -54,24 +65,24 @@ class Story:
         if rng.random() < self._bad_share:
             return self.bad(group, number)
         verb = rng.choices(("SET", "SET_ONCE", "ADD", "UNION", "REMOVE", "UNSET"), (70, 6, 6, 6, 6, 6))[0]
-        return Event(group, number, verb, framed(self._change(group, number, verb)), APPLIED)
+        return event(group, number, verb, framed(self._change(group, number, verb)), APPLIED)
 
     def poison(self) -> Event:
         """One event of a flood that nobody can read."""
-        return Event("g0", 0, "", b"\x00\x00\x00\x00\x01\xff\xff", "corrupt")
+        return event("g0", 0, "", b"\x00\x00\x00\x00\x01\xff\xff", "corrupt")
 
     def bad(self, group: str, number: int) -> Event:
         """An event that is owed a dead letter, for one of several reasons."""
         kind = self._random.randrange(4)
         if kind == 0:
-            return Event(group, number, "", b"no frame", "not_framed")
+            return event(group, number, "", b"no frame", "not_framed")
         if kind == 1:
-            return Event(group, number, "", None, "tombstone")
+            return event(group, number, "", None, "tombstone")
         if kind == 2:
             wrong = changed(group, "ADD", **{f"m{number}": "text"})
-            return Event(group, number, "", framed(wrong), "invalid_change")
+            return event(group, number, "", framed(wrong), "invalid_change")
         refused = changed(group, "SET", **{"$reject": 1, f"m{number}": 1})
-        return Event(group, number, "", framed(refused), "rejected")
+        return event(group, number, "", framed(refused), "rejected")
 
     def _change(self, group: str, number: int, verb: str) -> dict[str, object]:
         mark = f"m{number}"
@@ -80,6 +91,12 @@ class Story:
         if verb == "UNSET":
             return changed(group, verb, property_names=[mark])
         return changed(group, verb, **{mark: ["x"] if verb == "UNION" else 1})
+
+
+def event(group: str, number: int, verb: str, value: bytes | None, owed: str) -> Event:
+    """An event of one update; its key as a producer writes it, who leaves the company out."""
+    parts = (Part(group, number, verb, owed),) if number else ()
+    return Event(TOPIC, f"company:{parted(group)[1]}", value, parts, owed)
 
 
 def name_of(number: int) -> str:
