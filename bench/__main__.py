@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import journal, mapped, micro, projects, rig, troubled
+from bench import journal, mapped, mapping, micro, projects, rig, troubled
 from bench.rig import Result, Rig
 from consumer.app import compiled
 
 BASELINE = Path(__file__).with_name("baseline.json")
-PARTS = ("micro", "whole", "latency", "growth", "projects", "journal", "faults", "refusals")
+PARTS = ("micro", "whole", "latency", "growth", "projects", "mapped", "journal", "faults", "refusals")
 ROUNDS = 3  # of what is held against each other, in turns
 GROWTH_ROUNDS = 6  # differences of a tenth are to be seen
 SATURATION = 0.9  # of the rate at which a backlog was drained: what can still be kept up with
@@ -43,6 +43,7 @@ def main() -> int:
         ("latency", latency, 200_000),
         ("growth", growth, 200_000),
         ("projects", projects.run, 200_000),
+        ("mapped", mapping.run, 200_000),
         ("journal", journal.run, 400_000),
         ("faults", troubled.faults, troubled.EVENTS),
         ("refusals", troubled.refusals, troubled.EVENTS),
@@ -161,7 +162,7 @@ def at(values: list[float], share: float) -> float:
 
 def ratios(figures: dict[str, Any]) -> dict[str, float]:
     """Figures of one run over each other: what stays the same on another machine."""
-    found = troubled.ratios(figures)
+    found = troubled.ratios(figures) | mapping.ratios(figures)
     if "micro" in figures:
         steps = {label: row["us"] for label, row in figures["micro"].items()}
         found["75 columns, 8 mapped / fastavro"] = steps["75 columns, 8 mapped"] / steps["75 columns, fastavro"]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,15 +92,20 @@ class Rig:
         self, workload: str, events: int, partitions: int = 4, groups: int = workloads.GROUPS, projects: int = 1
     ) -> Load:
         """A new topic with so many events of the workload."""
+        source = workloads.events(workload, events, self.schema_id, groups=groups, projects=projects)
+        return self.filled(workload, source, partitions)
+
+    def filled(self, name: str, records: Iterable[tuple[str | bytes, bytes]], partitions: int = 4) -> Load:
+        """A new topic with these keys and values."""
         self._runs += 1
-        load = Load(f"bench-{self._runs}-{workload}", partitions, events, 0)
+        load = Load(f"bench-{self._runs}-{name}", partitions, 0, 0)
         self.broker.create_topic(load.name, partitions)
         producer = self.producer(linger_ms=500)  # full batches, however many partitions there are
-        source = workloads.events(workload, events, self.schema_id, groups=groups, projects=projects)
-        for number, (key, value) in enumerate(source):
+        for key, value in records:
             producer.produce(load.name, value, key=key)
+            load.events += 1
             load.bytes += len(value)
-            if number % 5_000 == 0:
+            if load.events % 5_000 == 0:
                 producer.poll(0)
         assert producer.flush(120) == 0
         return load
