@@ -137,7 +137,7 @@ def run(settings: Settings) -> None:
     if settings.mapping_file:
         from consumer.commands.map.options import mapped_in
 
-        mapped = mapped_in(settings)
+        mapped = mapped_in(settings, sends=True)
     from consumer.app import run as run_service
 
     end(run_service(settings, mapped, signals.asked))

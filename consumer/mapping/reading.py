@@ -34,11 +34,13 @@ class InvalidMapping(Exception):
         self.mapping = mapping
 
 
-def read(text: str, topics: Collection[str], projects: Collection[str], hash_key: bool) -> Mapping:
+def read(
+    text: str, topics: Collection[str], projects: Collection[str], hash_key: bool, default_project: bool = True
+) -> Mapping:
     """The mapping that the text is.
 
     `topics` are those that the service reads, `projects` the names of the settings; `hash_key` says that there is
-    one for `as = "hash"`. Raises `InvalidMapping`.
+    one for `as = "hash"`, and `default_project` that a rule need not name one. Raises `InvalidMapping`.
     """
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise InvalidMapping([Fault(1, "the file", f"it has more than {MAX_BYTES // 1024} KiB")])
@@ -46,7 +48,7 @@ def read(text: str, topics: Collection[str], projects: Collection[str], hash_key
         file = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise InvalidMapping([not_toml(str(fault))]) from None
-    reading = Reading(lines_of(text), topics, projects, hash_key)
+    reading = Reading(lines_of(text), topics, projects, hash_key, default_project)
     mapping = whole(reading, file)
     if reading.faults:
         raise InvalidMapping(sorted(reading.faults, key=lambda fault: fault.line), mapping)

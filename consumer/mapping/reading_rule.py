@@ -151,6 +151,9 @@ class RuleReader:
         """The rule's own, else that of the defaults."""
         own = "project" in self.table
         if not own and "project" not in self.defaults:
+            if not self.reading.default_project:
+                says = "none, and there is no default one: name one of MIXPANEL_PROJECTS_FILE, or set MIXPANEL_TOKEN"
+                self.fault("project", says)
             return None
         place: Place = (*self.place, "project") if own else ("defaults", "project")
         found = (self.table if own else self.defaults)["project"]

@@ -16,15 +16,21 @@ __all__ = ["Place", "Reading", "constant"]
 class Reading:
     """What one reading knows: lines, the service's topics and projects, and the faults so far."""
 
-    __slots__ = ("_lines", "faults", "hash_key", "projects", "takes", "topics")
+    __slots__ = ("_lines", "default_project", "faults", "hash_key", "projects", "takes", "topics")
 
     def __init__(
-        self, lines: dict[Place, int], topics: Collection[str], projects: Collection[str], hash_key: bool
+        self,
+        lines: dict[Place, int],
+        topics: Collection[str],
+        projects: Collection[str],
+        hash_key: bool,
+        default_project: bool,
     ) -> None:
         self._lines = lines
         self.topics = topics
         self.projects = projects
         self.hash_key = hash_key
+        self.default_project = default_project
         self.takes = 0
         self.faults: list[Fault] = []
 

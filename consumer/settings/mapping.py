@@ -13,8 +13,11 @@ from consumer.settings.load import Settings
 NOT_TEXT = "it is not UTF-8 text"
 
 
-def mapping_of(settings: Settings) -> Mapping | None:
-    """The mapping; None without MAPPING_FILE. Raises `InvalidMapping`, or OSError where it cannot be read now."""
+def mapping_of(settings: Settings, *, sends: bool) -> Mapping | None:
+    """The mapping; None without MAPPING_FILE. Raises `InvalidMapping`, or OSError where it cannot be read now.
+
+    Where nothing is sent (`sends`) the token of the default project may be missing, and no rule has a fault for it.
+    """
     if not settings.mapping_file:
         return None
     try:
@@ -22,7 +25,13 @@ def mapping_of(settings: Settings) -> Mapping | None:
     except UnicodeDecodeError:
         raise InvalidMapping([Fault(1, "the file", NOT_TEXT)]) from None
     projects = [name for name in settings.projects if name != DEFAULT]
-    return read(text, settings.kafka_topics, projects, bool(settings.mapping_hash_key))
+    default = not sends or has_default(settings)
+    return read(text, settings.kafka_topics, projects, bool(settings.mapping_hash_key), default)
+
+
+def has_default(settings: Settings) -> bool:
+    """Whether a rule need not name a project; without any project nothing is known of them."""
+    return not settings.projects or DEFAULT in settings.projects
 
 
 def topics_of(mapping: Mapping) -> list[str]:

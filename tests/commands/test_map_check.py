@@ -165,6 +165,27 @@ def test_usage(call: Call, schemas: RegistrySandbox, tmp_path: Path) -> None:
     assert "http://127.0.0.1:9" in away.stderr
 
 
+def test_a_rule_without_a_project_where_there_is_no_default_one(
+    call: Call, registered: RegistrySandbox, projects: dict[str, str]
+) -> None:
+    """`run` refuses it, with its line; `map check` may be without the token, and notes it."""
+    file = FILES / "cdp-calls.toml"
+    found, _ = check(call, registered, file, **projects)
+    notes = [(one["line"], one["where"]) for one in found["notes"] if "MIXPANEL_TOKEN" in one["message"]]
+    assert notes == [(4, "rule group calls, project")]
+    found, _ = check(call, registered, file, **projects, MIXPANEL_TOKEN="c4nary")
+    assert "MIXPANEL_TOKEN" not in str(found)
+    settings = {
+        **ENVIRON,
+        **projects,
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "SCHEMA_REGISTRY_URL": registered.url,
+    }
+    refused = call("run", "--mapping-file", str(file), **settings)
+    assert refused.exit_code == 2
+    assert f"{file}: line 4: rule group calls, project: none, and there is no default one" in refused.stderr
+
+
 def test_faults_of_the_file_are_told_where_the_registry_is_away(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "m.toml"
     file.write_text((FILES / "ksqldb-totals.toml").read_text().replace("deletes", "delets"))

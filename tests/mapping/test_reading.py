@@ -111,6 +111,21 @@ def test_rows_that_delete_take_the_group_from_the_key() -> None:
         read(text % right, TOPICS, [], False)
 
 
+def test_a_rule_without_a_project_needs_a_default_one() -> None:
+    text = (
+        'version = 1\n[[rule]]\nname = "r"\ntopics = ["cdp.calls"]\ngroup = { key = "company", id = "value.id" }\n'
+        'set = { A = "value.a" }\n'
+    )
+    read(text, TOPICS, ["emea"], False)
+    with pytest.raises(InvalidMapping) as caught:
+        read(text, TOPICS, ["emea"], False, default_project=False)
+    [fault] = caught.value.faults
+    assert (fault.line, fault.where) == (2, "rule r, project")
+    assert "MIXPANEL_TOKEN" in fault.message
+    for named in (text + 'project = "emea"\n', text + '[defaults]\nproject = "emea"\n'):
+        read(named, TOPICS, ["emea"], False, default_project=False)
+
+
 def test_clear_needs_the_names_of_all_properties() -> None:
     text = (
         'version = 1\n[[rule]]\nname = "r"\ntopics = ["COMPANY_USAGE"]\nformat = "row"\ndeletes = "clear"\n'

@@ -19,7 +19,7 @@ MORE = "group-consumer map check"
 def mapped_topics_of(settings: Settings) -> list[str]:
     """The topics that the mapping file names, as far as it can be understood."""
     try:
-        mapping = mapping_of(settings)
+        mapping = mapping_of(settings, sends=False)
     except InvalidMapping as invalid:
         mapping = invalid.mapping
     except OSError:
@@ -32,7 +32,7 @@ def mapping_facts(settings: Settings) -> Iterator[Fact]:
     if not settings.mapping_file:
         return
     try:
-        findings = findings_of(settings, lambda: mapping_in(settings))
+        findings = findings_of(settings, lambda: mapping_in(settings, sends=True))
     except (RegistryError, BrokerError) as failure:
         yield unknown(WHAT, f"{settings.mapping_file} was not held against the schemas: {failure}", "try again")
         return

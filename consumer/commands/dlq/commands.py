@@ -248,7 +248,7 @@ def replay(
 
     if not (dry_run or yes) and (output == "json" or not sys.stdin.isatty()):
         raise click.UsageError("Nobody can be asked here: --dry-run shows what would be sent, --yes sends it.")
-    mapped = mapped_in(settings)
+    mapped = mapped_in(settings, sends=True)
     scrub = start_log(settings)
     with told(), Topic(settings) as topic:
         wishes = plans.Wishes(selection, skip_newer, force, dry_run)

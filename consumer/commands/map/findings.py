@@ -7,10 +7,12 @@ from consumer.kafka.broker_errors import BrokerError
 from consumer.kafka.brokers import Brokers
 from consumer.mapping.check import Findings, check
 from consumer.mapping.faults import Fault
+from consumer.mapping.notes import note
 from consumer.mapping.reading import InvalidMapping
 from consumer.mapping.rules import Mapping
 from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
+from consumer.settings.mapping import has_default
 
 
 def findings_of(settings: Settings, mapping_in: Callable[[], Mapping]) -> Findings:
@@ -48,6 +50,9 @@ def on_schemas(settings: Settings, mapping: Mapping) -> Findings:
     findings = check(mapping, {topic: one.registered(topic in compacted) for topic, one in found.items()})
     for topic, one in found.items():
         told(findings, mapping, topic, one)
+    if not has_default(settings):
+        says = "it has none, and MIXPANEL_TOKEN is not set here: run refuses it without a default project"
+        findings.notes += [note(rule.line, rule, "project", says) for rule in mapping.rules if rule.project is None]
     return findings
 
 

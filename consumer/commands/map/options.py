@@ -13,10 +13,13 @@ from consumer.settings import Settings
 from consumer.settings.mapping import mapped_topics, mapping_of
 
 
-def mapping_in(settings: Settings, *, as_json: bool = False) -> Mapping:
-    """The mapping. Where none is set the command ends with status 2. Raises `InvalidMapping`."""
+def mapping_in(settings: Settings, *, as_json: bool = False, sends: bool = False) -> Mapping:
+    """The mapping. Where none is set the command ends with status 2. Raises `InvalidMapping`.
+
+    `sends` says that each rule needs its project, the default one, too.
+    """
     try:
-        found = mapping_of(settings)
+        found = mapping_of(settings, sends=sends)
     except OSError as failure:
         refuse([f'MAPPING_FILE is "{settings.mapping_file}": it cannot be read ({failure.strerror})'], as_json)
     if found is None:
@@ -24,17 +27,17 @@ def mapping_in(settings: Settings, *, as_json: bool = False) -> Mapping:
     return found
 
 
-def valid(settings: Settings, *, as_json: bool = False) -> Mapping:
+def valid(settings: Settings, *, as_json: bool = False, sends: bool = False) -> Mapping:
     """The same; where the file has faults, all are told, and the command ends with status 2."""
     try:
-        return mapping_in(settings, as_json=as_json)
+        return mapping_in(settings, as_json=as_json, sends=sends)
     except InvalidMapping as invalid:
         told(invalid, Path(settings.mapping_file))
 
 
-def mapped_in(settings: Settings) -> dict[str, TopicMap]:
+def mapped_in(settings: Settings, *, sends: bool = False) -> dict[str, TopicMap]:
     """The rules by topic, none without MAPPING_FILE; where it has faults, all are told, and the command ends."""
-    return mapped_topics(settings, valid(settings)) if settings.mapping_file else {}
+    return mapped_topics(settings, valid(settings, sends=sends)) if settings.mapping_file else {}
 
 
 def told(invalid: InvalidMapping, path: Path) -> NoReturn:
