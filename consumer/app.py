@@ -124,11 +124,12 @@ def assemble(
     """Every part of the service, connected; nothing has been read or sent yet."""
     results: SimpleQueue[Result] = SimpleQueue()
     lease = Lease(time.monotonic, min(LEASE, session_timeout(settings) / 2))
-    past = Past() if settings.journal_topic else None
+    announced = bool(settings.journal_topic)
+    past = Past(writable=not announced) if settings.ambiguous_add == "dead-letter" else None
     core = pipeline(settings, limits(settings), quarantine(settings), mapped, past=past)
     dead_letters = dead_letters_of(settings, metrics, scrub)
     follow(settings, asking_for_compaction(mapped), results)
-    journal = journal_of(settings, past) if past is not None else None
+    journal = journal_of(settings, past) if past is not None and announced else None
     source = Source(
         consumer_config(settings),
         settings.kafka_topics,

@@ -13,15 +13,17 @@ class Assignment:
     """One assignment of one partition: the epoch that every record, batch and result of it carries.
 
     Compared by identity: the same partition assigned again is another epoch. `topic_id` tells a recreated topic
-    from the one before; it is empty until it is known.
+    from the one before; it is empty until it is known. Below the offset `doubtful` any record may have been applied
+    and committed before: the log was cut, and nobody says where; 0 as a rule.
     """
 
-    __slots__ = ("partition", "topic", "topic_id")
+    __slots__ = ("doubtful", "partition", "topic", "topic_id")
 
-    def __init__(self, topic: str, partition: int, topic_id: str = "") -> None:
+    def __init__(self, topic: str, partition: int, topic_id: str = "", doubtful: int = 0) -> None:
         self.topic = topic
         self.partition = partition
         self.topic_id = topic_id
+        self.doubtful = doubtful
 
     def __repr__(self) -> str:
         return f"{self.topic}[{self.partition}]"

@@ -2,7 +2,8 @@
 
 An `$add` that was announced and not committed is *in doubt*: it may have been applied, so it is a dead letter. One
 that the journal calls applied is left out; but where an earlier change of its group, which is sent again, takes it
-back, it is a dead letter, too: neither to leave it out nor to send it again would be right.
+back, it is a dead letter, too: neither to leave it out nor to send it again would be right. So is one that may have
+been committed before its log was cut: of those the journal knows nothing any more.
 """
 
 from typing import Final, final
@@ -17,12 +18,15 @@ FREE: Final = 1  # it may be sent
 IN_DOUBT: Final = 2
 APPLIED: Final = 3
 UNDONE: Final = 4  # applied, and taken back by what is sent again before it
+REPEATED: Final = 5  # read again after its log was cut, or written since: nobody says which
 
 WORDS: Final = {
     IN_DOUBT: "an instance ended while it was sent: whether it was applied is unknown, and an $add cannot be"
     " repeated safely",
     UNDONE: "it was applied, and an earlier change of its group that is sent again after the end of an instance takes"
     " that back",
+    REPEATED: "the log was cut, and the brokers do not say where: it may have been applied before, and an $add cannot"
+    " be repeated safely",
 }
 NOT_READ: Final = "the journal of $adds cannot be read or written yet"
 
@@ -96,13 +100,14 @@ class Redone:
 
 @final
 class Past:
-    """The marks of each assignment. `writable` says whether an `$add` can be announced now."""
+    """The marks of each assignment. `writable` says whether an `$add` may be sent as far as the journal goes."""
 
     __slots__ = ("_redone", "writable")
 
-    def __init__(self) -> None:
+    def __init__(self, *, writable: bool = False) -> None:
+        """`writable` from the start where there is no journal."""
         self._redone: dict[Assignment, Redone] = {}  # none of a partition of which nothing is marked any more
-        self.writable = False
+        self.writable = writable
 
     def begin(self, assignment: Assignment) -> None:
         """A new epoch, of which nothing is known yet."""
@@ -139,6 +144,8 @@ class Past:
             return FREE
         if not self.writable:
             return UNKNOWN
-        if redone is None:
-            return FREE
-        return redone.fate(record, rule, project, operation) if redone.read else UNKNOWN
+        if redone is not None:
+            fate = redone.fate(record, rule, project, operation) if redone.read else UNKNOWN
+            if fate != FREE:
+                return fate
+        return REPEATED if record.offset < place.doubtful else FREE

@@ -73,9 +73,9 @@ class Assignments:
     def __init__(self) -> None:
         self.by_topic: dict[str, dict[int, Owned]] = {}
 
-    def add(self, place: Named, topic_id: str = "") -> Owned:
-        """A new epoch of this partition begins."""
-        one = Owned(Assignment(place.topic, place.partition, topic_id))
+    def add(self, place: Named, topic_id: str = "", doubtful: int = 0) -> Owned:
+        """A new epoch of this partition begins; see `Assignment`."""
+        one = Owned(Assignment(place.topic, place.partition, topic_id, doubtful))
         self.by_topic.setdefault(place.topic, {})[place.partition] = one
         return one
 

@@ -28,7 +28,7 @@ def begin(
     """
     ids = lookups.topic_ids({place.topic for place in partitions}, IDS_WITHIN) if partitions else {}
     committed = committed_of(consumer, partitions)
-    return [begun(owned.add(place, ids.get(place.topic, "")), committed) for place in partitions]
+    return [begun(owned, place, ids.get(place.topic, ""), committed) for place in partitions]
 
 
 def committed_of(consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict[Place, TopicPartition] | None:
@@ -44,22 +44,24 @@ def committed_of(consumer: Consumer, partitions: Sequence[TopicPartition]) -> di
     return {(one.topic, one.partition): one for one in found if one.error is None}
 
 
-def begun(one: Owned, committed: dict[Place, TopicPartition] | None) -> TopicPartition:
-    """The partition with the offset to read from."""
-    name, place = one.assignment, TopicPartition(one.assignment.topic, one.assignment.partition)
-    found = committed.get((name.topic, name.partition)) if committed is not None else None
-    if found is None:
-        place.offset = OFFSET_INVALID
-        return place
-    if found.offset < 0:
-        place.offset = OFFSET_BEGINNING
+def begun(
+    owned: Assignments, named: TopicPartition, topic_id: str, committed: dict[Place, TopicPartition] | None
+) -> TopicPartition:
+    """A new epoch of the partition, whose topic has this id; returned is the offset to read from."""
+    place = TopicPartition(named.topic, named.partition)
+    found = committed.get((named.topic, named.partition)) if committed is not None else None
+    if found is None or found.offset < 0:
+        owned.add(place, topic_id)
+        place.offset = OFFSET_INVALID if found is None else OFFSET_BEGINNING
         return place
     metadata = parsed(found.metadata)
-    if metadata.topic_id and name.topic_id and metadata.topic_id != name.topic_id:
+    if metadata.topic_id and topic_id and metadata.topic_id != topic_id:
+        name = owned.add(place, topic_id).assignment
         fields = {"partition": repr(name), "committed": found.offset}
         log.error("the topic was recreated since the last commit: it is read from its start", extra=fields)
         place.offset = OFFSET_BEGINNING
         return place
+    one = owned.add(place, topic_id, max(0, metadata.doubtful))
     one.next = one.committed = one.asked = found.offset
     one.read = metadata.read if 0 <= metadata.read <= found.offset else found.offset
     one.committed_at = metadata.at

@@ -1,9 +1,10 @@
-"""What stands beside a committed offset: `topic=ID;read=N;at=MS`, and `;by=NAME;journal=N` where there is a journal.
+"""What stands beside a committed offset: `topic=ID;read=N;at=MS`, at times with `;by=NAME;journal=N;doubtful=N`.
 
 For the day on which the log no longer has the offset: the topic's id tells a log that was cut from a topic that was
 recreated. `read` is one past the last record before the offset. The time of the commit says what was written since.
 
-`by` is the member that committed; from `journal` on the next owner has to read the journal of `$add`s.
+`by` is the member that committed; from `journal` on the next owner has to read the journal of `$add`s, and below
+`doubtful` any `$add` may be a repetition (see `Assignment`).
 """
 
 from typing import Final, NamedTuple
@@ -20,6 +21,7 @@ class Metadata(NamedTuple):
     at: int = -1
     by: str = ""
     journal: int = -1
+    doubtful: int = -1
 
 
 def written(metadata: Metadata) -> str:
@@ -29,6 +31,8 @@ def written(metadata: Metadata) -> str:
         text += f";by={metadata.by}"
     if metadata.journal >= 0:
         text += f";journal={metadata.journal}"
+    if metadata.doubtful >= 0:
+        text += f";doubtful={metadata.doubtful}"
     return text
 
 
@@ -38,7 +42,7 @@ def parsed(text: str | None) -> Metadata:
         return Metadata()
     fields = dict(part.partition("=")[::2] for part in text.split(";"))
     try:
-        numbers = [int(fields.get(name, -1)) for name in ("read", "at", "journal")]
+        read, at, journal, doubtful = [int(fields.get(name, -1)) for name in ("read", "at", "journal", "doubtful")]
     except ValueError:
         return Metadata()
-    return Metadata(fields.get("topic", ""), numbers[0], numbers[1], fields.get("by", ""), numbers[2])
+    return Metadata(fields.get("topic", ""), read, at, fields.get("by", ""), journal, doubtful)

@@ -42,7 +42,9 @@ class CommitPlaces:
     def _place(self, owned: Owned, offset: int) -> TopicPartition:
         place = owned.assignment
         read = min(offset, owned.read) if owned.read >= 0 else -1
-        metadata = written(Metadata(place.topic_id, read, self.stamp, self._member, self._journal.floor(place)))
+        doubtful = place.doubtful if offset < place.doubtful else -1
+        floor = self._journal.floor(place)
+        metadata = written(Metadata(place.topic_id, read, self.stamp, self._member, floor, doubtful))
         leader_epoch = owned.epoch_before(offset)
         if leader_epoch < 0:
             return TopicPartition(place.topic, place.partition, offset, metadata)

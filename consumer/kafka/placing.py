@@ -24,12 +24,16 @@ ASK_AGAIN: Final = 1.0
 SLACK_MS: Final = 10 * 60 * 1000
 # The client's words for where a log was cut: it has no other way to say it.
 CUT_AT: Final = re.compile(r"truncation detected at offset .*broker end offset is (\d+)")
-CUT_BEFORE_ALL: Final = "No epoch found"
+CUT_SOMEWHERE: Final = "No epoch found"
+UNTOLD: Final = -2
 
 
 @dataclass
 class Unplaced:
-    """A partition that is not read. `invalid` is the offset that the client refused, `cut` where the log was cut."""
+    """A partition that is not read. `invalid` is the offset that the client refused.
+
+    `cut` is where the log was cut: UNTOLD where the broker does not say, -1 where it says nothing of a cut.
+    """
 
     invalid: int
     cut: int = -1
@@ -39,12 +43,13 @@ class Unplaced:
 
 @dataclass(frozen=True)
 class Start:
-    """Where to read on, and why there."""
+    """Where to read on, and why there; `doubtful` as the new epoch has it, where one begins."""
 
     offset: int
     why: str
     wanted: int
     span: Span
+    doubtful: int = 0
 
 
 @dataclass
@@ -56,7 +61,7 @@ class Placing:
     def refused(self, place: Place, invalid: int, words: str) -> None:
         """The client has no valid offset for this partition, and says so once."""
         found = CUT_AT.search(words)
-        cut = int(found[1]) if found else 0 if CUT_BEFORE_ALL in words else -1
+        cut = int(found[1]) if found else UNTOLD if CUT_SOMEWHERE in words else -1
         self.unplaced[place] = Unplaced(invalid, cut)
 
     def forget(self, place: Place) -> None:
@@ -85,7 +90,10 @@ class Placing:
 
 
 def start(one: Owned, waiting: Unplaced, span: Span) -> Start:
-    """Decide. Nothing that was written since the log was cut is skipped."""
+    """Decide. Nothing that was written since the log was cut is skipped.
+
+    Where nobody says where it was cut, what it has now is old or new; what comes is new.
+    """
     wanted = one.next if one.next >= 0 else waiting.invalid
     known = one.assignment.topic_id
     if known and span.topic_id and known != span.topic_id:
@@ -94,11 +102,11 @@ def start(one: Owned, waiting: Unplaced, span: Span) -> Start:
         return Start(span.low, VALID, wanted, span)  # nothing was ever committed
     if 0 <= waiting.cut < wanted:
         cut = max(waiting.cut, span.low)
-        return Start(within(span, one, cut), TRUNCATED if cut < one.read else VALID, wanted, span)
-    if wanted > span.high:
-        if not (known and one.committed_at >= 0):
-            return Start(span.low, TRUNCATED, wanted, span)
-        return Start(within(span, one, span.since), TRUNCATED, wanted, span)
+        doubtful = min(one.assignment.doubtful, cut)
+        return Start(within(span, one, cut), TRUNCATED if cut < one.read else VALID, wanted, span, doubtful)
+    if wanted > span.high or waiting.cut == UNTOLD:
+        since = span.since if known and one.committed_at >= 0 else span.low
+        return Start(within(span, one, since), TRUNCATED, wanted, span, span.high)
     if wanted < span.low:
         return Start(span.low, GAP, wanted, span)
     return Start(wanted, VALID, wanted, span)

@@ -116,13 +116,16 @@ class Reading:
             words = "retention removed records before they were read: reading goes on at the earliest"
             log.error(words, extra=fields | {"gap": gap})
         elif start.why in WORDS:
-            log.error(WORDS[start.why], extra=fields)
+            repeated = start.doubtful > start.offset
+            log.error(WORDS[start.why], extra=fields | ({"may_repeat_before": start.doubtful} if repeated else {}))
             if start.why == TRUNCATED:
                 self.listener.truncated(place.topic, place.partition)
             self.listener.lost([place])
             self.unreadable.forget(place)
-            one = self._owned.add(place, start.span.topic_id)
+            one = self._owned.add(place, start.span.topic_id, start.doubtful)
             self.listener.assigned([one.assignment])
+            if repeated:
+                self.ends[one.assignment] = start.offset  # committed, so that a restart knows what is doubtful
         one.next = start.offset
         return TopicPartition(place.topic, place.partition, start.offset)
 

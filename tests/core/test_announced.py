@@ -4,7 +4,7 @@ import pytest
 
 from consumer.core.announced import GRACE, START, Announced, Gathered, Mark
 from consumer.core.model import Assignment, Record
-from consumer.core.past import APPLIED, FREE, IN_DOUBT, MOST_GROUPS, UNDONE, UNKNOWN, Past
+from consumer.core.past import APPLIED, FREE, IN_DOUBT, MOST_GROUPS, REPEATED, UNDONE, UNKNOWN, Past
 from consumer.event.model import ADD, DELETE, SET, SET_ONCE, UNSET, Operation
 
 PLUS = Operation("company", "acme", ADD, {"n": 1})
@@ -192,6 +192,31 @@ def test_of_too_many_groups_each_is_taken_back():
         past.fate(record(place, number), "", "default", Operation("company", str(number), DELETE, {}))
     past.known(place, [mark(10**6, applied=True)])
     assert past.fate(record(place, 10**6), "", "default", PLUS) == UNDONE
+
+
+def test_what_may_have_been_committed_before_its_log_was_cut_is_named():
+    """Below the offset that the assignment tells; what the journal knows of it goes first. All else is sent again."""
+    place = Assignment("changes", 0, "id", 12)
+    past = past_of(place, mark(10), mark(11, "a.2", applied=True))
+    assert past.fate(record(place, 9), "", "default", Operation("company", "acme", SET, {"m": 1})) == FREE
+    assert past.fate(record(place, 9), "", "default", PLUS) == REPEATED
+    assert past.fate(record(place, 10), "", "default", PLUS) == IN_DOUBT
+    assert past.fate(record(place, 11), "", "default", PLUS) == APPLIED
+    assert past.fate(record(place, 12), "", "default", PLUS) == FREE
+    past.begin(place)
+    assert past.fate(record(place, 9), "", "default", PLUS) == UNKNOWN
+    past.known(place, [])
+    assert past.fate(record(place, 11), "", "default", PLUS) == REPEATED
+    past.writable = False
+    assert past.fate(record(place, 11), "", "default", PLUS) == UNKNOWN
+
+
+def test_without_a_journal_only_what_may_be_repeated_after_a_cut_is_named():
+    """Nothing is waited for."""
+    past = Past(writable=True)
+    assert past.fate(record(assigned(), 9), "", "default", PLUS) == FREE
+    place = Assignment("changes", 0, "id", 12)
+    assert [past.fate(record(place, offset), "", "default", PLUS) for offset in (11, 12)] == [REPEATED, FREE]
 
 
 def test_nothing_is_kept_behind_the_last_mark():

@@ -32,16 +32,16 @@ def mark(rule: str, *, applied: bool = False) -> Mark:
     return Mark(TOPIC, "id", 0, OFFSET, rule, f"a.{rule}", TIMESTAMP, 3, applied)
 
 
-def taken(*marks: Mark, read: bool = True) -> Taken:
+def taken(*marks: Mark, read: bool = True, place: Assignment = PLACE) -> Taken:
     """A record with a `$set` and two `$add`s, as the next owner takes it in."""
     topic, past = rules(RULES + FOURTH), Past()
     past.writable = True
-    past.begin(PLACE)
+    past.begin(place)
     if read:
-        past.known(PLACE, list(marks))
+        past.known(place, list(marks))
     intake = Intake({"default": 10, "emea": 10}, None, {TOPIC: topic}, None, past)
     intake.schemas.known((TOPIC, SCHEMA_ID, False), topic.value_plan(parse(WRITER)))
-    return intake.take(Record(PLACE, OFFSET, None, order(None, "b", "c", 1), None, TIMESTAMP, 0.0), 0.0)
+    return intake.take(Record(place, OFFSET, None, order(None, "b", "c", 1), None, TIMESTAMP, 0.0), 0.0)
 
 
 def fates(found: Taken) -> list[tuple[str, str]]:
@@ -74,6 +74,14 @@ def test_the_add_that_was_applied_is_left_out_and_the_other_is_in_doubt():
     """Neither decides for the other."""
     found = taken(mark("third", applied=True), mark("fourth"))
     assert fates(found) == [("second", "$set"), ("third", "$set"), ("fourth", AMBIGUOUS_ADD)]
+
+
+def test_after_a_cut_that_nobody_tells_of_each_add_is_in_doubt():
+    """Those that may be repeated, and no other; what the journal calls applied is left out as ever."""
+    wanted = [(name, AMBIGUOUS_ADD if verb == "$add" else verb) for name, verb in ALL]
+    assert fates(taken(place=Assignment(TOPIC, 0, "id", OFFSET + 1))) == wanted
+    assert fates(taken(mark("fourth", applied=True), place=Assignment(TOPIC, 0, "id", OFFSET + 1))) == wanted[:-1]
+    assert fates(taken(place=Assignment(TOPIC, 0, "id", OFFSET))) == ALL
 
 
 def test_nothing_of_the_record_is_taken_in_before_the_journal_is_read():

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from consumer.kafka.journal_format import parsed
 from tests.integration.events import changed
@@ -101,6 +102,41 @@ def test_an_instance_that_stood_still_sends_no_add(world):
     until(lambda: first.lines("stood still") or first.lines("lost"), "it has woken")
     assert adds(world, "a") == 1
     assert first.metric("dead_letters_total") == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "repeated", "letters"),
+    [
+        (STRICT, 0, (0, 1)),  # the journal may still know that it was applied
+        (STRICT | {"ADD_JOURNAL": "off"}, 0, (1,)),
+        ({"AMBIGUOUS_ADD": "resend"}, 1, (0,)),
+    ],
+)
+def test_after_a_cut_that_nobody_can_place_an_add_goes_by_its_policy(world, settings, repeated, letters):
+    """The log ends before the commit, which has no epoch: what it has is read again, and what comes later is new."""
+    first = world.run(**settings)
+    world.send(changed("a", plan="x"), changed("a", "ADD", n=1))
+    world.settled()
+    assert first.stop() == 0
+    commit_beyond_the_end(world)
+    second = world.run(**settings)
+    until(lambda: second.metric("log_truncations_total") == 1, "it is told")
+    world.settled()
+    world.send(changed("a", "ADD", n=1))
+    world.settled()
+    assert (world.profile("a"), adds(world, "a")) == ({"plan": "x", "n": 2 + repeated}, 2 + repeated)
+    assert second.metric("dead_letters_total", reason="ambiguous_add") in letters
+    assert sum("$set" in update for update in world.applied("a")) == 2
+    if letters == (1,):
+        assert "the log was cut" in headers(world.letters(1)[0])["mixpanel.detail"]
+
+
+def commit_beyond_the_end(world) -> None:
+    """As if the log had lost its end, and the commit were another tool's."""
+    client = Consumer({"bootstrap.servers": world.broker.bootstrap, "group.id": world.group})
+    (found,) = client.committed([TopicPartition(world.topic, 0)], timeout=10)
+    client.commit(offsets=[TopicPartition(world.topic, 0, 50, found.metadata)], asynchronous=False)
+    client.close()
 
 
 def applied_marks(world) -> int:

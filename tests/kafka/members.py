@@ -70,6 +70,10 @@ class Member:
         self.read += records
         return records
 
+    def ends(self) -> list[int]:
+        """The ends that it was told since the last call."""
+        return [end for _, end in self.source.ends()]
+
     def values(self, partition: int) -> list[int]:
         """What was read of a partition, in the order in which it came."""
         return [int(record.value or b"") for record in self.read if record.assignment.partition == partition]

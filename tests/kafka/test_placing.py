@@ -15,6 +15,7 @@ from consumer.kafka.placing import (
     RECREATED,
     SLACK_MS,
     TRUNCATED,
+    UNTOLD,
     VALID,
     Placing,
     Start,
@@ -56,11 +57,45 @@ def test_where_it_goes_on(one, invalid, cut, span, offset, why):
     assert (found.offset, found.why) == (offset, why)
 
 
+@pytest.mark.parametrize(
+    ("invalid", "cut", "span", "offset", "doubtful"),
+    [
+        (100, -1, Span(0, 70, 55, "id"), 55, 70),
+        (-1, UNTOLD, Span(0, 70, 55, "id"), 55, 70),
+        (-1, UNTOLD, Span(0, 500, 55, "id"), 55, 500),  # grown past what was read
+        (-1, UNTOLD, Span(0, 500, 200, "id"), 90, 500),  # nothing that is not settled is skipped
+        (-1, 60, Span(0, 70, 55, "id"), 60, 60),  # told: of an earlier doubt what is below it is left
+        (-1, 60, Span(0, 70, 55, "other"), 0, 0),  # another topic
+    ],
+)
+def test_what_may_have_been_applied_before(invalid, cut, span, offset, doubtful):
+    """Where nobody says where the log was cut: all that it has by now. What comes later is new."""
+    one = owned()
+    one.assignment.doubtful = 80
+    found = start(one, Unplaced(invalid, cut), span)
+    assert (found.offset, found.doubtful) == (offset, doubtful)
+
+
+@pytest.mark.parametrize(
+    ("words", "cut"),
+    [
+        ("Partition log truncation detected at offset 9: broker end offset is 60 (leader epoch 3)", 60),
+        ("No epoch found less or equal to 4: broker end offset is -1 (leader epoch -1)", UNTOLD),
+        ("Broker: Offset out of range", -1),
+    ],
+)
+def test_what_the_client_tells(words, cut):
+    """It has only words for it."""
+    placing = Placing()
+    placing.refused(("changes", 0), 100, words)
+    assert placing.unplaced["changes", 0].cut == cut
+
+
 def test_markers_alone_that_were_cut_are_no_loss():
     """Between the last record and the end that was passed there is none."""
     one = owned(wanted=100, committed=100)
     one.read = 97
-    assert start(one, Unplaced(-1, 98), Span(0, 120, 120, "id")) == Start(98, VALID, 100, Span(0, 120, 120, "id"))
+    assert start(one, Unplaced(-1, 98), Span(0, 120, 120, "id")) == Start(98, VALID, 100, Span(0, 120, 120, "id"), 0)
 
 
 class Unanswered(Lookups):

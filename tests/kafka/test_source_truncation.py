@@ -142,10 +142,39 @@ def test_a_cut_that_nobody_tells_of_repeats_what_was_written_since_the_commit(cl
         cluster.commit(10, f"topic={topic};read=10;at={at}")
         again = cluster.member()
         poll_until(lambda again=again: again.cut == [0], "it is told", again)
-        poll_until(lambda again=again: again.source.ends(), "all is read", again)
+        assert again.mine[0].doubtful == KEPT + 1
+        poll_until(lambda again=again: KEPT + 1 in again.ends(), "all is read", again)
         assert again.values(0) == expected
         again.settled.clear()
         again.source.close(20)
+
+
+@pytest.mark.parametrize("grown", [0, 20])
+def test_what_may_be_a_repetition_is_known_through_a_restart(cluster, grown):
+    """From the first commit on, which is made at once: though the log has grown past the old one by then."""
+    member = read_all(cluster)
+    topic, written = member.mine[0].topic_id, member.read[0].timestamp
+    member.settled.clear()
+    member.source.close(20)
+    cluster.cut()
+    cluster.commit(10, f"topic={topic};read=10;at={written}")
+    again = cluster.member()
+    poll_until(lambda: again.ends()[:1] == [0], "it begins again", again)
+    again.source.commit({again.mine[0]: 0})
+    poll_until(lambda: again.source.committed() == {again.mine[0]: 0}, "that is committed", again)
+    again.settled.clear()
+    again.source.close(20)
+    cluster.write(*range(100, 100 + grown))
+    for first, committed in ((0, 3), (3, KEPT)):
+        third = cluster.member()
+        poll_until(lambda third=third: third.read, "it reads", third)
+        assert (third.read[0].offset, third.mine[0].doubtful) == (first, KEPT)
+        third.source.commit({third.mine[0]: committed})
+        now = {third.mine[0]: committed}
+        poll_until(lambda third=third, now=now: third.source.committed() == now, "it is committed", third)
+        third.settled.clear()
+        third.source.close(20)
+    assert parsed(cluster.committed().metadata).doubtful == -1
 
 
 def test_a_topic_that_was_made_anew_is_read_from_its_start(cluster, caplog):
