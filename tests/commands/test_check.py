@@ -146,6 +146,17 @@ def test_a_topic_that_takes_more_than_the_client_receives(facts, place, new_topi
     assert [fact for fact in found if fact[1] == f"topic {large}" and fact[0] == "warning"] == []
 
 
+@pytest.mark.parametrize(
+    ("codec", "words"), [("zstd", "1 partition, may be read"), ("lz4", "lz4 or snappy has no bound")]
+)
+def test_a_codec_that_is_not_bounded_is_told(facts, place, new_topic, codec, words):
+    """It is no fault: most topics are so."""
+    topic = new_topic(1, config={"compression.type": codec})
+    found = facts(**place | {"KAFKA_TOPICS": topic})
+    assert words in one(found, f"topic {topic}", "ok")[2]
+    assert (codec == "zstd") == one(found, f"topic {topic}", "ok")[2].endswith("may be read")
+
+
 def test_dead_letter_topic_that_is_too_small(facts, place, new_topic):
     """Fewer partitions, smaller records, short retention and compaction are all named."""
     config = {"max.message.bytes": "1000", "retention.ms": "3600000", "cleanup.policy": "compact,delete"}

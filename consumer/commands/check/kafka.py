@@ -17,6 +17,7 @@ from consumer.kafka.unreadable import RECEIVE
 from consumer.settings import Settings
 from consumer.terminal.table import counted
 
+CODEC: Final = "compression.type"
 RESPONSE: Final = 512  # what a response has beside the batch
 
 
@@ -77,7 +78,7 @@ def source_facts(
         fix = "let an administrator allow it"
         yield fault(what, "this user may not read it", fix, allow(name, "Read"))
     else:
-        yield ok(what, f"{counted(topic.partitions, 'partition')}, may be read")
+        yield ok(what, f"{counted(topic.partitions, 'partition')}, may be read{unbounded(config)}")
     if config is None:
         fix = "allow DescribeConfigs on it, or ask who may"
         yield unknown(what, "this user may not see its configuration: sizes and clean-up are not checked", fix)
@@ -91,6 +92,13 @@ def source_facts(
             "set cleanup.policy to delete",
             alter(settings.kafka_bootstrap_servers, name, "cleanup.policy=delete"),
         )
+
+
+def unbounded(config: Mapping[str, str] | None) -> str:
+    """What is to be known of batches that the client decompresses without a bound: all but those under zstd."""
+    if config is None or config.get(CODEC) == "zstd":
+        return ""
+    return f"; a batch under gzip, lz4 or snappy has no bound once decompressed, with {CODEC}=zstd it has"
 
 
 def size_facts(settings: Settings, what: str, config: Mapping[str, str]) -> Iterator[Fact]:
