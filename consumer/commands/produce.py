@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, Final
@@ -83,21 +84,12 @@ def produce(
         raise click.UsageError("Give a FILE (- for standard input), or --generate N.")
     topic = topic or settings.kafka_topics[0]
     began = time.monotonic()
-    try:
+    with explained(settings, topic):
         with Brokers(settings) as brokers:
             partitions = brokers.topic(topic).partitions
         schema_id = schema_for(settings, topic)
         traffic = generated(settings, generate, bad, seed, schema_id) if generate else iter(())
-    except Missing:
-        raise click.ClickException(f"{topic}: there is no such topic. {creation(settings, topic)}") from None
-    except BrokerError as failure:
-        raise click.ClickException(f"{topic}: {failure}") from None
-    except RegistryError as failure:
-        raise click.ClickException(str(failure)) from None
-    try:
         writer = Writer(settings, topic)
-    except ClientFailed as failure:
-        raise click.ClickException(f"{topic}: {failure}") from None
     source = traffic if file is None else lines(file, writer, settings, schema_id)
     stopped = write_all(writer, source, generate or 0)
     summary: dict[str, Any] = {
@@ -111,6 +103,19 @@ def produce(
     }
     tell(summary, output)
     raise SystemExit(1 if stopped or writer.bad or writer.unconfirmed else 0)
+
+
+@contextmanager
+def explained(settings: Settings, topic: str) -> Iterator[None]:
+    """What cannot be had, in a sentence."""
+    try:
+        yield
+    except Missing:
+        raise click.ClickException(f"{topic}: there is no such topic. {creation(settings, topic)}") from None
+    except (BrokerError, ClientFailed) as failure:
+        raise click.ClickException(f"{topic}: {failure}") from None
+    except RegistryError as failure:
+        raise click.ClickException(str(failure)) from None
 
 
 def write_all(writer: "Writer", events: Iterable[Outgoing], total: int) -> bool:

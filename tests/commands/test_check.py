@@ -168,7 +168,7 @@ def test_dead_letter_topic_that_is_too_small(facts, place, new_topic):
         ("warning", "it has 1 partitions"),
         ("fault", "its max.message.bytes is 1000"),
         ("fault", "it is compacted"),
-        ("warning", "it keeps letters for 1 hours"),
+        ("warning", "it keeps dead letters for 1 hours"),
         ("warning", "it replaces the records' own timestamps"),
         ("warning", "it refuses times of more than 1 day ago"),
         ("warning", "it refuses times of more than 1 hour ahead"),

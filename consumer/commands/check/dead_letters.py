@@ -1,6 +1,7 @@
 """What `check` asks of the dead-letter topic: whether it can be written, and takes and keeps whatever comes."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from consumer.commands.check.configuration import configuration
@@ -60,45 +61,29 @@ def dead_letter_facts(
 
 def keeping_facts(settings: Settings, what: str, config: Mapping[str, str], largest: int) -> Iterator[Fact]:
     """Whether the dead-letter topic takes every dead letter, as it is, and keeps it."""
-    name = settings.kafka_dead_letter_topic
+    change = partial(alter, settings.kafka_bootstrap_servers, settings.kafka_dead_letter_topic)
     takes = int(config.get(LARGEST, largest + ROOM))
     if takes < largest + ROOM:
-        detail = f"its {LARGEST} is {takes}, and a letter may need {largest + ROOM}: a larger one blocks"
+        detail = f"its {LARGEST} is {takes}, and a dead letter may need {largest + ROOM}: a larger one blocks"
         state = fault if takes < largest else warning
-        yield state(
-            what, detail, "raise it", alter(settings.kafka_bootstrap_servers, name, f"{LARGEST}={largest + ROOM}")
-        )
+        yield state(what, detail, "raise it", change(f"{LARGEST}={largest + ROOM}"))
     if "compact" in config.get("cleanup.policy", ""):
-        detail = "it is compacted: it drops letters, and refuses those without a key"
-        yield fault(
-            what,
-            detail,
-            "set cleanup.policy to delete",
-            alter(settings.kafka_bootstrap_servers, name, "cleanup.policy=delete"),
-        )
+        detail = "it is compacted: it drops dead letters, and refuses those without a key"
+        yield fault(what, detail, "set cleanup.policy to delete", change("cleanup.policy=delete"))
     retention = int(config.get("retention.ms", -1))
     if 0 <= retention < WEEK_MS:
-        detail = f"it keeps letters for {retention / 3_600_000:g} hours"
-        yield warning(
-            what,
-            detail,
-            "keep them until somebody has looked",
-            alter(settings.kafka_bootstrap_servers, name, "retention.ms=-1"),
-        )
+        detail = f"it keeps dead letters for {retention / 3_600_000:g} hours"
+        yield warning(what, detail, "keep them until somebody has looked", change("retention.ms=-1"))
     if config.get("message.timestamp.type") == "LogAppendTime":
         fix = "set message.timestamp.type to CreateTime"
-        change = alter(settings.kafka_bootstrap_servers, name, "message.timestamp.type=CreateTime")
-        yield warning(what, "it replaces the records' own timestamps", fix, change)
-    for bound, words in BOUNDS.items():
+        yield warning(
+            what, "it replaces the records' own timestamps", fix, change("message.timestamp.type=CreateTime")
+        )
+    for bound, direction in BOUNDS.items():
         if config.get(bound, FOREVER) != FOREVER:
-            times = f"more than {span(int(config[bound]))} {words}"
+            times = f"more than {span(int(config[bound]))} {direction}"
             detail = f"it refuses times of {times}: such a dead letter has the time of writing"
-            yield warning(
-                what,
-                detail,
-                "take records of any time",
-                alter(settings.kafka_bootstrap_servers, name, f"{bound}={FOREVER}"),
-            )
+            yield warning(what, detail, "take records of any time", change(f"{bound}={FOREVER}"))
 
 
 def span(milliseconds: int) -> str:

@@ -1,30 +1,26 @@
-"""`dlq list`, `dlq show` and `dlq replay`: dead letters counted, one in full, sent again in order."""
+"""`dlq list` and `dlq show`: dead letters counted, and one in full."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import click
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index
-from consumer.commands.dlq.options import Parsed, selection_options
+from consumer.commands.dlq.options import SHOWN, Parsed, selection_options
 from consumer.commands.dlq.plan import reason_of
 from consumer.commands.dlq.receipts import Receipt
+from consumer.commands.dlq.replay_command import replay
 from consumer.commands.dlq.scan import Failed
-from consumer.commands.dlq.selection import Selection, read_origin, read_patience, read_place
+from consumer.commands.dlq.selection import Selection, read_origin, read_place
+from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.dlq.summary import Summary
 from consumer.commands.dlq.topic import Topic
 from consumer.commands.options import output_option, settings_options
-from consumer.kafka.clients import ClientFailed
 from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
-from consumer.settings.scrub import Scrubber
 
 KAFKA: Final = ("KAFKA_BOOTSTRAP_SERVERS",)
-SHOWN: Final = ("KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
 
 LIST_EXAMPLES: Final = """\b
 Examples:
@@ -46,23 +42,7 @@ def dlq() -> None:
     """List, show and replay dead letters: the records that could not be applied."""
 
 
-def start_log(settings: Settings) -> Scrubber:
-    """Only what the output does not say itself, unless LOG_LEVEL asks for more. Returns what scrubs it."""
-    from consumer.service import logs
-
-    level = settings.log_level if "LOG_LEVEL" in settings.given else "error"
-    scrub = Scrubber(settings.secrets())
-    logs.start(level, settings.log_format, scrub)
-    return scrub
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """What cannot be done is told in a sentence, exit status 1."""
-    try:
-        yield
-    except (Failed, ClientFailed) as failed:
-        raise click.ClickException(str(failed)) from failed
+dlq.add_command(replay)
 
 
 @dlq.command(name="list", epilog=LIST_EXAMPLES)
@@ -97,28 +77,12 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
         report.print_tables(settings.kafka_dead_letter_topic, summary, not selection.everything)
 
 
-def hosts(settings: Settings, selection: Selection) -> str:
-    """Where the selected dead letters go, for people."""
-    projects = settings.projects.values()
-    urls = dict.fromkeys(one.url for one in projects if selection.project in (None, one.name))
-    return ", ".join(urls) or settings.mixpanel_url
-
-
 def state_of(letter: StoredDeadLetter, index: Index) -> tuple[str, str]:
     """What replays came to, and the reason that counts today."""
     if letter.origin is None:
         return "", letter.reason
     state, reason = index.receipt_of(letter.identity, letter.topic_id)
     return state, reason_of(letter, state, reason)
-
-
-REPLAY_EXAMPLES: Final = """\b
-Examples:
-  group-consumer dlq replay --dry-run
-  group-consumer dlq replay --reason unknown_schema --since 2h
-  group-consumer dlq replay --project emea --reason quarantined
-  group-consumer dlq replay --reason rejected --topic group-changes --skip-newer --yes
-"""
 
 
 @dlq.command(epilog=SHOW_EXAMPLES)
@@ -148,7 +112,7 @@ def show(
 
     if (place, source, project).count(None) != 2:
         raise click.UsageError(
-            "Name one letter: PARTITION:OFFSET, or --source TOPIC:PARTITION:OFFSET, or --project NAME."
+            "Name one dead letter: PARTITION:OFFSET, or --source TOPIC:PARTITION:OFFSET, or --project NAME."
         )
     mapped = mapped_in(settings)
     start_log(settings)
@@ -205,68 +169,3 @@ def last_receipt(topic: Topic, letter: StoredDeadLetter) -> Receipt | None:
 
     topic.receipts.each(seen)
     return found
-
-
-@dlq.command(epilog=REPLAY_EXAMPLES)
-@selection_options
-@click.option("--skip-newer", is_flag=True, help="Leave out every group that has something newer.")
-@click.option("--force", is_flag=True, help="Send old rows too: those whose record key has later records.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
-@click.option("--yes", is_flag=True, help="Send without asking; for scripts.")
-@click.option(
-    "--patience",
-    type=Parsed("DURATION", read_patience),
-    default="5m",
-    show_default=True,
-    metavar="DURATION",
-    help="Give up when nothing went on for so long.",
-)
-@output_option
-@settings_options(shown=(*SHOWN, "MAPPING_FILE"))
-def replay(
-    settings: Settings,
-    selection: Selection,
-    skip_newer: bool,
-    force: bool,
-    dry_run: bool,
-    yes: bool,
-    patience: float,
-    output: str,
-) -> None:
-    """Send dead letters again: in order per group, each once, as the records that they were.
-
-    It shows what it would send, and asks. What Mixpanel accepts is remembered in the topic
-    {dead-letter topic}.replays, so an interrupted replay is called again and goes on. What is refused again stays a
-    dead letter, and is reported. ambiguous_add and quarantined are sent only where --reason names them. Of a mapped
-    record the rules that refused it are sent again, by the mapping file of today.
-    """
-    from consumer.commands.dlq import plan as plans
-    from consumer.commands.dlq.outcome import as_json, print_outcome
-    from consumer.commands.dlq.replay import replay as send_again
-    from consumer.commands.dlq.today import Today
-    from consumer.commands.map.options import mapped_in
-
-    if not (dry_run or yes) and (output == "json" or not sys.stdin.isatty()):
-        raise click.UsageError("Nobody can be asked here: --dry-run shows what would be sent, --yes sends it.")
-    mapped = mapped_in(settings, sends=True)
-    scrub = start_log(settings)
-    with told(), Topic(settings) as topic:
-        wishes = plans.Wishes(selection, skip_newer, force, dry_run)
-        plan = plans.make(topic, settings, wishes, Today(settings, mapped))
-        if output == "table":
-            plans.print_plan(plan, hosts(settings, selection), skip_newer, settings.ambiguous_add == "dead-letter")
-        shown = {"plan": plans.as_json(plan)}
-        if dry_run or not plan.total:
-            if output == "json":
-                click.echo(json.dumps(shown, indent=2))
-            return
-        if not yes and not click.confirm("\nSend them now?"):
-            click.echo("Nothing was sent.")
-            raise SystemExit(1)
-        outcome = send_again(settings, mapped, topic, plan, patience, scrub)
-    if output == "json":
-        click.echo(json.dumps({**shown, "outcome": as_json(outcome)}, indent=2))
-    else:
-        print_outcome(outcome)
-    if not outcome.complete:
-        raise SystemExit(1)

@@ -10,6 +10,9 @@ from consumer.commands.dlq.dead_letter import FOREIGN
 from consumer.commands.dlq.selection import Range, Selection, read_range, read_time
 from consumer.event.errors import REASONS
 
+# Settings that every such command shows in its help.
+SHOWN: Final = ("KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

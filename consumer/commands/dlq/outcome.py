@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from consumer.commands.dlq.plan import say
+from consumer.commands.dlq.plan_output import say
 from consumer.commands.dlq.replay import Outcome
 from consumer.commands.dlq.report import shortened
 from consumer.terminal.table import show

@@ -76,6 +76,18 @@ def spans_of(consumer: Consumer, topic: str, wanted: Mapping[int, int] | None = 
     return spans
 
 
+def readable(topic: str, message: Message) -> bool:
+    """Whether it is a record, or the end of a partition. Raises `Failed` where it is a record that cannot be read."""
+    error = message.error()
+    if error is None or error.code() == KafkaError._PARTITION_EOF:
+        return True
+    if error.code() in CODES:
+        place = f"{topic}:{message.partition()}:{message.offset()}"
+        raise Failed(f"{place} cannot be read: {error.str()}; see {RECEIVE} in KAFKA_PROPERTIES_FILE")
+    note(topic, error)
+    return False
+
+
 def read(
     consumer: Consumer, topic: str, spans: list[Span], moved: Callable[[int], object] = lambda _: None
 ) -> Iterator[list[Message]]:
@@ -94,24 +106,19 @@ def read(
         before = sum(at.values())
         for message in consumer.consume(BATCH, 0.5):
             partition: int = message.partition()  # type: ignore[assignment]  # it is set on what was read
-            error = message.error()
-            if error is not None and error.code() in CODES:
-                advice = f"see {RECEIVE} in KAFKA_PROPERTIES_FILE"
-                raise Failed(f"{topic}:{partition}:{message.offset()} cannot be read: {error.str()}; {advice}")
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                note(topic, error)
+            if not readable(topic, message):
                 continue
             heard = time.monotonic()
             span = left.get(partition)
             if span is None:
                 continue
+            at_end = message.error() is not None
             offset: int = message.offset()  # type: ignore[assignment]
-            if error is None and offset < span.end:
+            if not at_end and offset < span.end:
                 batch.append(message)
-            at[partition] = min(span.end, offset if error is not None else offset + 1)
-            if at[partition] >= span.end or error is not None:
-                # At the end of the log: what is missing up to the span's end is no record, or was compacted.
-                at[partition] = span.end
+            # At the end of the log: what is missing up to the span's end is no record, or was compacted.
+            at[partition] = span.end if at_end else min(span.end, offset + 1)
+            if at[partition] >= span.end:
                 consumer.incremental_unassign([TopicPartition(topic, partition)])
                 del left[partition]
         moved(sum(at.values()) - before)

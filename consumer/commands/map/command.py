@@ -37,7 +37,7 @@ compacted topic), and which field is what the key is. It joins no group and comm
 @settings_options(("SCHEMA_REGISTRY_URL",), shown=INIT_SHOWN)
 def init(settings: Settings, topic: str) -> None:
     """Write a first mapping file for a topic, from its schemas and its last records."""
-    from consumer.commands.dlq.commands import start_log, told
+    from consumer.commands.dlq.starting import start_log, told
     from consumer.commands.map.findings import compacted_of
     from consumer.commands.map.first_file import first_file
     from consumer.commands.map.registered import Schemas, by_record
@@ -119,7 +119,7 @@ would hold its partition.
 @settings_options(("SCHEMA_REGISTRY_URL",), shown=SHOWN)
 def preview(settings: Settings, topic: str, last: int, file: IO[bytes] | None, output: str) -> None:
     """Show records of the topic beside the updates that they become, and send nothing."""
-    from consumer.commands.dlq.commands import start_log, told
+    from consumer.commands.dlq.starting import start_log, told
     from consumer.commands.map.preview import Preview
     from consumer.kafka.broker_errors import BrokerError
     from consumer.registry.subjects import RegistryError

@@ -1,14 +1,15 @@
 """`trace`: what became of a record, or of a group's changes."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 
-from consumer.commands.dlq.commands import start_log, told
 from consumer.commands.dlq.options import TIME, Parsed
 from consumer.commands.dlq.selection import read_origin, read_time
+from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.options import output_option, settings_options
 from consumer.commands.verify.command import read_group
 from consumer.kafka.dead_letter_format import Origin
@@ -61,43 +62,48 @@ def trace(
         tracer = Tracer(settings, mapped, instances)
         try:
             if record is not None:
-                found = [tracer.at(record)]
+                records = [tracer.at(record)]
             else:
                 assert group is not None
-                found = list(tracer.of_group(group, company, read_time(since) if isinstance(since, str) else since))
+                records = list(tracer.of_group(group, company, read_time(since) if isinstance(since, str) else since))
         finally:
             tracer.close()
     if output == "json":
-        click.echo(json.dumps([one.as_json() for one in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([traced.as_json() for traced in records], indent=2, ensure_ascii=False))
     elif record is not None:
-        print_record(found[0])
+        print_record(records[0])
     else:
-        rows = [[one.place, moment(one.timestamp), short(one), one.fate, one.why] for one in found]
-        if rows:
-            show(["record", "time", "update", "fate", "why"], rows, [COLOURS[one.fate] for one in found])
-        click.echo(counted(len(found), "change"))
+        print_records(records)
 
 
-def print_record(one: Any) -> None:
+def print_records(records: Sequence[Any]) -> None:
+    """One line for each."""
+    rows = [[traced.place, moment(traced.timestamp), short(traced), traced.fate, traced.why] for traced in records]
+    if rows:
+        show(["record", "time", "update", "fate", "why"], rows, [COLOURS[traced.fate] for traced in records])
+    click.echo(counted(len(records), "change"))
+
+
+def print_record(traced: Any) -> None:
     """One record in full."""
-    rows = [["record", one.place], ["time", moment(one.timestamp)], ["fate", one.fate], ["why", one.why]]
-    if one.problem:
-        rows.append(["problem", one.problem])
-    for name, value in (one.event or {}).items():
+    rows = [["record", traced.place], ["time", moment(traced.timestamp)], ["fate", traced.fate], ["why", traced.why]]
+    if traced.problem:
+        rows.append(["problem", traced.problem])
+    for name, value in (traced.event or {}).items():
         rows.append([f"event.{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)])
-    if one.update is not None:
-        rows.append(["update", json.dumps(one.update, ensure_ascii=False)])
-    show(["what", "is"], rows, [COLOURS[one.fate] if row[0] == "fate" else "" for row in rows])
+    if traced.update is not None:
+        rows.append(["update", json.dumps(traced.update, ensure_ascii=False)])
+    show(["what", "is"], rows, [COLOURS[traced.fate] if row[0] == "fate" else "" for row in rows])
 
 
-def short(one: Any) -> str:
+def short(traced: Any) -> str:
     """What the record does, without whose it is."""
-    if one.update is None:
-        return str(one.problem)
-    updates = one.update if isinstance(one.update, list) else [one.update]
+    if traced.update is None:
+        return str(traced.problem)
+    updates = traced.update if isinstance(traced.update, list) else [traced.update]
     said = [{name: value for name, value in update.items() if "$group" not in name} for update in updates]
-    words = [json.dumps(update, ensure_ascii=False) for update in said]
-    return ", ".join(words + [one.problem] * bool(one.problem))
+    parts = [json.dumps(update, ensure_ascii=False) for update in said]
+    return ", ".join(parts + [traced.problem] * bool(traced.problem))
 
 
 def moment(milliseconds: int) -> str:

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import click
 
-from consumer.commands.dlq.commands import start_log, told
 from consumer.commands.dlq.options import Parsed
 from consumer.commands.dlq.selection import read_patience
+from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.options import output_option, refuse, settings_options
 from consumer.commands.reading_back import SETTINGS, missing, project_option, query_api
 from consumer.settings import Settings

@@ -52,14 +52,31 @@ def of_projects(job: Job) -> list[tuple[str, str, str]]:
     return [("", f"{count:,}", f"of project {name}") for name, count in job.by_project.items()]
 
 
-def show(job: Job, found: Audit) -> None:
+def show(job: Job, audit: Audit) -> None:
     """Print the tables on standard output."""
-    letters = sum(found.reasons.values())
-    lost = len(found.lost)
+    click.echo()
+    show_table(("What", "How many", ""), rows_of(job, audit))
+    if audit.reasons.total():
+        click.echo()
+        known = [reason for reason in (*MEANING, *audit.reasons) if audit.reasons[reason]]
+        reasons = [(reason, audit.reasons[reason], MEANING.get(reason, "")) for reason in dict.fromkeys(known)]
+        show_table(("Dead letters by reason", "How many", "What it means"), reasons)
+    if job.rows:
+        click.echo()
+        show_table(job.columns, job.rows)
+    if audit.example is not None:
+        click.echo()
+        _show_dead_letter(audit.example)
+    click.echo()
+    _show_verdict(audit)
+
+
+def rows_of(job: Job, audit: Audit) -> list[tuple[str, str, str]]:
+    """What became of all events, and how long it took."""
+    lost = len(audit.lost)
     rate = job.events / job.seconds if job.seconds else 0
     pace = f"{rate:,.0f} events/s, all on one machine; with start and audit {job.all_seconds:.0f} s"
-    click.echo()
-    rows: list[tuple[str, str, str]] = [
+    return [
         ("Events in", f"{job.events:,}", job.read),
         (
             "Updates accepted",
@@ -68,33 +85,19 @@ def show(job: Job, found: Audit) -> None:
         ),
         *of_projects(job),
         ("Profiles", f"{job.profiles:,}", "as they should be" if not lost else "see below"),
-        ("Dead letters", f"{letters:,}", "records that cannot be applied, each kept with its reason"),
+        ("Dead letters", f"{audit.reasons.total():,}", "records that cannot be applied, each kept with its reason"),
         (
             "Committed",
-            f"{found.committed:,}",
-            f"= consumed {found.consumed:,}" if not found.open else f"of {found.consumed:,} consumed",
+            f"{audit.committed:,}",
+            f"= consumed {audit.consumed:,}" if not audit.open else f"of {audit.consumed:,} consumed",
         ),
-        ("Lost", f"{lost:,}", "every event came to what it should" if found.balanced else "see below"),
-        ("Left open", f"{found.open:,}", "read, and neither accepted nor a dead letter"),
+        ("Lost", f"{lost:,}", "every event came to what it should" if audit.balanced else "see below"),
+        ("Left open", f"{audit.open:,}", "read, and neither accepted nor a dead letter"),
         ("Time", f"{job.seconds:.1f} s", pace),
     ]
-    show_table(("What", "How many", ""), rows)
-    if letters:
-        click.echo()
-        known = [reason for reason in (*MEANING, *found.reasons) if found.reasons[reason]]
-        reasons = [(reason, found.reasons[reason], MEANING.get(reason, "")) for reason in dict.fromkeys(known)]
-        show_table(("Dead letters by reason", "How many", "What it means"), reasons)
-    if job.rows:
-        click.echo()
-        show_table(job.columns, job.rows)
-    if found.example is not None:
-        click.echo()
-        _show_letter(found.example)
-    click.echo()
-    _show_verdict(found)
 
 
-def _show_letter(record: Message) -> None:
+def _show_dead_letter(record: Message) -> None:
     """One dead letter in full; its value is bytes, of which the start is shown."""
     value = record.value()
     shown = "null" if value is None else f"{len(value)} bytes: {value[:24].hex(' ')}{' …' if len(value) > 24 else ''}"

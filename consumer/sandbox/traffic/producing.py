@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from threading import Event
 from typing import Any, Final
 
@@ -35,19 +36,11 @@ def produce(
     """
     producer = Producer({"bootstrap.servers": bootstrap, **CONFIG, **(config or {})})
     failures: list[Any] = []
-
-    def delivered(error: Any, _: Any) -> None:
-        if error is not None:
-            failures.append(error)
-
+    delivered = partial(_note, failures)
     count = 0
     for event in events:
-        while not failures:
-            try:
-                producer.produce(topic, event.value, event.key, headers=event.headers, on_delivery=delivered)
-                break
-            except BufferError:
-                producer.poll(0.1)
+        while not failures and not _handed_over(producer, topic, event, delivered):
+            producer.poll(0.1)
         if failures or (stopping is not None and stopping.is_set()):
             break
         if expected is not None:
@@ -63,6 +56,21 @@ def produce(
     if left:
         raise TimeoutError(f"{left} of {count} events are not in {topic} after {PATIENCE:.0f} s")
     return count
+
+
+def _note(failures: list[Any], error: Any, _: Any) -> None:
+    """What came of an event: its error, None where the broker has it."""
+    if error is not None:
+        failures.append(error)
+
+
+def _handed_over(producer: Producer, topic: str, event: TrafficEvent, delivered: Callable[[Any, Any], None]) -> bool:
+    """Whether the client has taken the event; False while its queue is full."""
+    try:
+        producer.produce(topic, event.value, event.key, headers=event.headers, on_delivery=delivered)
+    except BufferError:
+        return False
+    return True
 
 
 def _flush(producer: Producer, stopping: Event | None) -> int:

@@ -157,9 +157,9 @@ def test_a_tombstone(board: Board):
         (("7:0",), 1, "no record at 7:0"),
         (("--source", "changes:0:9"), 1, "no dead letter from changes:0:9"),
         (("--project", "emea"), 1, "no dead letter of project emea"),
-        ((), 2, "Name one letter"),
-        (("0:0", "--project", "emea"), 2, "Name one letter"),
-        (("0:0", "--source", "changes:0:9"), 2, "Name one letter"),
+        ((), 2, "Name one dead letter"),
+        (("0:0", "--project", "emea"), 2, "Name one dead letter"),
+        (("0:0", "--source", "changes:0:9"), 2, "Name one dead letter"),
         (("acme",), 2, "PARTITION:OFFSET"),
     ],
 )
