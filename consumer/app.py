@@ -47,7 +47,7 @@ from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
 from consumer.settings.secrets import Learn, unlearnt
 from consumer.settings.sign_in import SignIn
-from consumer.settings.tokens import Tokens
+from consumer.settings.tokens import ProjectTokens
 from consumer.settings.watching import watch
 
 log = logging.getLogger("consumer")
@@ -148,7 +148,7 @@ def assemble(
         core, adds or pool, schemas, dead_letters, results, observer, clock=clock, jitter=random.random, adds=adds
     )
     sign_in = SignIn(settings, rotating(source, dead_letters, journal), scrub.learn)
-    watch((sign_in, Tokens(settings, pool.use_token, scrub.learn)))
+    watch((sign_in, ProjectTokens(settings, pool.use_token, scrub.learn)))
     return Loop(core, source, exchange, observer, drain_timeout=settings.drain_timeout, lease=lease, clock=clock)
 
 

@@ -43,7 +43,7 @@ ONE_A_LINE: Final = "one event a line is read, such as `jq -c '.[]'` writes of a
 OPENING: Final = len(opening_of("0" * 32))
 
 
-class Unfit(Exception):
+class UnfitLine(Exception):
     """The line is no change; the message says where and why."""
 
 
@@ -97,7 +97,7 @@ class EventReader:
             if project not in self._projects:
                 raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, no_project(change.project))
             bounded_tail(operation, OPENING)
-        except Unfit as unfit:
+        except UnfitLine as unfit:
             return BadLine(number, "bad_line", str(unfit))
         except Reject as reject:
             return BadLine(number, reject.reason, reject.detail)
@@ -113,12 +113,12 @@ class EventReader:
         for name in given:
             if name not in FIELDS:
                 near = difflib.get_close_matches(name, FIELDS, 1)
-                raise Unfit(f"{name} is no field of the event" + (f": did you mean {near[0]}?" if near else ""))
+                raise UnfitLine(f"{name} is no field of the event" + (f": did you mean {near[0]}?" if near else ""))
         for name in ("group_key", "group_id", "operation"):
             if name not in given:
-                raise Unfit(f"{name} is missing")
+                raise UnfitLine(f"{name} is missing")
         if given["operation"] not in self._symbols:
-            raise Unfit("operation is none of " + ", ".join(self._symbols))
+            raise UnfitLine("operation is none of " + ", ".join(self._symbols))
         project, company = given.get("project"), given.get("company_id")
         return {
             "event_id": text(given.get("event_id", str(uuid.uuid4())), "event_id"),
@@ -141,14 +141,14 @@ def parsed(line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(line, object_pairs_hook=once, parse_constant=no_number)
     except UnicodeDecodeError:
-        raise Unfit("is not UTF-8 text") from None
+        raise UnfitLine("is not UTF-8 text") from None
     except json.JSONDecodeError as failure:
         hint = f"; {ONE_A_LINE}" if line.strip() in (b"{", b"[") else ""
-        raise Unfit(f"is not JSON: {failure.msg} at column {failure.colno}{hint}") from None
+        raise UnfitLine(f"is not JSON: {failure.msg} at column {failure.colno}{hint}") from None
     except (RecursionError, ValueError):
-        raise Unfit("is not JSON that can be read: too deep, or a number too long") from None
+        raise UnfitLine("is not JSON that can be read: too deep, or a number too long") from None
     if not isinstance(found, dict):
-        raise Unfit(f"is JSON, and not an object; {ONE_A_LINE}")
+        raise UnfitLine(f"is JSON, and not an object; {ONE_A_LINE}")
     return found
 
 
@@ -156,30 +156,30 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object, which has each name once."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Unfit("has the same name twice in one object")
+        raise UnfitLine("has the same name twice in one object")
     return found
 
 
 def no_number(name: str) -> float:
     """NaN and Infinity are not JSON."""
-    raise Unfit(f"has {name}, which is not JSON")
+    raise UnfitLine(f"has {name}, which is not JSON")
 
 
 def text(value: Any, path: str) -> str:
     """A text that UTF-8 can hold."""
     if not isinstance(value, str):
-        raise Unfit(f"{path} is not text")
+        raise UnfitLine(f"{path} is not text")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Unfit(f"{path} has half a surrogate pair, which UTF-8 cannot hold") from None
+        raise UnfitLine(f"{path} has half a surrogate pair, which UTF-8 cannot hold") from None
     return value
 
 
 def array(value: Any, path: str) -> list[Any]:
     """A JSON array."""
     if not isinstance(value, list):
-        raise Unfit(f"{path} is not an array")
+        raise UnfitLine(f"{path} is not an array")
     return value
 
 
@@ -189,17 +189,17 @@ def moment(value: Any) -> int:
         try:
             found = datetime.fromisoformat(value)
         except ValueError:
-            raise Unfit("occurred_at is no time such as 2026-11-25T07:00:00Z") from None
+            raise UnfitLine("occurred_at is no time such as 2026-11-25T07:00:00Z") from None
         return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
     if isinstance(value, bool) or not isinstance(value, int) or not -LARGEST <= value < LARGEST:
-        raise Unfit("occurred_at is neither milliseconds nor a time such as 2026-11-25T07:00:00Z")
+        raise UnfitLine("occurred_at is neither milliseconds nor a time such as 2026-11-25T07:00:00Z")
     return value
 
 
 def mapping(value: Any, path: str, levels: int) -> dict[str, Any]:
     """A JSON object; its values are scalars, or nest as deep as the schema does."""
     if not isinstance(value, dict):
-        raise Unfit(f"{path} is not an object")
+        raise UnfitLine(f"{path} is not an object")
     return {text(name, f"a name in {path}"): nested(item, f"{path}.{name}", levels) for name, item in value.items()}
 
 
@@ -210,11 +210,11 @@ def nested(value: Any, path: str, levels: int) -> Any:
     if isinstance(value, list) and levels == 2:
         return [nested(item, f"{path}, item {number}", 1) for number, item in enumerate(value, 1)]
     if isinstance(value, (dict, list)):
-        raise Unfit(f"{path} nests deeper than the event schema has room for")
+        raise UnfitLine(f"{path} nests deeper than the event schema has room for")
     if isinstance(value, str):
         return text(value, path)
     if isinstance(value, int) and not -LARGEST <= value < LARGEST:
-        raise Unfit(f"{path} is an integer of more than 64 bits")
+        raise UnfitLine(f"{path} is an integer of more than 64 bits")
     if isinstance(value, float) and not math.isfinite(value):
-        raise Unfit(f"{path} is a number that a double cannot hold")
+        raise UnfitLine(f"{path} is a number that a double cannot hold")
     return value

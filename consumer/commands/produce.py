@@ -89,7 +89,7 @@ def produce(
             partitions = brokers.topic(topic).partitions
         schema_id = schema_for(settings, topic)
         traffic = generated(settings, generate, bad, seed, schema_id) if generate else iter(())
-        writer = Writer(settings, topic)
+        writer = RecordWriter(settings, topic)
     source = traffic if file is None else lines(file, writer, settings, schema_id)
     stopped = write_all(writer, source, generate or 0)
     summary: dict[str, Any] = {
@@ -118,7 +118,7 @@ def explained(settings: Settings, topic: str) -> Iterator[None]:
         raise click.ClickException(str(failure)) from None
 
 
-def write_all(writer: "Writer", events: Iterable[Outgoing], total: int) -> bool:
+def write_all(writer: "RecordWriter", events: Iterable[Outgoing], total: int) -> bool:
     """Write until the end, a failure, or Ctrl-C; what is under way is waited for. Whether it was Ctrl-C.
 
     `total` is how many there are, 0 where nobody knows.
@@ -138,7 +138,7 @@ def write_all(writer: "Writer", events: Iterable[Outgoing], total: int) -> bool:
     return stopped
 
 
-class Writer:
+class RecordWriter:
     """Writes records in order, and counts what the brokers confirmed."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
@@ -186,7 +186,7 @@ class Writer:
             click.secho(f"line {line}: was not confirmed by the brokers: {error.str()}", fg="red", err=True)
 
 
-def lines(file: IO[bytes], writer: Writer, settings: Settings, schema_id: int) -> Iterator[Outgoing]:
+def lines(file: IO[bytes], writer: RecordWriter, settings: Settings, schema_id: int) -> Iterator[Outgoing]:
     """The events of the file; what is none is named."""
     frame = b"\0" + schema_id.to_bytes(4, "big")
     for found in EventReader(settings.projects).read(file):
@@ -204,7 +204,7 @@ def generated(settings: Settings, count: int, bad: float, seed: int, schema_id: 
     if bad:
         writers = traffic_schemas.register(RegistryApi(settings).register)
     else:
-        one = traffic_schemas.Writer(parse_schema(json.loads(newest())), schema_id, None)
+        one = traffic_schemas.WriterSchema(parse_schema(json.loads(newest())), schema_id, None)
         writers = traffic_schemas.Writers(one, one, one, one)
     for event in Traffic(writers, seed=seed, bad=bad).events(count):
         yield Outgoing(event.number, event.key, event.value, event.headers)

@@ -47,7 +47,7 @@ HTML: Final = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """One HTTP answer."""
 
     status: int
@@ -66,12 +66,12 @@ class Dialect:
     status: int = 0
 
 
-def of_json(status: int, body: object) -> Answer:
+def of_json(status: int, body: object) -> HttpAnswer:
     """An answer in JSON."""
-    return Answer(status, orjson.dumps(body))
+    return HttpAnswer(status, orjson.dumps(body))
 
 
-def lax(refused: dict[int, str], sent: int, verbose: bool) -> Answer:
+def lax(refused: dict[int, str], sent: int, verbose: bool) -> HttpAnswer:
     """The answer without strict: only whether at least one update was valid."""
     status = 1 if sent > len(refused) else 0
     if not verbose:
@@ -82,7 +82,7 @@ def lax(refused: dict[int, str], sent: int, verbose: bool) -> Answer:
 
 def strict(
     refused: dict[int, str], updates: list[dict[str, Any]], applied: int, dialect: Dialect, verbose: bool = True
-) -> Answer:
+) -> HttpAnswer:
     """The answer with strict to a request of which `applied` updates were applied and `refused` refused."""
     count = None if dialect.count == "absent" else applied if dialect.count == "honest" else applied + 1
     if not refused:
@@ -104,27 +104,27 @@ def _all_taken(count: int | None, dialect: Dialect, verbose: bool) -> dict[str, 
     return {name: value for name, value in body.items() if value is not None or name == "error"}
 
 
-def malformed(words: str, told: bool) -> Answer:
+def malformed(words: str, told: bool) -> HttpAnswer:
     """The answer to a request without a single readable update. `told`: strict or verbose."""
     return of_json(200, {"error": words, "status": 0} if told else 0)
 
 
-def too_large(words: str) -> Answer:
+def too_large(words: str) -> HttpAnswer:
     """The answer to a request over a limit."""
     return of_json(413, {"code": 413, "error": f"request exceeds max limit of {words}", "status": _PHRASES[413]})
 
 
-def of_status(status: int, body: str, retry_after: str, strict: bool) -> Answer:
+def of_status(status: int, body: str, retry_after: str, strict: bool) -> HttpAnswer:
     """The answer with this status; without a body, what is known of Mixpanel's for it."""
     headers = (("Retry-After", retry_after),) if retry_after else ()
     if body:
         kind = HTML if body[0] == "<" else JSON if body[0] in "{[01" else TEXT
-        return Answer(status, body.encode(), kind, headers)
+        return HttpAnswer(status, body.encode(), kind, headers)
     known = _known(status, strict)
-    return Answer(known.status, known.body, known.content_type, headers)
+    return HttpAnswer(known.status, known.body, known.content_type, headers)
 
 
-def _known(status: int, strict: bool) -> Answer:
+def _known(status: int, strict: bool) -> HttpAnswer:
     """A body as seen with this status."""
     if status in (401, 403):
         return of_json(status, {"error": "Unauthorized" if status == 401 else "Forbidden", "status": "error"})
@@ -134,12 +134,12 @@ def _known(status: int, strict: bool) -> Answer:
         return of_json(status, {"code": 429, "error": RATE_LIMITED, "status": _PHRASES[429]})
     if status == 413:
         page = "<html><title>Error 413 (Request Entity Too Large)!!1</title></html>"
-        return Answer(status, page.encode(), HTML)
+        return HttpAnswer(status, page.encode(), HTML)
     if status == 400:
-        return Answer(status, b"<html><title>400 Bad Request</title></html>", HTML)
+        return HttpAnswer(status, b"<html><title>400 Bad Request</title></html>", HTML)
     if status >= 500:
-        return Answer(status, _UPSTREAM.encode(), TEXT)
-    return Answer(status, f"<html><title>{status}</title></html>".encode() if status != 204 else b"", HTML)
+        return HttpAnswer(status, _UPSTREAM.encode(), TEXT)
+    return HttpAnswer(status, f"<html><title>{status}</title></html>".encode() if status != 204 else b"", HTML)
 
 
 def _profile_like(

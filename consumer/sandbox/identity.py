@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import parse_qs, unquote_plus
 
-from consumer.sandbox.answers import Answer
+from consumer.sandbox.answers import HttpAnswer
 from consumer.sandbox.web import Arrived, Reply, Web
 
 KEPT: Final = 10_000
@@ -90,4 +90,4 @@ def part(content: Mapping[str, object]) -> str:
 
 def answer(status: int, body: Mapping[str, object]) -> Reply:
     """JSON, as every token endpoint answers."""
-    return Reply(Answer(status, json.dumps(body).encode(), "application/json"))
+    return Reply(HttpAnswer(status, json.dumps(body).encode(), "application/json"))

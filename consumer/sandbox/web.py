@@ -15,7 +15,7 @@ from ssl import SSLContext
 from threading import Event, Lock, Thread
 from typing import Any, Final, NoReturn
 
-from consumer.sandbox.answers import Answer
+from consumer.sandbox.answers import HttpAnswer
 
 MAX_READ: Final = 64 * 1024 * 1024
 """No body longer than this is read to its end; the connection is closed instead."""
@@ -53,7 +53,7 @@ class Arrived:
 class Reply:
     """What to answer; `drip` is the wait before each byte of the body, in seconds."""
 
-    answer: Answer
+    answer: HttpAnswer
     drip: float = 0.0
     headers: list[tuple[str, str]] = field(default_factory=list)
 
@@ -65,7 +65,7 @@ class Web:
         self.port = port
         self.route = route
         self.tls = tls
-        self._server: _Server | None = None
+        self._server: _WebServer | None = None
         self._thread: Thread | None = None
 
     @property
@@ -75,7 +75,7 @@ class Web:
 
     def start(self) -> None:
         """Listen. Raises OSError where the port is taken."""
-        server = _Server(self.port, self.route, self.tls)
+        server = _WebServer(self.port, self.route, self.tls)
         self.port = server.server_address[1]
         self._server = server
         self._thread = Thread(target=server.serve_forever, args=(0.05,), name="sandbox-web", daemon=True)
@@ -94,7 +94,7 @@ class Web:
         self._server = self._thread = None
 
 
-class _Server(ThreadingHTTPServer):
+class _WebServer(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close waits for them
     request_queue_size = 128
 
@@ -144,7 +144,7 @@ class _Server(ThreadingHTTPServer):
 class _Exchange(BaseHTTPRequestHandler):
     """One connection: request after request, until either side has enough."""
 
-    server: _Server
+    server: _WebServer
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # so that an answer is one segment
     disable_nagle_algorithm = True
@@ -175,7 +175,7 @@ class _Exchange(BaseHTTPRequestHandler):
             self._reset()
         except Unread:
             self.close_connection = True
-            reply = Reply(Answer(411 if chunked else 413, b""))
+            reply = Reply(HttpAnswer(411 if chunked else 413, b""))
         self._discard()
         self._send(reply)
 

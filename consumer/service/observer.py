@@ -46,7 +46,7 @@ class Kafka(Protocol):
     def foreign(self) -> list[str]: ...
 
 
-class DeadLetters(Protocol):
+class WaitingDeadLetters(Protocol):
     """What is told of the dead-letter producer; see kafka/dead_letters.py."""
 
     def blocked(self) -> int: ...
@@ -60,7 +60,7 @@ class Observer:
         self,
         pipeline: Pipeline,
         kafka: Kafka,
-        dead_letters: DeadLetters,
+        dead_letters: WaitingDeadLetters,
         metrics: Metrics,
         health: Health,
         cache_bytes: Callable[[], int],

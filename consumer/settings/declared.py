@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from consumer.settings.quarantine import Entries, quarantine
+from consumer.settings.quarantine import QuarantineEntries, quarantine
 from consumer.settings.values import (
     base_url,
     choice,
@@ -138,7 +138,7 @@ class Declared:
         rule="on where AMBIGUOUS_ADD is dead-letter",
     )
     dead_letter_breaker: bool = setting(flag(), "on", "A flood of rejects pauses the service; off: it never does")
-    quarantine: Entries = setting(
+    quarantine: QuarantineEntries = setting(
         quarantine(),
         "",
         "What becomes a dead letter: topic:partition:offset, project:NAME, group:KEY:ID, schema:ID; `\\,` is a comma",

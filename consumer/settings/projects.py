@@ -21,11 +21,11 @@ from consumer.settings.declared import HOSTS, QUERY_HOSTS
 from consumer.settings.properties import HIDDEN
 from consumer.settings.read_back import ReadBack, region_of
 from consumer.settings.sources import clipped, secret_in
-from consumer.settings.values import Kind, Wrong, base_url, choice, project_id, reason, text, token
+from consumer.settings.values import ValueKind, Wrong, base_url, choice, project_id, reason, text, token
 
 # It is a label's value, and is found in an event as it stands here.
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-FIELDS: Final[Mapping[str, Kind[str]]] = {
+FIELDS: Final[Mapping[str, ValueKind[str]]] = {
     "token": token(),
     "token_file": text(),
     "region": choice(*HOSTS),
@@ -81,7 +81,7 @@ def read_projects(path: str, url: str, query_url: str) -> tuple[list[Project], l
         return [], [str(wrong)]
     except tomllib.TOMLDecodeError as failure:
         return [], [f"is no TOML: {failure}"]
-    reading = Reading(source.splitlines(), url, query_url)
+    reading = ProjectsReading(source.splitlines(), url, query_url)
     found = [reading.project(name, table) for name, table in tables.items()]
     if not tables:
         reading.faults.append("has no table: give each project one, such as [emea] with token_file and region")
@@ -115,7 +115,7 @@ def twice(projects: list[Project]) -> list[str]:
     return faults
 
 
-class Reading:
+class ProjectsReading:
     """One reading of the file: `faults` has what was wrong so far."""
 
     def __init__(self, lines: list[str], url: str, query_url: str) -> None:
@@ -207,7 +207,7 @@ def at(line: int) -> str:
     return f"line {line}, " if line else ""
 
 
-def read_field(kind: Kind[str], key: str, given: str) -> str:
+def read_field(kind: ValueKind[str], key: str, given: str) -> str:
     """The value of a field. Raises `Wrong`, which shows no secret."""
     try:
         return kind.read(given)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from consumer.settings.values import Kind, Wrong, topic_name
+from consumer.settings.values import ValueKind, Wrong, topic_name
 
 # A comma separates entries, unless a backslash stands before it; so does a line break.
 SEPARATOR: Final = re.compile(r"(?<!\\),|\r?\n")
@@ -15,7 +15,7 @@ FORMS: Final = "topic:partition:offset, project:NAME, group:KEY:ID or schema:ID"
 
 
 @dataclass(frozen=True)
-class Entries:
+class QuarantineEntries:
     """What is named. A place is (topic, partition, offset), a group (key, id), a schema an id or a GUID."""
 
     places: frozenset[tuple[str, int, int]] = frozenset()
@@ -27,17 +27,17 @@ class Entries:
         return bool(self.places or self.projects or self.groups or self.schemas)
 
 
-def quarantine() -> Kind[Entries]:
+def quarantine() -> ValueKind[QuarantineEntries]:
     """Entries, comma separated or one a line; `\\,` is a comma within one."""
 
-    def read(given: str) -> Entries:
+    def read(given: str) -> QuarantineEntries:
         texts = (part.replace("\\,", ",").lstrip() for part in SEPARATOR.split(given))
         return entries(text for text in texts if text)
 
-    return Kind(read, "ENTRY,...", Entries())
+    return ValueKind(read, "ENTRY,...", QuarantineEntries())
 
 
-def entries(texts: Iterable[str]) -> Entries:
+def entries(texts: Iterable[str]) -> QuarantineEntries:
     """The entries, by their form. Raises `Wrong`, which names the form that one of them was to have."""
     places: set[tuple[str, int, int]] = set()
     projects: set[str] = set()
@@ -58,7 +58,7 @@ def entries(texts: Iterable[str]) -> Entries:
             schemas.add(schema(rest, text))
         else:
             places.add(place(text))
-    return Entries(frozenset(places), frozenset(projects), frozenset(groups), frozenset(schemas))
+    return QuarantineEntries(frozenset(places), frozenset(projects), frozenset(groups), frozenset(schemas))
 
 
 def schema(name: str, text: str) -> int | str:

@@ -22,7 +22,7 @@ TOKEN = BY_NAME["MIXPANEL_TOKEN"]
 Tell = Callable[[str, str], None]
 
 
-class Tokens:
+class ProjectTokens:
     """Tells of each project that has another token: its name and the token."""
 
     def __init__(self, settings: Settings, tell: Tell, learn: Learn = unlearnt) -> None:

@@ -25,7 +25,7 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
-class Kind(Generic[Value]):
+class ValueKind(Generic[Value]):
     """Reads the texts of one kind of setting. `shape` is what stands for the value in a help text.
 
     `empty` is the value where nothing is given and there is no default; `credentials` may stand in the text.
@@ -37,7 +37,7 @@ class Kind(Generic[Value]):
     credentials: bool = False
 
 
-def text() -> Kind[str]:
+def text() -> ValueKind[str]:
     """Any text without line breaks at all."""
 
     def read(given: str) -> str:
@@ -45,10 +45,10 @@ def text() -> Kind[str]:
             raise Wrong("text without control characters or line breaks")
         return given
 
-    return Kind(read, "TEXT", "")
+    return ValueKind(read, "TEXT", "")
 
 
-def token() -> Kind[str]:
+def token() -> ValueKind[str]:
     """A text that can stand in a request: printable ASCII without white space."""
 
     def read(given: str) -> str:
@@ -62,10 +62,10 @@ def token() -> Kind[str]:
             raise Wrong("printable ASCII without white space")
         return given
 
-    return Kind(read, "TEXT", "")
+    return ValueKind(read, "TEXT", "")
 
 
-def whole(least: int, most: int) -> Kind[int]:
+def whole(least: int, most: int) -> ValueKind[int]:
     """A whole number from `least` to `most`."""
 
     def read(given: str) -> int:
@@ -73,10 +73,10 @@ def whole(least: int, most: int) -> Kind[int]:
             raise Wrong(f"a whole number from {least} to {most}")
         return int(given)
 
-    return Kind(read, f"{least}..{most}", 0)
+    return ValueKind(read, f"{least}..{most}", 0)
 
 
-def project_id() -> Kind[str]:
+def project_id() -> ValueKind[str]:
     """The number of a Mixpanel project, kept as text."""
 
     def read(given: str) -> str:
@@ -84,10 +84,10 @@ def project_id() -> Kind[str]:
             raise Wrong("the project's number, as Project Settings shows it (not its token)")
         return given
 
-    return Kind(read, "NUMBER", "")
+    return ValueKind(read, "NUMBER", "")
 
 
-def flag() -> Kind[bool]:
+def flag() -> ValueKind[bool]:
     """`on` or `off`."""
 
     def read(given: str) -> bool:
@@ -95,10 +95,10 @@ def flag() -> Kind[bool]:
             raise Wrong("on or off")
         return given == "on"
 
-    return Kind(read, "on|off", False)
+    return ValueKind(read, "on|off", False)
 
 
-def choice(*words: str, fold: Callable[[str], str] = str) -> Kind[str]:
+def choice(*words: str, fold: Callable[[str], str] = str) -> ValueKind[str]:
     """One of the words; `fold` is applied first, where case does not matter."""
 
     def read(given: str) -> str:
@@ -106,10 +106,10 @@ def choice(*words: str, fold: Callable[[str], str] = str) -> Kind[str]:
             raise Wrong("one of " + ", ".join(words))
         return fold(given)
 
-    return Kind(read, "|".join(words), "")
+    return ValueKind(read, "|".join(words), "")
 
 
-def duration(least: str, most: str) -> Kind[float]:
+def duration(least: str, most: str) -> ValueKind[float]:
     """A time in seconds, written as 500ms, 2s or 1m."""
     low, high = amount(least, SECONDS), amount(most, SECONDS)
     assert low is not None
@@ -123,10 +123,10 @@ def duration(least: str, most: str) -> Kind[float]:
             raise Wrong(f"a time from {least} to {most}")
         return found
 
-    return Kind(read, "TIME", 0.0)
+    return ValueKind(read, "TIME", 0.0)
 
 
-def size(least: str, most: str) -> Kind[int]:
+def size(least: str, most: str) -> ValueKind[int]:
     """A number of bytes, written as 512KiB or 2MiB."""
     low, high = amount(least, BYTES), amount(most, BYTES)
     assert low is not None
@@ -140,7 +140,7 @@ def size(least: str, most: str) -> Kind[int]:
             raise Wrong(f"a size from {least} to {most}")
         return int(found)
 
-    return Kind(read, "SIZE", 0)
+    return ValueKind(read, "SIZE", 0)
 
 
 def amount(given: str, units: dict[str, float] | dict[str, int]) -> float | None:
@@ -155,9 +155,9 @@ def amount(given: str, units: dict[str, float] | dict[str, int]) -> float | None
     return found if math.isfinite(found) else None
 
 
-def topic() -> Kind[str]:
+def topic() -> ValueKind[str]:
     """A topic's name."""
-    return Kind(topic_name, "TOPIC", "")
+    return ValueKind(topic_name, "TOPIC", "")
 
 
 def topic_name(given: str) -> str:
@@ -167,7 +167,7 @@ def topic_name(given: str) -> str:
     return given
 
 
-def topics() -> Kind[tuple[str, ...]]:
+def topics() -> ValueKind[tuple[str, ...]]:
     """Topic names, comma separated; one that stands there twice counts once."""
 
     def read(given: str) -> tuple[str, ...]:
@@ -176,10 +176,10 @@ def topics() -> Kind[tuple[str, ...]]:
         except Wrong as wrong:
             raise Wrong(f"comma separated, each {wrong}") from None
 
-    return Kind(read, "TOPIC,...", ())
+    return ValueKind(read, "TOPIC,...", ())
 
 
-def servers() -> Kind[str]:
+def servers() -> ValueKind[str]:
     """host:port, comma separated, as Kafka clients take it."""
 
     def read(given: str) -> str:
@@ -190,10 +190,10 @@ def servers() -> Kind[str]:
                 raise Wrong("host:port, comma separated, without a scheme, such as kafka-1:9092,kafka-2:9092")
         return ",".join(found)
 
-    return Kind(read, "HOST:PORT,...", "")
+    return ValueKind(read, "HOST:PORT,...", "")
 
 
-def host() -> Kind[str]:
+def host() -> ValueKind[str]:
     """An address or a name of this machine."""
 
     def read(given: str) -> str:
@@ -201,10 +201,10 @@ def host() -> Kind[str]:
             raise Wrong("an address or a name of this machine, without scheme and port, such as 127.0.0.1 or ::1")
         return given
 
-    return Kind(read, "HOST", "")
+    return ValueKind(read, "HOST", "")
 
 
-def url() -> Kind[str]:
+def url() -> ValueKind[str]:
     """One URL as it is asked, without credentials."""
 
     def read(given: str) -> str:
@@ -213,10 +213,10 @@ def url() -> Kind[str]:
             raise Wrong("a URL without user name and password")
         return given
 
-    return Kind(read, "URL", "")
+    return ValueKind(read, "URL", "")
 
 
-def urls() -> Kind[tuple[str, ...]]:
+def urls() -> ValueKind[tuple[str, ...]]:
     """URLs of one service, comma separated; each may carry its own credentials."""
 
     def read(given: str) -> tuple[str, ...]:
@@ -225,10 +225,10 @@ def urls() -> Kind[tuple[str, ...]]:
             web_address(url, "comma separated http:// or https:// URLs without ? or #")
         return found
 
-    return Kind(read, "URL,...", (), credentials=True)
+    return ValueKind(read, "URL,...", (), credentials=True)
 
 
-def base_url(last: str) -> Kind[str]:
+def base_url(last: str) -> ValueKind[str]:
     """A URL without credentials, to which requests add the path `last`."""
 
     def read(given: str) -> str:
@@ -240,7 +240,7 @@ def base_url(last: str) -> Kind[str]:
             raise Wrong(f"the URL without /{last}, which requests add")
         return found
 
-    return Kind(read, "URL", "")
+    return ValueKind(read, "URL", "")
 
 
 def web_address(given: str, allowed: str) -> SplitResult:
@@ -255,7 +255,7 @@ def web_address(given: str, allowed: str) -> SplitResult:
     return parts
 
 
-def file() -> Kind[str]:
+def file() -> ValueKind[str]:
     """A file that can be read now."""
 
     def read(given: str) -> str:
@@ -266,19 +266,19 @@ def file() -> Kind[str]:
             raise Wrong(f"a file that can be read ({reason(failure)})") from None
         return given
 
-    return Kind(read, "FILE", "")
+    return ValueKind(read, "FILE", "")
 
 
-def file_or_folder() -> Kind[str]:
+def file_or_folder() -> ValueKind[str]:
     """A file that can be read now, or a folder."""
 
     def read(given: str) -> str:
         return given if "\0" not in given and Path(given).is_dir() else file().read(given)
 
-    return Kind(read, "FILE", "")
+    return ValueKind(read, "FILE", "")
 
 
-def folder() -> Kind[Path | None]:
+def folder() -> ValueKind[Path | None]:
     """A folder that is there, or that will be made."""
 
     def read(given: str) -> Path | None:
@@ -286,7 +286,7 @@ def folder() -> Kind[Path | None]:
             raise Wrong("a folder")
         return Path(given)
 
-    return Kind(read, "FOLDER", None)
+    return ValueKind(read, "FOLDER", None)
 
 
 def reason(failure: Exception) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from consumer.settings.values import Kind, Value
+from consumer.settings.values import Value, ValueKind
 
 FILE_TWIN: Final = "_FILE"
 
@@ -16,7 +16,7 @@ class Variable:
     """
 
     name: str
-    kind: Kind[Any]
+    kind: ValueKind[Any]
     default: str
     meaning: str
     required: bool = False
@@ -41,7 +41,7 @@ class Variable:
 
 
 def setting(
-    kind: Kind[Value],
+    kind: ValueKind[Value],
     default: str,
     meaning: str,
     *,

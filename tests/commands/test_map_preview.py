@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from confluent_kafka import Producer
 
-from consumer.commands.map.preview import Line
+from consumer.commands.map.preview import PreviewLine
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.registry.server import RegistrySandbox
 from tests.mapping.published import FILES, SCHEMAS
@@ -133,8 +133,8 @@ def test_usage(call: Call, registered: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_a_long_update_is_cut_for_people() -> None:
-    whole = Line("0:1", "r", "update", {"$set": {"Notes": "x" * 100}})
+    whole = PreviewLine("0:1", "r", "update", {"$set": {"Notes": "x" * 100}})
     assert whole.cells()[3] == '{"$set": {"Notes": "' + "x" * 100 + '"}}'
-    cut = Line("0:1", "r", "update", {"$set": {"Notes": "x" * 3000}}).cells()[3]
+    cut = PreviewLine("0:1", "r", "update", {"$set": {"Notes": "x" * 3000}}).cells()[3]
     assert cut.endswith("x … 1023 characters more")
     assert len(cut) < 2100

@@ -9,7 +9,7 @@ import requests
 from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.mixpanel.project import SandboxProject, id_of
 from consumer.sandbox.mixpanel.query_limits import HOUR, QueryLimits
-from consumer.sandbox.mixpanel.reading import Reading
+from consumer.sandbox.mixpanel.reading import ReadableProfiles
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 
 Ask = Callable[..., requests.Response]
@@ -181,7 +181,7 @@ def test_writes_are_seen_late_each_in_its_turn() -> None:
     """Nothing is seen before its time, and a group's changes are seen in their order."""
     now = 100.0
     profiles = Profiles()
-    reading = Reading(profiles, (2.0, 30.0), lambda: now)
+    reading = ReadableProfiles(profiles, (2.0, 30.0), lambda: now)
     for value in (1, 2):
         update = {"$token": "t", "$group_key": "k", "$group_id": "g", "$set": {"a": value}}
         profiles.change([update])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consumer.settings import load
-from consumer.settings.tokens import Tokens
+from consumer.settings.tokens import ProjectTokens
 from tests.settings.test_settings import REQUIRED
 
 OLD = "old-secret-token"
@@ -20,7 +20,7 @@ class Told:
         self.told: list[tuple[str, str]] = []
         self.learnt: list[str] = []
         environ = {name: value for name, value in REQUIRED.items() if name != "MIXPANEL_TOKEN"}
-        self.watch = Tokens(load(environ | settings), self._tell, self.learnt.append)
+        self.watch = ProjectTokens(load(environ | settings), self._tell, self.learnt.append)
 
     def _tell(self, project: str, token: str) -> None:
         assert token in self.learnt, "what scrubs the log knows it before it is used"

@@ -14,7 +14,7 @@ from consumer.commands.dlq.replay_command import replay
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.selection import Selection, read_origin, read_place
 from consumer.commands.dlq.starting import start_log, told
-from consumer.commands.dlq.summary import Summary
+from consumer.commands.dlq.summary import DeadLetterSummary
 from consumer.commands.dlq.topic import Topic
 from consumer.commands.options import output_option, settings_options
 from consumer.kafka.dead_letter_format import Origin
@@ -61,7 +61,7 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
     from consumer.commands.dlq import report
 
     start_log(settings)
-    summary = Summary(limit)
+    summary = DeadLetterSummary(limit)
     with told(), Topic(settings) as topic:
         index = Index()
         letters = topic.letters(selection)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from consumer.app import registry
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.today import Today
-from consumer.commands.map.registered import Unreadable
+from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import updates_of
 from consumer.event.decode import frame
 from consumer.event.errors import Reject
@@ -58,7 +58,7 @@ def by_rule(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[
         mapped = today.mapped(letter)
     except Reject as reject:
         raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
-    except (Hold, Unreadable, RegistryError) as failure:
+    except (Hold, UnreadableSchema, RegistryError) as failure:
         raise NotDecoded(str(failure)) from failure
     return {
         "updates": [{"rule": part.rule, **update} for part in mapped.parts for update in updates_of(part)],

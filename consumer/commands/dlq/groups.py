@@ -13,7 +13,7 @@ from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import digest
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.today import Today
-from consumer.commands.map.registered import Unreadable
+from consumer.commands.map.registered import UnreadableSchema
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import Reject
 from consumer.event.model import DEFAULT, Headers, SchemaRef
@@ -70,7 +70,7 @@ class Groups:
             return (by_key,)
         try:
             parts = mapped().parts
-        except (Reject, Hold, Unreadable):
+        except (Reject, Hold, UnreadableSchema):
             return (by_key,)
         except RegistryError as failure:
             raise Failed(f"--skip-newer compares groups: {failure}") from failure

@@ -47,7 +47,7 @@ class Row(NamedTuple):
     size: int
 
 
-class Summary(NamedTuple):
+class PlanRow(NamedTuple):
     """Selected dead letters that have one reason and one source topic; times are -1 where none is."""
 
     reason: str
@@ -133,7 +133,7 @@ class Index:
         """How many dead letters are selected."""
         return int(self._db.execute("SELECT count(*) FROM letters").fetchone()[0])
 
-    def summary(self) -> list[Summary]:
+    def summary(self) -> list[PlanRow]:
         """The selected dead letters by reason and source topic, newest first."""
         query = """
             SELECT reason, topic, count(*), count(DISTINCT place || hex(name)),
@@ -141,7 +141,7 @@ class Index:
             FROM letters JOIN places ON places.id = letters.place GROUP BY reason, topic
             ORDER BY newest DESC, reason, topic
         """
-        return [Summary(*row) for row in self._db.execute(query)]
+        return [PlanRow(*row) for row in self._db.execute(query)]
 
     def places(self) -> list[tuple[int, str, int]]:
         """Every source partition with selected dead letters: its number here, topic and partition."""

@@ -6,18 +6,18 @@ from typing import Any
 import click
 
 from consumer.commands.dlq.plan_output import say
-from consumer.commands.dlq.replay import Outcome
+from consumer.commands.dlq.replay import ReplayOutcome
 from consumer.commands.dlq.report import shortened
 from consumer.terminal.table import show
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: ReplayOutcome) -> dict[str, Any]:
     """The outcome, for programs."""
     samples = [{"source": source, "reason": reason, "words": words} for source, reason, words in outcome.samples]
     return {**asdict(outcome), "samples": samples, "left": outcome.left, "complete": outcome.complete}
 
 
-def print_outcome(outcome: Outcome) -> None:
+def print_outcome(outcome: ReplayOutcome) -> None:
     """The outcome, for people."""
     click.echo()
     refused = sum(outcome.refused.values())

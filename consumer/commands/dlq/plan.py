@@ -8,7 +8,7 @@ from confluent_kafka import Message
 from consumer.commands.dlq.advice import HOPELESS
 from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
 from consumer.commands.dlq.groups import Groups
-from consumer.commands.dlq.index import Index, Names, Summary, digest
+from consumer.commands.dlq.index import Index, Names, PlanRow, digest
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
@@ -38,7 +38,7 @@ class Plan:
     outdated_keys: int = 0
     differing: list[str] = field(default_factory=list)  # those that come to other updates by the mapping of today
     missing: list[str] = field(default_factory=list)  # source topics that do not exist any more
-    rows: list[Summary] = field(default_factory=list)
+    rows: list[PlanRow] = field(default_factory=list)
 
     @property
     def total(self) -> int:

@@ -29,7 +29,7 @@ SENDING: Final = "sending"  # an $add that may be sent at most once is about to 
 SUSPECT_AFTER: Final = 5.0
 
 
-class Identity(NamedTuple):
+class RecordIdentity(NamedTuple):
     """A record by name, and the id of its topic, empty where that is not known."""
 
     name: str

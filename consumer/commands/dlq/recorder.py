@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Identity, Receipt, Receipts
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED, Receipt, Receipts, RecordIdentity
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.event.errors import AMBIGUOUS_ADD
@@ -38,7 +38,7 @@ class Gate:
         self,
         pool: Sending,
         receipts: Receipts,
-        identities: Mapping[Record, Identity],
+        identities: Mapping[Record, RecordIdentity],
         *,
         at_most_once: bool,
     ) -> None:
@@ -47,7 +47,7 @@ class Gate:
         self._identities = identities
         self._at_most_once = at_most_once
         self._waiting: deque[tuple[Batch, int]] = deque()
-        self._announced: set[Identity] = set()
+        self._announced: set[RecordIdentity] = set()
 
     def send(self, batch: Batch) -> None:
         """Post the batch as soon as it may go."""
@@ -76,13 +76,13 @@ class Gate:
         self._waiting.clear()
         self._pool.close(timeout)
 
-    def forget(self, identity: Identity) -> None:
+    def forget(self, identity: RecordIdentity) -> None:
         """The record is settled or refused: its announcement is over."""
         self._announced.discard(identity)
 
-    def _adds(self, batch: Batch) -> list[Identity]:
+    def _adds(self, batch: Batch) -> list[RecordIdentity]:
         """The records whose `$add` is in the batch."""
-        found: list[Identity] = []
+        found: list[RecordIdentity] = []
         for update in batch.updates:
             if update.verb == ADD:
                 run = update.run
@@ -97,7 +97,7 @@ class Recorder:
     def __init__(
         self,
         receipts: Receipts,
-        identities: dict[Record, Identity],
+        identities: dict[Record, RecordIdentity],
         only: dict[Record, frozenset[str]],
         gate: Gate,
         scrub: Callable[[str], str] = str,

@@ -22,7 +22,7 @@ from consumer import app
 from consumer.commands.dlq.create import ensure
 from consumer.commands.dlq.lock import SESSION_MS, Lock
 from consumer.commands.dlq.plan import Plan
-from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Identity, Receipts
+from consumer.commands.dlq.receipts import SETTLED, SUFFIX, Receipts, RecordIdentity
 from consumer.commands.dlq.recorder import Gate, Recorder
 from consumer.commands.dlq.replay_observer import ReplayObserver
 from consumer.commands.dlq.scan import Failed, opened
@@ -38,7 +38,7 @@ from consumer.service.loop import Loop
 from consumer.service.ports import Result
 from consumer.settings import Settings
 from consumer.settings.scrub import Scrubber
-from consumer.settings.tokens import Tokens
+from consumer.settings.tokens import ProjectTokens
 from consumer.settings.watching import watch
 from consumer.terminal.progress import bar
 
@@ -50,7 +50,7 @@ SILENCE: Final = SESSION_MS / 2000
 
 
 @dataclass
-class Outcome:
+class ReplayOutcome:
     """What a replay came to. `trouble` is why it ended early, empty where it did not."""
 
     planned: int
@@ -78,7 +78,7 @@ def replay(
     plan: Plan,
     patience: float,
     scrub: Scrubber,
-) -> Outcome:
+) -> ReplayOutcome:
     """Send what is planned, by the mapping of today; `scrub` takes the secrets out of what others said.
 
     Raises `Failed` where it cannot begin; after that the outcome says what happened.
@@ -89,7 +89,7 @@ def replay(
         lock = Lock(consumer_config(settings), name)
         try:
             if not lock.acquire(lambda: click.echo("Waiting for another replay to end ...", err=True), stopping):
-                return Outcome(plan.total, trouble="interrupted before anything was sent")
+                return ReplayOutcome(plan.total, trouble="interrupted before anything was sent")
             topic.receipts.into(plan.index)  # of a replay that ended only now
             plan.settled += plan.index.drop_marked((SETTLED,))
             plan.count()
@@ -115,19 +115,19 @@ class Replay:
     ) -> None:
         """`moved` is told how many records were settled. Raises `Failed` where a receipt cannot be written."""
         only: dict[Record, frozenset[str]] = {}
-        identities: dict[Record, Identity] = {}
+        identities: dict[Record, RecordIdentity] = {}
         # A flood of refusals fills no topic here: the breaker has nothing to protect.
         limits = app.limits(settings, breaker=False, most_open=MOST_OPEN)
         results: SimpleQueue[Result] = SimpleQueue()
         self._patience = patience
-        self._outcome = Outcome(plan.total)
+        self._outcome = ReplayOutcome(plan.total)
         self._pipeline = pipeline = app.pipeline(settings, limits, None, mapped, only)
         self._receipts = receipts = Receipts(producer_config(settings), topic.name + SUFFIX)
         receipts.prove(PROOF_TIMEOUT)
         self._reading = reading = opened(consumer_config(settings))
         lease = Lease(time.monotonic, SILENCE)
         pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
-        self._unwatch = watch((Tokens(settings, pool.use_token, scrub.learn),))
+        self._unwatch = watch((ProjectTokens(settings, pool.use_token, scrub.learn),))
         gate = Gate(pool, receipts, identities, at_most_once=not limits.resend_adds)
         recorder = Recorder(receipts, identities, only, gate, scrub)
         self._source = ReplaySource(plan.index, reading, topic.name, lock, receipts, identities, only)
@@ -141,7 +141,7 @@ class Replay:
             pipeline, self._source, exchange, self._observer, drain_timeout=drain, lease=lease, clock=clock
         )
 
-    def run(self, stopping: Callable[[], bool]) -> Outcome:
+    def run(self, stopping: Callable[[], bool]) -> ReplayOutcome:
         """Send until nothing is left, nothing goes on, or `stopping` says so."""
         outcome = self._outcome
         try:

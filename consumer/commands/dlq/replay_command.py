@@ -15,7 +15,7 @@ from consumer.settings import Settings
 
 if TYPE_CHECKING:
     from consumer.commands.dlq.plan import Plan, Wishes
-    from consumer.commands.dlq.replay import Outcome
+    from consumer.commands.dlq.replay import ReplayOutcome
 
 EXAMPLES: Final = """\b
 Examples:
@@ -94,7 +94,7 @@ def show_plan(plan: "Plan", settings: Settings, wishes: "Wishes", output: str, *
         click.echo(json.dumps({"plan": as_json(plan)}, indent=2))
 
 
-def tell(plan: "Plan", outcome: "Outcome", output: str) -> None:
+def tell(plan: "Plan", outcome: "ReplayOutcome", output: str) -> None:
     """What the replay came to, for people or for programs."""
     from consumer.commands.dlq import outcome as outcomes
     from consumer.commands.dlq import plan_output

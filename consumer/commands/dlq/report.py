@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from consumer.commands.dlq.summary import DAY, HOUR, LATEST, NONE, Count, Counts, Summary
+from consumer.commands.dlq.summary import DAY, HOUR, LATEST, NONE, Count, DeadLetterSummary, NamedCounts
 from consumer.terminal.table import show, width, wrap
 
 STATES: Final = {"": "", "refused": "refused again", "sending": "interrupted", "settled": "replayed"}
@@ -25,7 +25,7 @@ def iso(timestamp: int) -> str | None:
     return datetime.fromtimestamp(timestamp / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def as_json(topic: str, summary: Summary) -> dict[str, Any]:
+def as_json(topic: str, summary: DeadLetterSummary) -> dict[str, Any]:
     """All of it, for programs."""
     times = [
         {"from": iso(begin), "until": iso(begin + summary.times.width), **counted(count)}
@@ -56,7 +56,7 @@ def as_json(topic: str, summary: Summary) -> dict[str, Any]:
     }
 
 
-def named(what: str, counts: Counts) -> list[dict[str, Any]]:
+def named(what: str, counts: NamedCounts) -> list[dict[str, Any]]:
     """One table, for programs."""
     return [{what: None if name == NONE else name, **counted(count)} for name, count in counts.newest_first()]
 
@@ -66,7 +66,7 @@ def counted(count: Count) -> dict[str, Any]:
     return {"letters": count.letters, "open": count.open, "oldest": iso(count.oldest), "newest": iso(count.newest)}
 
 
-def print_tables(topic: str, summary: Summary, chosen: bool) -> None:
+def print_tables(topic: str, summary: DeadLetterSummary, chosen: bool) -> None:
     """All of it, for people."""
     total = summary.total
     which = " that match" if chosen else ""
@@ -106,7 +106,7 @@ def print_tables(topic: str, summary: Summary, chosen: bool) -> None:
         click.echo(f"\nOne in full: group-consumer dlq show {newest[0].partition}:{newest[0].offset}")
 
 
-def print_times(summary: Summary) -> None:
+def print_times(summary: DeadLetterSummary) -> None:
     """The dead letters over time, the newest stretch first."""
     stretches = summary.times.width
     rows = [(stretch(begin, stretches), count.letters, count.open) for begin, count in summary.times.newest_first()]

@@ -37,7 +37,7 @@ class TopicMissing(Failed):
     """The topic does not exist."""
 
 
-class Span(NamedTuple):
+class OffsetSpan(NamedTuple):
     """Offsets of one partition from `first` up to `end`, which is not part of it."""
 
     partition: int
@@ -63,16 +63,16 @@ def partitions_of(consumer: Consumer, topic: str) -> dict[int, int]:
     return {number: len(partition.replicas) for number, partition in sorted(found.partitions.items())}
 
 
-def spans_of(consumer: Consumer, topic: str, wanted: Mapping[int, int] | None = None) -> list[Span]:
+def spans_of(consumer: Consumer, topic: str, wanted: Mapping[int, int] | None = None) -> list[OffsetSpan]:
     """What the partitions hold now; `wanted` has the ones to read, each with the offset to begin at."""
-    spans: list[Span] = []
+    spans: list[OffsetSpan] = []
     for partition in wanted if wanted is not None else partitions_of(consumer, topic):
         try:
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT)
         except KafkaException as failure:
             raise Failed(f"the offsets of {topic}[{partition}] are not told: {failure.args[0].str()}") from failure
         first = max(low, wanted[partition]) if wanted is not None else low
-        spans.append(Span(partition, first, max(first, high)))
+        spans.append(OffsetSpan(partition, first, max(first, high)))
     return spans
 
 
@@ -89,7 +89,7 @@ def readable(topic: str, message: Message) -> bool:
 
 
 def read(
-    consumer: Consumer, topic: str, spans: list[Span], moved: Callable[[int], object] = lambda _: None
+    consumer: Consumer, topic: str, spans: list[OffsetSpan], moved: Callable[[int], object] = lambda _: None
 ) -> Iterator[list[Message]]:
     """The records of these spans, batch by batch; `moved` is told by how many offsets each batch went on.
 

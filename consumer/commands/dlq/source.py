@@ -16,8 +16,8 @@ from confluent_kafka import Consumer
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index, Row
 from consumer.commands.dlq.lock import Lock
-from consumer.commands.dlq.receipts import Identity, Receipts
-from consumer.commands.dlq.scan import Span, read
+from consumer.commands.dlq.receipts import Receipts, RecordIdentity
+from consumer.commands.dlq.scan import OffsetSpan, read
 from consumer.commands.dlq.topic import letter_of
 from consumer.core.model import Assignment, Record
 from consumer.kafka.rebalances import Listener
@@ -54,7 +54,7 @@ class ReplaySource:
         topic: str,
         lock: Lock,
         receipts: Receipts,
-        identities: dict[Record, Identity],
+        identities: dict[Record, RecordIdentity],
         only: dict[Record, frozenset[str]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -185,7 +185,7 @@ class ReplaySource:
             record = Record(
                 stream.assignment, row.offset, letter.key, letter.value, letter.headers, letter.timestamp, now
             )
-            self._identities[record] = Identity(row.identity, row.topic_id)
+            self._identities[record] = RecordIdentity(row.identity, row.topic_id)
             if letter.rules:
                 self._only[record] = letter.rules
             records.append(record)
@@ -217,15 +217,15 @@ def within(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def spans(rows: list[Row]) -> list[Span]:
+def spans(rows: list[Row]) -> list[OffsetSpan]:
     """What to read of the dead-letter topic: few pieces, and none with a large gap in it."""
-    found: list[Span] = []
+    found: list[OffsetSpan] = []
     for partition, at in sorted((row.partition, row.at) for row in rows):
         last = found[-1] if found else None
         if last is not None and last.partition == partition and at - last.end < GAP:
             found[-1] = last._replace(end=at + 1)
         else:
-            found.append(Span(partition, at, at + 1))
+            found.append(OffsetSpan(partition, at, at + 1))
     return found
 
 

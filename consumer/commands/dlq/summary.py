@@ -47,7 +47,7 @@ class Count:
 
 
 @dataclass
-class Counts:
+class NamedCounts:
     """One count for each name; beyond `MOST_ROWS` names the rest is one."""
 
     rows: dict[str, Count] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Times:
 
 
 @dataclass(frozen=True, order=True)
-class Line:
+class NewestDeadLetter:
     """One dead letter of the newest ones."""
 
     timestamp: int
@@ -113,19 +113,19 @@ class Line:
     state: str
 
 
-class Summary:
+class DeadLetterSummary:
     """All that `dlq list` shows: counts by reason, project, company, origin, schema and time, the newest letters."""
 
     def __init__(self, keep: int) -> None:
         self.total = Count()
-        self.reasons = Counts()
-        self.projects = Counts()
-        self.companies = Counts()
-        self.topics = Counts()
-        self.schemas = Counts()
+        self.reasons = NamedCounts()
+        self.projects = NamedCounts()
+        self.companies = NamedCounts()
+        self.topics = NamedCounts()
+        self.schemas = NamedCounts()
         self.times = Times()
         self._keep = keep
-        self._newest: list[Line] = []
+        self._newest: list[NewestDeadLetter] = []
 
     def add(self, letter: StoredDeadLetter, reason: str, state: str) -> None:
         """One more dead letter; `state` is empty for one that no replay has touched."""
@@ -138,7 +138,7 @@ class Summary:
         self.topics.add(letter.origin.topic if letter.origin else NONE, timestamp, is_open)
         self.schemas.add(letter.schema or NONE, timestamp, is_open)
         self.times.add(timestamp, is_open)
-        line = Line(
+        line = NewestDeadLetter(
             timestamp,
             letter.offset,
             letter.partition,
@@ -162,6 +162,6 @@ class Summary:
         """Whether any dead letter is of a company's group."""
         return not self.companies.rows.keys() <= {NONE}
 
-    def newest_first(self) -> list[Line]:
+    def newest_first(self) -> list[NewestDeadLetter]:
         """The newest letters."""
         return sorted(self._newest, reverse=True)

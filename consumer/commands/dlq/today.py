@@ -6,8 +6,8 @@ from typing import Any
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.scan import Failed
-from consumer.commands.map.reader import Reader
-from consumer.commands.map.registered import Unreadable
+from consumer.commands.map.reader import RecordReader
+from consumer.commands.map.registered import UnreadableSchema
 from consumer.event.encode import update_tail
 from consumer.event.errors import UNMAPPED, Reject
 from consumer.kafka.dead_letter_format import UPDATE
@@ -25,7 +25,7 @@ class Today:
 
     def __init__(self, settings: Settings, topics: Mapping[str, TopicMap]) -> None:
         self._topics = topics
-        self._reader = Reader(settings, topics) if topics else None
+        self._reader = RecordReader(settings, topics) if topics else None
 
     def gone(self, letter: StoredDeadLetter) -> bool:
         """Whether a rule that refused it is not there any more, or none has its topic still: it stays open."""
@@ -74,7 +74,7 @@ class Today:
             return False
         try:
             updates = [update for part in self.mapped(letter).parts for update in map(as_json, part.operations)]
-        except (Reject, Hold, Unreadable):
+        except (Reject, Hold, UnreadableSchema):
             return True
         except RegistryError as failure:
             raise Failed(f"the mapping of today cannot be compared: {failure}") from failure

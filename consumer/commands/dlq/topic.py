@@ -8,7 +8,7 @@ from confluent_kafka import Message
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.receipts import SUFFIX, ReceiptsRead
-from consumer.commands.dlq.scan import Failed, Span, TopicMissing, opened, partitions_of, read, spans_of
+from consumer.commands.dlq.scan import Failed, OffsetSpan, TopicMissing, opened, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
 from consumer.kafka.config import consumer_config
 from consumer.kafka.headers import headers_of
@@ -37,7 +37,7 @@ class Topic:
         for span in spans_of(self.consumer, self.name, {partition: offset}):
             if span.first != offset or span.end <= offset:
                 return None
-            for messages in read(self.consumer, self.name, [Span(partition, offset, offset + 1)]):
+            for messages in read(self.consumer, self.name, [OffsetSpan(partition, offset, offset + 1)]):
                 return letter_of(messages[0])
         return None
 
@@ -66,7 +66,7 @@ class Topic:
         chosen = selection.partition
         return {partition: first for partition in self.replicas() if chosen in (None, partition)}
 
-    def _messages(self, spans: list[Span]) -> Iterator[Message]:
+    def _messages(self, spans: list[OffsetSpan]) -> Iterator[Message]:
         with bar(f"Reading {self.name}", sum(span.end - span.first for span in spans)) as moved:
             for messages in read(self.consumer, self.name, spans, moved):
                 yield from messages
@@ -85,7 +85,7 @@ def letter_of(message: Message) -> StoredDeadLetter:
     )
 
 
-def within(span: Span, selection: Selection) -> Span:
+def within(span: OffsetSpan, selection: Selection) -> OffsetSpan:
     """What of the span the selection's offsets leave."""
     if selection.offsets is None:
         return span

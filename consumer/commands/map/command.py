@@ -40,12 +40,12 @@ def init(settings: Settings, topic: str) -> None:
     from consumer.commands.dlq.starting import start_log, told
     from consumer.commands.map.findings import compacted_of
     from consumer.commands.map.first_file import first_file
-    from consumer.commands.map.registered import Schemas, by_record
-    from consumer.commands.map.samples import Seen, sampled, seen
+    from consumer.commands.map.registered import RegisteredSchemas, by_record
+    from consumer.commands.map.samples import SampleFacts, sampled, seen
     from consumer.kafka.broker_errors import BrokerError
     from consumer.registry.subjects import RegistryError
 
-    schemas, compacted, shown = Schemas(settings), False, Seen()
+    schemas, compacted, shown = RegisteredSchemas(settings), False, SampleFacts()
     start_log(settings)
     try:
         found = schemas.of(topic, ())
@@ -172,11 +172,11 @@ no test reached are told, and are no failure.
 def test(settings: Settings, report: Path | None, output: str) -> None:
     """Run the tests of the mapping file through real Avro bytes."""
     from consumer.commands.map.examples import Examples, junit
-    from consumer.commands.map.registered import Schemas
+    from consumer.commands.map.registered import RegisteredSchemas
     from consumer.registry.subjects import RegistryError
 
     mapping = valid(settings, as_json=output == "json")
-    schemas = Schemas(settings) if settings.schema_registry_url else None
+    schemas = RegisteredSchemas(settings) if settings.schema_registry_url else None
     examples = Examples(mapping, settings.mapping_hash_key.encode(), (), Path(settings.mapping_file).parent, schemas)
     try:
         outcomes = examples.run()

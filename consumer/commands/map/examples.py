@@ -12,7 +12,7 @@ from consumer.avro.errors import IncompatibleSchema
 from consumer.avro.parsing import parse
 from consumer.avro.schema import Type
 from consumer.commands.map.datum import NoDatum
-from consumer.commands.map.registered import Schemas, TopicSchemas
+from consumer.commands.map.registered import RegisteredSchemas, TopicSchemas
 from consumer.commands.map.trial import Written, content_of, tried, updates_of
 from consumer.event.errors import Reject
 from consumer.mapping.errors import Hold
@@ -26,7 +26,7 @@ class Unrunnable(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExampleResult:
     """One test: where it is, and why it failed, empty where it passed."""
 
     number: int
@@ -39,7 +39,12 @@ class Examples:
     """Runs the tests of a mapping. `schemas` is None where there is no registry: then each test names a file."""
 
     def __init__(
-        self, mapping: Mapping, secret: bytes, compacted: Collection[str], folder: Path, schemas: Schemas | None
+        self,
+        mapping: Mapping,
+        secret: bytes,
+        compacted: Collection[str],
+        folder: Path,
+        schemas: RegisteredSchemas | None,
     ) -> None:
         """`folder` is where files of schemas are looked for."""
         self._mapping = mapping
@@ -49,10 +54,10 @@ class Examples:
         self._written: set[tuple[str, str]] = set()  # rule and property
         self._acted: set[str] = set()
 
-    def run(self) -> list[Outcome]:
+    def run(self) -> list[ExampleResult]:
         """Every test, in the file's order. Raises `RegistryError`."""
         return [
-            Outcome(number, one.line, one.rule, self._why(one))
+            ExampleResult(number, one.line, one.rule, self._why(one))
             for number, one in enumerate(self._mapping.examples, 1)
         ]
 
@@ -150,7 +155,7 @@ def lines(content: Any) -> list[str]:
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, default=str).splitlines()
 
 
-def junit(outcomes: Sequence[Outcome], file: Path) -> bytes:
+def junit(outcomes: Sequence[ExampleResult], file: Path) -> bytes:
     """The outcomes as CI systems read them."""
     failures = sum(bool(one.why) for one in outcomes)
     suite = ElementTree.Element("testsuite", name="map test", tests=str(len(outcomes)), failures=str(failures))

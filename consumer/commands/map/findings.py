@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from consumer.commands.map.registered import Schemas, TopicSchemas
+from consumer.commands.map.registered import RegisteredSchemas, TopicSchemas
 from consumer.kafka.broker_errors import BrokerError
 from consumer.kafka.brokers import Brokers
 from consumer.mapping.check import Findings, check
@@ -44,7 +44,7 @@ def findings_of(settings: Settings, mapping_in: Callable[[], Mapping]) -> Findin
 def on_schemas(settings: Settings, mapping: Mapping) -> Findings:
     """What is found where the mapping is held against what is registered. Raises `RegistryError`, `BrokerError`."""
     topics = sorted({topic for rule in mapping.rules for topic in rule.topics})
-    schemas = Schemas(settings)
+    schemas = RegisteredSchemas(settings)
     found = {topic: schemas.of(topic, [r for r in mapping.rules if topic in r.topics]) for topic in topics}
     compacted = compacted_of(settings, topics) if settings.kafka_bootstrap_servers else set()
     findings = check(mapping, {topic: one.registered(topic in compacted) for topic, one in found.items()})

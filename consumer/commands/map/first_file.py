@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from consumer.avro.schema import BYTES, FIXED, INT, LONG, NULL, RECORD, STRING, UNION, Field, Type, unqualified
-from consumer.commands.map.samples import Seen
+from consumer.commands.map.samples import SampleFacts
 from consumer.mapping.errors import Misfit
 from consumer.mapping.fits import parts_of
 from consumer.mapping.layout import ENVELOPE, branches
@@ -26,14 +26,16 @@ version = 1
 """
 
 
-def first_file(topic: str, values: Sequence[Sequence[Type]], key: Type | None, compacted: bool, seen: Seen) -> str:
+def first_file(
+    topic: str, values: Sequence[Sequence[Type]], key: Type | None, compacted: bool, seen: SampleFacts
+) -> str:
     """The file's text. `values` are the versions of each record; `key` is None where none is registered."""
     kinds = [kind for versions in values for kind in branches(versions[-1]) if kind.kind == RECORD]
     rules = [rule_of(topic, kind, key, compacted or seen.deletes, len(kinds) > 1, seen) for kind in kinds]
     return HEAD.format(counted(seen.records, "record")) + "".join(f"\n{rule}" for rule in rules)
 
 
-def rule_of(topic: str, kind: Type, key: Type | None, deletes: bool, several: bool, seen: Seen) -> str:
+def rule_of(topic: str, kind: Type, key: Type | None, deletes: bool, several: bool, seen: SampleFacts) -> str:
     """One rule for one record."""
     form, row = format_of(kind, deletes)
     key = key if seen.key in ("", KEY_FORMATS[KEY_SCHEMA]) else None

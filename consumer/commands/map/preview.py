@@ -8,11 +8,11 @@ from typing import IO, Any, Final
 from confluent_kafka import Message
 
 from consumer.avro.schema import Type
-from consumer.commands.dlq.scan import Span, opened, read, spans_of
+from consumer.commands.dlq.scan import OffsetSpan, opened, read, spans_of
 from consumer.commands.map.datum import NoDatum
 from consumer.commands.map.findings import compacted_of
-from consumer.commands.map.reader import Reader
-from consumer.commands.map.registered import Unreadable
+from consumer.commands.map.reader import RecordReader
+from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import Written, tried, updates_of
 from consumer.event.errors import UNMAPPED, Reject
 from consumer.kafka.config import consumer_config
@@ -33,7 +33,7 @@ RECORD_KEYS: Final = ("key", "value", "headers", "record")
 
 
 @dataclass(frozen=True)
-class Line:
+class PreviewLine:
     """One rule and one record. `became` is update, ignored, held, bad_line, or the reason of a dead letter."""
 
     record: str
@@ -69,15 +69,15 @@ class Preview:
         found = Mapper(mapping, secret, compacted).topic(topic)
         assert found is not None
         self._rules: TopicMap = found
-        self._reader = Reader(settings, {topic: found})
+        self._reader = RecordReader(settings, {topic: found})
         self._registered = self._reader.registered(topic)
 
-    def of_topic(self, last: int) -> list[Line]:
+    def of_topic(self, last: int) -> list[PreviewLine]:
         """The topic's last records, oldest first. Raises `Failed`, `RegistryError`."""
         consumer = opened(consumer_config(self._settings))
         try:
             spans = [
-                Span(span.partition, max(span.first, span.end - last), span.end)
+                OffsetSpan(span.partition, max(span.first, span.end - last), span.end)
                 for span in spans_of(consumer, self._topic)
             ]
             messages = [message for batch in read(consumer, self._topic, spans) for message in batch]
@@ -86,27 +86,27 @@ class Preview:
         messages.sort(key=lambda message: message.timestamp()[1])
         return [line for message in messages[-last:] for line in self._of_message(message)]
 
-    def of_file(self, file: IO[bytes]) -> list[Line]:
+    def of_file(self, file: IO[bytes]) -> list[PreviewLine]:
         """The records of the file, one JSON object a line. Raises `RegistryError`."""
         return [line for number, text in enumerate(file, 1) if text.strip() for line in self._of_text(number, text)]
 
-    def _of_message(self, message: Message) -> Iterator[Line]:
+    def _of_message(self, message: Message) -> Iterator[PreviewLine]:
         place = f"{message.partition()}:{message.offset()}"
         try:
             yield from lines_of(place, self._mapped(message))
         except Hold as hold:
-            yield Line(place, hold.rule, HELD, why=str(hold))
-        except Unreadable as fault:
-            yield Line(place, "", HELD, why=str(fault))
+            yield PreviewLine(place, hold.rule, HELD, why=str(hold))
+        except UnreadableSchema as fault:
+            yield PreviewLine(place, "", HELD, why=str(fault))
         except Reject as reject:
-            yield Line(place, "", reject.reason, why=reject.detail)
+            yield PreviewLine(place, "", reject.reason, why=reject.detail)
 
     def _mapped(self, message: Message) -> Mapped:
         place = (message.partition() or 0, message.offset() or 0)
         key, value, headers = raw(message.key()), raw(message.value()), headers_of(message)[0]
         return self._reader.mapped(Incoming(self._topic, *place, message.timestamp()[1], key, value, headers))
 
-    def _of_text(self, number: int, text: bytes) -> Iterator[Line]:
+    def _of_text(self, number: int, text: bytes) -> Iterator[PreviewLine]:
         place = f"line {number}"
         try:
             found = json.loads(text)
@@ -114,11 +114,11 @@ class Preview:
                 raise NoDatum(f"a line is a JSON object of {', '.join(RECORD_KEYS)}")
             yield from lines_of(place, self._tried(found))
         except Hold as hold:
-            yield Line(place, hold.rule, HELD, why=str(hold))
+            yield PreviewLine(place, hold.rule, HELD, why=str(hold))
         except Reject as reject:
-            yield Line(place, "", reject.reason, why=reject.detail)
+            yield PreviewLine(place, "", reject.reason, why=reject.detail)
         except (NoDatum, ValueError, RecursionError) as fault:
-            yield Line(place, "", BAD_LINE, why=str(fault) if isinstance(fault, NoDatum) else "is not JSON")
+            yield PreviewLine(place, "", BAD_LINE, why=str(fault) if isinstance(fault, NoDatum) else "is not JSON")
 
     def _tried(self, found: dict[str, Any]) -> Mapped:
         headers = found.get("headers", {})
@@ -139,14 +139,14 @@ def raw(content: str | bytes | None) -> bytes | None:
     return content.encode() if isinstance(content, str) else content
 
 
-def lines_of(place: str, mapped: Mapped) -> Iterator[Line]:
+def lines_of(place: str, mapped: Mapped) -> Iterator[PreviewLine]:
     """Everything that the record came to, by rule."""
     for part in mapped.parts:
         for update in updates_of(part):
-            yield Line(place, part.rule, UPDATE, update)
+            yield PreviewLine(place, part.rule, UPDATE, update)
     for refusal in mapped.refusals:
-        yield Line(place, refusal.rule, refusal.reason, why=refusal.detail)
+        yield PreviewLine(place, refusal.rule, refusal.reason, why=refusal.detail)
     for one in mapped.ignored:
-        yield Line(place, one.rule, IGNORED, why=one.why)
+        yield PreviewLine(place, one.rule, IGNORED, why=one.why)
     if mapped.unmapped:
-        yield Line(place, "", UNMAPPED, why="no rule of the file has its topic and record name")
+        yield PreviewLine(place, "", UNMAPPED, why="no rule of the file has its topic and record name")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from consumer.commands.map.registered import Schemas, TopicSchemas, Unreadable
+from consumer.commands.map.registered import RegisteredSchemas, TopicSchemas, UnreadableSchema
 from consumer.event.decode import frame
 from consumer.event.model import SchemaRef
 from consumer.mapping.bodies import KeyPlan, ValuePlan
@@ -12,12 +12,12 @@ from consumer.mapping.seen import Incoming
 from consumer.settings import Settings
 
 
-class Reader:
+class RecordReader:
     """Maps records of these topics. One registry is asked, and each schema once."""
 
     def __init__(self, settings: Settings, topics: Mapping[str, TopicMap]) -> None:
         self._topics = topics
-        self._schemas = Schemas(settings)
+        self._schemas = RegisteredSchemas(settings)
         self._registered: dict[str, TopicSchemas] = {}
         self._plans: dict[tuple[str, SchemaRef], ValuePlan] = {}
         self._key_plans: dict[tuple[str, SchemaRef], KeyPlan] = {}
@@ -44,7 +44,7 @@ class Reader:
             ref, key_start = framed
             try:
                 key_plan = self._key_plan(record.topic, ref)
-            except Unreadable as fault:
+            except UnreadableSchema as fault:
                 key_fault = str(fault)
         return rules.apply(record, plan, start, key_plan, key_start, key_fault)
 

@@ -16,7 +16,7 @@ from consumer.registry.subjects import RegistryApi
 from consumer.settings import Settings
 
 
-class Unreadable(Exception):
+class UnreadableSchema(Exception):
     """A schema is there, and is none that can be read; the message says why."""
 
 
@@ -49,7 +49,7 @@ class TopicSchemas:
         return None
 
 
-class Schemas:
+class RegisteredSchemas:
     """Asks the registry; one schema is asked for once. Methods raise `RegistryError` where it gives no answer."""
 
     def __init__(self, settings: Settings) -> None:
@@ -75,7 +75,7 @@ class Schemas:
             for version in self._api.versions(subject) or []:
                 try:
                     self._subjects[subject].append(self.type_of(version.id))
-                except Unreadable as fault:
+                except UnreadableSchema as fault:
                     problems.append(f"{subject}, version {version.version}: {fault}")
         return self._subjects[subject]
 
@@ -88,7 +88,7 @@ class Schemas:
                     json.loads(fetched.schema), [json.loads(text) for text in fetched.references]
                 )
             except (Unusable, IncompatibleSchema, ValueError, RecursionError) as fault:
-                raise Unreadable(f"the schema cannot be read: {fault}") from None
+                raise UnreadableSchema(f"the schema cannot be read: {fault}") from None
         return self._types[ref]
 
 

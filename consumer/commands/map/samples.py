@@ -9,8 +9,8 @@ from typing import Any, Final
 from consumer.avro.cursor import Cursor
 from consumer.avro.errors import InvalidDatum
 from consumer.avro.schema import Type
-from consumer.commands.dlq.scan import Span, opened, read, spans_of
-from consumer.commands.map.registered import Schemas, Unreadable
+from consumer.commands.dlq.scan import OffsetSpan, opened, read, spans_of
+from consumer.commands.map.registered import RegisteredSchemas, UnreadableSchema
 from consumer.event.decode import frame
 from consumer.event.errors import Reject
 from consumer.event.model import Headers, SchemaRef
@@ -42,7 +42,7 @@ class Sample:
 
 
 @dataclass
-class Seen:
+class SampleFacts:
     """What the records show. `key` is how keys are written (empty: unknown), `deletes` that some values are null.
 
     `personal` are fields with values that look like personal data, `same` those that always have the key's value, by
@@ -62,7 +62,9 @@ def sampled(settings: Settings, topic: str) -> list[Sample]:
     """The topic's last records. Raises `Failed`, `ClientFailed`."""
     consumer = opened(consumer_config(settings))
     try:
-        spans = [Span(one.partition, max(one.first, one.end - LAST), one.end) for one in spans_of(consumer, topic)]
+        spans = [
+            OffsetSpan(one.partition, max(one.first, one.end - LAST), one.end) for one in spans_of(consumer, topic)
+        ]
         messages = [message for batch in read(consumer, topic, spans) for message in batch]
     finally:
         consumer.close()
@@ -70,9 +72,9 @@ def sampled(settings: Settings, topic: str) -> list[Sample]:
     return [Sample(_raw(one.key()), _raw(one.value()), headers_of(one)[0]) for one in messages[-LAST:]]
 
 
-def seen(samples: Sequence[Sample], schemas: Schemas) -> Seen:
+def seen(samples: Sequence[Sample], schemas: RegisteredSchemas) -> SampleFacts:
     """What they show. Records that cannot be read show nothing. Raises `RegistryError`."""
-    found = Seen(len(samples), key_format(samples, schemas), any(one.value is None for one in samples))
+    found = SampleFacts(len(samples), key_format(samples, schemas), any(one.value is None for one in samples))
     alike: Counter[tuple[str, str]] = Counter()
     rows: Counter[str] = Counter()
     for sample in samples:
@@ -90,7 +92,7 @@ def seen(samples: Sequence[Sample], schemas: Schemas) -> Seen:
     return found
 
 
-def key_format(samples: Sequence[Sample], schemas: Schemas) -> str:
+def key_format(samples: Sequence[Sample], schemas: RegisteredSchemas) -> str:
     """How the keys are written: schema, text, int, long; empty where they do not say, or not all alike.
 
     A number may look like a schema's id: only one that the registry knows is. Raises `RegistryError`.
@@ -119,7 +121,7 @@ def texts(value: object) -> Iterator[str]:
             yield from texts(inner)
 
 
-def _key(sample: Sample, found: Seen, schemas: Schemas) -> str:
+def _key(sample: Sample, found: SampleFacts, schemas: RegisteredSchemas) -> str:
     """What the key is as text, where it is one scalar; else empty."""
     if not sample.key:
         return ""
@@ -137,7 +139,7 @@ def _key(sample: Sample, found: Seen, schemas: Schemas) -> str:
     return _text(datum)
 
 
-def _value(sample: Sample, found: Seen, schemas: Schemas) -> tuple[str, dict[str, Any]] | None:
+def _value(sample: Sample, found: SampleFacts, schemas: RegisteredSchemas) -> tuple[str, dict[str, Any]] | None:
     """The record's full name and its fields; of an envelope those of its row."""
     if sample.value is None:
         return None
@@ -155,23 +157,23 @@ def _value(sample: Sample, found: Seen, schemas: Schemas) -> tuple[str, dict[str
     return (records[0].name, row) if len(records) == 1 and isinstance(row, dict) else None
 
 
-def _read(data: bytes, ref: SchemaRef, start: int, schemas: Schemas) -> tuple[Type | None, object]:
+def _read(data: bytes, ref: SchemaRef, start: int, schemas: RegisteredSchemas) -> tuple[Type | None, object]:
     """The schema and the datum; None where there is none that can be read."""
     try:
         kind = schemas.type_of(ref)
         return kind, read_datum(reader_of(kind, RAW, b"", True), Cursor(data, start), 0)
-    except (Unreadable, UnknownSchema, Misfit):
+    except (UnreadableSchema, UnknownSchema, Misfit):
         return None, None
     except (InvalidDatum, Unfit, IndexError, ValueError):
         return kind, None
 
 
-def _known(ref: SchemaRef, schemas: Schemas) -> bool:
+def _known(ref: SchemaRef, schemas: RegisteredSchemas) -> bool:
     try:
         schemas.type_of(ref)
     except UnknownSchema:
         return False
-    except Unreadable:
+    except UnreadableSchema:
         return True
     return True
 

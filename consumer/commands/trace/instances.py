@@ -8,7 +8,7 @@ from consumer.commands.status.asking import ask_all
 
 
 @dataclass(frozen=True)
-class Block:
+class ReportedBlock:
     """What blocks a partition: the offset at its head, and the cause, one of the closed words of `/status`."""
 
     offset: int
@@ -22,7 +22,7 @@ class Instances:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self.silent: list[str] = []
-        self._partitions: dict[tuple[str, int], Block | None] = {}
+        self._partitions: dict[tuple[str, int], ReportedBlock | None] = {}
         for status in ask_all(urls):
             if "error" in status:
                 self.silent.append(f"{status['url']}: {status['error']}")
@@ -33,7 +33,7 @@ class Instances:
         """Whether one of them reads the partition."""
         return (topic, partition) in self._partitions
 
-    def block(self, topic: str, partition: int) -> Block | None:
+    def block(self, topic: str, partition: int) -> ReportedBlock | None:
         """What blocks the partition; None where nothing does, or nobody says."""
         return self._partitions.get((topic, partition))
 
@@ -44,6 +44,6 @@ class Instances:
             if isinstance(blocked, dict) and isinstance(blocked.get("offset"), int):
                 detail = ", ".join(f"{name} {value}" for name, value in (blocked.get("detail") or {}).items())
                 seconds = float(blocked.get("seconds") or 0.0)
-                found = Block(blocked["offset"], seconds, str(blocked.get("cause")), detail)
+                found = ReportedBlock(blocked["offset"], seconds, str(blocked.get("cause")), detail)
             if isinstance(row, dict):
                 self._partitions[str(row.get("topic")), int(row.get("partition", -1))] = found

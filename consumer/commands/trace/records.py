@@ -9,12 +9,12 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 
 from consumer.commands.dlq.event import fields
 from consumer.commands.dlq.receipts import REFUSED, SETTLED
-from consumer.commands.dlq.scan import TIMEOUT, Failed, Span, opened, partitions_of, read, spans_of
-from consumer.commands.map.registered import Unreadable
+from consumer.commands.dlq.scan import TIMEOUT, Failed, OffsetSpan, opened, partitions_of, read, spans_of
+from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import updates_of
 from consumer.commands.trace.instances import Instances
+from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_letters
 from consumer.commands.verify.decoding import Decoding
-from consumer.commands.verify.letters import Letters, read_letters
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import UNMAPPED, Reject
@@ -60,7 +60,7 @@ class Tracer:
         self._settings = settings
         self._instances = instances
         self._committed: dict[tuple[str, int], int] = {}
-        self._letters = Letters()
+        self._letters = DeadLettersByRecord()
         self._decoding = Decoding(settings, mapped)
         self._consumer = opened(consumer_config(settings))
 
@@ -76,7 +76,7 @@ class Tracer:
         if span.end <= origin.offset:
             raise Failed(f"{origin} is not written yet: the partition ends at {span.end}")
         for messages in read(
-            self._consumer, origin.topic, [Span(origin.partition, origin.offset, origin.offset + 1)]
+            self._consumer, origin.topic, [OffsetSpan(origin.partition, origin.offset, origin.offset + 1)]
         ):
             return self._traced(messages[0], origin.topic)
         raise Failed(f"{origin} is no record: it was compacted away, or belongs to a transaction")
@@ -129,7 +129,7 @@ class Tracer:
                     (one.group_key, one.group_id) == group and company in (None, one.company_id) for one in operations
                 )
             change = self._decoding.change(message)
-        except (Hold, Unreadable):
+        except (Hold, UnreadableSchema):
             return False
         except Reject:
             return message.key() == ":".join(group).encode()
@@ -150,7 +150,7 @@ class Tracer:
             mapped = self._decoding.mapped(message, topic)
         except Reject as reject:
             return None, f"{reject.reason}: {reject.detail}"
-        except (Hold, Unreadable, Failed) as failure:
+        except (Hold, UnreadableSchema, Failed) as failure:
             return None, str(failure)
         updates = [{"rule": part.rule, **update} for part in mapped.parts for update in updates_of(part)]
         problems = [f"{one.reason}: {one.detail}" for one in mapped.refusals]

@@ -90,7 +90,7 @@ def verify(
     """Read group profiles back from Mixpanel, and list exactly what differs from the topic."""
     from consumer.commands.map.options import mapped_in
     from consumer.commands.verify import report
-    from consumer.commands.verify.history import History
+    from consumer.commands.verify.history import TopicHistory
     from consumer.commands.verify.profiles import ProfileReader
     from consumer.commands.verify.verdict import verify as compare
 
@@ -102,7 +102,7 @@ def verify(
     start_log(settings)
     query = query_api(settings, project, more["patience"])
     with told():
-        history = History(settings, project, mapped, more["company"])
+        history = TopicHistory(settings, project, mapped, more["company"])
         try:
             wanted = None if everything else set(groups or history.sample(sample or 0))
             outcome = compare(history, ProfileReader(query, dict(more["given"])), wanted, more["settle"])

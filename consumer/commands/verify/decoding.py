@@ -8,8 +8,8 @@ from confluent_kafka import Message
 
 from consumer.app import registry
 from consumer.commands.dlq.scan import Failed
-from consumer.commands.map.reader import Reader
-from consumer.commands.map.registered import Unreadable
+from consumer.commands.map.reader import RecordReader
+from consumer.commands.map.registered import UnreadableSchema
 from consumer.event.convert import convert
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import VALUE_CONVERTER, Reject
@@ -31,7 +31,7 @@ class Decoding:
 
     def __init__(self, settings: Settings, mapped: Mapping[str, TopicMap]) -> None:
         """`mapped` are the topics of a mapping file."""
-        self._mapped = Reader(settings, mapped) if mapped else None
+        self._mapped = RecordReader(settings, mapped) if mapped else None
         self._results: SimpleQueue[SchemaFact] = SimpleQueue()
         self._registry = registry(settings, self._results)
         self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
@@ -47,7 +47,7 @@ class Decoding:
                 return [(operation, part.rule) for part in parts for operation in part.operations]
             change = self.change(message)
             return [(convert(change), "")] if (change.project or DEFAULT) == project else []
-        except (Reject, Hold, Unreadable):
+        except (Reject, Hold, UnreadableSchema):
             return []
 
     def is_mapped(self, topic: str) -> bool:

@@ -5,9 +5,9 @@ from typing import Final
 
 from confluent_kafka import Message
 
-from consumer.commands.dlq.scan import Failed, Span, opened, read, spans_of
+from consumer.commands.dlq.scan import Failed, OffsetSpan, opened, read, spans_of
+from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_letters
 from consumer.commands.verify.decoding import Decoding
-from consumer.commands.verify.letters import Letters, read_letters
 from consumer.commands.verify.model import Group, Name, Place
 from consumer.event.model import Operation
 from consumer.kafka.broker_errors import BrokerError
@@ -24,7 +24,7 @@ UNSEEN: Final = "this user may not see whether the topic is compacted"
 FIRST_LOOK: Final = 500
 
 
-class History:
+class TopicHistory:
     """What the topics say. Joins no group and commits nothing. `close` ends the connections."""
 
     def __init__(
@@ -47,7 +47,7 @@ class History:
             self._ask_brokers()
         except BrokerError as failure:
             raise Failed(str(failure)) from failure
-        self.letters: Letters = read_letters(settings)
+        self.letters: DeadLettersByRecord = read_letters(settings)
         self._decoding = Decoding(settings, mapped)
         self._consumer = opened(consumer_config(settings))
 
@@ -101,7 +101,7 @@ class History:
                 else:
                     self._compaction[name] = COMPACTED if "compact" in policy else ""
 
-    def _take(self, topic: str, spans: list[Span], wanted: Callable[[Name], bool]) -> None:
+    def _take(self, topic: str, spans: list[OffsetSpan], wanted: Callable[[Name], bool]) -> None:
         for message, operation, rule in self._operations(topic, spans):
             name = operation.group_key, operation.group_id, operation.company_id
             if wanted(name):
@@ -120,7 +120,7 @@ class History:
             sticky, why = doubt
             group.doubt(operation.verb, operation.values, place, why, gap=gap, sticky=sticky)
 
-    def _operations(self, topic: str, spans: list[Span]) -> Iterator[tuple[Message, Operation, str]]:
+    def _operations(self, topic: str, spans: list[OffsetSpan]) -> Iterator[tuple[Message, Operation, str]]:
         """Each change that the records of the spans ask for, with its rule; a bar shows how far it is."""
         with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
             for messages in read(self._consumer, topic, spans, moved):

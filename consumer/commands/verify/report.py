@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from consumer.commands.verify.compare import ALTERED, FAULTS, KINDS, MISSING_PROFILE, UNREAD, WAITING, Finding
-from consumer.commands.verify.verdict import Outcome
+from consumer.commands.verify.verdict import VerifyResult
 from consumer.terminal.table import counted, show
 
 SHOWN: Final = 500
@@ -17,7 +17,7 @@ HEADERS: Final = ("what", "group", "property", "topic", "Mixpanel", "why")
 COLOURS: Final = {**dict.fromkeys((*FAULTS, UNREAD), "red"), WAITING: "yellow", ALTERED: "yellow"}
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: VerifyResult) -> dict[str, Any]:
     """Everything, for programs."""
     return {
         "checked": outcome.checked,
@@ -28,7 +28,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_outcome(outcome: Outcome) -> None:
+def print_outcome(outcome: VerifyResult) -> None:
     """The findings as a table, faults first; below what they come to."""
     findings = ordered(outcome)
     if findings:
@@ -45,13 +45,13 @@ def print_outcome(outcome: Outcome) -> None:
     click.echo(f"{summary}; {told}" if told else summary)
 
 
-def ordered(outcome: Outcome) -> list[Finding]:
+def ordered(outcome: VerifyResult) -> list[Finding]:
     """Faults first, then by group and property."""
     rank = {kind: number for number, kind in enumerate(KINDS)}
     return sorted(outcome.findings, key=lambda one: (rank[one.kind], *map(str, one.name()), one.property or ""))
 
 
-def counts(outcome: Outcome) -> dict[str, int]:
+def counts(outcome: VerifyResult) -> dict[str, int]:
     """How many findings there are of each kind."""
     found = Counter(finding.kind for finding in outcome.findings)
     return {kind: found[kind] for kind in KINDS}

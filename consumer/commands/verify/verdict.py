@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from consumer.commands.verify.compare import FAULTS, UNKNOWN, UNREAD, WAITING, Finding, judge
-from consumer.commands.verify.history import History
+from consumer.commands.verify.history import TopicHistory
 from consumer.commands.verify.model import Group
 from consumer.commands.verify.profiles import ProfileReader
 from consumer.terminal.progress import bar
@@ -19,7 +19,7 @@ NO_CHANGE: Final = "the topic has no change of it that can be applied"
 
 
 @dataclass
-class Outcome:
+class VerifyResult:
     """What was found. `checked` groups were compared, `same` have no finding; `notes` are for a person."""
 
     checked: int = 0
@@ -34,12 +34,12 @@ class Outcome:
 
 
 def verify(
-    history: History,
+    history: TopicHistory,
     reader: ProfileReader,
     wanted: Collection[tuple[str, str]] | None,
     settle: float,
     sleep: Callable[[float], None] = time.sleep,
-) -> Outcome:
+) -> VerifyResult:
     """Compare the groups of the wanted keys and ids, None for all of the topic.
 
     What differs is read again after `settle` seconds. Raises `Failed` where Kafka or the registry cannot be read.
@@ -53,7 +53,7 @@ def verify(
         sleep(settle)
         again = look(history, reader, [group for name, group in history.groups.items() if name in doubtful])
         findings = [one for one in findings if one.name() not in doubtful] + again
-    outcome = Outcome(len(history.groups), findings=findings)
+    outcome = VerifyResult(len(history.groups), findings=findings)
     told = {one.name() for one in findings}
     outcome.same = len(history.groups) - len(told)
     for key, name in sorted(set(wanted or ()) - {name[:2] for name in history.groups}):
@@ -62,7 +62,7 @@ def verify(
     return outcome
 
 
-def look(history: History, reader: ProfileReader, groups: list[Group]) -> list[Finding]:
+def look(history: TopicHistory, reader: ProfileReader, groups: list[Group]) -> list[Finding]:
     """Read the profiles of these groups, then what the topic got meanwhile, and compare."""
     with bar("Reading profiles", len(groups)) as moved:
         profiles, unread = reader.read(groups, moved)
@@ -76,7 +76,7 @@ def look(history: History, reader: ProfileReader, groups: list[Group]) -> list[F
     return findings
 
 
-def notes(history: History, findings: list[Finding]) -> list[str]:
+def notes(history: TopicHistory, findings: list[Finding]) -> list[str]:
     """What a person should know beside the findings."""
     found = []
     for key in sorted({group.key for group in history.groups.values() if group.exists}):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from consumer.sandbox.answers import Answer, of_json
+from consumer.sandbox.answers import HttpAnswer, of_json
 from consumer.sandbox.mixpanel.fault_kinds import KINDS
 from consumer.sandbox.mixpanel.faults import Faults
 from consumer.sandbox.mixpanel.profiles import Profiles
@@ -175,7 +175,7 @@ def _reply(body: object) -> Reply:
         raw = orjson.dumps(body)
     except TypeError:  # integers beyond 64 bits, which sums of an $add may reach
         raw = json.dumps(body).encode()
-    return Reply(Answer(200, raw), headers=[("Cache-Control", "no-store")])
+    return Reply(HttpAnswer(200, raw), headers=[("Cache-Control", "no-store")])
 
 
 def _error(status: int, words: str) -> Reply:
@@ -188,4 +188,4 @@ def _file(name: str) -> Reply:
     if not place.is_file():
         return _error(404, f"the page has no {name}")
     content_type = KINDS_OF_FILE[name[name.rindex(".") :]] + "; charset=utf-8"
-    return Reply(Answer(200, place.read_bytes(), content_type), headers=SAFE)
+    return Reply(HttpAnswer(200, place.read_bytes(), content_type), headers=SAFE)

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 @dataclass
-class Fault:
+class ActiveFault:
     """One fault that is switched on. `times`: how many requests it still strikes; None: any number."""
 
     kind: str
@@ -43,9 +43,9 @@ class Faults:
     def __init__(self, seed: int = 0) -> None:
         self._lock = Lock()
         self._random = random.Random(seed)
-        self._faults: dict[str, Fault] = {}
+        self._faults: dict[str, ActiveFault] = {}
 
-    def on(self, kind: str | Json, **options: Any) -> Fault:
+    def on(self, kind: str | Json, **options: Any) -> ActiveFault:
         """Switch a fault on, in the place of one with the same name. Raises ValueError with what is wrong.
 
         Either `on("status", status=500, times=3)`, or one JSON object with all of it.
@@ -75,24 +75,24 @@ class Faults:
         with self._lock:
             return [fault.as_json() for fault in self._faults.values()]
 
-    def strike(self, size: int) -> dict[str, Fault]:
+    def strike(self, size: int) -> dict[str, ActiveFault]:
         """The faults that strike any request whose body has `size` bytes, by kind; those of `refuse` ask updates."""
         with self._lock:
             return self._struck(size, [fault for fault in self._groups() if not fault.conditional])
 
-    def strike_for(self, updates: list[Any], size: int, struck: dict[str, Fault]) -> dict[str, Fault]:
+    def strike_for(self, updates: list[Any], size: int, struck: dict[str, ActiveFault]) -> dict[str, ActiveFault]:
         """`struck`, and of the kinds not in it the faults that strike a request for an update in it."""
         with self._lock:
             meant = [fault for fault in self._groups() if fault.conditional and fault.kind not in struck]
             meant = [fault for fault in meant if any(matches(fault, update) for update in updates)]
             return struck | self._struck(size, meant)
 
-    def strike_query(self) -> dict[str, Fault]:
+    def strike_query(self) -> dict[str, ActiveFault]:
         """The faults that strike a read, by kind."""
         with self._lock:
             return self._struck(0, [fault for fault in self._faults.values() if fault.kind in QUERY])
 
-    def refuse(self, updates: list[Any]) -> tuple[dict[int, str], Fault | None]:
+    def refuse(self, updates: list[Any]) -> tuple[dict[int, str], ActiveFault | None]:
         """Which updates of a request are refused on demand, with what words, and the fault that did it first."""
         refused: dict[int, str] = {}
         first = None
@@ -104,13 +104,13 @@ class Faults:
                     refused = {index: str(fault.options["words"]) for index in found} | refused
         return refused, first
 
-    def _groups(self) -> list[Fault]:
+    def _groups(self) -> list[ActiveFault]:
         """The faults of requests to `/groups`."""
         return [fault for fault in self._faults.values() if fault.kind not in QUERY]
 
-    def _struck(self, size: int, faults: list[Fault]) -> dict[str, Fault]:
+    def _struck(self, size: int, faults: list[ActiveFault]) -> dict[str, ActiveFault]:
         """Of these faults the first of each kind that strikes a request of this size."""
-        struck: dict[str, Fault] = {}
+        struck: dict[str, ActiveFault] = {}
         for fault in faults:
             if fault.kind == "refuse" or fault.kind in struck:
                 continue
@@ -120,7 +120,7 @@ class Faults:
                 struck[fault.kind] = fault
         return struck
 
-    def _strikes(self, fault: Fault) -> bool:
+    def _strikes(self, fault: ActiveFault) -> bool:
         """Throw the dice, and count."""
         if fault.probability < 1 and self._random.random() >= fault.probability:
             return False
@@ -132,7 +132,7 @@ class Faults:
         return True
 
 
-def matches(fault: Fault, update: object) -> bool:
+def matches(fault: ActiveFault, update: object) -> bool:
     """Whether the fault means this update; nothing that is no object is meant."""
     asked = fault.options
     if not isinstance(update, dict):
@@ -156,7 +156,7 @@ def _has(value: object, name: str) -> bool:
     return isinstance(value, dict | list) and name in value
 
 
-def fault_of(asked: Any) -> Fault:
+def fault_of(asked: Any) -> ActiveFault:
     """The fault that a JSON object asks for, with defaults. Raises ValueError with what is wrong."""
     if not isinstance(asked, dict) or asked.get("kind") not in KINDS:
         raise ValueError(f"a fault is an object whose kind is one of: {', '.join(KINDS)}")
@@ -174,7 +174,7 @@ def fault_of(asked: Any) -> Fault:
     if unknown:
         raise ValueError(f"fault {name}: {kind} has no option {unknown[0]}; it has: {', '.join(known) or 'none'}")
     options = {key: _checked(name, key, option, given.get(key, option.default)) for key, option in known.items()}
-    fault = Fault(kind, str(name), times, float(probability), options)
+    fault = ActiveFault(kind, str(name), times, float(probability), options)
     if options.get("at") == "before-reading" and fault.conditional:
         raise ValueError(f"fault {name}: before-reading is before any update is known: {', '.join(WHOSE)} stay empty")
     return fault

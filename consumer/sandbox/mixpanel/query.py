@@ -20,11 +20,11 @@ from threading import Lock
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from consumer.sandbox.answers import HTML, Answer, of_json, of_status
-from consumer.sandbox.mixpanel.faults import Fault, Faults
+from consumer.sandbox.answers import HTML, HttpAnswer, of_json, of_status
+from consumer.sandbox.mixpanel.faults import ActiveFault, Faults
 from consumer.sandbox.mixpanel.project import SandboxProject
 from consumer.sandbox.mixpanel.query_limits import QueryLimits, over
-from consumer.sandbox.mixpanel.reading import Reading
+from consumer.sandbox.mixpanel.reading import ReadableProfiles
 from consumer.sandbox.web import Arrived, Reply
 
 ENGAGE: Final = ("/api/query/engage", "/api/2.0/engage")
@@ -39,7 +39,9 @@ Rows = list[dict[str, Any]]
 class QueryEndpoint:
     """Answers reads of one project. `queries` are the newest requests, newest first."""
 
-    def __init__(self, project: SandboxProject, reading: Reading, faults: Faults, page_size: int = PAGE_SIZE) -> None:
+    def __init__(
+        self, project: SandboxProject, reading: ReadableProfiles, faults: Faults, page_size: int = PAGE_SIZE
+    ) -> None:
         self.limits = QueryLimits()
         self._project = project
         self._reading = reading
@@ -78,7 +80,9 @@ class QueryEndpoint:
         """How many requests there were."""
         return self._count
 
-    def _refused(self, arrived: Arrived, path: str, asked: dict[str, Any], struck: dict[str, Fault]) -> Answer | None:
+    def _refused(
+        self, arrived: Arrived, path: str, asked: dict[str, Any], struck: dict[str, ActiveFault]
+    ) -> HttpAnswer | None:
         """Why nothing is told: the account, the plan, the project; None where it may go on."""
         project = self._project
         kind = str(struck["query-refused"].options["answer"]) if "query-refused" in struck else ""
@@ -92,7 +96,7 @@ class QueryEndpoint:
         if kind == "timeout":
             return of_json(400, {"request": arrived.path, "error": "Timeout Error."})
         if kind == "page":
-            return Answer(200, b"<html><title>Mixpanel</title></html>", HTML)
+            return HttpAnswer(200, b"<html><title>Mixpanel</title></html>", HTML)
         if kind == "outage":
             return of_status(503, "", "", strict=False)
         if path in ENGAGE and kind:
@@ -102,7 +106,7 @@ class QueryEndpoint:
             return of_json(401 if asked.get("project_id") else 400, {"request": arrived.path, "error": words})
         return None
 
-    def _answer(self, path: str, asked: dict[str, Any], struck: dict[str, Fault]) -> Answer:
+    def _answer(self, path: str, asked: dict[str, Any], struck: dict[str, ActiveFault]) -> HttpAnswer:
         project = self._project
         if path in ENGAGE:
             session = str(asked.get("session_id", ""))
@@ -120,7 +124,7 @@ class QueryEndpoint:
             return of_json(200, {"status": "ok", "results": {"token": token, "secret": "not for you"}})
         return of_json(404, {"status": "error", "error": "not found"})
 
-    def _engage(self, asked: dict[str, Any], session: str, struck: dict[str, Fault]) -> Answer:
+    def _engage(self, asked: dict[str, Any], session: str, struck: dict[str, ActiveFault]) -> HttpAnswer:
         """One page of profiles."""
         number = int(str(asked.get("page") or 0)) if str(asked.get("page") or 0).isdecimal() else 0
         with self._lock:
@@ -139,7 +143,7 @@ class QueryEndpoint:
         body |= {"total": len(rows), "status": "ok", "computed_at": datetime.now(UTC).isoformat()}
         return of_json(200, body)
 
-    def _found(self, asked: dict[str, Any], struck: dict[str, Fault]) -> Rows:
+    def _found(self, asked: dict[str, Any], struck: dict[str, ActiveFault]) -> Rows:
         """The profiles that match, in no order."""
         key = self._project.key_of(str(asked.get("data_group_id", "")))
         if key is None or {"other-token", "wrong-region"} & struck.keys():

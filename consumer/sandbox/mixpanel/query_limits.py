@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
 
-from consumer.sandbox.answers import Answer, of_json
+from consumer.sandbox.answers import HttpAnswer, of_json
 
 PER_HOUR: Final = 60
 AT_ONCE: Final = 5
@@ -29,7 +29,7 @@ class QueryLimits:
         self._running = 0
 
     @contextmanager
-    def query(self, project: str, url: str, *, counted: bool) -> Iterator[Answer | None]:
+    def query(self, project: str, url: str, *, counted: bool) -> Iterator[HttpAnswer | None]:
         """Run one query: None, or the 429 that it is answered with. A later page is not `counted`."""
         with self._lock:
             now = self._clock()
@@ -57,7 +57,7 @@ class QueryLimits:
             return sum(taken > self._clock() - HOUR for taken in self._taken)
 
 
-def over(limit: str, project: str, url: str) -> Answer:
+def over(limit: str, project: str, url: str) -> HttpAnswer:
     """The 429 for the limit: `hour`, `concurrency`, or `load`, where Mixpanel sheds load."""
     words = f"Query rate limit exceeded for project_id: {project}."
     headers: tuple[tuple[str, str], ...] = ()
@@ -78,4 +78,4 @@ def over(limit: str, project: str, url: str) -> Answer:
         "error": f"{words} For more information, please consult our documentation at {HELP}",
     }
     found = of_json(429, body)
-    return Answer(found.status, found.body, found.content_type, headers)
+    return HttpAnswer(found.status, found.body, found.content_type, headers)

@@ -18,7 +18,7 @@ GEO: dict[str, Any] = {"$city": "San Francisco", "$region": "California", "$coun
 GEO["$timezone"] = "America/Los_Angeles"
 
 
-class Reading:
+class ReadableProfiles:
     """The profiles as a reader sees them. Safe to use from several threads."""
 
     def __init__(self, profiles: Profiles, lag: Lag, clock: Callable[[], float] = time.time) -> None:

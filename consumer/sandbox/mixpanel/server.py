@@ -20,15 +20,15 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from consumer.sandbox import answers
-from consumer.sandbox.answers import Answer, Dialect
+from consumer.sandbox.answers import Dialect, HttpAnswer
 from consumer.sandbox.mixpanel import request_log as journal
 from consumer.sandbox.mixpanel import request_parsing as arrivals
 from consumer.sandbox.mixpanel.control import Control
-from consumer.sandbox.mixpanel.faults import Fault, Faults, matches
+from consumer.sandbox.mixpanel.faults import ActiveFault, Faults, matches
 from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.mixpanel.project import SandboxProject
 from consumer.sandbox.mixpanel.query import PAGE_SIZE, QueryEndpoint
-from consumer.sandbox.mixpanel.reading import Lag, Reading
+from consumer.sandbox.mixpanel.reading import Lag, ReadableProfiles
 from consumer.sandbox.mixpanel.request_log import AppliedUpdates, LoggedRequest, RequestLog
 from consumer.sandbox.mixpanel.request_parsing import Arrival
 from consumer.sandbox.mixpanel.updates import refusal
@@ -69,7 +69,7 @@ class MixpanelSandbox:
         self._applying = Lock()
         self._max_body = max_body
         self.project = project or SandboxProject()
-        self.reading = Reading(self.profiles, lag)
+        self.reading = ReadableProfiles(self.profiles, lag)
         self.query = QueryEndpoint(self.project, self.reading, self.faults, page_size)
         self._control = Control(self.profiles, self.requests, self.faults, self.query, self.project)
         self._web = Web(port, self._route)
@@ -119,9 +119,9 @@ class MixpanelSandbox:
         if arrived.path.rstrip("/") != "/groups":
             return self._control.route(arrived)
         if arrived.method == "OPTIONS":
-            return Reply(Answer(204, b""), headers=_shared(arrived))
+            return Reply(HttpAnswer(204, b""), headers=_shared(arrived))
         if arrived.method not in ("POST", "GET"):
-            return Reply(Answer(405, b""))
+            return Reply(HttpAnswer(405, b""))
         entry = self.requests.begin()
         started = perf_counter()
         try:
@@ -154,7 +154,9 @@ class MixpanelSandbox:
             raise Gone
         return Reply(answer, struck["drip"].options["milliseconds"] / 1000 if "drip" in struck else 0.0)
 
-    def _decide(self, arrived: Arrived, arrival: Arrival, entry: LoggedRequest, struck: dict[str, Fault]) -> Answer:
+    def _decide(
+        self, arrived: Arrived, arrival: Arrival, entry: LoggedRequest, struck: dict[str, ActiveFault]
+    ) -> HttpAnswer:
         """Apply what is to be applied, and say what to answer."""
         if "slow" in struck:
             arrived.wait(struck["slow"].options["milliseconds"] / 1000)
@@ -170,7 +172,9 @@ class MixpanelSandbox:
             raise Reset
         return answer
 
-    def _apply(self, arrived: Arrived, arrival: Arrival, entry: LoggedRequest, struck: dict[str, Fault]) -> Answer:
+    def _apply(
+        self, arrived: Arrived, arrival: Arrival, entry: LoggedRequest, struck: dict[str, ActiveFault]
+    ) -> HttpAnswer:
         """What Mixpanel does where no fault replaces its answer."""
         if arrived.size > self._max_body:
             return answers.too_large(f"{self._max_body} bytes")
@@ -191,7 +195,7 @@ class MixpanelSandbox:
             return answers.lax(refused, len(arrival.updates), arrival.told)
         return answers.strict(refused, arrival.updates, entry.applied, _dialect(told_by), arrival.verbose)
 
-    def _judge(self, updates: list[Any], size: int) -> tuple[dict[int, str], Fault | None]:
+    def _judge(self, updates: list[Any], size: int) -> tuple[dict[int, str], ActiveFault | None]:
         """Which updates are refused and with what words, and the fault that refused some."""
         refused = {}
         for index, update in enumerate(updates):
@@ -201,7 +205,7 @@ class MixpanelSandbox:
         more, fault = self.faults.refuse(updates)
         return dict(sorted((more | refused).items())), fault
 
-    def _change(self, valid: list[dict[str, Any]], arrival: Arrival, late: Fault | None) -> None:
+    def _change(self, valid: list[dict[str, Any]], arrival: Arrival, late: ActiveFault | None) -> None:
         lag = (late.options["least"] / 1000, late.options["most"] / 1000) if late else None
         with self._applying:  # so that these have the order in which profiles changed
             if self._random:
@@ -214,7 +218,7 @@ class MixpanelSandbox:
                 self._watch(valid)
 
 
-def kept(valid: list[dict[str, Any]], lost: Fault | None) -> list[dict[str, Any]]:
+def kept(valid: list[dict[str, Any]], lost: ActiveFault | None) -> list[dict[str, Any]]:
     """The updates without those that the fault loses."""
     return [update for update in valid if lost is None or not matches(lost, update)]
 
@@ -244,15 +248,15 @@ def _shared(arrived: Arrived) -> list[tuple[str, str]]:
     return headers
 
 
-def _names(struck: dict[str, Fault]) -> tuple[str, ...]:
+def _names(struck: dict[str, ActiveFault]) -> tuple[str, ...]:
     return tuple(fault.name for fault in struck.values())
 
 
-def _resets(struck: dict[str, Fault], moment: str) -> bool:
+def _resets(struck: dict[str, ActiveFault], moment: str) -> bool:
     return "reset" in struck and struck["reset"].options["at"] == moment
 
 
-def _instead(struck: dict[str, Fault]) -> Fault | None:
+def _instead(struck: dict[str, ActiveFault]) -> ActiveFault | None:
     """The fault whose answer takes the place of Mixpanel's own."""
     for kind in ("hang", "too-large", "status", "temporary", "unreadable"):
         if kind in struck:
@@ -260,7 +264,7 @@ def _instead(struck: dict[str, Fault]) -> Fault | None:
     return None
 
 
-def _answer_of(fault: Fault, strict: bool) -> Answer:
+def _answer_of(fault: ActiveFault, strict: bool) -> HttpAnswer:
     """What a fault answers."""
     options = fault.options
     if fault.kind == "status":
@@ -270,11 +274,11 @@ def _answer_of(fault: Fault, strict: bool) -> Answer:
     if fault.kind == "temporary":
         return answers.of_json(200, answers.TEMPORARY)
     if fault.kind == "unreadable":
-        return Answer(200, options["body"].encode(), answers.HTML)
-    return Answer(200, b"")
+        return HttpAnswer(200, options["body"].encode(), answers.HTML)
+    return HttpAnswer(200, b"")
 
 
-def _dialect(fault: Fault | None) -> Dialect:
+def _dialect(fault: ActiveFault | None) -> Dialect:
     """How refusals are told: as the fault wants it, else as the sandbox does."""
     if fault is None:
         return Dialect()

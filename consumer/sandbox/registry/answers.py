@@ -10,7 +10,7 @@ from consumer.sandbox.registry.models import KINDS, ApiError, Json
 from consumer.sandbox.registry.subjects import Subjects
 
 
-class Asked:
+class RegistryRequest:
     """One request, and what the registry says to it."""
 
     def __init__(self, subjects: Subjects, method: str, path: str, query: str, body: Json) -> None:

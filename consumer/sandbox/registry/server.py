@@ -17,8 +17,8 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
-from consumer.sandbox.answers import Answer
-from consumer.sandbox.registry.answers import Asked
+from consumer.sandbox.answers import HttpAnswer
+from consumer.sandbox.registry.answers import RegistryRequest
 from consumer.sandbox.registry.faults import RegistryFault, RegistryFaults
 from consumer.sandbox.registry.models import ApiError, Json
 from consumer.sandbox.registry.subjects import Subjects
@@ -123,7 +123,9 @@ class RegistrySandbox:
         try:
             body = _body(arrived)
             with self._lock:
-                return _reply(200, Asked(self.subjects, arrived.method, arrived.path, arrived.query, body).answer())
+                return _reply(
+                    200, RegistryRequest(self.subjects, arrived.method, arrived.path, arrived.query, body).answer()
+                )
         except ApiError as error:
             return _reply(error.status, {"error_code": error.code, "message": str(error)})
 
@@ -154,10 +156,10 @@ def _fail(fault: RegistryFault, arrived: Arrived) -> Reply | None:
     if fault.kind == "unauthorized":
         return unauthorized()
     if fault.kind == "unreadable":
-        return Reply(Answer(200, (fault.body or "<html>not now</html>").encode(), CONTENT_TYPE))
+        return Reply(HttpAnswer(200, (fault.body or "<html>not now</html>").encode(), CONTENT_TYPE))
     status = 404 if fault.kind == "not-found" else fault.status
     if fault.body:
-        return Reply(Answer(status, fault.body.encode(), CONTENT_TYPE))
+        return Reply(HttpAnswer(status, fault.body.encode(), CONTENT_TYPE))
     return _reply(status, {"error_code": status, "message": f"HTTP {status} {_PHRASES.get(status, '')}".strip()})
 
 
@@ -176,4 +178,4 @@ def _body(arrived: Arrived) -> Json:
 
 
 def _reply(status: int, body: Any) -> Reply:
-    return Reply(Answer(status, json.dumps(body, separators=(",", ":")).encode(), CONTENT_TYPE))
+    return Reply(HttpAnswer(status, json.dumps(body, separators=(",", ":")).encode(), CONTENT_TYPE))

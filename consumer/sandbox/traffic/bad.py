@@ -12,7 +12,7 @@ MAX_PROPERTIES: Final = 255
 UNKNOWN_GUID: Final = UUID("00000000-0000-4000-8000-000000000000")
 
 
-class Source(Protocol):
+class TrafficSource(Protocol):
     """What a bad record is made with: the traffic that it is a part of."""
 
     random: Random
@@ -33,13 +33,13 @@ class Source(Protocol):
     ) -> TrafficEvent: ...
 
 
-def not_framed(traffic: Source, key: str, name: str) -> TrafficEvent:
+def not_framed(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """JSON, from a producer that has no serializer."""
     text = f'{{"group_key":"{key}","group_id":"{name}","operation":"SET","properties":{{"plan":"free"}}}}'
     return traffic.raw(_key(key, name), text.encode(), [], reason="not_framed")
 
 
-def unknown_schema(traffic: Source, key: str, name: str) -> TrafficEvent:
+def unknown_schema(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """A schema that is in another registry, as when a topic was copied."""
     data = traffic.writers.current.encode(traffic.change(key, name, "SET", {"plan": "free"}))
     if traffic.writers.current.guid is not None and traffic.random.random() < 0.5:
@@ -49,14 +49,14 @@ def unknown_schema(traffic: Source, key: str, name: str) -> TrafficEvent:
     return traffic.raw(_key(key, name), framed, [], reason="unknown_schema")
 
 
-def incompatible_schema(traffic: Source, key: str, name: str) -> TrafficEvent:
+def incompatible_schema(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """Another team's record."""
     orders = traffic.writers.orders
     value = orders.frame(orders.encode({"order_id": f"o-{traffic.random.randrange(10**9)}", "amount": 12.5}))
     return traffic.raw(_key(key, name), value, [], reason="incompatible_schema")
 
 
-def corrupt(traffic: Source, key: str, name: str) -> TrafficEvent:
+def corrupt(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """Bytes cut off, bytes too many, text that is none, an operation of a version to come."""
     change = traffic.change(key, name, "SET", traffic.values("SET"))
     writer = traffic.writers.current
@@ -74,12 +74,12 @@ def corrupt(traffic: Source, key: str, name: str) -> TrafficEvent:
     return traffic.raw(_key(key, name), writer.frame(data), [], reason="corrupt")
 
 
-def tombstone(traffic: Source, key: str, name: str) -> TrafficEvent:
+def tombstone(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """A null value, from a producer that means to delete."""
     return traffic.raw(_key(key, name), None, [], reason="tombstone")
 
 
-def invalid_change(traffic: Source, key: str, name: str) -> TrafficEvent:
+def invalid_change(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """Changes that break the table of the event."""
     wrong: tuple[tuple[Any, ...], ...] = (
         ("SET", {}),
@@ -93,19 +93,19 @@ def invalid_change(traffic: Source, key: str, name: str) -> TrafficEvent:
     return traffic.record(traffic.change(key, name, *traffic.random.choice(wrong)), reason="invalid_change")
 
 
-def unknown_project(traffic: Source, key: str, name: str) -> TrafficEvent:
+def unknown_project(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """A change for a project of another service."""
     change = traffic.change(key, name, "SET", traffic.values("SET"))
     return traffic.record(change | {"project": "mobile-app"}, reason="unknown_project")
 
 
-def too_large(traffic: Source, key: str, name: str) -> TrafficEvent:
+def too_large(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """More properties than Mixpanel takes."""
     values = {f"custom_{number}": number for number in range(MAX_PROPERTIES + 1)}
     return traffic.record(traffic.change(key, name, "SET", values), reason="too_large")
 
 
-def rejected(traffic: Source, key: str, name: str) -> TrafficEvent:
+def rejected(traffic: TrafficSource, key: str, name: str) -> TrafficEvent:
     """What nobody but Mixpanel can know to be wrong: the sandbox refuses this property, and groups named so."""
     values = traffic.values("SET")
     if not name.startswith("reject-"):
@@ -113,7 +113,7 @@ def rejected(traffic: Source, key: str, name: str) -> TrafficEvent:
     return traffic.record(traffic.change(key, name, "SET", values), reason="rejected")
 
 
-MAKERS: Final[dict[str, Callable[[Source, str, str], TrafficEvent]]] = {
+MAKERS: Final[dict[str, Callable[[TrafficSource, str, str], TrafficEvent]]] = {
     maker.__name__: maker
     for maker in (
         not_framed,

@@ -30,7 +30,7 @@ Headers = list[tuple[str, str | bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CapturedChange:
     """One record of the topic."""
 
     key: bytes
@@ -66,19 +66,19 @@ class CapturedTable:
             for column in columns:
                 row.setdefault(column.name, column.default)
 
-    def snapshot(self, rows: Sequence[Row]) -> Iterator[Change]:
+    def snapshot(self, rows: Sequence[Row]) -> Iterator[CapturedChange]:
         """These rows were there before anybody looked."""
         for number, row in enumerate(rows, 1):
             self.rows[self._key_of(row)] = dict(row)
             marks = {1: "first", len(rows): "last"}
             yield self._change("r", row, None, self._written(row), marks.get(number, "true"))
 
-    def insert(self, row: Row) -> Change:
+    def insert(self, row: Row) -> CapturedChange:
         """A new row."""
         self.rows[self._key_of(row)] = dict(row)
         return self._change("c", row, None, self._written(row))
 
-    def update(self, key: tuple[Any, ...], values: Mapping[str, Any]) -> Change:
+    def update(self, key: tuple[Any, ...], values: Mapping[str, Any]) -> CapturedChange:
         """New values for some columns, none of the key."""
         row = self.rows[key]
         row.update(values)
@@ -89,13 +89,15 @@ class CapturedTable:
                 written[column.name] = PLACEHOLDER
         return self._change("u", row, None, written)
 
-    def delete(self, key: tuple[Any, ...]) -> tuple[Change, Change]:
+    def delete(self, key: tuple[Any, ...]) -> tuple[CapturedChange, CapturedChange]:
         """The row is gone; the second record is the tombstone."""
         row = self.rows.pop(key)
         gone = self._change("d", row, self._shadow(row), None)
-        return gone, Change(gone.key, None, self._headers())
+        return gone, CapturedChange(gone.key, None, self._headers())
 
-    def _change(self, op: str, row: Row, before: Row | None, after: Row | None, snapshot: str = "false") -> Change:
+    def _change(
+        self, op: str, row: Row, before: Row | None, after: Row | None, snapshot: str = "false"
+    ) -> CapturedChange:
         self._now += STEP
         micros = self._now * 1_000
         times = {"ts_ms": self._now, "ts_us": micros, "ts_ns": micros * 1_000}
@@ -110,7 +112,7 @@ class CapturedTable:
         source |= {"schema": schema, "table": table, **times}
         datum = {"before": before, "after": after, "source": source, "op": op, **times}
         key = {column.name: column.kind.written(row[column.name]) for column in self._key_columns}
-        return Change(self._key(key), self._value(datum), self._headers())
+        return CapturedChange(self._key(key), self._value(datum), self._headers())
 
     def _written(self, row: Row) -> Row:
         """The row as Avro takes it."""

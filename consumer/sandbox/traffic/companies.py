@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from consumer.sandbox.traffic.captured_table import LARGE, CapturedTable, Change, Row
+from consumer.sandbox.traffic.captured_table import LARGE, CapturedChange, CapturedTable, Row
 from consumer.sandbox.traffic.connect_schemas import (
     BOOLEAN,
     DATE,
@@ -140,7 +140,7 @@ class Companies:
         column = next(one for one in self.table.columns if one.name == name)
         return None if column.nullable and self._random.random() < 0.1 else value
 
-    def _event(self, change: Change, reason: str | None = None) -> TrafficEvent:
+    def _event(self, change: CapturedChange, reason: str | None = None) -> TrafficEvent:
         self._number += 1
         headers = [(NUMBER_HEADER, str(self._number).encode()), *change.headers]
         return TrafficEvent(self._number, change.key, change.value, headers, None, reason)

@@ -20,7 +20,7 @@ TIME: Final = "io.debezium.time."
 
 
 @dataclass(frozen=True)
-class Kind:
+class ColumnType:
     """A column's type: its Avro, what of it a value is written as, and what stands for a value that is not known."""
 
     schema: Any
@@ -33,7 +33,7 @@ class Column:
     """A column of a table. `default` is the database's; None where there is none."""
 
     name: str
-    kind: Kind
+    kind: ColumnType
     nullable: bool = True
     default: Any = None
 
@@ -43,21 +43,21 @@ def annotated(kind: str, name: str, **more: Any) -> Json:
     return {"type": kind, "connect.version": 1, **more, "connect.name": name}
 
 
-def decimal(precision: int, scale: int) -> Kind:
+def decimal(precision: int, scale: int) -> ColumnType:
     """`numeric(precision, scale)`."""
     sizes: Json = {"scale": scale, "precision": precision, "connect.version": 1}
     parameters = {"scale": str(scale), "connect.decimal.precision": str(precision)}
     name = "org.apache.kafka.connect.data.Decimal"
     schema = {"type": "bytes", **sizes, "connect.parameters": parameters, "connect.name": name}
-    return Kind(
+    return ColumnType(
         {**schema, "logicalType": "decimal"}, lambda value: value.quantize(Decimal(1).scaleb(-scale)), Decimal(0)
     )
 
 
-def enum(*allowed: str) -> Kind:
+def enum(*allowed: str) -> ColumnType:
     """An enum of the database, which is text in Avro."""
     parameters = {"connect.parameters": {"allowed": ",".join(allowed)}}
-    return Kind(annotated("string", DATA + "Enum", **parameters), str, allowed[0])
+    return ColumnType(annotated("string", DATA + "Enum", **parameters), str, allowed[0])
 
 
 def _days(value: date) -> int:
@@ -73,17 +73,17 @@ def _zoned(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-TEXT: Final = Kind("string", str, "")
-INTEGER: Final = Kind("int", int, 0)
-LONG: Final = Kind("long", int, 0)
-DOUBLE: Final = Kind("double", float, 0.0)
-BOOLEAN: Final = Kind("boolean", bool, False)
-TEXTS: Final = Kind({"type": "array", "items": ["null", "string"]}, list, [])
-DATE: Final = Kind(annotated("int", TIME + "Date"), _days, EPOCH.date())
-TIMESTAMP: Final = Kind(annotated("long", TIME + "MicroTimestamp"), _micros, EPOCH)
-ZONED_TIMESTAMP: Final = Kind(annotated("string", TIME + "ZonedTimestamp"), _zoned, EPOCH)
-JSON: Final = Kind(annotated("string", DATA + "Json"), json.dumps, {})
-UUID: Final = Kind(annotated("string", DATA + "Uuid"), str, "")
+TEXT: Final = ColumnType("string", str, "")
+INTEGER: Final = ColumnType("int", int, 0)
+LONG: Final = ColumnType("long", int, 0)
+DOUBLE: Final = ColumnType("double", float, 0.0)
+BOOLEAN: Final = ColumnType("boolean", bool, False)
+TEXTS: Final = ColumnType({"type": "array", "items": ["null", "string"]}, list, [])
+DATE: Final = ColumnType(annotated("int", TIME + "Date"), _days, EPOCH.date())
+TIMESTAMP: Final = ColumnType(annotated("long", TIME + "MicroTimestamp"), _micros, EPOCH)
+ZONED_TIMESTAMP: Final = ColumnType(annotated("string", TIME + "ZonedTimestamp"), _zoned, EPOCH)
+JSON: Final = ColumnType(annotated("string", DATA + "Json"), json.dumps, {})
+UUID: Final = ColumnType(annotated("string", DATA + "Uuid"), str, "")
 
 
 def key_schema(topic: str, columns: Sequence[Column]) -> Json:

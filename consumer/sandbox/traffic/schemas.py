@@ -25,7 +25,7 @@ FUTURE_OPERATION: Final = "APPEND"
 
 
 @dataclass(frozen=True)
-class Writer:
+class WriterSchema:
     """One writer's schema, as the registry knows it. `guid` is None where the registry has none."""
 
     schema: Any
@@ -55,18 +55,18 @@ class Writer:
 class Writers:
     """All of them, registered."""
 
-    current: Writer
-    newer: Writer
-    older: Writer
-    orders: Writer
+    current: WriterSchema
+    newer: WriterSchema
+    older: WriterSchema
+    orders: WriterSchema
 
 
 def register(registered: Callable[[str, str], int], guid_of: Callable[[int], str | None] = lambda _: None) -> Writers:
     """Register every schema: `registered(subject, text)` says its id. The event schema goes to its own subject."""
 
-    def writer(subject: str, schema: dict[str, Any]) -> Writer:
+    def writer(subject: str, schema: dict[str, Any]) -> WriterSchema:
         schema_id = registered(subject, newest() if subject == SUBJECT else json.dumps(schema))
-        return Writer(parse_schema(schema), schema_id, guid_of(schema_id))
+        return WriterSchema(parse_schema(schema), schema_id, guid_of(schema_id))
 
     return Writers(
         current=writer(SUBJECT, json.loads(newest())),

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from consumer.commands.dlq.receipts import Identity
+from consumer.commands.dlq.receipts import RecordIdentity
 from consumer.commands.dlq.recorder import Gate
 from consumer.core.batch import Batch
 from consumer.core.model import Assignment, Record
@@ -45,7 +45,7 @@ class Fixture:
 
     def __init__(self, *, at_most_once: bool = False) -> None:
         self.receipts, self.pool = Receipts(), Pool()
-        self.identities: dict[Record, Identity] = {}
+        self.identities: dict[Record, RecordIdentity] = {}
         self.gate = Gate(
             self.pool,
             self.receipts,  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ class Fixture:
         """A batch of one update of one record."""
         assignment = Assignment("t", 0)
         record = Record(assignment, 0, None, b"", None, 0, 0.0)
-        self.identities[record] = Identity(name, "")
+        self.identities[record] = RecordIdentity(name, "")
         operation = Operation("k", name, verb, {"a": 1})
         json = update_tail(operation)
         entry = Entry(record, verb, json, 0)

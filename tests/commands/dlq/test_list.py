@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from consumer.commands.dlq.scan import read, spans_of
 from consumer.commands.dlq.selection import Selection
-from consumer.commands.dlq.summary import Summary
+from consumer.commands.dlq.summary import DeadLetterSummary
 from consumer.commands.dlq.topic import Topic
 from consumer.kafka.dead_letter_format import headers_of
 from consumer.settings import load
@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_the_topic(new_board: Callable[..., Board]):
     board = new_board(partitions=4)
     many(board, 60_000)
     with Topic(load(board.environ, need=())) as topic:
-        summary = Summary(10)
+        summary = DeadLetterSummary(10)
         tracemalloc.start()
         for one in topic.letters(Selection()):
             summary.add(one, one.reason, "")

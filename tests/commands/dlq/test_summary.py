@@ -3,7 +3,7 @@
 import random
 
 from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
-from consumer.commands.dlq.summary import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, Counts, Summary, Times
+from consumer.commands.dlq.summary import HOUR, MOST_ROWS, MOST_TIMES, OTHERS, DeadLetterSummary, NamedCounts, Times
 
 
 def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "rejected") -> StoredDeadLetter:
@@ -20,7 +20,7 @@ def letter(offset: int, timestamp: int, topic: str = "changes", reason: str = "r
 
 def test_counts_and_the_newest():
     """Everything is counted by reason, topic and schema; the newest letters are kept, newest first."""
-    summary = Summary(keep=2)
+    summary = DeadLetterSummary(keep=2)
     summary.add(letter(1, 3 * HOUR), "rejected", "")
     summary.add(letter(2, 1 * HOUR, "other"), "rejected", "settled")
     summary.add(letter(3, 2 * HOUR, reason="corrupt"), "corrupt", "refused")
@@ -51,7 +51,7 @@ def test_rows_of_time_widen_and_lose_nothing():
 
 def test_names_beyond_the_limit_are_one_row():
     """A million different names do not take memory for a million rows."""
-    counts = Counts()
+    counts = NamedCounts()
     for number in range(3 * MOST_ROWS):
         counts.add(f"name-{number}", number, True)
     assert len(counts.rows) == MOST_ROWS + 1

@@ -25,7 +25,7 @@ class Buried:
 
 
 @dataclass
-class Letters:
+class DeadLettersByRecord:
     """Dead letters by the record's place, and what replays came to. `missing`: there is no dead-letter topic."""
 
     buried: dict[Origin, Buried] = field(default_factory=dict)
@@ -56,9 +56,9 @@ class Letters:
         return False, ""
 
 
-def read_letters(settings: Settings) -> Letters:
+def read_letters(settings: Settings) -> DeadLettersByRecord:
     """Every dead letter, and what replays came to. Raises `Failed`."""
-    letters = Letters()
+    letters = DeadLettersByRecord()
     with Topic(settings) as topic:
         try:
             topic.replicas()
