@@ -1,54 +1,55 @@
 """Which `$add`s were announced before they were sent: what a new owner of their partition has to know of.
 
-    announce   its request is about to go          applied    Mixpanel has taken it
-    withdrawn  it was surely not applied           passed     its record is committed: nobody reads it again
+    announce   their request is about to go        answered   what became of them
+    withdrawn  none of them was applied            passed     their records are committed: nobody reads them again
 
-An announcement that is none of the last three is in doubt. Each has a name of its own, so that what one owner writes
-never takes back what another wrote.
+What was announced is in doubt until it is one of the last three. Each note has a name of its own, so that what one
+owner writes never takes back what another wrote.
 """
 
 from collections import deque
+from collections.abc import Collection
 from typing import Final, final
 
-from consumer.core.model import Assignment, Record
+from consumer.core.model import Assignment
 
 # Where nothing is known of what the journal held before.
 START: Final = -1
 # What a commit has passed stays so long, in seconds: one that was sent before it may still arrive after it.
 GRACE: Final = 10.0
 
+# An `$add` of a partition: the offset of its record, and the rule that made it.
+Add = tuple[int, str]
+
 
 @final
-class Mark:
-    """What the journal says of one announcement: of the `$add` that `rule` made of the record at topic and offset.
+class Note:
+    """What one record of the journal says of `$add`s that went in one request, all of one partition.
 
-    `timestamp` is the record's own, so that another record at its offset is not taken for it; `name` is the
-    announcement's; `position` is the offset in the journal; `applied` where Mixpanel has taken the `$add`.
+    `in_doubt` and `applied` have each with the timestamp of its record, so that another record at its offset is not
+    taken for it; `last` is the highest offset of them. `name` is the note's, `position` its offset in the journal.
     """
 
-    __slots__ = ("applied", "name", "offset", "partition", "position", "rule", "timestamp", "topic", "topic_id")
+    __slots__ = ("applied", "in_doubt", "last", "name", "partition", "position", "topic", "topic_id")
 
     def __init__(
         self,
         topic: str,
         topic_id: str,
         partition: int,
-        offset: int,
-        rule: str,
         name: str,
-        timestamp: int,
+        in_doubt: dict[Add, int],
+        applied: dict[Add, int],
         position: int = START,
-        applied: bool = False,
     ) -> None:
         self.topic = topic
         self.topic_id = topic_id
         self.partition = partition
-        self.offset = offset
-        self.rule = rule
         self.name = name
-        self.timestamp = timestamp
-        self.position = position
+        self.in_doubt = in_doubt
         self.applied = applied
+        self.position = position
+        self.last = max([offset for offset, _ in in_doubt] + [offset for offset, _ in applied], default=-1)
 
     def about(self, assignment: Assignment) -> bool:
         """Whether it is of this partition. A topic's id that is not known may be any."""
@@ -56,24 +57,40 @@ class Mark:
             return False
         return not self.topic_id or not assignment.topic_id or self.topic_id == assignment.topic_id
 
+    def answered(self, applied: Collection[Add], gone: Collection[Add]) -> bool:
+        """Mixpanel has taken some, and some were surely not applied; whether that says more than was known."""
+        changed = False
+        for add in list(self.in_doubt):
+            if add in applied:
+                self.applied[add] = self.in_doubt.pop(add)
+                changed = True
+            elif add in gone:
+                del self.in_doubt[add]
+                changed = True
+        return changed
+
+    def says_nothing(self) -> bool:
+        """Whether none of it is in doubt or applied."""
+        return not self.in_doubt and not self.applied
+
 
 @final
 class Epoch:
     """What one assignment has in the journal."""
 
-    __slots__ = ("marks", "name", "over", "read", "start")
+    __slots__ = ("name", "notes", "over", "read", "start")
 
     def __init__(self, name: str, start: int) -> None:
         self.name = name
         self.start = start
         self.read = False  # from the start up to its end
-        self.marks: dict[str, Mark] = {}  # by name, in the order of the journal
-        self.over: deque[tuple[float, Mark]] = deque()  # committed, and when
+        self.notes: dict[str, Note] = {}  # by name, in the order of the journal
+        self.over: deque[tuple[float, Note]] = deque()  # committed, and when
 
 
 @final
 class Announced:
-    """The announcements of this instance, and those that it found, until their records are committed."""
+    """The notes of this instance, and those that it found, until their records are committed."""
 
     __slots__ = ("_count", "_epochs", "end")
 
@@ -86,61 +103,57 @@ class Announced:
         """A new epoch, whose `name` no other has; the journal is to be read from `start`, START for all of it."""
         self._epochs[assignment] = Epoch(name, start)
 
-    def found(self, assignment: Assignment, marks: list[Mark], end: int) -> None:
+    def found(self, assignment: Assignment, notes: list[Note], end: int) -> None:
         """The journal was read up to `end`: it has these of the partition."""
         self.end = max(self.end, end)
         epoch = self._epochs.get(assignment)
         if epoch is not None:
             epoch.read = True
-            epoch.marks = {mark.name: mark for mark in marks} | epoch.marks
+            epoch.notes = {note.name: note for note in notes} | epoch.notes
 
     def forget(self, assignments: list[Assignment]) -> None:
-        """These epochs are over: their announcements are the next owner's to read."""
+        """These epochs are over: their notes are the next owner's to read."""
         for assignment in assignments:
             self._epochs.pop(assignment, None)
 
-    def announce(self, record: Record, rule: str) -> Mark | None:
-        """A new announcement, to be written; None where the epoch is over."""
-        place = record.assignment
+    def announce(self, place: Assignment, adds: dict[Add, int]) -> Note | None:
+        """A new note, to be written; None where the epoch is over."""
         epoch = self._epochs.get(place)
         if epoch is None:
             return None
         self._count += 1
         name = f"{epoch.name}.{self._count}"
-        mark = Mark(
-            place.topic, place.topic_id, place.partition, record.offset, rule, name, record.timestamp, self.end
-        )
-        epoch.marks[name] = mark
-        return mark
+        note = Note(place.topic, place.topic_id, place.partition, name, adds, {}, self.end)
+        epoch.notes[name] = note
+        return note
 
-    def written(self, mark: Mark, position: int) -> None:
-        """The broker confirmed the announcement, at this offset of the journal."""
-        mark.position = position
+    def written(self, note: Note, position: int) -> None:
+        """The broker confirmed the note, at this offset of the journal."""
+        note.position = position
         self.end = max(self.end, position + 1)
 
-    def holds(self, assignment: Assignment, mark: Mark) -> bool:
+    def holds(self, assignment: Assignment, note: Note) -> bool:
         """Whether the epoch is not over, and a new owner would still have to know of it."""
         epoch = self._epochs.get(assignment)
-        return epoch is not None and mark.name in epoch.marks
+        return epoch is not None and note.name in epoch.notes
 
-    def withdrawn(self, assignment: Assignment, mark: Mark) -> bool:
-        """The `$add` was not applied, or never sent; whether that may be written: the epoch is not over."""
-        epoch = self._epochs.get(assignment)
-        return epoch is not None and epoch.marks.pop(mark.name, None) is not None
+    def withdrawn(self, assignment: Assignment, note: Note) -> None:
+        """None of it was applied, or ever sent."""
+        del self._epochs[assignment].notes[note.name]
 
     def passed(self, assignment: Assignment, committed: int, now: float) -> None:
         """What is below the committed offset is over."""
         epoch = self._epochs.get(assignment)
-        if epoch is None or not epoch.marks:
+        if epoch is None or not epoch.notes:
             return
-        over = [mark for mark in epoch.marks.values() if mark.offset < committed]
-        for mark in over:
-            del epoch.marks[mark.name]
-            epoch.over.append((now, mark))
+        over = [note for note in epoch.notes.values() if note.last < committed]
+        for note in over:
+            del epoch.notes[note.name]
+            epoch.over.append((now, note))
 
-    def outdated(self, now: float) -> list[Mark]:
+    def outdated(self, now: float) -> list[Note]:
         """What may be taken out of the journal now, each once."""
-        found: list[Mark] = []
+        found: list[Note] = []
         for epoch in self._epochs.values():
             while epoch.over and epoch.over[0][0] <= now - GRACE:
                 found.append(epoch.over.popleft()[1])
@@ -156,8 +169,8 @@ class Announced:
         lowest = self.end
         if epoch.over:
             lowest = min(lowest, epoch.over[0][1].position)
-        for mark in epoch.marks.values():
-            return min(lowest, mark.position)
+        for note in epoch.notes.values():
+            return min(lowest, note.position)
         return lowest
 
 
@@ -165,23 +178,22 @@ class Announced:
 class Gathered:
     """What a stretch of the journal comes to, read in its order."""
 
-    __slots__ = ("_marks",)
+    __slots__ = ("_notes",)
 
     def __init__(self) -> None:
-        self._marks: dict[str, Mark] = {}
+        self._notes: dict[str, Note] = {}
 
-    def put(self, mark: Mark) -> None:
-        """The journal has this mark; a later one of the same name says what became of it."""
-        before = self._marks.get(mark.name)
-        if before is None:
-            self._marks[mark.name] = mark
-        else:
-            before.applied = mark.applied
+    def put(self, note: Note) -> None:
+        """The journal has this note; a later one of the same name says what became of it."""
+        before = self._notes.get(note.name)
+        if before is not None:
+            note.position = before.position
+        self._notes[note.name] = note
 
     def gone(self, name: str) -> None:
-        """The announcement of this name was taken out."""
-        self._marks.pop(name, None)
+        """The note of this name was taken out."""
+        self._notes.pop(name, None)
 
-    def about(self, assignment: Assignment) -> list[Mark]:
-        """The marks of this partition, in the order of the journal."""
-        return [mark for mark in self._marks.values() if mark.about(assignment)]
+    def about(self, assignment: Assignment) -> list[Note]:
+        """The notes of this partition, in the order of the journal."""
+        return [note for note in self._notes.values() if note.about(assignment)]

@@ -8,7 +8,7 @@ been committed before its log was cut: of those the journal knows nothing any mo
 
 from typing import Final, final
 
-from consumer.core.announced import Mark
+from consumer.core.announced import Add, Note
 from consumer.core.model import Assignment, Group, Record
 from consumer.event.model import ADD, DELETE, SET, UNSET, Operation
 
@@ -37,27 +37,28 @@ MOST_GROUPS: Final = 10_000
 
 @final
 class Redone:
-    """One partition, until the journal of it is read and then up to the last record that is marked there."""
+    """One partition, until the journal of it is read and then up to the last record that it has."""
 
-    __slots__ = ("_applied", "_last", "_touched", "_touches_all", "read")
+    __slots__ = ("_applied", "_in_doubt", "_last", "_touched", "_touches_all", "read")
 
     def __init__(self) -> None:
         self.read = False
-        self._applied: dict[tuple[int, str, int], bool] = {}
+        self._in_doubt: set[tuple[Add, int]] = set()  # with the record's timestamp
+        self._applied: set[tuple[Add, int]] = set()
         self._last = -1
         self._touched: dict[tuple[str, Group], set[str] | None] = {}  # by project and group; None for all properties
         self._touches_all = False
 
-    def known(self, marks: list[Mark]) -> None:
+    def known(self, notes: list[Note]) -> None:
         """The journal has these."""
         self.read = True
-        for mark in marks:
-            key = (mark.offset, mark.rule, mark.timestamp)
-            self._applied[key] = self._applied.get(key, False) or mark.applied
-            self._last = max(self._last, mark.offset)
+        for note in notes:
+            self._in_doubt.update(note.in_doubt.items())
+            self._applied.update(note.applied.items())
+            self._last = max(self._last, note.last)
 
     def over(self, offset: int) -> bool:
-        """Whether nothing is marked from this offset on."""
+        """Whether the journal has nothing from this offset on."""
         return self.read and offset > self._last
 
     def taken(self, project: str, operation: Operation) -> None:
@@ -76,12 +77,10 @@ class Redone:
 
     def fate(self, record: Record, rule: str, project: str, operation: Operation) -> int:
         """What becomes of this `$add`."""
-        applied = self._applied.get((record.offset, rule, record.timestamp))
-        if applied is None:
-            return FREE
-        if not applied:
-            return IN_DOUBT
-        return UNDONE if self._takes_back(project, operation) else APPLIED
+        add = (record.offset, rule), record.timestamp
+        if add in self._applied:
+            return UNDONE if self._takes_back(project, operation) else APPLIED
+        return IN_DOUBT if add in self._in_doubt else FREE
 
     def _takes_back(self, project: str, operation: Operation) -> bool:
         of = (project, (operation.group_key, operation.group_id, operation.company_id))
@@ -100,26 +99,26 @@ class Redone:
 
 @final
 class Past:
-    """The marks of each assignment. `writable` says whether an `$add` may be sent as far as the journal goes."""
+    """What the journal has of each assignment. `writable` says whether an `$add` may be sent as far as it goes."""
 
     __slots__ = ("_redone", "writable")
 
     def __init__(self, *, writable: bool = False) -> None:
         """`writable` from the start where there is no journal."""
-        self._redone: dict[Assignment, Redone] = {}  # none of a partition of which nothing is marked any more
+        self._redone: dict[Assignment, Redone] = {}  # none of a partition of which it has nothing any more
         self.writable = writable
 
     def begin(self, assignment: Assignment) -> None:
         """A new epoch, of which nothing is known yet."""
         self._redone[assignment] = Redone()
 
-    def known(self, assignment: Assignment, marks: list[Mark]) -> None:
-        """The journal was read: it has these of the partition, at and above the committed offset."""
+    def known(self, assignment: Assignment, notes: list[Note]) -> None:
+        """The journal was read: it has these of the partition."""
         redone = self._redone.get(assignment)
         if redone is None:
             return
-        if marks:
-            redone.known(marks)
+        if notes:
+            redone.known(notes)
         else:
             del self._redone[assignment]
 

@@ -1,25 +1,27 @@
 """The journal: a compacted topic in which each `$add` is announced before it is sent.
 
-    announce   a mark, to be written           begin       what earlier owners of a partition wrote is to be read
-    written    whether the broker has it       floor       from where the next owner has to read it
-    applied    Mixpanel has taken it           committed   what is below needs nobody to know of it
-    withdraw   it was surely not applied       turn        hear of the broker, and of what was read
+    announce   notes, to be written            begin       what earlier owners of a partition wrote is to be read
+    written    whether the broker has one      floor       from where the next owner has to read
+    answered   what became of its `$add`s      committed   what is below needs nobody to know of it
+                                               turn        hear of the broker, and of what was read
 
-All of it is in one partition, so that it is in order. Nothing but an announcement is waited for: a word that it was
-applied, and is lost in a crash, leaves the `$add` in doubt.
+All of it is in one partition, so that it is in order. Nothing but an announcement is waited for: a word that is lost
+in a crash leaves an `$add` in doubt that was applied.
 """
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
-from consumer.core.announced import START, Announced, Gathered, Mark
-from consumer.core.model import Assignment, Record
+from consumer.core.announced import START, Add, Announced, Gathered, Note
+from consumer.core.model import Assignment
 from consumer.core.past import Past
 from consumer.kafka.journal_format import key_of, value_of
 
 # The one partition that is written and read.
 PARTITION: Final = 0
+# `$add`s of one note: a record of Kafka may have 1 MB.
+MOST: Final = 1_000
 
 
 class Stretch:
@@ -74,7 +76,7 @@ class Journal:
         self._writing = writing
         self._clock = clock
         self._announced = Announced()
-        self._open: dict[bytes, tuple[Assignment, Mark]] = {}  # announced, and not confirmed
+        self._open: dict[bytes, tuple[Assignment, Note]] = {}  # announced, and not confirmed
         self._unwritten: set[str] = set()  # their names
         self._unread: set[Assignment] = set()
 
@@ -102,40 +104,39 @@ class Journal:
         self._past.forget(assignments)
         self._unread -= gone
         keys = [key for key, (assignment, _) in self._open.items() if assignment in gone]
-        self._writing.give_up(keys)
-        for key in keys:
-            self._unwritten.discard(self._open.pop(key)[1].name)
+        self._give_up(keys)
 
     # Of `$add`s.
 
-    def announce(self, record: Record, rule: str) -> Mark | None:
-        """Have it written that this is about to be sent; None where the epoch is over."""
-        mark = self._announced.announce(record, rule)
-        if mark is not None:
-            key = key_of(mark)
-            self._open[key] = (record.assignment, mark)
-            self._unwritten.add(mark.name)
-            self._writing.write(key, value_of(mark), confirm=True)
-        return mark
+    def announce(self, assignment: Assignment, adds: dict[Add, int]) -> list[Note]:
+        """Have it written that these are about to be sent, each with its record's timestamp; none of an old epoch."""
+        found: list[Note] = []
+        every = list(adds.items())
+        for start in range(0, len(every), MOST):
+            note = self._announced.announce(assignment, dict(every[start : start + MOST]))
+            if note is not None:
+                key = key_of(note)
+                self._open[key] = (assignment, note)
+                self._unwritten.add(note.name)
+                self._writing.write(key, value_of(note), confirm=True)
+                found.append(note)
+        return found
 
-    def written(self, mark: Mark) -> bool:
+    def written(self, note: Note) -> bool:
         """Whether the broker has confirmed it."""
-        return mark.name not in self._unwritten
+        return note.name not in self._unwritten
 
-    def applied(self, assignment: Assignment, mark: Mark) -> None:
-        """Mixpanel has taken it."""
-        mark.applied = True
-        if self._announced.holds(assignment, mark):
-            self._writing.write(key_of(mark), value_of(mark), confirm=False)
-
-    def withdraw(self, assignment: Assignment, mark: Mark) -> None:
-        """It was surely not applied, and is announced anew before it is sent again."""
-        if self._announced.withdrawn(assignment, mark):
-            key = key_of(mark)
-            if self._open.pop(key, None) is not None:
-                self._unwritten.discard(mark.name)
-                self._writing.give_up([key])
+    def answered(self, assignment: Assignment, note: Note, applied: Collection[Add], gone: Collection[Add]) -> None:
+        """Mixpanel has taken some; those that were surely not applied are announced anew before another try."""
+        if not self._announced.holds(assignment, note) or not note.answered(applied, gone):
+            return
+        key = key_of(note)
+        if note.says_nothing():
+            self._announced.withdrawn(assignment, note)
+            self._give_up([key])
             self._writing.write(key, None, confirm=False)
+        else:
+            self._writing.write(key, value_of(note), confirm=False)
 
     # Each turn.
 
@@ -153,8 +154,8 @@ class Journal:
         writable = self._reading.exists() and not failing
         changed = changed or (writable and not self._past.writable)
         self._past.writable = writable
-        for mark in self._announced.outdated(self._clock()):
-            self._writing.write(key_of(mark), None, confirm=False)
+        for note in self._announced.outdated(self._clock()):
+            self._writing.write(key_of(note), None, confirm=False)
         return changed
 
     def rotate(self, reading: dict[str, object], writing: dict[str, object], files: Collection[str]) -> None:
@@ -167,6 +168,14 @@ class Journal:
         self._reading.close()
         self._writing.close()
 
+    def _give_up(self, keys: list[bytes]) -> None:
+        """Wait no more for the broker's word on these."""
+        self._writing.give_up(keys)
+        for key in keys:
+            found = self._open.pop(key, None)
+            if found is not None:
+                self._unwritten.discard(found[1].name)
+
     def _hear(self) -> bool:
         """Take what was read; whether there was something."""
         heard = False
@@ -174,8 +183,8 @@ class Journal:
             for assignment in stretch.assignments:
                 if assignment in self._unread:
                     self._unread.discard(assignment)
-                    marks = stretch.gathered.about(assignment)
-                    self._announced.found(assignment, marks, stretch.end)
-                    self._past.known(assignment, marks)
+                    notes = stretch.gathered.about(assignment)
+                    self._announced.found(assignment, notes, stretch.end)
+                    self._past.known(assignment, notes)
                     heard = True
         return heard

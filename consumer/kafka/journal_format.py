@@ -1,46 +1,60 @@
-"""How the journal is written: one record for each announcement, and a tombstone once nobody has to know of it.
+"""How the journal is written: a record for the `$add`s of a request and partition, a tombstone once nobody needs it.
 
-key    ["topic","topic id",partition,offset,"rule","name"]    JSON; the topic's id is empty where it is not known
-value  {"timestamp":ms}                                        announced: it may have been applied
-       {"timestamp":ms,"applied":true}                         Mixpanel has taken it
-       null                                                    its record is committed, or it was surely not applied
+key    [1,"topic","topic id",partition,"name"]    JSON; 1 is the format, the id is empty where it is not known
+value  {"in_doubt":[[offset,"rule",ms]],          announced: may have been applied; with the record's timestamp
+        "applied":[[offset,"rule",ms]]}           Mixpanel has taken these
+       null                                       their records are committed, or none was applied
 """
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from consumer.core.announced import Mark
+from consumer.core.announced import Add, Note
+
+FORMAT: Final = 1
 
 
-def key_of(mark: Mark) -> bytes:
-    """The announcement by name: what compaction keeps one record of."""
-    return orjson.dumps([mark.topic, mark.topic_id, mark.partition, mark.offset, mark.rule, mark.name])
+class UnknownFormat(Exception):
+    """A record of the journal that this version cannot read."""
 
 
-def value_of(mark: Mark) -> bytes:
-    """What is known of it now."""
-    if mark.applied:
-        return b'{"timestamp":%d,"applied":true}' % mark.timestamp
-    return b'{"timestamp":%d}' % mark.timestamp
+def key_of(note: Note) -> bytes:
+    """The note by name: what compaction keeps one record of."""
+    return orjson.dumps([FORMAT, note.topic, note.topic_id, note.partition, note.name])
 
 
-def parsed(key: bytes | None, value: bytes | None, position: int) -> tuple[Mark, bool] | None:
-    """The mark of one record, and whether it was taken out; None where it is none of ours."""
+def value_of(note: Note) -> bytes:
+    """What is known of its `$add`s now."""
+    return orjson.dumps({"in_doubt": listed(note.in_doubt), "applied": listed(note.applied)})
+
+
+def parsed(key: bytes | None, value: bytes | None, position: int) -> tuple[Note, bool]:
+    """The note of one record, and whether it was taken out. Raises `UnknownFormat`."""
     try:
-        topic, topic_id, partition, offset, rule, name = orjson.loads(key or b"")
-        fields: Any = orjson.loads(value) if value is not None else {}
-        mark = Mark(
+        written_as, topic, topic_id, partition, name = orjson.loads(key or b"")
+        fields: Any = orjson.loads(value) if value is not None else {"in_doubt": [], "applied": []}
+        note = Note(
             str(topic),
             str(topic_id),
             int(partition),
-            int(offset),
-            str(rule),
             str(name),
-            int(fields.get("timestamp", -1)),
+            told(fields["in_doubt"]),
+            told(fields["applied"]),
             position,
-            fields.get("applied") is True,
         )
-    except (ValueError, TypeError, AttributeError):
-        return None
-    return mark, value is None
+    except (ValueError, TypeError, KeyError) as failure:
+        raise UnknownFormat from failure
+    if written_as != FORMAT:
+        raise UnknownFormat
+    return note, value is None
+
+
+def listed(adds: dict[Add, int]) -> list[tuple[int, str, int]]:
+    """As JSON has them."""
+    return [(offset, rule, timestamp) for (offset, rule), timestamp in adds.items()]
+
+
+def told(adds: Any) -> dict[Add, int]:
+    """As they are in JSON."""
+    return {(int(offset), str(rule)): int(timestamp) for offset, rule, timestamp in adds}

@@ -15,7 +15,7 @@ from consumer.core.model import Assignment
 from consumer.kafka.clients import ClientFailed, client
 from consumer.kafka.config import CONSUMER_ONLY
 from consumer.kafka.journal import PARTITION, Stretch
-from consumer.kafka.journal_format import parsed
+from consumer.kafka.journal_format import UnknownFormat, parsed
 
 log = logging.getLogger("consumer.journal")
 
@@ -35,6 +35,11 @@ DENIED: Final = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.POLICY_VIOLATION,
+)
+
+UNKNOWN: Final = (
+    "the record at offset {offset} of the topic {topic} is none that this version can read: run the version that"
+    " wrote it, or, if it is nobody's $add, write a record with its key and no value"
 )
 
 Wanted = list[tuple[Assignment, int]]
@@ -141,6 +146,7 @@ class Reader:
     def _gather(self, consumer: Consumer, start: int, end: int, gathered: Gathered) -> None:
         consumer.assign([TopicPartition(self._topic, PARTITION, start)])
         position, until = start, time.monotonic() + SILENCE
+        unknown: dict[bytes | None, int] = {}  # by key: what may be an announcement, and cannot be read
         while position < end:
             if time.monotonic() > until or self._closed.is_set():
                 raise Unreadable(f"nothing is read of the topic {self._topic} for {SILENCE:g} s")
@@ -152,11 +158,10 @@ class Reader:
                 if offset is None:
                     continue
                 position = offset if error is not None else offset + 1
-                found = parsed(message.key(), message.value(), offset) if error is None else None
-                if found is not None and found[1]:
-                    gathered.gone(found[0].name)
-                elif found is not None:
-                    gathered.put(found[0])
+                if error is None:
+                    put(message.key(), message.value(), offset, gathered, unknown)
+        for offset in unknown.values():
+            raise Unreadable(UNKNOWN.format(offset=offset, topic=self._topic))
 
     # The topic.
 
@@ -203,6 +208,24 @@ class Reader:
         if self._trouble:
             log.info("the journal of $adds is read again", extra={"topic": self._topic, "was": self._trouble})
             self._trouble = ""
+
+
+def put(
+    key: bytes | None, value: bytes | None, offset: int, gathered: Gathered, unknown: dict[bytes | None, int]
+) -> None:
+    """Take what one record says; with no value it ends what was said under its key."""
+    try:
+        note, gone = parsed(key, value, offset)
+    except UnknownFormat:
+        unknown.pop(key, None)
+        if value is not None:
+            unknown[key] = offset
+        return
+    unknown.pop(key, None)
+    if gone:
+        gathered.gone(note.name)
+    else:
+        gathered.put(note)
 
 
 def words_of(failure: Exception) -> str:

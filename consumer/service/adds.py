@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from queue import SimpleQueue
 from typing import Final, Protocol
 
-from consumer.core.announced import Mark
+from consumer.core.announced import Add, Note
 from consumer.core.batch import Batch
-from consumer.core.model import NOT_SENT, Answer, Assignment, Record
+from consumer.core.model import NOT_SENT, Answer, Assignment
 from consumer.core.pipeline import Pipeline
 from consumer.core.runs import Update
 from consumer.core.settlement import Delivered
@@ -28,10 +28,11 @@ PROVE_AGAIN: Final = 0.2
 class Journal(Protocol):
     """See kafka/journal.py."""
 
-    def announce(self, record: Record, rule: str) -> Mark | None: ...
-    def written(self, mark: Mark) -> bool: ...
-    def applied(self, assignment: Assignment, mark: Mark) -> None: ...
-    def withdraw(self, assignment: Assignment, mark: Mark) -> None: ...
+    def announce(self, assignment: Assignment, adds: dict[Add, int]) -> list[Note]: ...
+    def written(self, note: Note) -> bool: ...
+    def answered(
+        self, assignment: Assignment, note: Note, applied: Collection[Add], gone: Collection[Add]
+    ) -> None: ...
     def begin(self, assignment: Assignment, start: int) -> None: ...
     def forget(self, assignments: list[Assignment]) -> None: ...
     def turn(self) -> bool: ...
@@ -77,11 +78,11 @@ class Unannounced:
 class Announcement:
     """One request with `$add`s, from when it is announced until it is answered. `stamp` is that of its proof."""
 
-    def __init__(self, batch: Batch, began: float) -> None:
+    def __init__(self, batch: Batch, began: float, adds: list[tuple[Update, list[Add]]]) -> None:
         self.batch = batch
         self.began = began
-        self.adds: list[tuple[Update, list[Mark]]] = []
-        self.assignments: set[Assignment] = set()
+        self.adds = adds
+        self.notes: dict[Assignment, list[Note]] = {}
         self.stamp = 0
 
 
@@ -160,17 +161,21 @@ class Announcing:
         return released
 
     def answered(self, batch: Batch, delivered: Delivered) -> None:
-        """Note what became of the `$add`s of the request; those of unknown outcome stay announced."""
+        """Note what became of the `$add`s of the request; those of unknown outcome stay in doubt."""
         announcement = self._sent.pop(batch, None)
         if announcement is None:
             return
         taken, in_doubt = set(delivered.taken), set(delivered.in_doubt)
-        for update, marks in announcement.adds:
-            for mark in marks:
-                if update in taken:
-                    self._journal.applied(update.run.assignment, mark)
-                elif update not in in_doubt:
-                    self._journal.withdraw(update.run.assignment, mark)
+        applied: dict[Assignment, set[Add]] = {assignment: set() for assignment in announcement.notes}
+        gone: dict[Assignment, set[Add]] = {assignment: set() for assignment in announcement.notes}
+        for update, adds in announcement.adds:
+            if update in taken:
+                applied[update.run.assignment].update(adds)
+            elif update not in in_doubt:
+                gone[update.run.assignment].update(adds)
+        for assignment, notes in announcement.notes.items():
+            for note in notes:
+                self._journal.answered(assignment, note, applied[assignment], gone[assignment])
 
     def pending(self) -> bool:
         """Whether a request waits to be sent."""
@@ -183,28 +188,37 @@ class Announcing:
     # One request.
 
     def _announced(self, batch: Batch) -> Announcement | None:
-        """Have each `$add` of it announced; None where there is none."""
-        announcement: Announcement | None = None
+        """Have its `$add`s announced; None where there is none."""
+        found: dict[Assignment, dict[Add, int]] = {}
+        adds: list[tuple[Update, list[Add]]] = []
         for update in batch.updates:
             if update.verb != ADD:
                 continue
-            if announcement is None:
-                announcement = Announcement(batch, self._clock())
             run = update.run
-            entries = [run.entries[place] for place in run.contributors(update, len(run.entries))]
-            marks = [self._journal.announce(entry.record, entry.rule) for entry in entries if entry.verb == ADD]
-            announcement.adds.append((update, [mark for mark in marks if mark is not None]))
-            announcement.assignments.add(run.assignment)
+            places = found.setdefault(run.assignment, {})
+            mine: list[Add] = []
+            for place in run.contributors(update, len(run.entries)):
+                entry = run.entries[place]
+                if entry.verb == ADD:
+                    add = entry.record.offset, entry.rule
+                    places[add] = entry.record.timestamp
+                    mine.append(add)
+            adds.append((update, mine))
+        if not adds:
+            return None
+        announcement = Announcement(batch, self._clock(), adds)
+        for assignment, places in found.items():
+            announcement.notes[assignment] = self._journal.announce(assignment, places)
         return announcement
 
     def _let_go(self, draining: bool) -> None:
         written = [one for one in self._held.values() if one.stamp or self._is_written(one)]
         self._prove(written)
         if draining:
-            self._source.look({assignment for one in written for assignment in one.assignments})
+            self._source.look({assignment for one in written for assignment in one.notes})
         now = self._clock()
         for one in written:
-            if min(map(self._source.proven, one.assignments)) < one.stamp:
+            if min(map(self._source.proven, one.notes)) < one.stamp:
                 continue
             if self._pipeline.destinations.still_goes(one.batch, now):
                 self._release(one.batch)
@@ -215,7 +229,7 @@ class Announcing:
 
     def _is_written(self, one: Announcement) -> bool:
         """Whether all of it is; the last comes last."""
-        return all(self._journal.written(mark) for _, marks in reversed(one.adds) for mark in reversed(marks))
+        return all(self._journal.written(note) for notes in reversed(one.notes.values()) for note in reversed(notes))
 
     def _prove(self, written: list[Announcement]) -> None:
         """Ask the group whether it still knows us, by a commit that follows the announcements."""
@@ -224,7 +238,7 @@ class Announcing:
         if not fresh and (not written or now < self._prove_at):
             return
         self._prove_at = now + PROVE_AGAIN
-        asked = {assignment for one in (fresh or written) for assignment in one.assignments}
+        asked = {assignment for one in (fresh or written) for assignment in one.notes}
         every = self._pipeline.partitions.settled_or_first()
         offsets = {assignment: offset for assignment, offset in every.items() if assignment in asked}
         stamp = self._source.prove(offsets)

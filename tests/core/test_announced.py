@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.core.announced import GRACE, START, Announced, Gathered, Mark
+from consumer.core.announced import GRACE, START, Announced, Gathered, Note
 from consumer.core.model import Assignment, Record
 from consumer.core.past import APPLIED, FREE, IN_DOUBT, MOST_GROUPS, REPEATED, UNDONE, UNKNOWN, Past
 from consumer.event.model import ADD, DELETE, SET, SET_ONCE, UNSET, Operation
@@ -18,15 +18,16 @@ def record(place: Assignment, offset: int, timestamp: int = 7) -> Record:
     return Record(place, offset, b"key", b"value", None, timestamp, 0.0)
 
 
-def mark(offset: int, name: str = "a.1", *, applied: bool = False, rule: str = "", timestamp: int = 7) -> Mark:
-    return Mark("changes", "id", 0, offset, rule, name, timestamp, 3, applied)
+def note(offset: int, name: str = "a.1", *, applied: bool = False, rule: str = "", timestamp: int = 7) -> Note:
+    adds = {(offset, rule): timestamp}
+    return Note("changes", "id", 0, name, {} if applied else adds, adds if applied else {}, 3)
 
 
-def past_of(place: Assignment, *marks: Mark) -> Past:
+def past_of(place: Assignment, *notes: Note) -> Past:
     past = Past()
     past.writable = True
     past.begin(place)
-    past.known(place, list(marks))
+    past.known(place, list(notes))
     return past
 
 
@@ -37,7 +38,7 @@ def test_the_next_owner_reads_from_the_first_that_is_not_committed():
     assert announced.floor(place) == 5
     announced.found(place, [], 9)
     assert announced.floor(place) == 9
-    first, second = (announced.announce(record(place, offset), "") for offset in (10, 11))
+    first, second = (announced.announce(place, {(offset, ""): 7}) for offset in (10, 11))
     assert first is not None
     assert second is not None
     announced.written(first, 20)
@@ -58,7 +59,7 @@ def test_what_was_found_is_kept_until_it_is_committed():
     place, announced = assigned(), Announced()
     announced.begin(place, "b", START)
     assert announced.floor(place) == START
-    announced.found(place, [mark(10)], 30)
+    announced.found(place, [note(10)], 30)
     assert announced.floor(place) == 3
     announced.passed(place, 11, 0.0)
     assert [one.name for one in announced.outdated(GRACE)] == ["a.1"]
@@ -70,7 +71,7 @@ def test_an_announcement_that_is_not_confirmed_is_behind_what_is_known():
     place, announced = assigned(), Announced()
     announced.begin(place, "a", 0)
     announced.found(place, [], 9)
-    announced.announce(record(place, 10), "")
+    announced.announce(place, {(10, ""): 7})
     assert announced.floor(place) == 9
 
 
@@ -78,40 +79,66 @@ def test_nothing_is_announced_or_taken_back_once_the_epoch_is_over():
     """What is written then could be read by nobody, or after another has decided by it."""
     place, announced = assigned(), Announced()
     announced.begin(place, "a", 0)
-    one = announced.announce(record(place, 10), "")
+    one = announced.announce(place, {(10, ""): 7})
     assert one is not None
     announced.forget([place])
-    assert announced.announce(record(place, 11), "") is None
-    assert not announced.withdrawn(place, one)
+    assert announced.announce(place, {(11, ""): 7}) is None
+    assert not announced.holds(place, one)
     announced.passed(place, 99, 0.0)
     assert announced.outdated(GRACE) == []
     assert announced.floor(place) == START
 
 
-def test_each_announcement_has_a_name_of_its_own():
-    """The same `$add`, announced again after it was withdrawn, is another one."""
+def test_each_note_has_a_name_of_its_own():
+    """The same `$add`, announced again after it was withdrawn, is in another one."""
     place, announced = assigned(), Announced()
     announced.begin(place, "a", 0)
-    one = announced.announce(record(place, 10), "")
+    one = announced.announce(place, {(10, ""): 7})
     assert one is not None
-    assert announced.withdrawn(place, one)
-    assert not announced.withdrawn(place, one)
-    two = announced.announce(record(place, 10), "")
+    announced.withdrawn(place, one)
+    assert not announced.holds(place, one)
+    two = announced.announce(place, {(10, ""): 7})
     assert two is not None
     assert one.name != two.name
 
 
-def test_a_stretch_of_the_journal_comes_to_its_marks():
+def test_what_is_partly_committed_is_kept_whole():
+    """The next owner still has to know of the rest; it is over with its last record."""
+    place, announced = assigned(), Announced()
+    announced.begin(place, "a", 0)
+    announced.found(place, [], 9)
+    one = announced.announce(place, {(12, ""): 7, (10, ""): 7})
+    assert one is not None
+    announced.passed(place, 12, 0.0)
+    assert announced.holds(place, one)
+    announced.passed(place, 13, 0.0)
+    assert announced.outdated(GRACE) == [one]
+
+
+def test_a_note_has_what_became_of_each():
+    """Applied, surely not, or in doubt as before; and it says nothing once none is left."""
+    one = Note("changes", "id", 0, "a.1", {(number, ""): number for number in range(4)}, {})
+    assert not one.answered(set(), set())
+    assert one.answered({(0, ""), (1, "")}, {(1, ""), (2, "")})
+    assert (one.applied, one.in_doubt) == ({(0, ""): 0, (1, ""): 1}, {(3, ""): 3})
+    assert not one.answered({(0, "")}, {(1, "")}), "what is known to be applied stays so"
+    other = note(10)
+    assert other.answered(set(), {(10, "")})
+    assert other.says_nothing()
+    assert not one.says_nothing()
+
+
+def test_a_stretch_of_the_journal_comes_to_its_notes():
     """The last word of each name counts; each is where it stood first; other partitions have their own."""
     gathered = Gathered()
-    gathered.put(mark(10))
-    gathered.put(mark(11, "a.2"))
-    later = mark(10, applied=True)
+    gathered.put(note(10))
+    gathered.put(note(11, "a.2"))
+    later = note(10, applied=True)
     later.position = 8
     gathered.put(later)
     gathered.gone("a.2")
     [found] = gathered.about(assigned())
-    assert (found.offset, found.applied, found.position) == (10, True, 3)
+    assert (found.applied, found.in_doubt, found.position) == ({(10, ""): 7}, {}, 3)
     assert gathered.about(Assignment("changes", 1, "id")) == []
     assert gathered.about(Assignment("other", 0, "id")) == []
 
@@ -119,7 +146,7 @@ def test_a_stretch_of_the_journal_comes_to_its_marks():
 @pytest.mark.parametrize(("topic_id", "is_same"), [("id", True), ("", True), ("another", False)])
 def test_a_topic_made_anew_is_another(topic_id: str, is_same: bool):
     """An id that is not known may be any."""
-    assert mark(10).about(assigned(topic_id)) == is_same
+    assert note(10).about(assigned(topic_id)) == is_same
 
 
 def test_an_add_waits_for_the_journal_and_nothing_else_does():
@@ -139,8 +166,8 @@ def test_an_add_waits_for_the_journal_and_nothing_else_does():
 def test_what_was_announced_is_in_doubt_or_applied():
     """By its offset, its rule and its record's timestamp; one word that it was applied is enough."""
     place = assigned()
-    marks = [mark(10), mark(11, "a.2", applied=True), mark(12, "a.3", rule="sum"), mark(14, "a.4", applied=True)]
-    past = past_of(place, *marks, mark(14, "b.1"))
+    notes = [note(10), note(11, "a.2", applied=True), note(12, "a.3", rule="sum"), note(14, "a.4", applied=True)]
+    past = past_of(place, *notes, note(14, "b.1"))
     assert past.fate(record(place, 9), "", "default", PLUS) == FREE
     assert past.fate(record(place, 10), "", "default", PLUS) == IN_DOUBT
     assert past.fate(record(place, 11), "", "default", PLUS) == APPLIED
@@ -152,7 +179,7 @@ def test_what_was_announced_is_in_doubt_or_applied():
 def test_another_record_at_the_offset_is_not_taken_for_it():
     """The log was cut, and others were written since."""
     place = assigned()
-    past = past_of(place, mark(10, applied=True))
+    past = past_of(place, note(10, applied=True))
     assert past.fate(record(place, 10, timestamp=8), "", "default", PLUS) == FREE
 
 
@@ -176,7 +203,7 @@ def test_what_is_sent_again_may_take_it_back(before: Operation, fate: int, early
     past.begin(place)
     if early:
         past.fate(record(place, 9), "", "default", before)
-    past.known(place, [mark(10, applied=True)])
+    past.known(place, [note(10, applied=True)])
     if not early:
         past.fate(record(place, 9), "", "default", before)
     assert past.fate(record(place, 10), "", "default", PLUS) == fate
@@ -190,14 +217,14 @@ def test_of_too_many_groups_each_is_taken_back():
     past.begin(place)
     for number in range(MOST_GROUPS + 1):
         past.fate(record(place, number), "", "default", Operation("company", str(number), DELETE, {}))
-    past.known(place, [mark(10**6, applied=True)])
+    past.known(place, [note(10**6, applied=True)])
     assert past.fate(record(place, 10**6), "", "default", PLUS) == UNDONE
 
 
 def test_what_may_have_been_committed_before_its_log_was_cut_is_named():
     """Below the offset that the assignment tells; what the journal knows of it goes first. All else is sent again."""
     place = Assignment("changes", 0, "id", 12)
-    past = past_of(place, mark(10), mark(11, "a.2", applied=True))
+    past = past_of(place, note(10), note(11, "a.2", applied=True))
     assert past.fate(record(place, 9), "", "default", Operation("company", "acme", SET, {"m": 1})) == FREE
     assert past.fate(record(place, 9), "", "default", PLUS) == REPEATED
     assert past.fate(record(place, 10), "", "default", PLUS) == IN_DOUBT
@@ -219,14 +246,14 @@ def test_without_a_journal_only_what_may_be_repeated_after_a_cut_is_named():
     assert [past.fate(record(place, offset), "", "default", PLUS) for offset in (11, 12)] == [REPEATED, FREE]
 
 
-def test_nothing_is_kept_behind_the_last_mark():
+def test_nothing_is_kept_behind_the_last_note():
     """Most of the time there is nothing to look at."""
     place = assigned()
-    past = past_of(place, mark(10))
+    past = past_of(place, note(10))
     past.fate(record(place, 11), "", "default", Operation("company", "acme", SET, {"a": 1}))
     assert past._redone == {}
     past = past_of(place)
     assert past._redone == {}
-    past = past_of(place, mark(10))
+    past = past_of(place, note(10))
     past.forget([place])
     assert past._redone == {}

@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.avro.parsing import parse
-from consumer.core.announced import Mark
+from consumer.core.announced import Note
 from consumer.core.intake import Intake
 from consumer.core.model import Assignment, Record
 from consumer.core.past import Past
@@ -27,18 +27,19 @@ PLACE = Assignment(TOPIC, 0, "id")
 OFFSET, TIMESTAMP = 10, 7
 
 
-def mark(rule: str, *, applied: bool = False) -> Mark:
+def note(rule: str, *, applied: bool = False, timestamp: int = TIMESTAMP) -> Note:
     """The `$add` of this rule, as the journal has it."""
-    return Mark(TOPIC, "id", 0, OFFSET, rule, f"a.{rule}", TIMESTAMP, 3, applied)
+    adds = {(OFFSET, rule): timestamp}
+    return Note(TOPIC, "id", 0, f"a.{rule}", {} if applied else adds, adds if applied else {}, 3)
 
 
-def taken(*marks: Mark, read: bool = True, place: Assignment = PLACE) -> Taken:
+def taken(*notes: Note, read: bool = True, place: Assignment = PLACE) -> Taken:
     """A record with a `$set` and two `$add`s, as the next owner takes it in."""
     topic, past = rules(RULES + FOURTH), Past()
     past.writable = True
     past.begin(place)
     if read:
-        past.known(place, list(marks))
+        past.known(place, list(notes))
     intake = Intake({"default": 10, "emea": 10}, None, {TOPIC: topic}, None, past)
     intake.schemas.known((TOPIC, SCHEMA_ID, False), topic.value_plan(parse(WRITER)))
     return intake.take(Record(place, OFFSET, None, order(None, "b", "c", 1), None, TIMESTAMP, 0.0), 0.0)
@@ -64,7 +65,7 @@ ALL = [("second", "$set"), ("third", "$set"), ("third", "$add"), ("fourth", "$ad
 @pytest.mark.parametrize("rule", ["third", "fourth"])
 def test_only_the_add_that_was_announced_is_in_doubt(rule: str):
     """The other one of the record was never sent: it goes, and so do its `$set`s."""
-    found = taken(mark(rule))
+    found = taken(note(rule))
     assert found.outcome == PARTED
     wanted = [(name, AMBIGUOUS_ADD if (name, verb) == (rule, "$add") else verb) for name, verb in ALL]
     assert fates(found) == wanted
@@ -72,7 +73,7 @@ def test_only_the_add_that_was_announced_is_in_doubt(rule: str):
 
 def test_the_add_that_was_applied_is_left_out_and_the_other_is_in_doubt():
     """Neither decides for the other."""
-    found = taken(mark("third", applied=True), mark("fourth"))
+    found = taken(note("third", applied=True), note("fourth"))
     assert fates(found) == [("second", "$set"), ("third", "$set"), ("fourth", AMBIGUOUS_ADD)]
 
 
@@ -80,7 +81,7 @@ def test_after_a_cut_that_nobody_tells_of_each_add_is_in_doubt():
     """Those that may be repeated, and no other; what the journal calls applied is left out as ever."""
     wanted = [(name, AMBIGUOUS_ADD if verb == "$add" else verb) for name, verb in ALL]
     assert fates(taken(place=Assignment(TOPIC, 0, "id", OFFSET + 1))) == wanted
-    assert fates(taken(mark("fourth", applied=True), place=Assignment(TOPIC, 0, "id", OFFSET + 1))) == wanted[:-1]
+    assert fates(taken(note("fourth", applied=True), place=Assignment(TOPIC, 0, "id", OFFSET + 1))) == wanted[:-1]
     assert fates(taken(place=Assignment(TOPIC, 0, "id", OFFSET))) == ALL
 
 
@@ -94,8 +95,6 @@ def test_with_nothing_announced_all_of_it_goes():
     assert fates(taken()) == ALL
 
 
-def test_marks_of_other_rules_and_records_say_nothing_of_it():
+def test_notes_of_other_rules_and_records_say_nothing_of_it():
     """A rule that the file no longer has, and another record at this offset of the topic that was here before."""
-    earlier = mark("third")
-    earlier.timestamp = TIMESTAMP - 1
-    assert fates(taken(mark("gone"), earlier)) == ALL
+    assert fates(taken(note("gone"), note("third", timestamp=TIMESTAMP - 1))) == ALL

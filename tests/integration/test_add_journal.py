@@ -52,7 +52,7 @@ def test_an_add_that_is_known_to_be_applied_is_neither_repeated_nor_named(world)
     until(lambda: world.mixpanel.requests.counts()["requests"] >= 1, "it has failed")
     world.send(changed("a", "ADD", n=1), changed("b", plan="y"))
     until(lambda: adds(world, "a") == 1 and world.profile("b"), "what is behind the poison is applied", 60)
-    until(lambda: applied_marks(world) == 1, "the journal has it")
+    until(lambda: known_applied(world) == 1, "the journal has it")
     first.kill()
     second = world.run(**STRICT)
     until(lambda: second.metric("suspects") == 1, "all but the poison is settled", 60)
@@ -139,7 +139,7 @@ def commit_beyond_the_end(world) -> None:
     client.close()
 
 
-def applied_marks(world) -> int:
-    """How many marks of the journal say that an $add was applied."""
+def known_applied(world) -> int:
+    """How many `$add`s the journal calls applied."""
     found = [parsed(one.key(), one.value(), 0) for one in read(world.broker, f"{world.group}.journal", 1)]
-    return sum(mark.applied for mark, gone in filter(None, found) if not gone)
+    return sum(len(note.applied) for note, _ in found)

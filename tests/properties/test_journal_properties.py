@@ -10,7 +10,7 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.announced import GRACE, START, Announced, Gathered, Mark
+from consumer.core.announced import GRACE, START, Announced, Gathered, Note
 from consumer.core.model import Assignment, Record
 from consumer.core.past import APPLIED, FREE, UNKNOWN, Past
 from consumer.event.model import ADD, SET, Operation
@@ -24,7 +24,7 @@ class World:
 
     def __init__(self, events: list[tuple[int, str]]) -> None:
         self.events = events
-        self.journal: list[Mark | str] = []  # a name alone is what was taken out
+        self.journal: list[Note | str] = []  # a name alone is what was taken out
         self.late: list[Callable[[], None]] = []  # what dead owners had on its way to the journal
         self.committed = 0
         self.floor = START
@@ -55,7 +55,7 @@ class Owner:
         self.next = world.committed
         self.settled: set[int] = set()
         self.pinned = pinned
-        self.mark: Mark | None = None
+        self.note: Note | None = None
         self.state = "read"
         self.on_its_way: list[Callable[[], None]] = []
 
@@ -68,9 +68,9 @@ class Owner:
                 gathered.gone(entry)
             else:
                 gathered.put(entry)
-        marks = gathered.about(self.place)
-        self.announced.found(self.place, marks, len(self.world.journal))
-        self.past.known(self.place, [mark for mark in marks if mark.offset >= self.world.committed])
+        notes = gathered.about(self.place)
+        self.announced.found(self.place, notes, len(self.world.journal))
+        self.past.known(self.place, [note for note in notes if note.last >= self.world.committed])
 
     def step(self, lost_answer: bool) -> bool:
         """One step of the record that is next."""
@@ -100,17 +100,17 @@ class Owner:
             self.state = "announce"
 
     def _announce(self, _: bool) -> None:
-        self.mark = self.announced.announce(self.record, "")
-        assert self.mark is not None
-        self.on_its_way.append(partial(self._written, copied(self.mark)))
+        self.note = self.announced.announce(self.place, {(self.next, ""): self.record.timestamp})
+        assert self.note is not None
+        self.on_its_way.append(partial(self._written, copied(self.note)))
         self.state = "confirm"
 
     def _confirm(self, _: bool) -> None:
-        assert self.mark is not None
+        assert self.note is not None
         for land in self.on_its_way:
             land()
         self.on_its_way.clear()
-        self.announced.written(self.mark, self.mark.position)
+        self.announced.written(self.note, self.note.position)
         self.state = "prove"
 
     def _prove(self, _: bool) -> None:
@@ -123,18 +123,18 @@ class Owner:
 
     def _answer(self, lost_answer: bool) -> None:
         """The request was applied. Where nothing is heard of it its `$add` is a dead letter, as ever."""
-        assert self.mark is not None
+        assert self.note is not None
         self.world.apply(self.next)
         if lost_answer:
             self.world.letters.add(self.next)
         else:
-            self.mark.applied = True
-            self.on_its_way.append(partial(self._written, copied(self.mark)))
+            self.note.answered({(self.next, "")}, set())
+            self.on_its_way.append(partial(self._written, copied(self.note)))
         self._done()
 
-    def _written(self, mark: Mark) -> None:
-        mark.position = len(self.world.journal)
-        self.world.journal.append(mark)
+    def _written(self, note: Note) -> None:
+        note.position = len(self.world.journal)
+        self.world.journal.append(note)
 
     def _done(self) -> None:
         self.settled.add(self.next)
@@ -149,8 +149,8 @@ class Owner:
         self.world.floor = self.announced.floor(self.place)
         self.world.committed = offset
         self.announced.passed(self.place, offset, 0.0)
-        for mark in self.announced.outdated(GRACE):
-            self.on_its_way.append(partial(self.world.journal.append, mark.name))
+        for note in self.announced.outdated(GRACE):
+            self.on_its_way.append(partial(self.world.journal.append, note.name))
 
     def die(self, was_applied: bool, landed: bool) -> None:
         """Nothing of it goes on but what it had on its way."""
@@ -163,10 +163,10 @@ class Owner:
             self.world.late += self.on_its_way
 
 
-def copied(mark: Mark) -> Mark:
-    """The mark as it is written now."""
-    return Mark(
-        mark.topic, mark.topic_id, mark.partition, mark.offset, mark.rule, mark.name, mark.timestamp, 0, mark.applied
+def copied(note: Note) -> Note:
+    """The note as it is written now."""
+    return Note(
+        note.topic, note.topic_id, note.partition, note.name, note.in_doubt.copy(), note.applied.copy(), note.position
     )
 
 

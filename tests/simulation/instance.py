@@ -13,7 +13,7 @@ from consumer.registry.facts import SchemaKnown, SchemaRefused
 from consumer.service.exchange import Exchange
 from consumer.service.loop import Loop
 
-from .journal import Adds
+from .journal import Adds, Back, reached
 from .ledger import Epoch
 from .letters import DeadLetters
 from .mixpanel import TAKEN, Pool, Request, Results
@@ -63,7 +63,9 @@ class Instance:
         pipeline = Pipeline(openings, limits, None, history.mapped, past=adds.past if adds is not None else None)
         self.source = Source(world, history.broker, self, adds.journal if adds is not None else None)
         pool = Pool(world, history.mixpanel, self, self.results)
-        self.announcing = adds.before(pool, self.source, pipeline, self.results, lease) if adds is not None else None
+        self.withheld: dict[Assignment, int] = {}  # the highest offset in a request that waited for the journal alone
+        back = Back(self.results, self.withheld)
+        self.announcing = adds.before(pool, self.source, pipeline, back, lease) if adds is not None else None
         self.observer = Observer(self.note if world.tracing else None)
         exchange = Exchange(
             pipeline,
@@ -246,10 +248,9 @@ class Instance:
         return bool(self.flying) or stopped or suspected or self.world.now - self.trouble_at < 70.0
 
     def announcing_up_to(self, assignment: Assignment) -> int:
-        """The highest offset in a request that waits for the journal alone; -1 where there is none."""
+        """The highest offset in a request that waits for the journal, or was withheld; -1 where there is none."""
         held = self.announcing.held() if self.announcing is not None else []
-        runs = [update.run for batch in held for update in batch.updates if update.run.assignment is assignment]
-        return max([run.entries[-1].record.offset for run in runs], default=-1)
+        return max([self.withheld.get(assignment, -1), *(reached(batch).get(assignment, -1) for batch in held)])
 
     def waits_for_journal(self, assignment: Assignment) -> bool:
         """Whether the partition is held at an $add of which it is not known yet what became of it."""

@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from consumer.core.announced import Gathered
+from consumer.core.batch import Batch
 from consumer.core.model import Assignment
 from consumer.core.past import Past
 from consumer.core.pipeline import Pipeline
 from consumer.kafka.journal import Journal, Stretch
 from consumer.kafka.journal_format import parsed
 from consumer.mixpanel.lease import Lease
+from consumer.mixpanel.pool import Response
 from consumer.service.adds import Announcing
 
 from .mixpanel import Pool, Results
@@ -117,15 +119,36 @@ class Reading:
             return
         gathered = Gathered()
         for position in range(max(0, start), len(self._topic.records)):
-            found = parsed(*self._topic.records[position], position)
-            assert found is not None
-            mark, gone = found
+            note, gone = parsed(*self._topic.records[position], position)
             if gone:
-                gathered.gone(mark.name)
+                gathered.gone(note.name)
             else:
-                gathered.put(mark)
+                gathered.put(note)
         self._found.append(Stretch([assignment], gathered, len(self._topic.records)))
         self._process.poke("records")
+
+
+class Back:
+    """Where what is not sent, after it waited for the journal, comes back: into the loop's queue."""
+
+    def __init__(self, results: Results, withheld: dict[Assignment, int]) -> None:
+        """`withheld` has the highest offset of each assignment in any of it."""
+        self._results = results
+        self._withheld = withheld
+
+    def put(self, item: Response) -> None:
+        for assignment, offset in reached(item.batch).items():
+            self._withheld[assignment] = max(offset, self._withheld.get(assignment, -1))
+        self._results.put(item)
+
+
+def reached(batch: Batch) -> dict[Assignment, int]:
+    """How far the request reaches in each assignment."""
+    found: dict[Assignment, int] = {}
+    for update in batch.updates:
+        run = update.run
+        found[run.assignment] = max(run.entries[-1].record.offset, found.get(run.assignment, -1))
+    return found
 
 
 class Adds:
@@ -137,7 +160,7 @@ class Adds:
         self._clock: Callable[[], float] = lambda: world.now
         self.journal = Journal(self.past, reading, writing, self._clock)
 
-    def before(self, pool: Pool, source: Source, pipeline: Pipeline, results: Results, lease: Lease) -> Announcing:
+    def before(self, pool: Pool, source: Source, pipeline: Pipeline, results: Back, lease: Lease) -> Announcing:
         """What stands before the pool."""
         return Announcing(
             pool,

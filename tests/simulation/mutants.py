@@ -211,11 +211,11 @@ MUTANTS = (
     ),
     Mutant(
         "add-not-proven", 9, "a request with $adds goes without a commit of this generation", "service/adds.py",
-        "            if min(map(self._source.proven, one.assignments)) < one.stamp:\n", "            if False:\n", "journal/",
+        "            if min(map(self._source.proven, one.notes)) < one.stamp:\n", "            if False:\n", "journal/",
     ),
     Mutant(
         "add-doubt-ignored", 9, "a new owner sends what was announced and not settled", "core/past.py",
-        "            return IN_DOUBT\n", "            return FREE\n", "journal/",
+        "        return IN_DOUBT if add in self._in_doubt else FREE\n", "        return FREE\n", "journal/",
     ),
     Mutant(
         "add-settled-ignored", 9, "a new owner sends what the journal calls applied", "core/redelivery.py",
@@ -223,7 +223,7 @@ MUTANTS = (
     ),
     Mutant(
         "add-journal-cut", 9, "a new owner reads the journal from its end", "core/announced.py",
-        "            return min(lowest, mark.position)\n", "            return self.end\n", "journal/",
+        "            return min(lowest, note.position)\n", "            return self.end\n", "journal/",
     ),
     Mutant(
         "late-answer-counts", 4, "an answer of an old epoch is counted", "core/backlog.py",
@@ -265,8 +265,9 @@ MUTANTS = (
     ),
     Mutant(
         "add-doubt-spreads", 9, "one $add of a record that was announced puts its others in doubt", "core/past.py",
-        "        applied = self._applied.get((record.offset, rule, record.timestamp))\n",
-        "        applied = next((self._applied[key] for key in self._applied if key[0] == record.offset), None)\n", "parts/",
+        "        add = (record.offset, rule), record.timestamp\n",
+        "        every = [*self._applied, *self._in_doubt]\n"
+        "        add = next((one for one in every if one[0][0] == record.offset), ((-1, rule), -1))\n", "parts/",
     ),
 )  # fmt: skip
 

@@ -238,13 +238,11 @@ class SeveralOracle:
 
     def _announced(self, tenure: Tenure, order: Order, rule: str) -> bool:
         """Whether the journal ever had this $add."""
-        wanted = (*tenure.partition, order.offset, rule)
+        add = order.offset, rule
         for position, (key, value) in enumerate(self.history.journal_topic.records):
-            found = parsed(key, value, position)
-            if found is not None and not found[1]:
-                mark = found[0]
-                if (mark.topic, mark.partition, mark.offset, mark.rule) == wanted:
-                    return True
+            note, _ = parsed(key, value, position)
+            if (note.topic, note.partition) == tenure.partition and (add in note.in_doubt or add in note.applied):
+                return True
         return False
 
     def confirmed(self, letter: DeadLetter) -> None:
