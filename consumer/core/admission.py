@@ -3,15 +3,18 @@
 from typing import final
 
 from consumer.core.breaker import ACCEPTED, ADMITTED, UNREADABLE, Breaker
+from consumer.core.causes import PROJECT
 from consumer.core.destinations import Destinations
 from consumer.core.intake import Intake
-from consumer.core.model import DeadLetter, Record
-from consumer.core.partitions import PROJECT, Partition, Partitions
+from consumer.core.model import Record
+from consumer.core.partition import Partition
+from consumer.core.partitions import Partitions
 from consumer.core.runs import Entry
 from consumer.core.scatter import SAMPLE, Scatter
 from consumer.core.schemas import Need
 from consumer.core.settling import UNCOUNTED
 from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken
+from consumer.core.unconfirmed import Unconfirmed
 from consumer.core.whole import Whole
 
 
@@ -27,7 +30,7 @@ class Admission:
         "_order",
         "_partitions",
         "_scatter",
-        "_to_produce",
+        "_unconfirmed",
         "waits",
     )
 
@@ -37,16 +40,16 @@ class Admission:
         destinations: Destinations,
         partitions: Partitions,
         breaker: Breaker,
-        to_produce: list[DeadLetter],
+        unconfirmed: Unconfirmed,
         scatter: Scatter,
         keeps_ignored: bool,
     ) -> None:
-        """Dead letters go to `to_produce`. `keeps_ignored`: records that nothing comes of are for `take_ignored`."""
+        """`keeps_ignored`: records that nothing comes of are for `take_ignored`."""
         self._intake = intake
         self._destinations = destinations
         self._partitions = partitions
         self._breaker = breaker
-        self._to_produce = to_produce
+        self._unconfirmed = unconfirmed
         self._scatter = scatter
         self._ignored: list[Record] | None = [] if keeps_ignored else None
         self._order = 0
@@ -82,7 +85,7 @@ class Admission:
             return True
         partition.begin(record)
         if taken.dead_letter is not None:
-            self._to_produce.append(taken.dead_letter)
+            self._unconfirmed.add(taken.dead_letter)
             if taken.dead_letter.reason not in UNCOUNTED:
                 self._breaker.count(UNREADABLE, 1, now)
             return True

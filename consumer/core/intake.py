@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import final
 
+from consumer.core.causes import FAULT, RULES, SCHEMA
 from consumer.core.mapped import MappedTopic
 from consumer.core.model import DeadLetter, Record
-from consumer.core.partitions import FAULT, RULES, SCHEMA
 from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
 from consumer.core.redelivery import judged

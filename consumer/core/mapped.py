@@ -1,48 +1,25 @@
-"""What becomes of one record of a topic that a mapping file names: its rules' updates, each decided on its own."""
+"""What becomes of one record of a topic that a mapping file names: decided by its rules, or held for a schema."""
 
 from collections.abc import Collection, Mapping
 from typing import Final, final
 
+from consumer.core.causes import MAPPING, RULES, SCHEMA
+from consumer.core.mapped_counts import MappedCounts
+from consumer.core.mapped_parts import MappedParts
 from consumer.core.model import DeadLetter, Record
-from consumer.core.partitions import MAPPING, RULES, SCHEMA
 from consumer.core.quarantine import Quarantine
 from consumer.core.schemas import MappedSchema, Schemas
-from consumer.core.taken import IGNORED, PARTED, REJECTED, TAKEN, Taken, held
-from consumer.core.whole import joined
+from consumer.core.taken import Taken, held, rejected
 from consumer.event.decode import frame
-from consumer.event.encode import bounded_tail
-from consumer.event.errors import TRANSFORMATION, UNKNOWN_PROJECT, UNMAPPED, Reject
-from consumer.event.model import DEFAULT, Operation, SchemaRef
+from consumer.event.errors import TRANSFORMATION, UNMAPPED, Reject
+from consumer.event.model import SchemaRef
 from consumer.mapping.bodies import KeyPlan, ValuePlan
 from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import TopicMap
-from consumer.mapping.outcome import Mapped, Part, Refusal
+from consumer.mapping.outcome import Mapped
 from consumer.mapping.seen import Incoming
 
 NO_RULE: Final = "no rule of the mapping has this topic and record name"
-NO_PROJECT: Final = "no such project is in MIXPANEL_PROJECTS_FILE (MIXPANEL_TOKEN for the default one)"
-
-
-@final
-class Counts:
-    """What records came to: `mapped` by rule, `ignored` by rule and why; `left_out` are paths that only a later
-    version of a schema has."""
-
-    __slots__ = ("ignored", "left_out", "mapped")
-
-    def __init__(self) -> None:
-        self.mapped: dict[str, int] = {}
-        self.ignored: dict[tuple[str, str], int] = {}
-        self.left_out = 0
-
-    def add(self, mapped: Mapped) -> None:
-        """One record more."""
-        for part in mapped.parts:
-            self.mapped[part.rule] = self.mapped.get(part.rule, 0) + 1
-        for one in mapped.ignored:
-            why = (one.rule, one.why)
-            self.ignored[why] = self.ignored.get(why, 0) + 1
-        self.left_out += mapped.left_out
 
 
 @final
@@ -52,9 +29,7 @@ class MappedTopic:
     __slots__ = (
         "_counts",
         "_name",
-        "_only",
-        "_openings",
-        "_places",
+        "_parts",
         "_quarantine",
         "_rules",
         "_schemas",
@@ -72,12 +47,10 @@ class MappedTopic:
         """`only` has records of which some rules alone apply: those that refused them before."""
         self._name = name
         self._rules = rules
-        self._places = {rule.name: place for place, rule in enumerate(rules.rules)}
-        self._openings = openings
+        self._parts = MappedParts(rules, openings, quarantine, only)
         self._quarantine = quarantine
         self._schemas = schemas
-        self._only = only
-        self._counts = Counts()
+        self._counts = MappedCounts()
 
     @property
     def name(self) -> str:
@@ -180,100 +153,13 @@ class MappedTopic:
         mapped = self._rules.apply(incoming, plan, start, key_plan, key_start, key_fault)
         if mapped.unmapped:
             raise Reject(UNMAPPED, TRANSFORMATION, NO_RULE)
-        if self._only is not None:
-            keep(mapped, self._only.get(record))
-        parts = mapped.parts
-        if len(parts) == 1 and not mapped.refusals and len(parts[0].operations) == 1:
-            taken = self._part(record, schema, parts[0], parts[0].operations[0])
-        else:
-            taken = several(self._all(record, schema, mapped))
-        taken.mapped = mapped
-        return taken
-
-    def _all(self, record: Record, schema: SchemaRef | None, mapped: Mapped) -> list[Taken]:
-        """Every part of the record, in the file's order."""
-        found: list[Taken] = []
-        refusals = mapped.refusals
-        after = 0
-        for part in mapped.parts:
-            while after < len(refusals) and self._places[refusals[after].rule] < self._places[part.rule]:
-                found.append(refused(record, schema, refusals[after]))
-                after += 1
-            for operation in part.operations:
-                found.append(self._part(record, schema, part, operation))  # noqa: PERF401  # compiled, the fastest
-        for refusal in refusals[after:]:
-            found.append(refused(record, schema, refusal))  # noqa: PERF401
-        return found
-
-    def _part(self, record: Record, schema: SchemaRef | None, part: Part, operation: Operation) -> Taken:
-        """One update, within all limits, or its dead letter."""
-        project = DEFAULT if part.project is None else part.project
-        opening = self._openings.get(project, -1)
-        try:
-            if self._quarantine is not None:
-                self._quarantine.change(project, operation)
-            if opening < 0:
-                raise Reject(UNKNOWN_PROJECT, TRANSFORMATION, NO_PROJECT)
-            tail = bounded_tail(operation, opening)
-        except Reject as reject:
-            detail = f"rule {part.rule}: {reject.detail}"
-            named = project if opening >= 0 else ""
-            return rejected(
-                DeadLetter(
-                    record,
-                    reject.reason,
-                    reject.stage,
-                    detail,
-                    schema,
-                    project=named,
-                    company_id=operation.company_id,
-                    rule=part.rule,
-                )
-            )
-        taken = Taken(TAKEN)
-        taken.project = project
-        taken.operation = operation
-        taken.tail = tail
-        taken.rule = part.rule
-        return taken
+        return self._parts.taken(record, schema, mapped)
 
     def count(self, mapped: Mapped) -> None:
         """The record that came to this is taken in."""
         self._counts.add(mapped)
 
-    def take_counts(self) -> Counts:
+    def take_counts(self) -> MappedCounts:
         """What was counted since the last call."""
-        counts, self._counts = self._counts, Counts()
+        counts, self._counts = self._counts, MappedCounts()
         return counts
-
-
-def keep(mapped: Mapped, rules: Collection[str] | None) -> None:
-    """Leave out what other rules made of the record; None keeps all."""
-    if rules is not None:
-        mapped.parts = [part for part in mapped.parts if part.rule in rules]
-        mapped.refusals = [refusal for refusal in mapped.refusals if refusal.rule in rules]
-        mapped.ignored = [one for one in mapped.ignored if one.rule in rules]
-
-
-def several(parts: list[Taken]) -> Taken:
-    """The record, from its parts: ignored without any, one dead letter where all of them are refused."""
-    if not parts:
-        return Taken(IGNORED)
-    letters = [part.dead_letter for part in parts if part.dead_letter is not None]
-    if len(letters) == len(parts):
-        return rejected(letters[0] if len(letters) == 1 else joined(letters))
-    taken = Taken(PARTED)
-    taken.parts = parts
-    return taken
-
-
-def refused(record: Record, schema: SchemaRef | None, refusal: Refusal) -> Taken:
-    """What one rule could not take."""
-    return rejected(DeadLetter(record, refusal.reason, TRANSFORMATION, refusal.detail, schema, rule=refusal.rule))
-
-
-def rejected(letter: DeadLetter) -> Taken:
-    """The dead letter of a record, or of one of its parts."""
-    taken = Taken(REJECTED)
-    taken.dead_letter = letter
-    return taken

@@ -13,20 +13,22 @@ from typing import final
 
 from consumer.core.admission import Admission
 from consumer.core.batch import Batch
-from consumer.core.breaker import ACCEPTED, Breaker
+from consumer.core.breaker import Breaker
+from consumer.core.causes import JOURNAL, MAPPING, RULES
 from consumer.core.clock import NEVER
 from consumer.core.destinations import Destinations
 from consumer.core.intake import Intake
 from consumer.core.limits import Limits
 from consumer.core.mapped import MappedTopic
 from consumer.core.model import Answer, Assignment, DeadLetter, Record
-from consumer.core.partitions import JOURNAL, MAPPING, RULES, Partitions
+from consumer.core.partitions import Partitions
 from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
 from consumer.core.scatter import Scatter
 from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
 from consumer.core.settlement import Delivered
 from consumer.core.settling import Settling
+from consumer.core.unconfirmed import Unconfirmed
 from consumer.mapping.mapper import TopicMap
 
 
@@ -49,10 +51,9 @@ class Pipeline:
     __slots__ = (
         "_admission",
         "_breaker",
-        "_dead_letters",
-        "_failed",
         "_intake",
         "_settling",
+        "_unconfirmed",
         "destinations",
         "partitions",
         "scatter",
@@ -77,16 +78,15 @@ class Pipeline:
         self.partitions = Partitions(limits, self.destinations.standing)
         self._intake = Intake(openings, quarantine, mapped, only, past)
         self._breaker = Breaker(limits.breaker)
-        self._dead_letters: list[DeadLetter] = []  # to produce
-        self._settling = Settling(self.partitions, self._breaker, self._dead_letters)
-        self._failed: set[DeadLetter] = set()  # could not be written so far
+        self._unconfirmed = Unconfirmed(self.partitions)
+        self._settling = Settling(self.partitions, self._breaker, self._unconfirmed)
         self.scatter = Scatter()
         self._admission = Admission(
             self._intake,
             self.destinations,
             self.partitions,
             self._breaker,
-            self._dead_letters,
+            self._unconfirmed,
             self.scatter,
             only is not None,
         )
@@ -144,8 +144,7 @@ class Pipeline:
         Nothing of them is sent, dead-lettered or committed after; a late answer only frees its groups.
         """
         gone = {assignment for assignment in assignments if self.partitions.remove(assignment)}
-        self._dead_letters[:] = [letter for letter in self._dead_letters if letter.record.assignment not in gone]
-        self._failed = {letter for letter in self._failed if letter.record.assignment not in gone}
+        self._unconfirmed.forget(gone)
         return self.destinations.forget(gone)
 
     def schemas_known(self) -> int:
@@ -162,16 +161,12 @@ class Pipeline:
     def schema_held(self, need: Need) -> None:
         """Records of this schema must wait: it has rules that are not run here."""
         self._intake.schemas.ruled.add(need)
-        for partition in self.partitions.by_assignment.values():
-            if partition.needs == need:
-                partition.holds_for(RULES, "", {"id": schema_of_need(need)})
+        self.partitions.holds_for(need, RULES, "", {"id": schema_of_need(need)})
 
     def schema_unfitting(self, need: Need, unfitting: Unfitting) -> None:
         """Records of this schema must wait: the mapping of their topic does not fit it."""
         self._intake.schemas.unfitting[need] = unfitting
-        for partition in self.partitions.by_assignment.values():
-            if partition.needs == need:
-                partition.holds_for(MAPPING, unfitting.words(), unfitting.detail(need))
+        self.partitions.holds_for(need, MAPPING, unfitting.words(), unfitting.detail(need))
 
     def schema_refused(self, need: Need, reason: str, detail: str, now: float) -> None:
         """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
@@ -198,15 +193,7 @@ class Pipeline:
         """The request came back with this answer. `jitter` is a random number in [0, 1)."""
         delivery = self.destinations.by_name[batch.destination]
         report = delivery.answered(batch, answer, now, jitter)
-        delivered = Delivered(report)
-        for update in report.accepted:
-            delivered.counts[update.verb] += 1
-            self._settling.came_to(delivery, update.run, update.run.accepted(update), delivered, now)
-        for decision in report.decisions:
-            self._settling.decided(delivery, decision, delivered, now)
-        delivered.sum_up()
-        self._breaker.count(ACCEPTED, delivered.settled, now)
-        return delivered
+        return self._settling.answered(delivery, report, now)
 
     def token_changed(self, project: str, opening: int, now: float) -> None:
         """Requests to this project have another token: each update begins with so many bytes, a halt may be over."""
@@ -215,24 +202,13 @@ class Pipeline:
 
     # Facts of the dead-letter topic.
 
-    def dead_lettered(self, letter: DeadLetter) -> None:
+    def dead_lettered(self, dead_letter: DeadLetter) -> None:
         """The broker confirmed the dead letter: its record is settled."""
-        failed_before = letter in self._failed
-        self._failed.discard(letter)
-        partition = self.partitions.by_assignment.get(letter.record.assignment)
-        if partition is None:
-            return
-        if failed_before:
-            partition.unblock(letter.record)
-        partition.end(letter.record)
-        partition.ledger.settle(letter.record.offset)
+        self._unconfirmed.confirmed(dead_letter)
 
-    def dead_letter_failed(self, letter: DeadLetter) -> None:
+    def dead_letter_failed(self, dead_letter: DeadLetter) -> None:
         """The dead letter could not be written yet: its partition takes no new records until it is."""
-        partition = self.partitions.by_assignment.get(letter.record.assignment)
-        if partition is not None and letter not in self._failed:
-            self._failed.add(letter)
-            partition.block(letter.record)
+        self._unconfirmed.failed(dead_letter)
 
     # Work.
 
@@ -241,15 +217,12 @@ class Pipeline:
         if self._admission.waits:
             self._admission.release_waiting(now)
         batches: list[Batch] = [] if self._breaker.open else self.destinations.start(now)
-        for batch in batches:
-            self._began(batch)
-        dead_letters = self._dead_letters[:]
-        self._dead_letters.clear()
-        return Work(batches, dead_letters, self._intake.schemas.take_wanted())
+        self.partitions.began(batches)
+        return Work(batches, self._unconfirmed.take(), self._intake.schemas.take_wanted())
 
     def wake_at(self, now: float) -> float:
         """When `work` may have something without a new fact."""
-        if self._dead_letters or self._intake.schemas.wanted:
+        if len(self._unconfirmed) or self._intake.schemas.wanted:
             return now
         return NEVER if self._breaker.open else self.destinations.wake_at(now)
 
@@ -269,15 +242,3 @@ class Pipeline:
     def breaker_open(self) -> bool:
         """Whether a flood of rejects has paused the service."""
         return self._breaker.open
-
-    # One batch.
-
-    def _began(self, batch: Batch) -> None:
-        """Note how far each partition was sent: a drain closes the gaps below."""
-        ours = self.partitions.by_assignment
-        for update in batch.updates:
-            run = update.run
-            partition = ours[run.assignment]
-            offset = run.entries[-1].record.offset
-            if offset > partition.reached:
-                partition.reached = offset

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from consumer.core.mapped import rejected, several
+from consumer.core.causes import JOURNAL
 from consumer.core.model import DeadLetter, Record
-from consumer.core.partitions import JOURNAL
 from consumer.core.past import APPLIED, FREE, NOT_READ, UNKNOWN, WORDS, Past
 from consumer.core.settlement import schema_of
-from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken, held
+from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken, held, rejected
+from consumer.core.whole import several
 from consumer.event.encode import update_json
 from consumer.event.errors import AMBIGUOUS_ADD, TASK_PUT
 
@@ -43,7 +43,7 @@ def _judged(past: Past, record: Record, taken: Taken) -> Taken:
         return held(JOURNAL, NOT_READ, None, NO_DETAIL)
     if fate == APPLIED:
         return Taken(IGNORED)
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         record,
         AMBIGUOUS_ADD,
         TASK_PUT,
@@ -54,4 +54,4 @@ def _judged(past: Past, record: Record, taken: Taken) -> Taken:
         company_id=operation.company_id,
         rule=taken.rule,
     )
-    return rejected(letter)
+    return rejected(dead_letter)

@@ -38,7 +38,7 @@ class Delivered:
         self.wait = report.wait
         self.accepted: dict[str, int] = {}
         self.taken = report.accepted
-        self.in_doubt = [one.update for one in report.decisions if one.kind == AMBIGUOUS]
+        self.in_doubt = [decision.update for decision in report.decisions if decision.kind == AMBIGUOUS]
         self.updates = 0
         self.settled = 0
         self.records: list[Record] = []
@@ -62,7 +62,7 @@ def dead_letters_of(run: Run, project: str) -> list[tuple[Entry, DeadLetter]]:
     for place in blame.take_fresh():
         entry = run.entries[place]
         refusal = blame.rejected[place]
-        letter = DeadLetter(
+        dead_letter = DeadLetter(
             entry.record,
             refusal.reason,
             TASK_PUT,
@@ -75,7 +75,7 @@ def dead_letters_of(run: Run, project: str) -> list[tuple[Entry, DeadLetter]]:
             run.group[2],
             entry.rule,
         )
-        found.append((entry, letter))
+        found.append((entry, dead_letter))
     return found
 
 

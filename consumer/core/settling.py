@@ -2,13 +2,15 @@
 
 from typing import Final, final
 
-from consumer.core.batch import AMBIGUOUS, DIVIDED, Decision
-from consumer.core.breaker import REFUSED, Breaker
+from consumer.core.batch import AMBIGUOUS, DIVIDED, Decision, Report
+from consumer.core.breaker import ACCEPTED, REFUSED, Breaker
 from consumer.core.delivery import Delivery
 from consumer.core.model import DeadLetter, Record
-from consumer.core.partitions import Partition, Partitions
+from consumer.core.partition import Partition
+from consumer.core.partitions import Partitions
 from consumer.core.runs import OPEN, OVER, Run
 from consumer.core.settlement import Delivered, dead_letters_of
+from consumer.core.unconfirmed import Unconfirmed
 from consumer.core.whole import Whole
 from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
 
@@ -18,16 +20,28 @@ UNCOUNTED: Final = (AMBIGUOUS_ADD, QUARANTINED)
 
 @final
 class Settling:
-    """Passes what was decided on to the records' partitions, and the dead letters to `to_produce`."""
+    """Passes what was decided on to the records' partitions, and the dead letters to `unconfirmed`."""
 
-    __slots__ = ("_breaker", "_partitions", "_to_produce")
+    __slots__ = ("_breaker", "_partitions", "_unconfirmed")
 
-    def __init__(self, partitions: Partitions, breaker: Breaker, to_produce: list[DeadLetter]) -> None:
+    def __init__(self, partitions: Partitions, breaker: Breaker, unconfirmed: Unconfirmed) -> None:
         self._partitions = partitions
         self._breaker = breaker
-        self._to_produce = to_produce
+        self._unconfirmed = unconfirmed
 
-    def decided(self, delivery: Delivery, decision: Decision, delivered: Delivered, now: float) -> None:
+    def answered(self, delivery: Delivery, report: Report, now: float) -> Delivered:
+        """Pass on what the answer decided on each update; what that settled."""
+        delivered = Delivered(report)
+        for update in report.accepted:
+            delivered.counts[update.verb] += 1
+            self._came_to(delivery, update.run, update.run.accepted(update), delivered, now)
+        for decision in report.decisions:
+            self._decided(delivery, decision, delivered, now)
+        delivered.sum_up()
+        self._breaker.count(ACCEPTED, delivered.settled, now)
+        return delivered
+
+    def _decided(self, delivery: Delivery, decision: Decision, delivered: Delivered, now: float) -> None:
         """One update is refused, ambiguous or divided: its record is to blame, or one of several, to be found."""
         update = decision.update
         if decision.kind == DIVIDED:
@@ -40,24 +54,24 @@ class Settling:
             else:
                 outcome = update.run.refused(update, decision.refusal)
             self._blame(delivery, update.run, delivered, now)
-        self.came_to(delivery, update.run, outcome, delivered, now)
+        self._came_to(delivery, update.run, outcome, delivered, now)
 
     def _blame(self, delivery: Delivery, run: Run, delivered: Delivered, now: float) -> None:
         """Records of the run that are to blame become dead letters, once all of their parts are decided."""
-        for entry, letter in dead_letters_of(run, delivery.dispatch.name):
-            if letter.reason == AMBIGUOUS_ADD:
+        for entry, dead_letter in dead_letters_of(run, delivery.dispatch.name):
+            if dead_letter.reason == AMBIGUOUS_ADD:
                 delivered.ambiguous += 1
             whole = entry.whole
             if whole is None:
-                self._dead_letter(letter, letter.reason != AMBIGUOUS_ADD, now)
+                self._dead_letter(dead_letter, dead_letter.reason != AMBIGUOUS_ADD, now)
             else:
-                whole.refuse(entry.order, letter)
+                whole.refuse(entry.order, dead_letter)
                 self._part_decided(whole, entry.record, delivered, now)
 
-    def _dead_letter(self, letter: DeadLetter, counts: bool, now: float) -> None:
+    def _dead_letter(self, dead_letter: DeadLetter, counts: bool, now: float) -> None:
         """One record is refused by Mixpanel; it stays open while the breaker is open."""
         if not self._breaker.open:
-            self._to_produce.append(letter)
+            self._unconfirmed.add(dead_letter)
         if counts:
             self._breaker.count(REFUSED, 1, now)
 
@@ -66,13 +80,13 @@ class Settling:
         partition = self._partitions.by_assignment[record.assignment]
         if not partition.decided(whole):
             return
-        letter = whole.dead_letter()
-        if letter is None:
+        dead_letter = whole.dead_letter()
+        if dead_letter is None:
             self._settled(partition, record, delivered)
         else:
-            self._dead_letter(letter, not whole.counted and letter.reason not in UNCOUNTED, now)
+            self._dead_letter(dead_letter, not whole.counted and dead_letter.reason not in UNCOUNTED, now)
 
-    def came_to(self, delivery: Delivery, run: Run, outcome: int, delivered: Delivered, now: float) -> None:
+    def _came_to(self, delivery: Delivery, run: Run, outcome: int, delivered: Delivered, now: float) -> None:
         """An update has its verdict; with the last of a step the run goes on, or is over."""
         if outcome == OPEN:
             return

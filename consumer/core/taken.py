@@ -67,3 +67,10 @@ def held(cause: str, words: str, needs: Need | None, detail: Detail) -> Taken:
     taken.needs = needs
     taken.detail = detail
     return taken
+
+
+def rejected(dead_letter: DeadLetter) -> Taken:
+    """The dead letter of a record, or of one of its parts."""
+    taken = Taken(REJECTED)
+    taken.dead_letter = dead_letter
+    return taken

@@ -6,6 +6,7 @@ What was refused becomes one dead letter of the record, in the file's order.
 from typing import Final, final
 
 from consumer.core.model import DeadLetter
+from consumer.core.taken import IGNORED, PARTED, Taken, rejected
 from consumer.event.errors import (
     AMBIGUOUS_ADD,
     INVALID_CHANGE,
@@ -41,15 +42,27 @@ class Whole:
             self.beside += size
         self.undecided += 1
 
-    def refuse(self, order: int, letter: DeadLetter) -> None:
+    def refuse(self, order: int, dead_letter: DeadLetter) -> None:
         """The part at this place of the file's order would be this dead letter, if it were alone."""
-        self._refused.append((order, letter))
+        self._refused.append((order, dead_letter))
 
     def dead_letter(self) -> DeadLetter | None:
         """The one of the record; None where nothing of it was refused."""
         if not self._refused:
             return None
-        return joined([letter for _, letter in sorted(self._refused, key=by_order)])
+        return joined([dead_letter for _, dead_letter in sorted(self._refused, key=by_order)])
+
+
+def several(parts: list[Taken]) -> Taken:
+    """The record, from its parts: ignored without any, one dead letter where all of them are refused."""
+    if not parts:
+        return Taken(IGNORED)
+    dead_letters = [part.dead_letter for part in parts if part.dead_letter is not None]
+    if len(dead_letters) == len(parts):
+        return rejected(dead_letters[0] if len(dead_letters) == 1 else joined(dead_letters))
+    taken = Taken(PARTED)
+    taken.parts = parts
+    return taken
 
 
 def by_order(item: tuple[int, DeadLetter]) -> int:
@@ -66,7 +79,7 @@ def joined(parts: list[DeadLetter]) -> DeadLetter:
     rules = dict.fromkeys([part.rule for part in parts])
     details = dict.fromkeys([part.detail for part in parts])
     updates = [part.update for part in parts if part.update]
-    letter = DeadLetter(
+    dead_letter = DeadLetter(
         first.record,
         first.reason,
         first.stage,
@@ -79,8 +92,8 @@ def joined(parts: list[DeadLetter]) -> DeadLetter:
         first.company_id if same_company(parts) else None,
         ",".join(rules),
     )
-    letter.parts = parts
-    return letter
+    dead_letter.parts = parts
+    return dead_letter
 
 
 def same_project(parts: list[DeadLetter]) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from prometheus_client.core import GaugeMetricFamily
 
 import consumer
+from consumer.core.causes import BREAKER, DEAD_LETTER, FAULT, JOURNAL, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
 from consumer.core.model import Assignment
-from consumer.core.partitions import BREAKER, DEAD_LETTER, FAULT, JOURNAL, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
 from consumer.event.model import DEFAULT
 
 PREFIX = "group_consumer_"

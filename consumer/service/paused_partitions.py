@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Mapping
 
+from consumer.core.causes import BREAKER, FAULT, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
 from consumer.core.model import Assignment
-from consumer.core.partitions import BREAKER, FAULT, LIMIT, MAPPING, PROJECT, RULES, SCHEMA
 from consumer.core.pipeline import Pipeline
 
 log = logging.getLogger("consumer")

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from consumer.core.causes import DEAD_LETTER, FAULT, JOURNAL, MAPPING, RULES, SCHEMA
 from consumer.core.destinations import Destinations
 from consumer.core.model import Assignment
-from consumer.core.partitions import DEAD_LETTER, FAULT, JOURNAL, MAPPING, RULES, SCHEMA
 from consumer.core.pipeline import Pipeline
 from consumer.kafka.client_status import ClientStatus
 

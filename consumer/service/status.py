@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from consumer.core.dispatch import Dispatch
 from consumer.core.model import Assignment
-from consumer.core.partitions import Partition
+from consumer.core.partition import Partition
 from consumer.core.pipeline import Pipeline
 from consumer.core.waiting import Block
 

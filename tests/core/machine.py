@@ -188,8 +188,8 @@ class Machine:
         """The names of what the pipeline still keeps, when nothing is open: nothing, or it grows for ever."""
         pipeline = self.pipeline
         kept: dict[str, Any] = {
-            "dead letters": pipeline._dead_letters,
-            "failed": pipeline._failed,
+            "dead letters": pipeline._unconfirmed._to_produce,
+            "failed": pipeline._unconfirmed.failing(),
             "schemas": pipeline._intake.schemas.wanted,
             "open": has_left(pipeline.partitions._open),
             "standing": pipeline.destinations.standing and has_left(pipeline.destinations.standing),

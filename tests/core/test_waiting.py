@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from consumer.core.causes import CAUSES
 from consumer.core.clock import NEVER
 from consumer.core.model import UNKNOWN, Answer, Assignment
-from consumer.core.waiting import CAUSES, Block, blocks
+from consumer.core.waiting import Block, blocks
 from tests.core.machine import Machine, refuse
 
 BAD = b"not framed"

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from consumer.core.causes import JOURNAL, PROJECT
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import JOURNAL, PROJECT
 from consumer.core.pipeline import Pipeline
 from consumer.event.encode import opening_of
 from consumer.mixpanel.lease import Lease

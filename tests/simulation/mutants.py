@@ -180,7 +180,7 @@ MUTANTS = (
         " and not self._most_pass()\n", "\n", "flood/",
     ),
     Mutant(
-        "blocked-eats-limit", 7, "what waits for the dead-letter topic counts against the limit of all", "core/partitions.py",
+        "blocked-eats-limit", 7, "what waits for the dead-letter topic counts against the limit of all", "core/partition.py",
         "        self.blocked_bytes += record.size\n        self._all.add(-1, -record.size)\n",
         "        self.blocked_bytes += record.size\n", "letters/",
     ),

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 from consumer.commands.dlq.receipts import Receipts
 from consumer.commands.dlq.recorder import Recorder
 from consumer.core.batch import Batch
+from consumer.core.causes import MAPPING, RULES
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.core.partitions import MAPPING, RULES
 from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.mixpanel.pool import Response
