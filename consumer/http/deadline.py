@@ -3,7 +3,7 @@
     session = cuttable(requests.Session())
     with Cut(5.0) as cut:
         session.get(...)        # after 5 s its socket is shut down, wherever it stands
-    cut.happened                # whether that was why it failed
+    cut.happened, cut.over()    # whether it was shut down; whether time is over, so that this was why it failed
     cut.sent                    # whether anything of the request may have left
 
     with Cut(5.0, may_begin):   # asked once there is a connection, just before the first byte
@@ -58,6 +58,10 @@ class Cut:
     ) -> None:
         _running.cut = None
         self._timer.cancel()
+
+    def over(self) -> bool:
+        """Whether time is over; a read may see that before anything was cut."""
+        return self.happened or time.monotonic() >= self._end
 
     def connecting(self, connection: HTTPConnection) -> None:
         """This connection is being made: its socket comes to be meanwhile."""

@@ -88,7 +88,7 @@ class Mixpanel:
                 read = None
             if read is None or cut.happened:  # an answer without a length looks whole when it is cut
                 if 200 <= status < 300 or status == 400:
-                    return Answer(0, failure=UNKNOWN, cause="timeout" if cut.happened else "unreadable")
+                    return Answer(0, failure=UNKNOWN, cause="timeout" if cut.over() else "unreadable")
                 read = b""  # any other status decides without a body
             return Answer(status, read, retry_after)
 
@@ -134,7 +134,7 @@ def seconds_of(header: str | None) -> float | None:
 
 def cause_of(failure: Exception, cut: Cut) -> str:
     """One word for what went wrong, for logs and metrics."""
-    if cut.happened:
+    if cut.over():
         return "timeout"
     word = word_for(failure)
     if word == "connection":

@@ -190,7 +190,7 @@ class QueryApi:
                         if len(body) > MAX_ANSWER:
                             raise self._unreadable()
             except FAILURES as failure:
-                word = "timeout" if cut.happened else word_for(failure)
+                word = "timeout" if cut.over() else word_for(failure)
                 said = environment(word)
                 words = f"{self.url} does not answer: {word}" + f" ({said})" * bool(said)
                 raise QueryFailed(AWAY, words) from None

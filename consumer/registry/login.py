@@ -151,7 +151,7 @@ class ClientCredentials:
                 ) as response:
                     body = response.raw.read(MAX_ANSWER, decode_content=True)
             except FAILURES as failure:
-                raise Outage("oauth_" + ("timeout" if cut.happened else word_for(failure)), self._url) from None
+                raise Outage("oauth_" + ("timeout" if cut.over() else word_for(failure)), self._url) from None
         if response.status_code != 200:
             raise Outage(f"oauth_status_{response.status_code}", self._url)
         try:

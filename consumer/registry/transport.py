@@ -54,7 +54,7 @@ class Transport:
                         if len(body) > self._max_answer:
                             raise Outage("unreadable", endpoint.url)
             except FAILURES as failure:
-                raise Outage("timeout" if cut.happened else self._tls.word_for(failure), endpoint.url) from None
+                raise Outage("timeout" if cut.over() else self._tls.word_for(failure), endpoint.url) from None
             finally:
                 self._cut = None
         if cut.happened:  # an answer without a length looks whole when it is cut

@@ -16,6 +16,7 @@ MOST = 1.3  # times the full state
 
 @pytest.mark.skipif(not compiled(), reason="takes minutes as plain Python, and keeps the same")
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read from Linux's /proc")
+@pytest.mark.timeout(900)  # a quarter of a minute of the processor, which a busy machine has not to give
 @pytest.mark.parametrize("shape", ["text", "small"])
 def test_a_refused_full_state_takes_little_more_than_a_full_one(shape):
     """The limit of bytes is reached, and every update is refused until each record is a dead letter."""

@@ -135,6 +135,11 @@ class AppliedUpdates:
                     if not self._held[group]:
                         del self._held[group]
 
+    def under_way(self) -> int:
+        """How many groups are in requests that arrived and are not answered."""
+        with self._lock:
+            return len(self._held)
+
     def note(self, updates: Iterable[dict[str, Any]]) -> None:
         """These updates were applied, in this order."""
         with self._lock:

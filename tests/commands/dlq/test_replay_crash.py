@@ -42,6 +42,12 @@ def applied(replays: Replays) -> int:
     return len(replays.mixpanel.applied.groups())
 
 
+def all_under_way(replays: Replays) -> bool:
+    """Whether both requests wait at Mixpanel, so that none is between its last look and its first byte."""
+    assert replays.mixpanel.applied is not None
+    return replays.mixpanel.applied.under_way() == 2 * 20
+
+
 def killed_in_the_middle(replays: Replays, **environ: Any) -> set[str]:
     """Kill a replay once a part is applied; the groups with a receipt that they are settled by then."""
     replays.mixpanel.faults.on("slow", milliseconds=50)
@@ -156,7 +162,7 @@ def test_a_replay_that_was_frozen_sends_nothing_more(board: Board, replays: Repl
     write_adds(board)
     replays.mixpanel.faults.on("slow", milliseconds=1000)
     process = replays.start("--yes", **BATCH)
-    until(lambda: applied(replays) >= COUNT // 4, process)
+    until(lambda: applied(replays) >= COUNT // 4 and all_under_way(replays), process)
     process.send_signal(signal.SIGSTOP)
     replays.mixpanel.faults.clear()
     other = replays.json("--yes", **BATCH)
