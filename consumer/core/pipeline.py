@@ -1,7 +1,9 @@
 """The machine: facts go in, work comes out.
 
-    polled -> intake: decode, convert, encode -> lane -> batch -> delivered -> settled -> committable
+    polled -> intake: decode, convert, encode -> lane -> fold, batch -> delivered -> settled -> committable
                    \\-> dead letter -> dead_lettered -> settled
+
+A record is encoded when it is read, by itself; what waits in a lane is folded only when a batch takes it.
 
 Methods named after facts (`assigned`, `polled`, `schema_known`, `delivered`, `dead_lettered`, `revoked`, ...)
 change the state; `work` says what is to be done now; `paused` and `partitions` say what holds. The caller
@@ -29,19 +31,8 @@ from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
 from consumer.core.settlement import Delivered
 from consumer.core.settling import Settling
 from consumer.core.unconfirmed import Unconfirmed
+from consumer.core.work import Work
 from consumer.mapping.mapper import TopicMap
-
-
-@final
-class Work:
-    """What is to be done now, each once: requests to send, dead letters to produce, schemas to fetch."""
-
-    __slots__ = ("batches", "dead_letters", "schemas")
-
-    def __init__(self, batches: list[Batch], dead_letters: list[DeadLetter], schemas: list[Need]) -> None:
-        self.batches = batches
-        self.dead_letters = dead_letters
-        self.schemas = schemas
 
 
 @final
@@ -116,7 +107,8 @@ class Pipeline:
         """These partitions are about to go: take no new records of them, send only what closes gaps.
 
         What was sent, or is below something that was sent, still goes: it would be repeated by the next owner.
-        Nothing is started that cannot finish by `deadline`, whatever partition it is of.
+        All lanes are hurried, not only those that go: no batch of any partition waits for the linger, and none is
+        started that cannot finish by `deadline`.
         """
         bounds: dict[Assignment, int] = {}
         for assignment in assignments:
@@ -141,7 +133,8 @@ class Pipeline:
     def revoked(self, assignments: list[Assignment]) -> int:
         """These partitions are gone, drained or lost. Returns how many requests in flight were given up.
 
-        Nothing of them is sent, dead-lettered or committed after; a late answer only frees its groups.
+        Nothing of them is sent, dead-lettered or committed after. A late answer takes the way of every other, and
+        only frees its groups: `Backlog.living`, the one place that knows of epochs, leaves out what was revoked.
         """
         gone = {assignment for assignment in assignments if self.partitions.remove(assignment)}
         self._unconfirmed.forget(gone)
@@ -169,7 +162,10 @@ class Pipeline:
         self.partitions.holds_for(need, MAPPING, unfitting.words(), unfitting.detail(need))
 
     def schema_refused(self, need: Need, reason: str, detail: str, now: float) -> None:
-        """Records of this schema are rejects: unknown to every registry, or never to be resolved."""
+        """Records of this schema are rejects: never to be resolved, or unknown to every registry for 5 s of asking.
+
+        What is unknown is asked for again after a minute.
+        """
         self._intake.schemas.refused(need, reason, detail, now)
         self._admission.release_held(need, now)
 
@@ -190,7 +186,11 @@ class Pipeline:
     # Facts of Mixpanel.
 
     def delivered(self, batch: Batch, answer: Answer, now: float, jitter: float) -> Delivered:
-        """The request came back with this answer. `jitter` is a random number in [0, 1)."""
+        """The request came back with this answer. `jitter` is a random number in [0, 1).
+
+        A batch that met a 5xx, or no answer, keeps its lanes and goes again. Only 429, and 503 with Retry-After,
+        lower the requests at once.
+        """
         delivery = self.destinations.by_name[batch.destination]
         report = delivery.answered(batch, answer, now, jitter)
         return self._settling.answered(delivery, report, now)
@@ -240,5 +240,5 @@ class Pipeline:
 
     @property
     def breaker_open(self) -> bool:
-        """Whether a flood of rejects has paused the service."""
+        """Whether a flood of rejects has stopped reading and sending: for good, only a restart closes it."""
         return self._breaker.open

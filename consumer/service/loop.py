@@ -6,6 +6,9 @@ A turn reads, hands the facts to the pipeline, does the work that the pipeline n
 
 Requests and schema fetches run on other threads; what comes back waits in one queue. While requests are
 under way the loop waits on that queue, else on Kafka: where the next fact will come from.
+
+Each turn renews the lease. Once it has run out, since the process stood still, no thread posts and nothing is started
+until the group has said, to a commit, which partitions are still ours.
 """
 
 import logging
@@ -185,7 +188,7 @@ class Loop:
         self._exchange.collect(0.0)
         offsets = self.pipeline.partitions.committable()
         mine = {assignment: offsets[assignment] for assignment in assignments if assignment in offsets}
-        if mine:
+        if mine:  # inside a rebalance no poll brings the broker's word: what the group has is read back instead
             self._source.commit_without_polling(mine, max(0.1, end - self._clock()))
         given_up = self._exchange.give_up(assignments)
         self._observer.drained(assignments, self._clock() - began, given_up, clean)
