@@ -7,8 +7,8 @@ new       as mixed, and every event is of a group of its own: nothing folds, upd
 hot       as mixed, and one group takes 20 %
 large     as new, with 2 KB an event
 refusals  as hot, and that group's are SETs of one property; 1 % of them of one that is refused
-chained   40 groups in turns, each adding to and removing from one list: nothing folds, so a request has one change
-          of each group
+chained   40 groups at random, each adding to and removing from one list in turns: nothing folds, so a request has one
+          change of each group
 """
 
 import io
@@ -64,11 +64,12 @@ def events(
     weights = list(accumulate(rank**-ZIPF for rank in range(1, groups + 1)))
     numbers = range(groups)
     header = b"\0" + schema_id.to_bytes(4, "big")
+    links = [0] * CHAINS  # so many events of each group before
     for number in range(count):
         if workload in ("new", "large"):
             group = number
         elif workload == "chained":
-            group = number % CHAINS
+            group = rng.randrange(CHAINS)
         elif workload in ("hot", "refusals") and rng.random() < 0.2:
             group = 0
         else:
@@ -81,7 +82,8 @@ def events(
             property_name = f"{REFUSED}{number}" if rng.random() < 0.01 else rng.choice(NAMES)
             event |= {"operation": "SET", "properties": {property_name: value(rng)}, "property_names": []}
         elif workload == "chained":
-            verb, item = ("REMOVE", WORDS[0]) if number // CHAINS % 2 else ("UNION", [WORDS[0]])
+            verb, item = ("REMOVE", WORDS[0]) if links[group] % 2 else ("UNION", [WORDS[0]])
+            links[group] += 1
             event |= {"operation": verb, "properties": {LISTS[0]: item}, "property_names": []}
         fastavro.schemaless_writer(written, SCHEMA, event)
         yield f"company:{name}", written.getvalue()

@@ -47,7 +47,7 @@ class Delivery:
 
     def answered(self, batch: Batch, answer: Answer, now: float, jitter: float) -> Report:
         """The batch came back. Decides what it can; the rest waits or is cut. `jitter` is in [0, 1)."""
-        was_probe = self.dispatch.returned(batch)
+        was_probe = self.dispatch.returned(batch, now)
         verdict = read(answer, len(batch.updates))
         if isinstance(verdict, Halted | Again):
             if was_probe:
@@ -145,7 +145,7 @@ class Delivery:
             return report
         if verdict.cause == TIMEOUT and not batch.suspect:
             self.dispatch.throttle.timed_out(len(batch.updates))
-        if self._is_suspect(batch) or (batch.suspect and len(updates) == 1):
+        if self._is_suspect(batch) or (batch.suspect and len(updates) == 1 and batch.history.attempts > 1):
             return self._suspected(report, batch, updates, now)
         batch.updates = updates
         if self._cannot_tell(batch) and self.dispatch.may_part(batch):

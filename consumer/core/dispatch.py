@@ -184,7 +184,8 @@ class Dispatch:
     def _fresh_at(self, now: float) -> float:
         """When there is a new batch: it is full, its oldest record has waited for the linger, or it is a drain.
 
-        While nothing is under way and nothing fails waiting gains little: then it goes at the wire's pace.
+        What came back lets another request catch up. While nothing is under way and nothing fails waiting gains
+        little: then it goes at the wire's pace.
         """
         oldest = self.lanes.oldest()
         if oldest < 0:
@@ -193,7 +194,7 @@ class Dispatch:
             return now
         latest = oldest + self._limits.linger
         if self.share.stands or self.under_way.others():
-            return latest
+            return max(latest, self.under_way.joins_at)
         return min(latest, max(oldest, self._wire.paced_at))
 
     # What others may ask.
@@ -214,9 +215,10 @@ class Dispatch:
 
     # What came back.
 
-    def returned(self, batch: Batch) -> bool:
+    def returned(self, batch: Batch, now: float) -> bool:
         """The batch is in flight no more; whether it was the probe of a halt."""
         self.under_way.end(batch)
+        self.under_way.join(self.lanes.returned(), now, self._limits.linger)
         was_probe = batch is self.halt.probe
         if was_probe:
             self.halt.probe = None
@@ -233,7 +235,7 @@ class Dispatch:
         over = self.halt.ended_by(batch)
         self.succeeded = max(self.succeeded, batch.started)
         self.under_way.turn(bool(self.halt.cause) or now < self.throttle.resume_at)
-        self.throttle.succeeded()
+        self.throttle.succeeded(len(batch.updates))
         self.budget.succeeded()
         self.backlog.hurry(batch, over, now)
 

@@ -64,6 +64,10 @@ class Lanes:
             return -1.0
         return lane.first().record.polled_at
 
+    def returned(self) -> bool:
+        """Whether a group is ready that was in a request before."""
+        return len(self._returned) > 0
+
     def take(self, max_updates: int, max_bytes: int) -> list[Update]:
         """Drain idle lanes into one batch, oldest head first.
 

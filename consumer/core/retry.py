@@ -1,10 +1,10 @@
 """How long to wait after each kind of fault, and how often to try: pure functions of attempts, and one budget.
 
     kind        what                                        first retry            then
-    TRANSIENT   reset, time-out, 408, 500, 504, unreadable  at once, while most    soon, too, while most succeed;
-                                                            requests succeed       else 1 to 2 s doubling to 30 s
-    OVERLOAD    502, 503                                    at once, within the    2 s doubling to 60 s, and 1 to 5 s
-                                                            budget
+    TRANSIENT   reset, time-out, 408, 500, 504, unreadable  at once, while most    after twice as long each time; if
+                                                            requests succeed       most fail 1 to 2 s, doubling to 30
+    OVERLOAD    502, 503                                    at once, within the    so, too, in the budget; else 2 s
+                                                            budget                 doubling to 60 s, and 1 to 5 s
     CAPACITY    429, 503 with Retry-After                   as asked, else 2 s     doubling to 60 s, and 1 to 5 s;
                                                                                    the whole destination waits
     HALTING     401, 403, 404, ...                          a probe after 5 to 10 s, and again
@@ -20,9 +20,8 @@ OVERLOAD: Final = 1
 CAPACITY: Final = 2
 HALTING: Final = 3
 
-# A retry at once: long enough for a new connection to be made, in seconds; and how much longer each one after waits.
+# A retry at once: long enough for a new connection to be made, in seconds.
 AT_ONCE: Final = 0.02
-SOON: Final = 8.0
 FIRST_WAIT: Final = 2.0
 LONGEST_WAIT: Final = 30.0
 LONGEST_CAPACITY_WAIT: Final = 60.0
@@ -32,11 +31,11 @@ PROBE_AFTER: Final = 5.0
 FIRST_SUSPECT_WAIT: Final = 5.0
 LONGEST_SUSPECT_WAIT: Final = 120.0
 
-# One retry at once for ten requests that succeed, and a few saved up.
+# One retry at once of an overload for ten requests that succeed, and so many saved up.
 RETRY_SHARE: Final = 0.1
-SAVED_RETRIES: Final = 5.0
+SAVED_RETRIES: Final = 10.0
 # How fast the share of requests that succeed is forgotten: over about so many answers.
-MEMORY: Final = 16.0
+MEMORY: Final = 32.0
 
 
 @final
@@ -72,10 +71,10 @@ class RetryBudget:
 
 
 def transient_wait(attempt: int, soon: bool, jitter: float) -> float:
-    """Before the next attempt after so many that failed, at once or `soon` or in time; `jitter` is in [0, 1)."""
+    """Before the next attempt after so many that failed: `soon`, or in time; `jitter` is in [0, 1)."""
     longest = min(LONGEST_WAIT, doubled(FIRST_WAIT, attempt))
     wait = longest / 2 + jitter * longest / 2
-    return min(wait, AT_ONCE * SOON ** min(attempt - 1, 10) * (1.0 + jitter)) if soon else wait
+    return min(wait, doubled(AT_ONCE, attempt) * (1.0 + jitter)) if soon else wait
 
 
 def capacity_wait(attempt: int, asked: float | None, jitter: float) -> float:

@@ -1,7 +1,8 @@
 """How much one destination takes: when it may be asked again, how many requests at once, and how large.
 
-Each cap finds its way back: requests at once by one for each success, updates of a fresh batch by doubling, and
-bytes of a body by doubling up to what was refused, which is forgotten after a while.
+Each cap finds its way back: requests at once by one for each success, updates of a fresh batch by doubling (at
+least to what was taken at once), and bytes of a body by doubling up to what was refused, which is forgotten after a
+while.
 """
 
 from typing import Final, final
@@ -28,12 +29,12 @@ class Throttle:
         self.fresh_updates = max_updates
         self.resume_at = 0.0
 
-    def succeeded(self) -> None:
-        """A request was answered."""
+    def succeeded(self, updates: int) -> None:
+        """A request of so many updates was answered."""
         if self.allowed < self._max_in_flight:
             self.allowed += 1
         if self.fresh_updates < self._max_updates:
-            self.fresh_updates = min(self._max_updates, self.fresh_updates * 2)
+            self.fresh_updates = min(self._max_updates, max(self.fresh_updates, updates) * 2)
 
     def over_capacity(self, until: float) -> None:
         """It asked for less: nothing until then, and half as much at once."""

@@ -166,6 +166,56 @@ def test_while_requests_fail_no_batch_goes_before_its_linger():
     assert sending.wait() == pytest.approx(0.1)
 
 
+def apart() -> tuple[Sending, Batch, Batch]:
+    """Two groups, each with a change that waits behind its request; one was sent 50 ms after the other."""
+    sending = Sending(linger=1.0, fold=False)
+    sending.dispatch.under_way.took(0.1)
+    sending.push(*"aabb")
+    sending.now = 1.0
+    sending.dispatch.throttle.fresh_updates = 1
+    first, second = sending.batch(), sending.batch(after=0.05)
+    sending.dispatch.throttle.fresh_updates = 2000
+    assert (groups(first), groups(second)) == (["a"], ["b"])
+    sending.now += 0.05
+    return sending, first, second
+
+
+def test_groups_that_came_back_go_on_with_those_of_the_next_request():
+    """What was torn apart is one chain again."""
+    sending, first, second = apart()
+    sending.answer(first)
+    assert sending.wait() == pytest.approx(0.1)  # a request that takes half as long again as usual is late
+    sending.now += 0.05
+    sending.answer(second)
+    assert groups(sending.batch()) == ["a", "b"]
+
+
+def test_groups_that_came_back_do_not_wait_for_a_late_request():
+    """It may never come back."""
+    sending, first, _ = apart()
+    sending.answer(first)
+    assert sending.start() is None
+    assert groups(sending.batch(after=0.1)) == ["a"]
+
+
+@pytest.mark.parametrize("usual", [1.0, 20.0])
+def test_groups_that_came_back_wait_a_quarter_of_a_second_at_most(usual: float):
+    """However slow Mixpanel is."""
+    sending, first, _ = apart()
+    for _ in range(16):
+        sending.dispatch.under_way.took(usual)
+    sending.answer(first)
+    assert sending.wait() == pytest.approx(0.25)
+
+
+def test_groups_that_came_back_do_not_wait_for_one_that_failed():
+    """They go at once."""
+    sending, first, second = apart()
+    sending.answer(first)
+    sending.answer(second, Answer(500))
+    assert groups(sending.batch()) == ["a"]
+
+
 def test_a_full_batch_does_not_wait():
     """As many ready groups as updates fit in a request: it goes at once, and the rest waits."""
     sending = Sending(linger=1.0, max_updates=2)
@@ -262,7 +312,7 @@ def test_the_first_retry_comes_at_once_and_waits_double_to_thirty_seconds(answer
     sending = Sending(slots=1)
     sending.push("a")
     batch = sending.batch()
-    for longest in (0.04, 0.32, 2.56, 16, 30, 30, 30, 30, 30, 30, 30, 30):
+    for longest in (*(0.04 * 2**number for number in range(10)), 30, 30, 30, 30, 30, 30, 30, 30):
         report = sending.answer(batch, answer, jitter)
         assert report.outcome == "retry"
         assert report.wait == pytest.approx(longest / 2 * (1 + jitter))
@@ -281,7 +331,7 @@ def test_a_batch_that_waits_keeps_its_place():
     sending.now = 1.0
     for batch in sending.all():
         sending.answer(batch, TIMEOUT)
-    sending.now = 1.1
+    sending.now = 1.01
     assert sending.start() is None
     assert {groups(batch)[0] for batch in (sending.batch(after=3.0), sending.batch())} == {"a", "b"}
 
@@ -291,7 +341,7 @@ def test_one_success_ends_the_waiting_of_the_others():
     sending = Sending(slots=3, max_updates=1)
     sending.push("a", "b", "c")
     first, second, third = sending.all()
-    for _ in range(4):
+    for _ in range(12):
         for batch in (first, second):
             sending.answer(batch, Answer(500))
         sending.now += 30.0
@@ -312,10 +362,9 @@ def test_most_of_an_outage_is_waited_through():
     sending.now += 60.0
     for batch in sending.all():
         sending.answer(batch, Answer(500))
-    sending.push(*"ijklmnopqrst")
     sending.now += 60.0
-    for batch in sending.all():
-        sending.answer(batch, Answer(500))
+    waits = [sending.answer(batch, Answer(500)).wait for batch in sending.all()]
+    assert (waits[0], waits[-1]) == (0.08, 4.0)
     assert not sending.dispatch.budget.most_succeed
 
 
@@ -323,13 +372,13 @@ def test_an_overload_is_retried_at_once_within_the_budget_only():
     """502 and 503: a few at once, the others as Mixpanel asks."""
     sending = Sending(max_updates=1, slots=8)
     waits = []
-    for number in range(8):
+    for number in range(13):
         sending.push(f"g{number}")
         waits.append(sending.answer(sending.batch(), Answer(503)).wait)
         for batch in sending.dispatch.backlog.batches():
             sending.dispatch.backlog.waiting.batches.remove(batch)
-    assert waits[:5] == [0.02] * 5
-    assert waits[5:] == [3.0] * 3
+    assert waits[:10] == [0.02] * 10
+    assert waits[10:] == [3.0] * 3
 
 
 def test_a_time_out_halves_fresh_batches_and_success_doubles_them():
@@ -340,6 +389,19 @@ def test_a_time_out_halves_fresh_batches_and_success_doubles_them():
     sending.answer(first, TIMEOUT)
     assert sending.dispatch.throttle.fresh_updates == 4
     sending.answer(sending.batch(after=1.0))
+    assert sending.dispatch.throttle.fresh_updates == 8
+
+
+def test_a_batch_that_was_taken_says_that_its_size_is_none_too_many():
+    """Its time-outs were chance."""
+    sending = Sending(max_updates=8)
+    sending.push(*"abcdefgh")
+    batch = sending.batch()
+    for _ in range(2):
+        sending.answer(batch, TIMEOUT)
+        batch = sending.batch(after=1.0)
+    assert sending.dispatch.throttle.fresh_updates == 2
+    sending.answer(batch)
     assert sending.dispatch.throttle.fresh_updates == 8
 
 
@@ -404,6 +466,22 @@ def test_a_suspect_alone_waits_for_five_seconds_doubling_to_two_minutes():
         waits.append(sending.answer(batch, Answer(500)).wait)
     assert sorted(waits) == waits
     assert (waits[0] >= 5.0, waits[-1]) == (True, 120.0)
+
+
+def test_a_suspect_alone_that_meets_another_fault_for_once_goes_again_soon():
+    """A fault that hits one request of four is no sign that this one always fails."""
+    sending = Sending(slots=2)
+    sending.push("a", "b")
+    batch = sending.batch()
+    for _ in range(2):
+        sending.answer(batch, Answer(500))
+        sending.push("good")
+        sending.answer(sending.batch())
+        batch = sending.batch(after=sending.wait())
+    assert (batch.suspect, groups(batch)) == (True, ["a"])
+    assert sending.answer(batch, Answer(504)).wait == 0.02
+    sending.answer(sending.batch())  # its other part is well
+    assert sending.answer(sending.batch(after=0.02), Answer(504)).wait >= 5.0
 
 
 # Capacity.

@@ -386,7 +386,7 @@ def test_a_drain_waits_for_a_part_though_another_is_a_suspects():
     batches = machine.work()
     emea = of(batches, "emea")
     dispatch = machine.pipeline.destinations.by_name["emea"].dispatch
-    dispatch.returned(emea)
+    dispatch.returned(emea, machine.now)
     dispatch.backlog.suspect(emea.updates, emea.history, machine.now + 60)
     machine.pipeline.drain([partition], machine.now + 100)
     assert not machine.pipeline.drained([partition])

@@ -105,10 +105,10 @@ def test_a_failed_request_is_a_retry():
     """With the answer, the attempts and the wait that is left."""
     machine, first, _ = two()
     machine.read(first, ("SET", {"a": 1}))
-    for _ in range(4):
+    for _ in range(10):
         machine.answer(machine.one(60.0), Answer(500, b""))
     [(offset, cause, detail)] = waits(machine).values()
-    assert (offset, cause, detail["answered"], detail["attempts"]) == (0, "retry", "500", 4)
+    assert (offset, cause, detail["answered"], detail["attempts"]) == (0, "retry", "500", 10)
     before = detail["next_seconds"]
     assert isinstance(before, float)
     assert before > 1.0

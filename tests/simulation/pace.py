@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from .oracle import Oracle
 
 SLACK = 1e-6
-# A retry at once still lets a new connection be made.
+# A retry at once still lets a new connection be made; the next wait twice as long each time, at least up to a second.
 AT_ONCE = 0.02
-SOON = 0.16
 PATIENCE = 1.0
 SUSPECT = 5.0
 
@@ -63,7 +62,7 @@ def check_share(oracle: "Oracle", request: Request) -> None:
 
 
 def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
-    """What failed goes again at once, then soon, then after a second, or once others succeed."""
+    """What failed goes again at once, then after twice as long each time, or once others succeed."""
     last = item.request
     if last is None or last.told != AGAIN or last.sender is not request.sender:
         return
@@ -72,13 +71,15 @@ def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
     if last.batch is not request.batch:
         return  # or in parts, after the same fault again
     well_at = request.sender.paces[request.project].well_at
-    wait = AT_ONCE if last.failures == 1 else SOON if last.failures == 2 else PATIENCE
+    wait = min(PATIENCE, AT_ONCE * 2.0 ** (last.failures - 1))
     if oracle.world.now < last.told_at + wait - SLACK and well_at < last.told_at:
         raise oracle.fail(6, f"{item} is sent again {oracle.world.now - last.told_at:.3f} s after a fault")
 
 
 def check_suspect(oracle: "Oracle", item: Item, request: Request) -> None:
-    """One update that always fails goes again after 5 s at the soonest, or once others succeed."""
+    """One update that fails again goes again after 5 s at the soonest, or once others succeed."""
+    if item.request.failures == 1:
+        return
     waited = oracle.world.now - item.request.told_at
     pace, halted = request.sender.paces[request.project], request.sender.is_halted(request.project)
     if waited < SUSPECT - SLACK and pace.well_at < item.request.told_at and not halted:
