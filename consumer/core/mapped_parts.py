@@ -11,7 +11,7 @@ from consumer.event.encode import bounded_tail
 from consumer.event.errors import TRANSFORMATION, UNKNOWN_PROJECT, Reject
 from consumer.event.model import DEFAULT, Operation, SchemaRef
 from consumer.mapping.mapper import TopicMap
-from consumer.mapping.outcome import Mapped, Part, Refusal
+from consumer.mapping.outcome import Mapped, Part, RuleRefusal
 
 NO_PROJECT: Final = "no such project is in MIXPANEL_PROJECTS_FILE (MIXPANEL_TOKEN for the default one)"
 
@@ -103,6 +103,6 @@ def keep(mapped: Mapped, rules: Collection[str] | None) -> None:
         mapped.ignored = [ignored for ignored in mapped.ignored if ignored.rule in rules]
 
 
-def refused(record: Record, schema: SchemaRef | None, refusal: Refusal) -> Taken:
+def refused(record: Record, schema: SchemaRef | None, refusal: RuleRefusal) -> Taken:
     """What one rule could not take."""
     return rejected(DeadLetter(record, refusal.reason, TRANSFORMATION, refusal.detail, schema, rule=refusal.rule))

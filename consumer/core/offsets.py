@@ -21,7 +21,7 @@ KEPT: Final = 1024
 
 
 @final
-class Stretch:
+class OffsetStretch:
     """Offsets from `start` on without a wide gap. `done` counts those at its front that are passed."""
 
     __slots__ = ("done", "start", "states")
@@ -44,7 +44,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.committable = -1
-        self._stretches: list[Stretch] = []
+        self._stretches: list[OffsetStretch] = []
         self._first = 0  # the index of the first stretch that is not passed
         self._polls: deque[tuple[int, float]] = deque()  # the first offset of each poll, and its time
         self._tracked = 0
@@ -111,17 +111,17 @@ class Ledger:
         last = self._stretches[-1]
         return last.start + len(last.states)
 
-    def _last(self, offset: int) -> Stretch:
+    def _last(self, offset: int) -> OffsetStretch:
         """The stretch that the offset belongs to."""
         if self._tracked:
             last = self._stretches[-1]
             if offset - last.start - len(last.states) <= WIDEST_GAP:
                 return last
-        fresh = Stretch(offset)
+        fresh = OffsetStretch(offset)
         self._stretches.append(fresh)
         return fresh
 
-    def _of(self, offset: int) -> Stretch:
+    def _of(self, offset: int) -> OffsetStretch:
         """The stretch that has the offset, which was seen."""
         stretches = self._stretches
         low = self._first
@@ -134,7 +134,7 @@ class Ledger:
                 high = middle
         return stretches[low]
 
-    def _step(self, first: Stretch, offset: int) -> None:
+    def _step(self, first: OffsetStretch, offset: int) -> None:
         """Go past the first open record alone: the next is open, too, so there is nothing to look for."""
         first.done += 1
         self._tracked -= 1
@@ -167,7 +167,7 @@ class Ledger:
         if self._end > self.committable:
             self.committable = self._end
 
-    def _forget(self, first: Stretch) -> None:
+    def _forget(self, first: OffsetStretch) -> None:
         """Give back the memory of what is passed, once it is much, and the times of polls that are."""
         if first.done > KEPT and first.done * 2 > len(first.states):
             del first.states[: first.done]

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import TopicPartition
 
 from consumer.kafka.assignments import Place
-from consumer.kafka.lookups import Lookups, Member
+from consumer.kafka.lookups import ListedMember, Lookups
 from consumer.kafka.project_mark import marked
 
 Key = TypeVar("Key")
@@ -66,7 +66,7 @@ class ForeignMembers:
         return [where for found in self._asked.answers.values() for where in strangers(self._own, found)]
 
 
-def strangers(own: str, members: list[Member]) -> list[str]:
+def strangers(own: str, members: list[ListedMember]) -> list[str]:
     """Where those of the members run that have the mark of another project."""
     others = [member for member in members if marked(member.client_id) not in ("", own)]
     return sorted(str(member.host).lstrip("/") for member in others)

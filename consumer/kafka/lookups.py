@@ -40,7 +40,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Member:
+class ListedMember:
     """One of a group."""
 
     client_id: str
@@ -104,13 +104,13 @@ class Lookups:
         last = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         return {(place.topic, place.partition): self._offset(place.topic, place.partition, last) for place in places}
 
-    def members(self, group: str) -> Mapping[str, "Future[list[Member]]"]:
+    def members(self, group: str) -> Mapping[str, "Future[list[ListedMember]]"]:
         """Ask who is in the group, if its protocol is a classic one.
 
         Asked by the older call, on a thread that waits: what describes every protocol's groups ends the process where
         a connection to the coordinator drops (librdkafka's issue 4605).
         """
-        asked: Future[list[Member]] = Future()
+        asked: Future[list[ListedMember]] = Future()
         threading.Thread(target=self._ask_members, args=(group, asked), name="members", daemon=True).start()
         return {group: asked}
 
@@ -118,13 +118,19 @@ class Lookups:
         """Serve the client's callbacks."""
         self._admin.poll(0)
 
-    def _ask_members(self, group: str, asked: "Future[list[Member]]") -> None:
+    def _ask_members(self, group: str, asked: "Future[list[ListedMember]]") -> None:
         try:
             found = self._admin.list_groups(group, timeout=ASK_FOR)
         except (KafkaException, ImportError) as failure:  # the client's own, where warnings are errors
             asked.set_exception(failure)
             return
-        asked.set_result([Member(str(one.client_id), str(one.client_host)) for each in found for one in each.members])
+        asked.set_result(
+            [
+                ListedMember(str(member.client_id), str(member.client_host))
+                for group in found
+                for member in group.members
+            ]
+        )
 
     def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> "Future[Any]":
         place = TopicPartition(topic, partition)

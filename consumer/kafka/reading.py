@@ -17,7 +17,7 @@ from consumer.kafka.member import Member
 from consumer.kafka.placing import GAP, RECREATED, TRUNCATED, Placing, Start
 from consumer.kafka.rebalances import Listener
 from consumer.kafka.records import records_of
-from consumer.kafka.unreadable import CODES, Unreadable
+from consumer.kafka.unreadable import CODES, UnreadableBatches
 
 log = logging.getLogger("consumer.source")
 
@@ -33,7 +33,7 @@ class SourceFailed(Exception):
     """The consumer is of no more use; the message says why and what to do."""
 
 
-class Reading:
+class RecordReading:
     """From messages to records. One thread calls."""
 
     listener: Listener
@@ -54,7 +54,7 @@ class Reading:
         self._restart = restart
         self._placing = Placing()
         self._unchecked: set[Place] = set()
-        self.unreadable = Unreadable(config)
+        self.unreadable = UnreadableBatches(config)
         self.ends: dict[Assignment, int] = {}  # not told yet
 
     def taken(self, messages: list[Message]) -> list[Record]:

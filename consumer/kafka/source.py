@@ -20,7 +20,7 @@ from consumer.kafka.commits import Commits
 from consumer.kafka.journal import NoJournal
 from consumer.kafka.member import Member
 from consumer.kafka.pauses import Pauses
-from consumer.kafka.reading import Reading, SourceFailed
+from consumer.kafka.reading import RecordReading, SourceFailed
 from consumer.kafka.rebalances import Listener, Rebalances
 
 log = logging.getLogger("consumer.source")
@@ -59,7 +59,7 @@ class Source:
             clock=clock,
             forgotten=self._forgotten,
         )
-        self._reading = Reading(
+        self._reading = RecordReading(
             config,
             self._member,
             self._owned,

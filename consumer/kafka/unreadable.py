@@ -30,25 +30,25 @@ AGAIN_AFTER: Final = 30.0
 
 
 @dataclass
-class Batch:
+class UnreadableBatch:
     """One that could not be read, from `offset` on; it is tried again at `due`."""
 
     offset: int
     due: float
 
 
-class Unreadable:
+class UnreadableBatches:
     """All of them, one for each partition at most."""
 
     def __init__(self, config: Mapping[str, object]) -> None:
         """`config` is that of the consumer."""
         self._receives = config.get(RECEIVE)
-        self.found: dict[Assignment, Batch] = {}
+        self.found: dict[Assignment, UnreadableBatch] = {}
 
     def refused(self, assignment: Assignment, offset: int, error: KafkaError, now: float) -> None:
         """The client cannot read the batch at `offset`: said once for each."""
         before = self.found.get(assignment)
-        self.found[assignment] = Batch(offset, now + AGAIN_AFTER)
+        self.found[assignment] = UnreadableBatch(offset, now + AGAIN_AFTER)
         if before is None or before.offset != offset:
             fields = {"partition": repr(assignment), "offset": offset, "cause": error.str()}
             words = "a batch of records cannot be read: its partition waits, the others go on"

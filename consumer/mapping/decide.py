@@ -6,9 +6,9 @@ from consumer.event.errors import INVALID_CHANGE, TOO_LARGE, UNKNOWN_PROJECT
 from consumer.event.model import DELETE as DELETE_GROUP
 from consumer.event.model import UNSET, Operation
 from consumer.mapping.errors import Unfit
-from consumer.mapping.outcome import ACTION, OP, TOMBSTONE, UNCHANGED, WHERE, Ignored, Part, Refusal
+from consumer.mapping.outcome import ACTION, OP, TOMBSTONE, UNCHANGED, WHERE, Ignored, Part, RuleRefusal
 from consumer.mapping.paths import ROW_ROOT
-from consumer.mapping.properties import Writing, key_of, write
+from consumer.mapping.properties import GroupOperations, key_of, write
 from consumer.mapping.rules import Choice, Condition, Identity, Rule
 from consumer.mapping.seen import UNAVAILABLE, Mark, Seen
 from consumer.mapping.words import ACTIONS, CLEAR, DELETE, IGNORE, IS_THERE, NOT_IN, WILD, WRITE
@@ -100,7 +100,7 @@ def written(rule: Rule, seen: Seen, case: Case) -> Part | Ignored:
     """The rule's properties."""
     group_id, company, project = identified(rule, seen, False)
     changed = rule.changed and not case.compacted and case.kind == UPDATED and case.before and not moved(rule, seen)
-    writing = Writing(rule.group_key, group_id, company)
+    writing = GroupOperations(rule.group_key, group_id, company)
     write(rule, seen, changed, writing)
     operations = writing.operations()
     if not operations:
@@ -201,10 +201,10 @@ def chosen(choice: Choice, seen: Seen, old: bool = False) -> str:
     return name
 
 
-def refusal(rule: Rule, seen: Seen, detail: str, reason: str = INVALID_CHANGE) -> Refusal:
+def refusal(rule: Rule, seen: Seen, detail: str, reason: str = INVALID_CHANGE) -> RuleRefusal:
     """What the rule could not take; a project that has no name has a reason of its own."""
     take = None if rule.project is None else rule.project.take
     if take is not None and seen.asked is take:
         reason = UNKNOWN_PROJECT
     path = "" if seen.asked is None or reason == TOO_LARGE else f", {seen.asked.path.text}"
-    return Refusal(rule.name, reason, f"rule {rule.name}{path}: {detail}")
+    return RuleRefusal(rule.name, reason, f"rule {rule.name}{path}: {detail}")

@@ -7,7 +7,7 @@ from consumer.avro.datum import read_block
 from consumer.avro.schema import MAP, RECORD, UNION, Type
 from consumer.mapping.errors import Unfit
 from consumer.mapping.placeholders import Form, Placeholder, form_of
-from consumer.mapping.readers import Reader, reader_of
+from consumer.mapping.readers import DatumReader, reader_of
 from consumer.mapping.walk import Places, Walk, walk
 from consumer.mapping.walks import Walks
 from consumer.mapping.words import AS_IS
@@ -17,12 +17,12 @@ NO_PLACES = Places(0)
 
 
 @final
-class Entry:
+class PropertyEntry:
     """One property: its name, and where its datum is. `reader` is None where it is not copied."""
 
     __slots__ = ("end", "form", "name", "reader", "start")
 
-    def __init__(self, name: str, start: int, end: int, reader: Reader, form: Form | None) -> None:
+    def __init__(self, name: str, start: int, end: int, reader: DatumReader, form: Form | None) -> None:
         self.name = name
         self.start = start
         self.end = end
@@ -42,7 +42,7 @@ class Entries:
         self._branches: list[Entries] = []
         self._names: list[str] = []
         self._walks: list[Walk] = []
-        self._readers: list[Reader | None] = []
+        self._readers: list[DatumReader | None] = []
         self._forms: list[Form | None] = []
         walks = Walks()
         if kind.kind == UNION:
@@ -63,12 +63,12 @@ class Entries:
         """Whether the rule copies a field of this name."""
         return not name.startswith(HIDDEN) and name not in self._excluded
 
-    def of(self, data: bytes, start: int) -> list[Entry]:
+    def of(self, data: bytes, start: int) -> list[PropertyEntry]:
         """What is copied of the datum there, in its order. Raises `Unfit`, UnicodeDecodeError."""
         cursor = Cursor(data, start)
         if self._kind == UNION:
             return self._branches[read_long(cursor)].of(data, cursor.pos)
-        found: list[Entry] = []
+        found: list[PropertyEntry] = []
         if self._kind == RECORD:
             for at, name in enumerate(self._names):
                 self._pass(found, name, at, cursor)
@@ -76,7 +76,7 @@ class Entries:
             self._map(found, cursor)
         return found
 
-    def _map(self, found: list[Entry], cursor: Cursor) -> None:
+    def _map(self, found: list[PropertyEntry], cursor: Cursor) -> None:
         names: set[str] = set()
         total = 0
         while True:
@@ -92,9 +92,9 @@ class Entries:
         if len(names) != total:
             raise Unfit("a map with the same key twice")
 
-    def _pass(self, found: list[Entry], name: str, at: int, cursor: Cursor) -> None:
+    def _pass(self, found: list[PropertyEntry], name: str, at: int, cursor: Cursor) -> None:
         start = cursor.pos
         walk(self._walks[at], cursor, NO_PLACES, 1)
         reader = self._readers[at]
         if reader is not None and self.copies(name):
-            found.append(Entry(name, start, cursor.pos, reader, self._forms[at]))
+            found.append(PropertyEntry(name, start, cursor.pos, reader, self._forms[at]))

@@ -9,7 +9,7 @@ from consumer.mapping.errors import Hold, Misfit
 from consumer.mapping.fits import copyable, unfitting
 from consumer.mapping.paths import ROW_ROOT, VALUE, Found, Lost, Path, locate
 from consumer.mapping.placeholders import Form, Placeholder, form_of
-from consumer.mapping.readers import Reader, reader_of
+from consumer.mapping.readers import DatumReader, reader_of
 from consumer.mapping.rules import Rule, Take
 from consumer.mapping.walk import Walk
 from consumer.mapping.walks import Marks, Walks
@@ -28,7 +28,7 @@ class Spot:
 
     __slots__ = ("entries", "form", "guard", "guard_form", "old", "old_guard", "reader", "slot")
 
-    def __init__(self, slot: int, reader: Reader) -> None:
+    def __init__(self, slot: int, reader: DatumReader) -> None:
         self.slot = slot
         self.reader = reader
         self.old = -1

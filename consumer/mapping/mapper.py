@@ -24,7 +24,7 @@ from consumer.mapping.decide import (
 from consumer.mapping.errors import Hold, Unfit
 from consumer.mapping.keys import WINDOWED, key_frame, plain_key, windowed
 from consumer.mapping.layout import Planner, branches
-from consumer.mapping.outcome import UNMATCHED, Ignored, Mapped, Part, Refusal
+from consumer.mapping.outcome import UNMATCHED, Ignored, Mapped, Part, RuleRefusal
 from consumer.mapping.placeholders import Placeholder
 from consumer.mapping.rules import Mapping, Rule, TopicSettings
 from consumer.mapping.seen import Body, Incoming, Seen, at
@@ -136,13 +136,13 @@ class TopicMap:
             outcome = self._decided(rule, seen)
             if isinstance(outcome, Part):
                 mapped.parts.append(outcome)
-            elif isinstance(outcome, Refusal):
+            elif isinstance(outcome, RuleRefusal):
                 mapped.refusals.append(outcome)
             else:
                 mapped.ignored.append(outcome)
         return mapped
 
-    def _decided(self, rule: Rule, seen: Seen) -> Part | Refusal | Ignored:
+    def _decided(self, rule: Rule, seen: Seen) -> Part | RuleRefusal | Ignored:
         """One rule, apart from all others."""
         seen.asked = None
         try:

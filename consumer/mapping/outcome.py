@@ -31,7 +31,7 @@ class Part:
 
 
 @final
-class Refusal:
+class RuleRefusal:
     """What one rule could not take. `detail` names rule and path, and no value; `reason` is a dead letter's."""
 
     __slots__ = ("detail", "reason", "rule")
@@ -64,7 +64,7 @@ class Mapped:
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
-        self.refusals: list[Refusal] = []
+        self.refusals: list[RuleRefusal] = []
         self.ignored: list[Ignored] = []
         self.unmapped = False
         self.left_out = 0

@@ -6,7 +6,7 @@ from typing import Final, final
 
 from consumer.avro.cursor import Cursor
 from consumer.avro.schema import ARRAY, BYTES, DOUBLE, FLOAT, INT, LONG, MAP, STRING, UNION, Type
-from consumer.mapping.readers import Reader, read, reader_of
+from consumer.mapping.readers import DatumReader, read, reader_of
 from consumer.mapping.scalars import canonical
 from consumer.mapping.words import RAW
 
@@ -54,7 +54,7 @@ class Form:
         self.slices = frozenset(slices_of(kind, whole))
         self.sizes = frozenset(len(data) for data in self.slices)
         self.limit = BYTES_AN_ITEM * len(whole.octets) + ROOM
-        self.reader: Reader | None = reader_of(kind, RAW, b"", True) if listed(kind) else None
+        self.reader: DatumReader | None = reader_of(kind, RAW, b"", True) if listed(kind) else None
 
     def at(self, data: bytes, start: int, end: int) -> bool:
         """Whether the datum there is the placeholder."""

@@ -7,7 +7,7 @@ import orjson
 from consumer.event.convert import MAX_PROPERTIES
 from consumer.event.errors import TOO_LARGE
 from consumer.event.model import ADD, REMOVE, SET, UNION, UNSET, Operation
-from consumer.mapping.entries import Entry
+from consumer.mapping.entries import PropertyEntry
 from consumer.mapping.errors import Unfit
 from consumer.mapping.readers import read
 from consumer.mapping.rules import Copy, Property, Rule
@@ -20,7 +20,7 @@ UNSETTING: Final = Mark("unset")
 
 
 @final
-class Writing:
+class GroupOperations:
     """The operations on one group so far, by verb."""
 
     __slots__ = ("company", "group_id", "group_key", "verbs")
@@ -54,7 +54,7 @@ class Writing:
         return found
 
 
-def write(rule: Rule, seen: Seen, changed: bool, writing: Writing) -> None:
+def write(rule: Rule, seen: Seen, changed: bool, writing: GroupOperations) -> None:
     """Put what the rule writes; with `changed` only columns that differ from what they were. Raises `Unfit`."""
     for item in rule.properties:
         if not changed or item_changed(item, seen):
@@ -179,7 +179,7 @@ def sendable(verb: int, value: object) -> object:
     return value
 
 
-def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: Writing) -> None:
+def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: GroupOperations) -> None:
     """Every field of the record or map there, as properties to set."""
     there = seen.value(found.take)
     spot = seen.spot(found.take)
@@ -187,7 +187,7 @@ def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: Writing) -
     if there is None or isinstance(there, Mark) or spot is None or spot.entries is None or body is None:
         return
     data = body.cursor.data
-    before: dict[str, Entry] = {}
+    before: dict[str, PropertyEntry] = {}
     if changed and spot.old >= 0 and body.places.starts[spot.old] >= 0:
         before = {entry.name: entry for entry in spot.entries.of(data, body.places.starts[spot.old])}
     for entry in spot.entries.of(data, body.places.starts[spot.slot]):

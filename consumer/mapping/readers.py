@@ -42,7 +42,7 @@ PLAIN: Final = 6  # meanings below are what their kind is
 
 
 @final
-class Reader:
+class DatumReader:
     """How one place is read. Made by `reader_of`, and not changed after.
 
     `items` are the branches of a union, the fields of a record, or the one reader of an array's items or a map's
@@ -56,7 +56,7 @@ class Reader:
         self.meaning = meaning
         self.how = how
         self.secret = secret
-        self.items: list[Reader] = []
+        self.items: list[DatumReader] = []
         self.names: list[str] = []
         self.symbols: list[str] = []
         self.size = 0
@@ -66,16 +66,16 @@ class Reader:
         self.plain = text or how == RAW or ((how == AS_IS or how == COPY) and meaning < PLAIN)
 
 
-def reader_of(kind: Type, how: int, secret: bytes, literal: bool = False) -> Reader:
+def reader_of(kind: Type, how: int, secret: bytes, literal: bool = False) -> DatumReader:
     """The reader of this type. `literal` takes every kind as it is, annotations left out.
 
     Raises `Misfit`, which says what cannot be read so.
     """
-    return Readers(secret, literal).reader(kind, how, 0)
+    return DatumReaders(secret, literal).reader(kind, how, 0)
 
 
 @final
-class Readers:
+class DatumReaders:
     """Makes readers, one for each named record, which is what lets types recurse."""
 
     __slots__ = ("_known", "_literal", "_secret")
@@ -83,14 +83,14 @@ class Readers:
     def __init__(self, secret: bytes, literal: bool) -> None:
         self._secret = secret
         self._literal = literal
-        self._known: dict[Type, Reader] = {}
+        self._known: dict[Type, DatumReader] = {}
 
-    def reader(self, kind: Type, how: int, depth: int) -> Reader:
+    def reader(self, kind: Type, how: int, depth: int) -> DatumReader:
         """The reader of one type."""
         if depth > MAX_DEPTH:
             raise Misfit(f"{kind} nests too deep")
         if kind.kind == UNION:
-            union = Reader(UNION, 0, how, self._secret)
+            union = DatumReader(UNION, 0, how, self._secret)
             union.items = [self.reader(branch, how, depth + 1) for branch in kind.items]
             return union
         known = self._known.get(kind)
@@ -99,7 +99,7 @@ class Readers:
         meaning = LIST if self._literal else meaning_of(kind)
         if kind.kind != NULL and not self._literal and (why := refusal(kind, meaning, how)):
             raise Misfit(why)
-        found = Reader(kind.kind, meaning, how, self._secret)
+        found = DatumReader(kind.kind, meaning, how, self._secret)
         found.plain = found.plain or self._literal
         found.symbols = kind.symbols
         found.size = kind.size
@@ -112,7 +112,7 @@ class Readers:
             self._parts(kind, found, how, depth)
         return found
 
-    def _parts(self, kind: Type, found: Reader, how: int, depth: int) -> None:
+    def _parts(self, kind: Type, found: DatumReader, how: int, depth: int) -> None:
         if kind.kind == RECORD:
             self._known[kind] = found
             found.names = [field.name for field in kind.fields]
@@ -123,7 +123,7 @@ class Readers:
             found.items = [self.reader(kind.items[0], how, depth + 1)]
 
 
-def read(reader: Reader, cursor: Cursor, depth: int) -> object:
+def read(reader: DatumReader, cursor: Cursor, depth: int) -> object:
     """The value at the cursor. Raises `Unfit`; `InvalidDatum` and UnicodeDecodeError for what a walk does not see."""
     kind = reader.kind
     if kind == UNION:
@@ -149,7 +149,7 @@ def read(reader: Reader, cursor: Cursor, depth: int) -> object:
     return convert(raw, reader.meaning, reader.units, reader.how, reader.secret)
 
 
-def read_scalar(reader: Reader, cursor: Cursor) -> object:
+def read_scalar(reader: DatumReader, cursor: Cursor) -> object:
     """What has no parts, as it is written."""
     kind = reader.kind
     if kind == STRING:
@@ -176,7 +176,7 @@ def read_scalar(reader: Reader, cursor: Cursor) -> object:
     return unpack_float(cursor.data, start)[0]
 
 
-def read_list(item: Reader, cursor: Cursor, depth: int) -> list[object]:
+def read_list(item: DatumReader, cursor: Cursor, depth: int) -> list[object]:
     """The items of all blocks."""
     found: list[object] = []
     while True:
@@ -188,7 +188,7 @@ def read_list(item: Reader, cursor: Cursor, depth: int) -> list[object]:
             found.append(read(item, cursor, depth))  # noqa: PERF401  # compiled, the loop is the fastest
 
 
-def read_object(value: Reader, cursor: Cursor, depth: int) -> dict[str, object]:
+def read_object(value: DatumReader, cursor: Cursor, depth: int) -> dict[str, object]:
     """The entries of all blocks."""
     found: dict[str, object] = {}
     total = 0
@@ -208,7 +208,7 @@ def read_object(value: Reader, cursor: Cursor, depth: int) -> dict[str, object]:
     return found
 
 
-def read_decimal(reader: Reader, cursor: Cursor) -> object:
+def read_decimal(reader: DatumReader, cursor: Cursor) -> object:
     """A record of a scale and the bytes of a number, in either order."""
     scale = 0
     data = b""

@@ -9,7 +9,7 @@ from consumer.mapping.faults import Fault, nearest
 from consumer.mapping.lines import lines_of
 from consumer.mapping.reading_rule import RuleReader
 from consumer.mapping.rules import Example, Mapping, Rule, TopicSettings
-from consumer.mapping.tables import Place, Reading
+from consumer.mapping.tables import FileReading, Place
 
 MAX_BYTES: Final = 256 * 1024
 MAX_RULES: Final = 200
@@ -48,7 +48,7 @@ def read(
         file = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise InvalidMapping([not_toml(str(fault))]) from None
-    reading = Reading(lines_of(text), topics, projects, hash_key, default_project)
+    reading = FileReading(lines_of(text), topics, projects, hash_key, default_project)
     mapping = whole(reading, file)
     if reading.faults:
         raise InvalidMapping(sorted(reading.faults, key=lambda fault: fault.line), mapping)
@@ -61,7 +61,7 @@ def not_toml(message: str) -> Fault:
     return Fault(int(found[1]) if found else 1, "the file", f"not TOML: {message}")
 
 
-def whole(reading: Reading, file: dict[str, object]) -> Mapping:
+def whole(reading: FileReading, file: dict[str, object]) -> Mapping:
     """All parts of the file."""
     reading.known(file, FILE_KEYS, (), "the file")
     if file.get("version") != 1 or isinstance(file.get("version"), bool):
@@ -84,7 +84,7 @@ def whole(reading: Reading, file: dict[str, object]) -> Mapping:
     return Mapping(rules, settings, examples(reading, file.get("test", []), rules), reading.takes)
 
 
-def check_names(reading: Reading, rules: Sequence[Rule]) -> None:
+def check_names(reading: FileReading, rules: Sequence[Rule]) -> None:
     """A rule's name is its own: it stands in metrics and dead letters."""
     seen: set[str] = set()
     for rule in rules:
@@ -93,7 +93,7 @@ def check_names(reading: Reading, rules: Sequence[Rule]) -> None:
         seen.add(rule.name)
 
 
-def check_agreement(reading: Reading, rules: Sequence[Rule]) -> None:
+def check_agreement(reading: FileReading, rules: Sequence[Rule]) -> None:
     """The rules of one topic say the same of how its records are written."""
     first: dict[str, Rule] = {}
     for rule in rules:
@@ -105,7 +105,7 @@ def check_agreement(reading: Reading, rules: Sequence[Rule]) -> None:
                     reading.fault(("rule", rule.position, key), f"rule {rule.name}", says)
 
 
-def topic_settings(reading: Reading, found: object, named: set[str]) -> dict[str, TopicSettings]:
+def topic_settings(reading: FileReading, found: object, named: set[str]) -> dict[str, TopicSettings]:
     """The tables `[topic."name"]`."""
     settings: dict[str, TopicSettings] = {}
     for name, content in reading.table(found, ("topic",), "topic").items():
@@ -129,7 +129,7 @@ def topic_settings(reading: Reading, found: object, named: set[str]) -> dict[str
     return settings
 
 
-def examples(reading: Reading, found: object, rules: Sequence[Rule]) -> list[Example]:
+def examples(reading: FileReading, found: object, rules: Sequence[Rule]) -> list[Example]:
     """The tables `[[test]]`."""
     if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
         reading.fault(("test",), "the file", "tests are tables, [[test]]")

@@ -3,13 +3,13 @@
 from typing import Final
 
 from consumer.mapping.rules import Choice, Condition, Identity
-from consumer.mapping.tables import Place, Reading
+from consumer.mapping.tables import FileReading, Place
 from consumer.mapping.words import CONVERSIONS, EXISTS, ID, IN, IS_THERE, NOT_IN, RAW
 
 CONDITION_KEYS: Final = ("path", "is", "in", "not_in", "exists")
 
 
-def read_condition(reading: Reading, debezium: bool, found: object, place: Place, where: str) -> Condition | None:
+def read_condition(reading: FileReading, debezium: bool, found: object, place: Place, where: str) -> Condition | None:
     """One of them; None where it is none."""
     table = reading.table(found, place, where)
     reading.known(table, CONDITION_KEYS, place, where)
@@ -29,7 +29,7 @@ def read_condition(reading: Reading, debezium: bool, found: object, place: Place
     return Condition(take, NOT_IN if test == "not_in" else IN, wanted, True)
 
 
-def read_identity(reading: Reading, debezium: bool, found: object, place: Place, where: str) -> Identity:
+def read_identity(reading: FileReading, debezium: bool, found: object, place: Place, where: str) -> Identity:
     """A path, `{ join, with }` or `{ from, as }`."""
     line = reading.line(place)
     if not isinstance(found, dict):
@@ -49,7 +49,7 @@ def read_identity(reading: Reading, debezium: bool, found: object, place: Place,
     return Identity([reading.take(found.get("from"), how, (*place, "from"), where, debezium)], "", line)
 
 
-def read_choice(reading: Reading, debezium: bool, found: object, place: Place, where: str) -> Choice:
+def read_choice(reading: FileReading, debezium: bool, found: object, place: Place, where: str) -> Choice:
     """`{ from = PATH, values = { ... } }`."""
     table = reading.table(found, place, where)
     reading.known(table, ("from", "values"), place, where)

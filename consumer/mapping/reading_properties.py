@@ -4,7 +4,7 @@ from typing import Final, final
 
 from consumer.event.model import ADD, REMOVE, SET, SET_ONCE, UNION
 from consumer.mapping.rules import Copy, Property, Rule
-from consumer.mapping.tables import Place, Reading, constant
+from consumer.mapping.tables import FileReading, Place, constant
 from consumer.mapping.words import AS_IS, AS_TEXT, CONVERSIONS, COPY, DEBEZIUM, EVENT, NULLS, SKIP_NULL
 
 MAX_PROPERTIES: Final = 255
@@ -20,7 +20,7 @@ RESERVED: Final = frozenset(
 class PropertyReader:
     """The reader of one rule's properties."""
 
-    def __init__(self, reading: Reading, table: dict[str, object], place: Place, where: str, rule: Rule) -> None:
+    def __init__(self, reading: FileReading, table: dict[str, object], place: Place, where: str, rule: Rule) -> None:
         self.reading = reading
         self.table = table
         self.place = place

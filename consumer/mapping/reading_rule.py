@@ -7,7 +7,7 @@ from consumer.mapping.faults import Fault, nearest
 from consumer.mapping.reading_parts import read_choice, read_condition, read_identity
 from consumer.mapping.reading_properties import PropertyReader
 from consumer.mapping.rules import Choice, Condition, Rule
-from consumer.mapping.tables import Place, Reading
+from consumer.mapping.tables import FileReading, Place
 from consumer.mapping.words import (
     ACTIONS,
     CLEAR,
@@ -34,7 +34,7 @@ class RuleReader:
     """The reader of one table."""
 
     def __init__(
-        self, reading: Reading, table: dict[str, object], defaults: dict[str, object], position: int
+        self, reading: FileReading, table: dict[str, object], defaults: dict[str, object], position: int
     ) -> None:
         self.reading = reading
         self.table = table

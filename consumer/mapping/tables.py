@@ -9,11 +9,11 @@ from consumer.mapping.lines import Place
 from consumer.mapping.paths import Path, parse_path
 from consumer.mapping.rules import Take
 
-__all__ = ["Place", "Reading", "constant"]
+__all__ = ["Place", "FileReading", "constant"]
 
 
 @final
-class Reading:
+class FileReading:
     """What one reading knows: lines, the service's topics and projects, and the faults so far."""
 
     __slots__ = ("_lines", "default_project", "faults", "hash_key", "projects", "takes", "topics")
