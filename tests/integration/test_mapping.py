@@ -15,69 +15,16 @@ from typing import Any
 
 import pytest
 
-from consumer.sandbox.mixpanel.profiles import Profiles
+from tests.integration.mapped import PROJECTS, Mapped, framed, shown
 from tests.integration.service import CODE
 from tests.integration.watching import until
-from tests.integration.world import PROTOCOLS, TOKEN, World, headers
-from tests.mapping.published import CLOSED, FILES, SCHEMAS, UPDATED
+from tests.integration.world import PROTOCOLS, World, headers
+from tests.mapping.published import CLOSED, SCHEMAS, UPDATED
 from tests.mapping.tables import encode
 
-PROJECTS = {"emea": "token-of-emea", "us": "token-of-us"}
 COMPANIES = 12
 MARCH = 20513  # the first of it, 2026, in days
 SINCE = "2026-03-01T09:30:00"
-
-
-class Mapped:
-    """The world under one of the published files, about a topic of its own."""
-
-    def __init__(self, world: World, folder: Path, file: str, topic: str) -> None:
-        self.world = world
-        self.expected = Profiles()
-        self.file = folder / "mapping.toml"
-        self.write((FILES / file).read_text().replace(topic, world.topic))
-        projects = folder / "projects.toml"
-        projects.write_text("".join(f'[{name}]\ntoken = "{token}"\n' for name, token in PROJECTS.items()))
-        world.settings["MAPPING_FILE"] = str(self.file)
-        world.settings["MIXPANEL_PROJECTS_FILE"] = str(projects)
-        world.settings["MAPPING_HASH_KEY"] = "the-hash-key"
-
-    def write(self, text: str) -> None:
-        """The file from now on; what runs has read the one before."""
-        self.file.write_text(text)
-
-    def register(self, schema: Any, *, key: bool = False, subject: str = "") -> int:
-        """A new version of the topic's schema."""
-        return self.world.register(subject or f"{self.world.topic}-{'key' if key else 'value'}", schema)
-
-    def send(self, group: int, value: bytes | None, key: bytes | None = None) -> None:
-        """Write one record to the partition of its group."""
-        self.world.producer.produce(self.world.topic, value, key=key, partition=group % 4)
-
-    def expect(self, verb: str, group: str, values: Any, project: str = "") -> None:
-        """What the profile is to have of it."""
-        update = {"$token": PROJECTS.get(project, TOKEN), "$group_key": "company", "$group_id": group, verb: values}
-        assert self.expected.apply(update) is None
-
-    def check(self) -> None:
-        """The profiles are those that were expected."""
-        assert shown(self.world.mixpanel.profiles) == shown(self.expected)
-
-
-def shown(profiles: Profiles) -> dict[tuple[str, str], Any]:
-    """Each profile, by token and group; a list has no order where records were sent again."""
-    return {
-        (one["token"], one["group_id"]): {
-            name: sorted(value, key=str) if isinstance(value, list) else value
-            for name, value in one["properties"].items()
-        }
-        for one in profiles.snapshot()
-    }
-
-
-def framed(schema: int, data: bytes) -> bytes:
-    """Confluent's frame."""
-    return b"\0" + schema.to_bytes(4, "big") + data
 
 
 def debezium(scene: Mapped) -> Iterator[None]:
@@ -264,71 +211,6 @@ def test_what_is_refused_is_one_dead_letter_of_its_rules(world: World, tmp_path:
     assert update == {"$group_key": "company", "$group_id": "t/parent", "$union": {"Children": ["c"]}}
     assert found["mixpanel.project"] == "emea"
     assert (PROJECTS["emea"], "t/c") in shown(world.mixpanel.profiles)
-
-
-def test_a_replay_sends_the_refused_rules_by_the_file_of_today(world: World, tmp_path: Path) -> None:
-    """The accepted part is not sent again; the plan says what differs; a rule that is gone leaves its letter open."""
-    scene = Mapped(world, tmp_path, "domain-events.toml", "crm.company-events")
-    updated = scene.register(UPDATED, subject=f"{world.topic}-{UPDATED['name']}")
-    service = world.run()
-    world.mixpanel.faults.on("refuse", group_id="t/parent")
-    company = {"id": "c", "name": "C", "parent_id": "parent", "address": None, "markets": []}
-    scene.send(0, framed(updated, encode(UPDATED, {"tenant": "t", "region": "EU", "company": company})))
-    world.flush()
-    world.settled()
-    service.stop()
-    world.mixpanel.faults.clear()
-    whole = scene.file.read_text()
-    scene.write(whole.replace('name = "children of the parent"', 'name = "others"'))
-    assert command(world, "dlq", "replay", "--dry-run")["plan"]["left_out"]["rule_gone"] == 1
-    scene.write(whole.replace("Children =", '"All children" ='))
-    plan = command(world, "dlq", "replay", "--dry-run")["plan"]
-    assert (plan["letters"], plan["other_updates_today"]) == (1, ["0:0"])
-    [traced] = command(world, "trace", f"{world.topic}:0:0")
-    rules = ["company updated", "children of the parent"]
-    assert (traced["fate"], [one["rule"] for one in traced["update"]]) == ("dead letter", rules)
-    update = {"$group_key": "company", "$group_id": "t/parent", "$union": {"All children": ["c"]}}
-    event = command(world, "dlq", "show", "0:0")["event"]
-    assert event["updates"] == [{"rule": "children of the parent", **update, "project": "emea"}]
-    before = len(world.mixpanel.requests.newest())
-    done = command(world, "dlq", "replay", "--yes")["outcome"]
-    assert (done["accepted"], done["refused"]) == (1, {})
-    assert len(world.mixpanel.requests.newest()) == before + 1
-    assert shown(world.mixpanel.profiles)[PROJECTS["emea"], "t/parent"] == {"All children": ["c"]}
-
-
-def test_an_old_row_is_replayed_by_force_alone(world: World, tmp_path: Path) -> None:
-    """Its key has a later record, which an old one would undo."""
-    scene = Mapped(world, tmp_path, "ksqldb-totals.toml", "COMPANY_USAGE")
-    [schema], _ = SCHEMAS["COMPANY_USAGE"]
-    schema_id = scene.register(schema)
-    service = world.run()
-    world.mixpanel.faults.on("refuse", property="Events (7d)")
-    for number, key in enumerate((b"old", b"only")):
-        totals = {"ACTIVE_USERS": number, "EVENTS": 1, "LAST_TS": None}
-        scene.send(0, framed(schema_id, encode(schema, totals)), key)
-    world.flush()
-    world.settled()
-    world.mixpanel.faults.clear()
-    scene.send(0, framed(schema_id, encode(schema, {"ACTIVE_USERS": 9, "EVENTS": 9, "LAST_TS": None})), b"old")
-    world.flush()
-    world.settled()
-    service.stop()
-    plan = command(world, "dlq", "replay", "--dry-run")["plan"]
-    assert (plan["letters"], plan["left_out"]["outdated_rows"]) == (1, 1)
-    assert command(world, "dlq", "replay", "--dry-run", "--force")["plan"]["letters"] == 2
-    assert command(world, "dlq", "replay", "--yes")["outcome"]["accepted"] == 1
-    profiles = shown(world.mixpanel.profiles)
-    assert (profiles[TOKEN, "old"]["Events (7d)"], profiles[TOKEN, "only"]["Events (7d)"]) == (9, 1)
-
-
-def command(world: World, *arguments: str) -> Any:
-    """What a command of the tools says, under the world's settings."""
-    line = [sys.executable, "-P", "-m", "consumer", *arguments, "--output", "json"]
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": CODE, **world.settings}
-    done = subprocess.run(line, env=environ, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_a_file_with_faults_starts_nothing(world: World, tmp_path: Path) -> None:

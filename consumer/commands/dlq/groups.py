@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import orjson
 from confluent_kafka import Message
 
 from consumer.app import registry
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
-from consumer.commands.dlq.index import digest
+from consumer.commands.dlq.index import Names, digest
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.dlq.today import Today
 from consumer.commands.map.registered import UnreadableSchema
@@ -28,9 +28,18 @@ from consumer.settings import Settings
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
 
 
+class Named(NamedTuple):
+    """The names of a dead letter's record: those that it goes by, and all, by which it is newer than others."""
+
+    own: Names
+    all: Names
+
+
 class Groups:
-    """Names the group of a record by project, group key, id and company. A row of a mapped topic goes by its key,
-    another record of one by the groups of all its updates.
+    """Names the groups of a record by project, group key, id and company, and the record by its key.
+
+    A dead letter goes by the groups of what was refused, by its key where it cannot be decoded, and by both where
+    it is a row: what is newer says more than its updates.
 
     `with` closes the registry.
     """
@@ -49,25 +58,26 @@ class Groups:
     ) -> None:
         self._registry.close()
 
-    def of_letter(self, letter: StoredDeadLetter) -> tuple[bytes, ...]:
+    def of_letter(self, letter: StoredDeadLetter) -> Named:
         """The names of a dead letter's record; of a mapped topic of what was refused. Raises `Failed`."""
+        rows = letter.origin is not None and self._today.of_rows(letter.origin.topic)
         if letter.origin is not None and self._today.takes(letter.origin.topic):
-            return self._of_mapped(letter.origin.topic, letter.key, lambda: self._today.mapped(letter))
-        return self.names(letter.key, letter.value, letter.headers)
+            found = self._of_mapped(letter.key, lambda: self._today.mapped(letter))
+        else:
+            found = self.names(letter.key, letter.value, letter.headers)
+        return Named(found if rows else found[:-1] or found, found)
 
-    def of_message(self, topic: str, message: Message) -> tuple[bytes, ...]:
+    def of_message(self, topic: str, message: Message) -> Names:
         """The names of a record of this topic. Raises `Failed`."""
         key, value, headers = message.key(), message.value(), headers_of(message)[0]
         if not self._today.takes(topic):
             return self.names(key, value, headers)
         place = (message.partition() or 0, message.offset() or 0)
         record = Incoming(topic, *place, message.timestamp()[1], key, value, headers)
-        return self._of_mapped(topic, key, lambda: self._today.of_record(record))
+        return self._of_mapped(key, lambda: self._today.of_record(record))
 
-    def _of_mapped(self, topic: str, key: bytes | None, mapped: Callable[[], Mapped]) -> tuple[bytes, ...]:
+    def _of_mapped(self, key: bytes | None, mapped: Callable[[], Mapped]) -> Names:
         by_key = digest(key)
-        if self._today.of_rows(topic):
-            return (by_key,)
         try:
             parts = mapped().parts
         except (Reject, Hold, UnreadableSchema):
@@ -81,8 +91,8 @@ class Groups:
         ]
         return (*(digest(b"group" + orjson.dumps(group)) for group in dict.fromkeys(groups)), by_key)
 
-    def names(self, key: bytes | None, value: bytes | None, headers: Headers | None) -> tuple[bytes, ...]:
-        """The names that the record goes by, 16 bytes each: its group's, then its key's.
+    def names(self, key: bytes | None, value: bytes | None, headers: Headers | None) -> Names:
+        """The names of the record: its group's, then its key's.
 
         What cannot be decoded has the key's alone. Raises `Failed` where the registry
         cannot be asked.

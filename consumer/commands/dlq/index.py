@@ -20,19 +20,30 @@ CREATE TABLE receipts (
 CREATE TABLE places (id INTEGER PRIMARY KEY, topic TEXT, number INTEGER);
 CREATE TABLE letters (
     place INTEGER, offset INTEGER, identity TEXT, topic_id TEXT, partition INTEGER, at INTEGER, size INTEGER,
-    name BLOB,
     reason TEXT, timestamp INTEGER, PRIMARY KEY (place, offset)
 ) WITHOUT ROWID;
+CREATE TABLE named (place INTEGER, offset INTEGER, name BLOB, PRIMARY KEY (place, offset, name)) WITHOUT ROWID;
 CREATE TABLE newest (place INTEGER, name BLOB, offset INTEGER, PRIMARY KEY (place, name)) WITHOUT ROWID;
 CREATE TABLE chosen (place INTEGER, name BLOB, last INTEGER, newer INTEGER, PRIMARY KEY (place, name)) WITHOUT ROWID;
 """
 
 
+FORGET: Final = """
+DELETE FROM letters WHERE (place, offset) IN (
+    SELECT named.place, named.offset FROM named JOIN chosen USING (place, name) WHERE chosen.newer
+)
+"""
+FOLLOW: Final = """
+UPDATE chosen SET newer = 1 WHERE NOT newer AND (place, name) IN (
+    SELECT place, name FROM named JOIN letters USING (place, offset) JOIN chosen USING (place, name)
+    GROUP BY place, name HAVING max(named.offset) < max(chosen.last)
+)
+"""
 SAME_TOPIC: Final = "(topic_id IN (?, '') OR ? = '')"
 
 
-# What a record is compared by: names of 16 bytes. A selected letter goes by the first of its own; any record is newer
-# than those that go by one of its names.
+# What a record is compared by: names of 16 bytes. A record is newer than the letters before it that go by one of its
+# names.
 Names: TypeAlias = tuple[bytes, ...]
 
 
@@ -93,7 +104,7 @@ class Index:
     # Letters.
 
     def select(self, letter: StoredDeadLetter, reason: str, names: Names = ()) -> str:
-        """The dead letter is one to replay; without names it goes by its key.
+        """The dead letter is one to replay, and goes by these names; without any by its key.
 
         Returns the identity of the dead letter whose place it took, empty for none.
         """
@@ -110,11 +121,14 @@ class Index:
             letter.partition,
             letter.offset,
             letter.size,
-            names[0] if names else digest(letter.key),
             reason,
             letter.timestamp,
         )
-        self._db.execute("INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute("INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        if found:
+            self._db.execute("DELETE FROM named WHERE place = ? AND offset = ?", row[:2])
+        query = "INSERT OR IGNORE INTO named VALUES (?, ?, ?)"
+        self._db.executemany(query, [(*row[:2], name) for name in names or (digest(letter.key),)])
         return found[0] if found else ""
 
     def drop_marked(self, states: Iterable[str]) -> int:
@@ -136,10 +150,17 @@ class Index:
     def summary(self) -> list[PlanRow]:
         """The selected dead letters by reason and source topic, newest first."""
         query = """
-            SELECT reason, topic, count(*), count(DISTINCT place || hex(name)),
-                   ifnull(min(CASE WHEN timestamp >= 0 THEN timestamp END), -1), max(timestamp) AS newest
-            FROM letters JOIN places ON places.id = letters.place GROUP BY reason, topic
-            ORDER BY newest DESC, reason, topic
+            WITH counted AS (
+                SELECT reason, place, count(*) AS letters, max(timestamp) AS newest,
+                       min(CASE WHEN timestamp >= 0 THEN timestamp END) AS oldest
+                FROM letters GROUP BY reason, place
+            ), keyed AS (
+                SELECT reason, place, count(DISTINCT name) AS keys
+                FROM letters JOIN named USING (place, offset) GROUP BY reason, place
+            )
+            SELECT reason, topic, sum(letters), sum(keys), ifnull(min(oldest), -1), max(newest) AS last
+            FROM counted JOIN keyed USING (reason, place) JOIN places ON places.id = place GROUP BY reason, topic
+            ORDER BY last DESC, reason, topic
         """
         return [PlanRow(*row) for row in self._db.execute(query)]
 
@@ -174,9 +195,8 @@ class Index:
     def choose(self) -> None:
         """Begin to look for what is newer than the last selected dead letter of each name."""
         self._db.execute("""
-            INSERT INTO chosen SELECT letters.place, letters.name, max(letters.offset), max(newest.offset)
-            FROM letters LEFT JOIN newest ON newest.place = letters.place AND newest.name = letters.name
-            GROUP BY letters.place, letters.name
+            INSERT INTO chosen SELECT named.place, named.name, max(named.offset), max(newest.offset)
+            FROM named LEFT JOIN newest USING (place, name) GROUP BY named.place, named.name
         """)
         self._db.execute("UPDATE chosen SET newer = ifnull(newer > last, 0)")
 
@@ -197,10 +217,15 @@ class Index:
         self._db.executemany(query, self._sought(topic, records))
 
     def drop_outdated(self) -> tuple[int, int]:
-        """Forget every selected letter of a name that has something newer; returns how many names and letters."""
-        names = int(self._db.execute("SELECT count(*) FROM chosen WHERE newer").fetchone()[0])
-        query = "DELETE FROM letters WHERE (place, name) IN (SELECT place, name FROM chosen WHERE newer)"
-        return names, self._db.execute(query).rowcount
+        """Forget every selected letter of a name that has something newer; returns how many names and letters.
+
+        A letter goes as a whole. Where it was the last of another name, that has something newer than what is left.
+        """
+        letters = 0
+        while forgotten := self._db.execute(FORGET).rowcount:
+            letters += forgotten
+            self._db.execute(FOLLOW)
+        return int(self._db.execute("SELECT count(*) FROM chosen WHERE newer").fetchone()[0]), letters
 
     def _sought(self, topic: str, records: Iterable[tuple[int, int, Names]]) -> Iterator[tuple[int, bytes, int]]:
         for partition, offset, names in records:

@@ -7,7 +7,7 @@ from confluent_kafka import Message
 
 from consumer.commands.dlq.advice import HOPELESS
 from consumer.commands.dlq.dead_letter import FOREIGN, StoredDeadLetter
-from consumer.commands.dlq.groups import Groups
+from consumer.commands.dlq.groups import Groups, Named
 from consumer.commands.dlq.index import Index, Names, PlanRow, digest
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.scan import TopicMissing, partitions_of, read, spans_of
@@ -77,9 +77,9 @@ def make(topic: Topic, settings: Settings, wishes: Wishes, today: Today) -> Plan
     if wishes.skip_newer:
         with Groups(settings, today) as groups:
             for letter in topic.letters(Selection()):
-                names = groups.of_letter(letter) if letter.origin is not None else ()
-                plan.index.note(letter, names)
-                consider(plan, letter, wishes, today, names)
+                names = groups.of_letter(letter) if letter.origin is not None else Named((), ())
+                plan.index.note(letter, names.all)
+                consider(plan, letter, wishes, today, names.own)
             plan.skipped_keys, plan.skipped = leave_out_newer(plan, topic, groups.of_message)
     elif today.has_rows and not wishes.force:
         for letter in topic.letters(Selection()):

@@ -107,6 +107,33 @@ def test_what_is_newer_takes_out_the_whole_key(key: bytes | None):
     assert [row.offset for row in index.rows(0, -1, 9)] == [3]
 
 
+def test_a_letter_of_several_names_goes_as_a_whole():
+    """One newer name takes it out; then what it said of its other name is newer than what stands before it."""
+    index = Index()
+    a, b, c = (name.encode() * 16 for name in "abc")
+    for offset, names in ((1, (b,)), (2, (a, b)), (3, (c,)), (4, (b, c))):
+        index.note(letter(offset), names)
+    for offset, names in ((1, (b,)), (2, (a, b)), (3, (c,))):
+        index.select(letter(offset), "rejected", names)
+    assert index.summary()[0][2:4] == (3, 3)
+    index.choose()
+    index.newer("changes", [(0, 9, (a,))])
+    assert index.drop_outdated() == (3, 3)  # b and c have the fourth, which is not selected
+
+
+def test_what_a_letter_said_that_is_left_out_is_newer_than_what_stands_before_it():
+    """And what stands behind it is sent."""
+    index = Index()
+    a, b, c = (name.encode() * 16 for name in "abc")
+    for offset, names in ((1, (b,)), (2, (a, b)), (3, (a, c)), (4, (c,))):
+        index.note(letter(offset), names)
+        index.select(letter(offset), "rejected", names)
+    index.choose()
+    index.newer("changes", [(0, 9, (a,))])
+    assert index.drop_outdated() == (2, 3)
+    assert [row.offset for row in index.rows(0, -1, 9)] == [4]
+
+
 def test_a_null_key_is_not_an_empty_one():
     """Keys are told apart by a digest of one length."""
     assert len({digest(None), digest(b""), digest(b"k"), digest(b"kk")}) == 4
