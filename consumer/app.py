@@ -44,6 +44,7 @@ from consumer.service.metrics import Metrics
 from consumer.service.observer import Observer
 from consumer.service.ports import Result
 from consumer.settings import Settings
+from consumer.settings.mapping_watch import MappingWatch
 from consumer.settings.scrub import Scrubber
 from consumer.settings.secrets import Learn, unlearnt
 from consumer.settings.sign_in import SignIn
@@ -148,7 +149,7 @@ def assemble(
         core, adds or pool, schemas, dead_letters, results, observer, clock=clock, jitter=random.random, adds=adds
     )
     sign_in = SignIn(settings, rotating(source, dead_letters, journal), scrub.learn)
-    watch((sign_in, ProjectTokens(settings, pool.use_token, scrub.learn)))
+    watch((sign_in, ProjectTokens(settings, pool.use_token, scrub.learn), MappingWatch(settings)))
     return Loop(core, source, exchange, observer, drain_timeout=settings.drain_timeout, lease=lease, clock=clock)
 
 
