@@ -207,6 +207,6 @@ class Delivery:
             report.outcome = "split"
             report.decisions.append(Decision(living[0], DIVIDED, None, batch.history))
         else:
-            report.wait = suspect_wait(batch.history.attempts)
+            report.wait = suspect_wait(batch.history.failed_alone())
             self.dispatch.backlog.suspect(living, batch.history, now + report.wait)
         return report

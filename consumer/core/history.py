@@ -9,14 +9,15 @@ NEVER_STARTED: Final = -1
 class History:
     """What a batch met so far: `cause` of its last failure, `same` times in a row, after `attempts` in all.
 
-    `since` is when it failed first; `started` how many requests of the destination had started by then: a success
+    `alone` of them were met as a suspect that cannot be cut. `since` is when it failed first; `started` how many requests of the destination had started by then: a success
     of a later one says that the fault is this batch's own.
     """
 
-    __slots__ = ("attempts", "cause", "same", "since", "started")
+    __slots__ = ("alone", "attempts", "cause", "same", "since", "started")
 
     def __init__(self) -> None:
         self.attempts = 0
+        self.alone = 0
         self.cause = ""
         self.same = 0
         self.since = 0.0
@@ -30,6 +31,11 @@ class History:
             self.since = now
         self.same = self.same + 1 if cause == self.cause else 1
         self.cause = cause
+
+    def failed_alone(self) -> int:
+        """It failed as a suspect that cannot be cut: how often it did."""
+        self.alone += 1
+        return self.alone
 
     def of_part(self) -> "History":
         """What a part of the batch has behind it: the fault met it once, as a whole."""
