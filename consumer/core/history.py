@@ -9,8 +9,8 @@ NEVER_STARTED: Final = -1
 class History:
     """What a batch met so far: `cause` of its last failure, `same` times in a row, after `attempts` in all.
 
-    `alone` of them were met as a suspect that cannot be cut. `since` is when it failed first; `started` how many requests of the destination had started by then: a success
-    of a later one says that the fault is this batch's own.
+    `alone` of them were met as a suspect that cannot be cut. `since` is when it failed first; `started` how many
+    requests of the destination had started by then: a success of a later one says that the fault is this batch's own.
     """
 
     __slots__ = ("alone", "attempts", "cause", "same", "since", "started")
