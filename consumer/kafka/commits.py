@@ -55,31 +55,31 @@ class Commits:
 
     def send(self, consumer: Consumer, offsets: Mapping[Assignment, int]) -> None:
         """Commit what is not committed yet; failures are tried again at the next call."""
-        due = [(one, offset) for one, offset in self._mine(offsets) if one.asked != offset]
+        due = [(owned, offset) for owned, offset in self._mine(offsets) if owned.asked != offset]
         if not due:
             return
-        for one, offset in due:
-            one.asked = offset
+        for owned, offset in due:
+            owned.asked = offset
         try:
             consumer.commit(offsets=self._places.of(due), asynchronous=True)
         except KafkaException as failure:
-            self._refused([one for one, _ in due], failure.args[0])
+            self._refused([owned for owned, _ in due], failure.args[0])
 
     def prove(self, consumer: Consumer, offsets: Mapping[Assignment, int]) -> int:
         """Commit these, be they committed or not; the stamp by which the group's word on it is known."""
         due = self._mine(offsets)
-        for one, offset in due:
-            one.asked = offset
+        for owned, offset in due:
+            owned.asked = offset
         places = self._places.of(due)
         try:
             consumer.commit(offsets=places, asynchronous=True)
         except KafkaException as failure:
-            self._refused([one for one, _ in due], failure.args[0])
+            self._refused([owned for owned, _ in due], failure.args[0])
         return self._places.stamp
 
     def look(self, consumer: Consumer, mine: Iterable[Owned]) -> None:
         """See which of our commits the group has: where the client brings no word on them."""
-        self._look(consumer, [(one, one.asked) for one in mine], LOOK_WITHIN)
+        self._look(consumer, [(owned, owned.asked) for owned in mine], LOOK_WITHIN)
 
     def send_and_wait(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Commit until the broker confirms it, no longer than `timeout` seconds; whether all is committed.
@@ -93,9 +93,7 @@ class Commits:
             self._ask(consumer, due, end - time.monotonic())
             due = self._uncommitted(offsets)
             if due and (self.fenced or time.monotonic() + SEND_EVERY > end):
-                self._failed()
-                log.warning(NOT_CONFIRMED)
-                return False
+                return self._given_up()
             if due:
                 time.sleep(SEND_EVERY)
         return True
@@ -113,18 +111,22 @@ class Commits:
             now = time.monotonic()
             if now >= send_at:
                 send_at = now + SEND_AGAIN_EVERY
-                for one, _ in due:
-                    one.asked = one.committed
+                for owned, _ in due:
+                    owned.asked = owned.committed
                 self.send(consumer, offsets)
             self._look(consumer, due, max(0.1, end - now))
             due = self._uncommitted(offsets)
             if due and time.monotonic() > end:
-                self._failed()
-                log.warning(NOT_CONFIRMED)
-                return False
+                return self._given_up()
             if due:
                 time.sleep(LOOK_EVERY)
         return True
+
+    def _given_up(self) -> bool:
+        """A last commit was not confirmed in time."""
+        self._failed()
+        log.warning(NOT_CONFIRMED)
+        return False
 
     def verify(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
         """Ask the group, by one commit, whether it still knows us; `fenced` has what it calls a stranger's."""
@@ -134,16 +136,16 @@ class Commits:
     def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """The broker's word on a commit that was sent; called inside a poll."""
         for place in partitions:
-            one = self._owned.get(place)
+            owned = self._owned.get(place)
             failed = place.error or error
-            if one is not None and failed is None:
-                self._places.prove(one, place)
-            if one is None or one.asked != place.offset:
+            if owned is not None and failed is None:
+                self._places.prove(owned, place)
+            if owned is None or owned.asked != place.offset:
                 continue  # of an assignment that is over, or followed by a later commit
             if failed is None:
-                self._confirmed(one, place.offset)
+                self._confirmed(owned, place.offset)
             else:
-                self._refused([one], failed)
+                self._refused([owned], failed)
 
     def _ask(self, consumer: Consumer, due: Due, timeout: float) -> bool:
         """One commit, and the broker's word on it; whether it took all of it."""
@@ -151,55 +153,55 @@ class Commits:
         if answer is None:
             return False
         if isinstance(answer, KafkaError):
-            self._refused([one for one, _ in due], answer)
+            self._refused([owned for owned, _ in due], answer)
             return False
         errors = {(place.topic, place.partition): place.error for place in answer if place.error is not None}
-        for one, offset in due:
-            error = errors.get((one.assignment.topic, one.assignment.partition))
+        for owned, offset in due:
+            error = errors.get((owned.assignment.topic, owned.assignment.partition))
             if error is None:
-                one.asked = offset
-                self._confirmed(one, offset)
+                owned.asked = offset
+                self._confirmed(owned, offset)
             else:
-                self._refused([one], error)
+                self._refused([owned], error)
         return not errors
 
     def _look(self, consumer: Consumer, due: Due, timeout: float) -> None:
         """See which of these the group has."""
         try:
-            found = consumer.committed([TopicPartition(*name_of(one)) for one, _ in due], timeout=timeout)
+            places = consumer.committed([TopicPartition(*name_of(owned)) for owned, _ in due], timeout=timeout)
         except KafkaException:
             return
-        has = {(place.topic, place.partition): place for place in found if place.error is None}
-        for one, offset in due:
-            place = has.get(name_of(one))
+        has = {(place.topic, place.partition): place for place in places if place.error is None}
+        for owned, offset in due:
+            place = has.get(name_of(owned))
             if place is not None:
-                self._places.prove(one, place)
+                self._places.prove(owned, place)
                 if place.offset == offset:
-                    self._confirmed(one, offset)
+                    self._confirmed(owned, offset)
 
     def _mine(self, offsets: Mapping[Assignment, int]) -> Due:
-        found = [(self._owned.of(assignment), offset) for assignment, offset in offsets.items()]
-        return [(one, offset) for one, offset in found if one is not None]
+        mine = [(self._owned.of(assignment), offset) for assignment, offset in offsets.items()]
+        return [(owned, offset) for owned, offset in mine if owned is not None]
 
     def _uncommitted(self, offsets: Mapping[Assignment, int]) -> Due:
-        return [(one, offset) for one, offset in self._mine(offsets) if one.committed != offset]
+        return [(owned, offset) for owned, offset in self._mine(offsets) if owned.committed != offset]
 
-    def _confirmed(self, one: Owned, offset: int) -> None:
-        one.committed = offset
-        one.committed_at = now_ms()
-        one.settled(offset)
-        self._journal.committed(one.assignment, offset)
+    def _confirmed(self, owned: Owned, offset: int) -> None:
+        owned.committed = offset
+        owned.committed_at = now_ms()
+        owned.settled(offset)
+        self._journal.committed(owned.assignment, offset)
         if self._failing:
             self._failing = False
             log.info("commits are confirmed again")
 
-    def _refused(self, owned: list[Owned], error: KafkaError) -> None:
+    def _refused(self, refused: list[Owned], error: KafkaError) -> None:
         """Tried again at the next call; a stranger's commit means that the partitions are lost."""
         code = error.code()
-        for one in owned:
-            one.asked = one.committed
+        for owned in refused:
+            owned.asked = owned.committed
             if code in FENCED:
-                self.fenced.append(one)
+                self.fenced.append(owned)
         if code in OF_A_REBALANCE:
             log.debug("commit waits for the end of a rebalance", extra={"cause": error.name()})
             return

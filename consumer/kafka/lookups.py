@@ -124,13 +124,8 @@ class Lookups:
         except (KafkaException, ImportError) as failure:  # the client's own, where warnings are errors
             asked.set_exception(failure)
             return
-        asked.set_result(
-            [
-                ListedMember(str(member.client_id), str(member.client_host))
-                for group in found
-                for member in group.members
-            ]
-        )
+        members = [member for listed in found for member in listed.members]
+        asked.set_result([ListedMember(str(member.client_id), str(member.client_host)) for member in members])
 
     def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> "Future[Any]":
         place = TopicPartition(topic, partition)

@@ -19,41 +19,31 @@ from tests.core.machine import Machine
 TOPIC = "orders"
 SCHEMA_ID = 5
 NAN = float("nan")
-RULES = """
-version = 1
 
+
+def rule(name: str) -> str:
+    """A rule of the file: it sets `n` of the group that the field of its name has."""
+    return f"""
 [[rule]]
-name = "first"
+name = "{name}"
 topics = ["orders"]
 record = ["Order"]
-where = [{ path = "value.first", exists = true }]
-group = { key = "company", id = "value.first" }
-[rule.set]
+where = [{{ path = "value.{name}", exists = true }}]
+group = {{ key = "company", id = "value.{name}" }}
+"""
+
+
+RATIO = """[rule.set]
 n = "value.n"
-ratio = "value.first_ratio"
-
-[[rule]]
-name = "second"
-topics = ["orders"]
-record = ["Order"]
-where = [{ path = "value.second", exists = true }]
-group = { key = "company", id = "value.second" }
-[rule.set]
-n = "value.n"
-ratio = "value.second_ratio"
-
-[[rule]]
-name = "third"
-topics = ["orders"]
-record = ["Order"]
-where = [{ path = "value.third", exists = true }]
-group = { key = "company", id = "value.third" }
-project = { from = "value.project", values = { emea = "emea", none = "none", "*" = "default" } }
+ratio = "value.%s_ratio"
+"""
+THIRD = """project = { from = "value.project", values = { emea = "emea", none = "none", "*" = "default" } }
 [rule.set]
 n = "value.n"
 [rule.add]
 count = { value = 1 }
 """
+RULES = "version = 1\n" + rule("first") + RATIO % "first" + rule("second") + RATIO % "second" + rule("third") + THIRD
 OPTIONAL: list[Any] = ["null", "string"]
 ORDER = {
     "type": "record",

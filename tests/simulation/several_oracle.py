@@ -10,14 +10,13 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from consumer.core.model import Assignment, DeadLetter, Record
-from consumer.kafka.journal_format import parsed
 
 from .mixpanel import Request
-from .orders import ADDS, BAD, GOOD, NAN, RULES, SETS, Order, Part, carried, own
+from .orders import ADDS, BAD, GOOD, NAN, SETS, Order, Part, carried, own
+from .several_tenure import Tenure, Which, announced, place_of
 from .traffic import Partition, changed_by
 from .world import Violation, World
 
@@ -26,25 +25,6 @@ if TYPE_CHECKING:
 
 AMBIGUOUS = "ambiguous_add"
 PRECEDENCE = (BAD, AMBIGUOUS, NAN)
-Which = tuple[int, str]  # a part: its record's number, and its rule
-
-
-@dataclass(eq=False)
-class Tenure:
-    """One assignment of one partition, and what became of the parts in it."""
-
-    instance: Any
-    assignment: Assignment
-    partition: Partition
-    start: int
-    read: dict[int, Order] = field(default_factory=dict)
-    sent: set[Which] = field(default_factory=set)
-    doubtful: set[Which] = field(default_factory=set)
-    accepted: set[Which] = field(default_factory=set)
-    adds: dict[Which, int] = field(default_factory=dict)  # how often they were applied
-    letters: dict[int, set[str]] = field(default_factory=dict)  # the rules that each names
-    confirmed: set[int] = field(default_factory=set)
-    bound: int | None = None  # in a drain: the highest offset of which something was sent
 
 
 class SeveralOracle:
@@ -103,7 +83,7 @@ class SeveralOracle:
 
     def _decided(self, tenure: Tenure, order: Order, which: Which) -> bool:
         """Whether this is an $add that was left out, or named, for what an earlier owner did."""
-        return which[1] in ADDS and self.history.journaling and self._announced(tenure, order, which[1])
+        return which[1] in ADDS and self._announced(tenure, order, which[1])
 
     def read(self, instance: Any, records: list[Record]) -> None:
         """The loop is given these."""
@@ -227,7 +207,7 @@ class SeveralOracle:
             return reason == part.kind
         if not reason:
             return self._taken(tenure, which)
-        doubt = which in tenure.doubtful or (self.history.journaling and self._announced(tenure, order, part.rule))
+        doubt = which in tenure.doubtful or self._announced(tenure, order, part.rule)
         may = part.rule in ADDS and not tenure.instance.limits.resend_adds and which not in tenure.accepted
         return reason == AMBIGUOUS and may and doubt
 
@@ -237,13 +217,8 @@ class SeveralOracle:
         return which in tenure.accepted or left_out
 
     def _announced(self, tenure: Tenure, order: Order, rule: str) -> bool:
-        """Whether the journal ever had this $add."""
-        add = order.offset, rule
-        for position, (key, value) in enumerate(self.history.journal_topic.records):
-            note, _ = parsed(key, value, position)
-            if (note.topic, note.partition) == tenure.partition and (add in note.in_doubt or add in note.applied):
-                return True
-        return False
+        """Whether the journal, if there is one, ever had this $add."""
+        return self.history.journaling and announced(self.history.journal_topic, tenure, order, rule)
 
     def confirmed(self, letter: DeadLetter) -> None:
         """The loop heard that the letter is written."""
@@ -271,8 +246,3 @@ class SeveralOracle:
         for rule in order.parts:
             if rule not in named and not self._taken(tenure, (order.number, rule)):
                 raise Violation(f"promise 1: {offset} is committed with {rule} missing of {order}")
-
-
-def place_of(tenure: Tenure, which: Which) -> tuple[int, int]:
-    """Where the part stands in the order of its partition."""
-    return tenure.read[which[0]].offset, RULES.index(which[1])
