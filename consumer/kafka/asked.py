@@ -28,8 +28,8 @@ class Asked(Generic[Key]):
 
     def look(self, now: float, ask: Callable[[], Mapping[Key, "Future[Any]"]]) -> None:
         """Take what was answered, and ask again where it is time."""
-        if self._open and all(one.done() for one in self._open.values()):
-            self.answers = {key: one.result() for key, one in self._open.items() if one.exception() is None}
+        if self._open and all(answer.done() for answer in self._open.values()):
+            self.answers = {key: answer.result() for key, answer in self._open.items() if answer.exception() is None}
             self._open = {}
         if not self._open and now >= self._ask_at:
             self._ask_at = now + self._every

@@ -55,11 +55,11 @@ class Owned:
 
     def epoch_before(self, offset: int) -> int:
         """The leader's epoch of the last record before the offset; -1 where it is not known."""
-        found = -1
+        epoch = -1
         for first, leader_epoch in self.epochs:
             if first < offset:
-                found = leader_epoch
-        return found
+                epoch = leader_epoch
+        return epoch
 
     def settled(self, offset: int) -> None:
         """Nothing before the offset is asked for again."""
@@ -75,9 +75,9 @@ class Assignments:
 
     def add(self, place: Named, topic_id: str = "", doubtful: int = 0) -> Owned:
         """A new epoch of this partition begins; see `Assignment`."""
-        one = Owned(Assignment(place.topic, place.partition, topic_id, doubtful))
-        self.by_topic.setdefault(place.topic, {})[place.partition] = one
-        return one
+        owned = Owned(Assignment(place.topic, place.partition, topic_id, doubtful))
+        self.by_topic.setdefault(place.topic, {})[place.partition] = owned
+        return owned
 
     def get(self, place: Named) -> Owned | None:
         """The partition, if it is ours."""
@@ -85,17 +85,17 @@ class Assignments:
 
     def of(self, assignment: Assignment) -> Owned | None:
         """The partition, if it is ours in this very epoch."""
-        one = self.get(assignment)
-        return one if one is not None and one.assignment is assignment else None
+        owned = self.get(assignment)
+        return owned if owned is not None and owned.assignment is assignment else None
 
     def those(self, places: Iterable[Named]) -> list[Owned]:
         """The ones of these that are ours."""
-        found = [self.get(place) for place in places]
-        return [one for one in found if one is not None]
+        known = [self.get(place) for place in places]
+        return [owned for owned in known if owned is not None]
 
     def all(self) -> list[Owned]:
         """Every partition of ours."""
-        return [one for mine in self.by_topic.values() for one in mine.values()]
+        return [owned for mine in self.by_topic.values() for owned in mine.values()]
 
     def forget(self, places: Iterable[Named]) -> None:
         """These are not ours any more."""

@@ -37,11 +37,11 @@ def committed_of(consumer: Consumer, partitions: Sequence[TopicPartition]) -> di
         return {}
     places = [TopicPartition(place.topic, place.partition) for place in partitions]
     try:
-        found: Iterable[TopicPartition] = consumer.committed(places, timeout=COMMITTED_WITHIN)
+        answered: Iterable[TopicPartition] = consumer.committed(places, timeout=COMMITTED_WITHIN)
     except KafkaException as failure:
         log.debug("committed offsets are not known", extra={"cause": failure.args[0].name()})
         return None
-    return {(one.topic, one.partition): one for one in found if one.error is None}
+    return {(place.topic, place.partition): place for place in answered if place.error is None}
 
 
 def begun(
@@ -73,10 +73,10 @@ def begun(
     return at(one)
 
 
-def at(one: Owned) -> TopicPartition:
+def at(owned: Owned) -> TopicPartition:
     """The partition, with the offset to go on at and the epoch that it is checked by."""
-    name, offset = one.assignment, one.next if one.next >= 0 else OFFSET_INVALID
-    leader_epoch = one.epoch_before(one.next)
-    if leader_epoch < 0 or one.next <= 0:
+    name, offset = owned.assignment, owned.next if owned.next >= 0 else OFFSET_INVALID
+    leader_epoch = owned.epoch_before(owned.next)
+    if leader_epoch < 0 or owned.next <= 0:
         return TopicPartition(name.topic, name.partition, offset)
     return TopicPartition(name.topic, name.partition, offset, "", leader_epoch)

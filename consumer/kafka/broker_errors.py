@@ -79,6 +79,6 @@ class Overheard(logging.Handler):
         return BrokerError(f"{advice} ({brief(self._last) or otherwise})")
 
 
-def brief(words: str) -> str:
+def brief(text: str) -> str:
     """librdkafka's words without the client's name, its thread and its timing."""
-    return words.rpartition("]: ")[2].partition(" (after ")[0].strip()
+    return text.rpartition("]: ")[2].partition(" (after ")[0].strip()

@@ -83,14 +83,14 @@ class Brokers:
         asked = self._admin.describe_topics(
             TopicCollection([name]), include_authorized_operations=True, request_timeout=self._timeout
         )
-        found = self._wait(asked[name])
-        return ExistingTopic(name, len(found.partitions), rights_of(found.authorized_operations))
+        described = self._wait(asked[name])
+        return ExistingTopic(name, len(described.partitions), rights_of(described.authorized_operations))
 
     def config(self, topic: str) -> Mapping[str, str]:
         """The topic's configuration. Raises `Denied`, for one, where the user may not read it."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
-        found = self._wait(self._admin.describe_configs([resource], request_timeout=self._timeout)[resource])
-        return {name: entry.value for name, entry in found.items()}
+        entries = self._wait(self._admin.describe_configs([resource], request_timeout=self._timeout)[resource])
+        return {name: entry.value for name, entry in entries.items()}
 
     def group(self, name: str) -> ConsumerGroup:
         """The group; one that nobody was in yet has the state DEAD. Raises `Denied` or `BrokerError`."""
@@ -100,17 +100,17 @@ class Brokers:
                 [name], include_authorized_operations=True, request_timeout=self._timeout
             )
             try:
-                found = self._wait(asked[name])
+                described = self._wait(asked[name])
                 break
             except BrokerError as failure:
                 if failure.code not in NO_COORDINATOR or time.monotonic() > end:
                     raise
                 time.sleep(0.2)
-        rights = rights_of(found.authorized_operations)
+        rights = rights_of(described.authorized_operations)
         return ConsumerGroup(
-            found.state.name,
-            tuple(member.client_id for member in found.members),
-            found.partition_assignor or "",
+            described.state.name,
+            tuple(member.client_id for member in described.members),
+            described.partition_assignor or "",
             rights,
         )
 
@@ -146,12 +146,12 @@ class Brokers:
         except ClientFailed as failure:
             raise BrokerError(str(failure)) from None
         try:
-            found = consumer.committed(places, timeout=self._timeout)
+            answered = consumer.committed(places, timeout=self._timeout)
         except KafkaException as failure:
             raise self._overheard.error(failure.args[0]) from None
         finally:
             consumer.close()
-        return {one.partition: one.offset for one in found if one.offset >= 0}
+        return {place.partition: place.offset for place in answered if place.offset >= 0}
 
     def close(self) -> None:
         """Let go of the connection."""

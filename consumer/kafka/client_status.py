@@ -73,23 +73,23 @@ class ClientStatus:
         code = error.code()
         if code == KafkaError._ALL_BROKERS_DOWN:
             self.broker = False
-        words = ADVICE.get(code, error.str())
+        advice = ADVICE.get(code, error.str())
         token = self._tokens and code == KafkaError._AUTHENTICATION
         if token:
-            words = NONE if ASKING in error.str() else REFUSED
+            advice = NONE if ASKING in error.str() else REFUSED
         if code in QUIET:
             self._last = error.str()
-            log.debug("kafka: %s", words, extra={"cause": error.name()})
+            log.debug("kafka: %s", advice, extra={"cause": error.name()})
         elif (
             self._trouble is None
             or self._trouble.code() != code
-            or (token and self._words != words)
+            or (token and self._words != advice)
             or (topic and topic not in self._topics)
         ):
-            self._trouble, self._words = error, words
+            self._trouble, self._words = error, advice
             self._topics.add(topic)
             extra = {"cause": error.name()} | ({"topic": topic} if topic else {})
-            log.warning("kafka: %s", words, extra=extra | {"last": self._last} if self._last else extra)
+            log.warning("kafka: %s", advice, extra=extra | {"last": self._last} if self._last else extra)
 
     def assigned(self, partitions: int) -> None:
         """The group gave an assignment."""
@@ -99,22 +99,22 @@ class ClientStatus:
 
     def statistics(self, text: str) -> None:
         """The client's regular report on itself."""
-        found = orjson.loads(text)
-        up = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in found["brokers"].values())
+        figures = orjson.loads(text)
+        up = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in figures["brokers"].values())
         if up and not self.broker:
             log.info("kafka: connected to a broker")
         if up and self._trouble is not None and self._trouble.code() in CONNECTING:
             self._well()
         self.broker = up
-        group = found.get("cgrp", {})
+        group = figures.get("cgrp", {})
         state = str(group.get("join_state", "")) if up and group.get("state") == "up" else ""
         if state != self._join_state:
             self._join_state, self._join_since = state, self._clock()
         self.ends = {
-            (topic, number): (one["ls_offset"], one["hi_offset"])
-            for topic, all_of_it in found["topics"].items()
-            for one in all_of_it["partitions"].values()
-            if (number := one["partition"]) >= 0 and one["fetch_state"] == "active"
+            (topic, number): (partition["ls_offset"], partition["hi_offset"])
+            for topic, all_of_it in figures["topics"].items()
+            for partition in all_of_it["partitions"].values()
+            if (number := partition["partition"]) >= 0 and partition["fetch_state"] == "active"
         }
 
     def stuck(self) -> str:

@@ -46,12 +46,12 @@ def client(kind: Callable[[dict[str, Any]], Client], config: Mapping[str, object
 
 def without_secrets(failure: KafkaException, config: Mapping[str, object]) -> str:
     """librdkafka's words, on one line, without the value of any secret."""
-    words = " ".join(str(failure.args[0].str()).split()).removeprefix("Failed to create consumer: ")
-    words = words.removeprefix("Failed to create producer: ")
+    text = " ".join(str(failure.args[0].str()).split()).removeprefix("Failed to create consumer: ")
+    text = text.removeprefix("Failed to create producer: ")
     for name, value in config.items():
         if SECRET.search(name) and len(str(value)) > 2:
-            words = words.replace(str(value), "********")
-    return words
+            text = text.replace(str(value), "********")
+    return text
 
 
 class Making(Generic[Client]):

@@ -191,13 +191,13 @@ def without_token(update: bytes) -> bytes:
     if TOKEN.encode() not in update and b"\\u" not in update:
         return update
     try:
-        found = orjson.loads(update)
+        content = orjson.loads(update)
     except orjson.JSONDecodeError:
         return b""
-    for one in found if isinstance(found, list) else [found]:
-        if isinstance(one, dict):
-            one.pop(TOKEN, None)
-    return orjson.dumps(found)
+    for single in content if isinstance(content, list) else [content]:
+        if isinstance(single, dict):
+            single.pop(TOKEN, None)
+    return orjson.dumps(content)
 
 
 def cut(text: str) -> bytes:

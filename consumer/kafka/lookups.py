@@ -79,15 +79,15 @@ class Lookups:
         """The ids of these topics, as far as the brokers said them in time: a topic that is recreated has another."""
         asked = self._admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=ASK_FOR)
         end = time.monotonic() + timeout
-        while not all(one.done() for one in asked.values()) and time.monotonic() < end:
+        while not all(future.done() for future in asked.values()) and time.monotonic() < end:
             self._admin.poll(0.01)
-        found: dict[str, str] = {}
-        for topic, one in asked.items():
+        ids: dict[str, str] = {}
+        for topic, future in asked.items():
             try:
-                found[topic] = id_of(one.result(timeout=0))
+                ids[topic] = id_of(future.result(timeout=0))
             except (KafkaException, TimeoutError) as failure:
                 log.debug("the id of a topic is not known", extra={"topic": topic, "cause": type(failure).__name__})
-        return found
+        return ids
 
     def about(self, place: Place, since: int) -> Question:
         """Ask what the partition holds, and where its records of the time `since` (ms) and later begin."""
@@ -120,11 +120,11 @@ class Lookups:
 
     def _ask_members(self, group: str, asked: "Future[list[ListedMember]]") -> None:
         try:
-            found = self._admin.list_groups(group, timeout=ASK_FOR)
+            groups = self._admin.list_groups(group, timeout=ASK_FOR)
         except (KafkaException, ImportError) as failure:  # the client's own, where warnings are errors
             asked.set_exception(failure)
             return
-        members = [member for listed in found for member in listed.members]
+        members = [member for listed in groups for member in listed.members]
         asked.set_result([ListedMember(str(member.client_id), str(member.client_host)) for member in members])
 
     def _offset(self, topic: str, partition: int, spec: OffsetSpec) -> "Future[Any]":
@@ -136,5 +136,5 @@ class Lookups:
 
 def id_of(description: Any) -> str:
     """The topic's id; empty where the broker gives none."""
-    found = str(description.topic_id or "")
-    return "" if found == NO_ID else found
+    topic_id = str(description.topic_id or "")
+    return "" if topic_id == NO_ID else topic_id

@@ -56,9 +56,9 @@ class Member:
     @property
     def consumer(self) -> Consumer:
         """The client."""
-        found = self.succession.client
-        assert found is not None, "what is ours came from a client"
-        return found
+        client = self.succession.client
+        assert client is not None, "what is ours came from a client"
+        return client
 
     @property
     def lookups(self) -> Lookups | None:

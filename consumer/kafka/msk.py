@@ -46,9 +46,9 @@ def signed(servers: str) -> Token:
 def region(servers: str) -> str:
     """The brokers' region: as their names say, else as AWS's own settings do. Raises `NoToken`."""
     for server in servers.split(","):
-        found = HOST.search(server)
-        if found:
-            return found[1]
+        match = HOST.search(server)
+        if match:
+            return match[1]
     if os.environ.get("AWS_REGION"):  # which botocore does not read
         return os.environ["AWS_REGION"]
     configured = importlib.import_module("botocore.session").Session().get_config_variable("region")

@@ -26,9 +26,9 @@ class Pauses:
 
     def resumed(self, consumer: Consumer, places: Iterable[TopicPartition]) -> None:
         """These are read, whatever the client remembers."""
-        found = [TopicPartition(place.topic, place.partition) for place in places]
-        self.forget(found)
-        consumer.resume(found)
+        resumed = [TopicPartition(place.topic, place.partition) for place in places]
+        self.forget(resumed)
+        consumer.resume(resumed)
 
     def forget(self, places: Iterable[TopicPartition]) -> None:
         """These are not ours any more."""

@@ -58,22 +58,22 @@ class Placing:
 
     unplaced: dict[Place, Unplaced] = field(default_factory=dict)
 
-    def refused(self, place: Place, invalid: int, words: str) -> None:
+    def refused(self, place: Place, invalid: int, reason: str) -> None:
         """The client has no valid offset for this partition, and says so once."""
-        found = CUT_AT.search(words)
-        cut = int(found[1]) if found else UNTOLD if CUT_SOMEWHERE in words else -1
+        match = CUT_AT.search(reason)
+        cut = int(match[1]) if match else UNTOLD if CUT_SOMEWHERE in reason else -1
         self.unplaced[place] = Unplaced(invalid, cut)
 
     def forget(self, place: Place) -> None:
         """It is not ours any more."""
         self.unplaced.pop(place, None)
 
-    def answered(self, place: Place, one: Owned, lookups: Lookups | None, now: float) -> Start | None:
+    def answered(self, place: Place, owned: Owned, lookups: Lookups | None, now: float) -> Start | None:
         """Where to read on; None while it is not known. Raises KafkaException, and asks again after a while."""
         waiting = self.unplaced[place]
         if waiting.question is None:
             if now >= waiting.ask_at and lookups is not None:
-                since = one.committed_at - SLACK_MS if one.committed_at >= 0 else 0
+                since = owned.committed_at - SLACK_MS if owned.committed_at >= 0 else 0
                 waiting.question = lookups.about(place, since)
             return None
         if lookups is not None:
@@ -86,34 +86,34 @@ class Placing:
             waiting.question, waiting.ask_at = None, now + ASK_AGAIN
             raise
         del self.unplaced[place]
-        return start(one, waiting, span)
+        return start(owned, waiting, span)
 
 
-def start(one: Owned, waiting: Unplaced, span: Span) -> Start:
+def start(owned: Owned, waiting: Unplaced, span: Span) -> Start:
     """Decide. Nothing that was written since the log was cut is skipped.
 
     Where nobody says where it was cut, what it has now is old or new; what comes is new.
     """
-    wanted = one.next if one.next >= 0 else waiting.invalid
-    known = one.assignment.topic_id
+    wanted = owned.next if owned.next >= 0 else waiting.invalid
+    known = owned.assignment.topic_id
     if known and span.topic_id and known != span.topic_id:
         return Start(span.low, RECREATED, wanted, span)
     if wanted < 0:
         return Start(span.low, VALID, wanted, span)  # nothing was ever committed
     if 0 <= waiting.cut < wanted:
         cut = max(waiting.cut, span.low)
-        doubtful = min(one.assignment.doubtful, cut)
-        return Start(within(span, one, cut), TRUNCATED if cut < one.read else VALID, wanted, span, doubtful)
+        doubtful = min(owned.assignment.doubtful, cut)
+        return Start(within(span, owned, cut), TRUNCATED if cut < owned.read else VALID, wanted, span, doubtful)
     if wanted > span.high or waiting.cut == UNTOLD:
-        since = span.since if known and one.committed_at >= 0 else span.low
-        return Start(within(span, one, since), TRUNCATED, wanted, span, span.high)
+        since = span.since if known and owned.committed_at >= 0 else span.low
+        return Start(within(span, owned, since), TRUNCATED, wanted, span, span.high)
     if wanted < span.low:
         return Start(span.low, GAP, wanted, span)
     return Start(wanted, VALID, wanted, span)
 
 
-def within(span: Span, one: Owned, offset: int) -> int:
+def within(span: Span, owned: Owned, offset: int) -> int:
     """Not beyond what is settled of what is left, nor outside of the log."""
-    if one.committed >= 0:
-        offset = min(offset, one.committed)
+    if owned.committed >= 0:
+        offset = min(offset, owned.committed)
     return max(span.low, min(offset, span.high))

@@ -27,5 +27,5 @@ def client_id(settings: Settings) -> str:
 
 def marked(name: str) -> str:
     """The mark in a member's `client.id`; empty where there is none of ours."""
-    found = MARKED.fullmatch(name)
-    return found[1] if found else ""
+    match = MARKED.fullmatch(name)
+    return match[1] if match else ""

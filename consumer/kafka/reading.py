@@ -73,14 +73,14 @@ class RecordReading:
     def check(self, fresh: list[TopicPartition]) -> None:
         """Of what was just assigned, have the client ask where the log may have been cut."""
         for place in fresh:
-            one = self._owned.get(place)
-            if one is not None and one.leader_epoch >= 0:
+            owned = self._owned.get(place)
+            if owned is not None and owned.leader_epoch >= 0:
                 self._unchecked.add((place.topic, place.partition))
 
     def forget(self, partitions: list[TopicPartition]) -> None:
         """These are about to be ours no more."""
-        for one in self._owned.those(partitions):
-            self.unreadable.forget(one.assignment)
+        for owned in self._owned.those(partitions):
+            self.unreadable.forget(owned.assignment)
         for place in partitions:
             self._placing.forget((place.topic, place.partition))
             self._unchecked.discard((place.topic, place.partition))
@@ -91,30 +91,30 @@ class RecordReading:
             return
         starts: list[TopicPartition] = []
         for name in list(self._placing.unplaced):
-            one = self._owned.get(TopicPartition(*name))
-            if one is None:
+            owned = self._owned.get(TopicPartition(*name))
+            if owned is None:
                 self._placing.forget(name)
                 continue
             try:
-                found = self._placing.answered(name, one, self._member.lookups, self._clock())
+                start = self._placing.answered(name, owned, self._member.lookups, self._clock())
             except KafkaException as failure:
                 self._member.status.error(failure.args[0])
                 continue
-            if found is not None:
-                starts.append(self._placed(one, found))
+            if start is not None:
+                starts.append(self._placed(owned, start))
         if starts:
             self._restart(starts)
 
-    def _placed(self, one: Owned, start: Start) -> TopicPartition:
+    def _placed(self, owned: Owned, start: Start) -> TopicPartition:
         """Tell what was lost; where the log is another one a new epoch begins."""
-        place = one.assignment
+        place = owned.assignment
         fields: dict[str, object] = {"partition": repr(place), "wanted": start.wanted, "begins_at": start.offset}
         fields |= {"earliest": start.span.low, "latest": start.span.high}
         if start.why == GAP:
             gap = start.span.low - start.wanted
             self.listener.gap(place.topic, place.partition, gap)
-            words = "retention removed records before they were read: reading goes on at the earliest"
-            log.error(words, extra=fields | {"gap": gap})
+            message = "retention removed records before they were read: reading goes on at the earliest"
+            log.error(message, extra=fields | {"gap": gap})
         elif start.why in WORDS:
             repeated = start.doubtful > start.offset
             log.error(WORDS[start.why], extra=fields | ({"may_repeat_before": start.doubtful} if repeated else {}))
@@ -122,11 +122,11 @@ class RecordReading:
                 self.listener.truncated(place.topic, place.partition)
             self.listener.lost([place])
             self.unreadable.forget(place)
-            one = self._owned.add(place, start.span.topic_id, start.doubtful)
-            self.listener.assigned([one.assignment])
+            owned = self._owned.add(place, start.span.topic_id, start.doubtful)
+            self.listener.assigned([owned.assignment])
             if repeated:
-                self.ends[one.assignment] = start.offset  # committed, so that a restart knows what is doubtful
-        one.next = start.offset
+                self.ends[owned.assignment] = start.offset  # committed, so that a restart knows what is doubtful
+        owned.next = start.offset
         return TopicPartition(place.topic, place.partition, start.offset)
 
     def _checked(self, messages: list[Message]) -> list[Message]:
@@ -143,12 +143,12 @@ class RecordReading:
             else:
                 begun.add(place)
         for place in begun:
-            one = self._owned.get(TopicPartition(*place))
-            if one is not None:
+            owned = self._owned.get(TopicPartition(*place))
+            if owned is not None:
                 try:
-                    self._member.consumer.seek(at(one))
+                    self._member.consumer.seek(at(owned))
                 except KafkaException as failure:
-                    fields = {"partition": repr(one.assignment), "cause": failure.args[0].name()}
+                    fields = {"partition": repr(owned.assignment), "cause": failure.args[0].name()}
                     log.debug("not sought", extra=fields)
                     continue  # it is at its next message
             self._unchecked.discard(place)
@@ -163,8 +163,8 @@ class RecordReading:
             self._placing.refused(name, invalid if invalid is not None else -1, error.str())
         elif code == KafkaError._PARTITION_EOF:
             self._ended(place, int(message.offset() or 0))
-        elif code in CODES and (one := self._owned.get(place)) is not None:
-            self.unreadable.refused(one.assignment, int(message.offset() or 0), error, self._clock())
+        elif code in CODES and (owned := self._owned.get(place)) is not None:
+            self.unreadable.refused(owned.assignment, int(message.offset() or 0), error, self._clock())
         elif code == KafkaError._FATAL or error.fatal():
             raise SourceFailed(f"the Kafka consumer cannot go on: {error.str()}")
         elif code != KafkaError._MAX_POLL_EXCEEDED:
@@ -172,11 +172,11 @@ class RecordReading:
 
     def _ended(self, place: TopicPartition, end: int) -> None:
         """The partition was read up to the offset."""
-        one = self._owned.get(place)
-        if one is not None and end >= one.next:
-            self.unreadable.read(one.assignment)
-            one.next = end
-            self.ends[one.assignment] = end
+        owned = self._owned.get(place)
+        if owned is not None and end >= owned.next:
+            self.unreadable.read(owned.assignment)
+            owned.next = end
+            self.ends[owned.assignment] = end
 
 
 def of(message: Message) -> TopicPartition:

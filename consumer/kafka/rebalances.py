@@ -78,20 +78,20 @@ class Rebalances:
     def revoked(self, partitions: list[TopicPartition]) -> None:
         """The group takes these, and waits until this returns."""
         self.inside = True
-        self.listener.revoked([one.assignment for one in self._owned.those(partitions)])
+        self.listener.revoked([owned.assignment for owned in self._owned.those(partitions)])
         self.inside = False
         self._forget(partitions)
 
     def lost(self, partitions: list[TopicPartition]) -> None:
         """The group has taken these already."""
-        self.listener.lost([one.assignment for one in self._owned.those(partitions)])
+        self.listener.lost([owned.assignment for owned in self._owned.those(partitions)])
         self._forget(partitions)
 
     def drain(self) -> None:
         """Settle and forget all that is ours, before the client leaves the group."""
         mine = self._owned.all()
-        self.listener.revoked([one.assignment for one in mine])
-        self._forget([at(one) for one in mine])
+        self.listener.revoked([owned.assignment for owned in mine])
+        self._forget([at(owned) for owned in mine])
         self.orphans.clear()
         self._fresh.clear()
 
@@ -107,11 +107,11 @@ class Rebalances:
         if not self._commits.fenced:
             return
         fenced, self._commits.fenced = self._commits.fenced, []
-        if not any(self._owned.of(one.assignment) is one for one in fenced):
+        if not any(self._owned.of(owned.assignment) is owned for owned in fenced):
             return
-        still = {one.assignment: one for one in self._owned.all()}
+        still = {owned.assignment: owned for owned in self._owned.all()}
         self.listener.lost(list(still))
-        self._forget([at(one) for one in still.values()])
+        self._forget([at(owned) for owned in still.values()])
         for assignment in still:
             self.orphans[assignment.topic, assignment.partition] = self._clock()
 
@@ -139,7 +139,7 @@ class Rebalances:
         else:
             # The older protocol assigns as a whole: the others go on where they are.
             every = {(place.topic, place.partition): place for place in consumer.assignment()}
-            every |= {(one.assignment.topic, one.assignment.partition): at(one) for one in self._owned.all()}
+            every |= {(owned.assignment.topic, owned.assignment.partition): at(owned) for owned in self._owned.all()}
             every |= {(place.topic, place.partition): place for place in places}
             consumer.assign(list(every.values()))
             self._pauses.places.clear()
@@ -152,7 +152,7 @@ class Rebalances:
         lookups = self._member.lookups
         assert lookups is not None, "it is made with the client"
         starts = begin(self._member.consumer, lookups, self._owned, partitions)
-        self.listener.assigned([one.assignment for one in self._owned.those(partitions)])
+        self.listener.assigned([owned.assignment for owned in self._owned.those(partitions)])
         return starts
 
     def _forget(self, partitions: list[TopicPartition]) -> None:

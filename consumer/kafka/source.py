@@ -146,18 +146,18 @@ class Source:
 
     def proven(self, assignment: Assignment) -> int:
         """The stamp of the last commit of this partition that the group has taken; -1 where it is not ours."""
-        one = self._owned.of(assignment)
-        return one.proven if one is not None else -1
+        owned = self._owned.of(assignment)
+        return owned.proven if owned is not None else -1
 
     def look(self, assignments: Collection[Assignment]) -> None:
         """See which commits the group has taken, where no poll brings its word: in a drain."""
         mine = [self._owned.of(assignment) for assignment in assignments]
-        self._commits.look(self._consumer, [one for one in mine if one is not None])
+        self._commits.look(self._consumer, [owned for owned in mine if owned is not None])
 
     def journal_start(self, assignment: Assignment) -> int:
         """From where its last owner says that the journal is to be read; -1 where that is not known."""
-        one = self._owned.of(assignment)
-        return one.journal if one is not None else -1
+        owned = self._owned.of(assignment)
+        return owned.journal if owned is not None else -1
 
     def close(self, timeout: float) -> None:
         """Leave the group. The client may hang in rare states, so it is given up after `timeout` seconds."""
@@ -166,31 +166,31 @@ class Source:
 
     def committed(self) -> dict[Assignment, int]:
         """What the broker confirmed, of the partitions that are ours."""
-        return {one.assignment: one.committed for one in self._owned.all() if one.committed >= 0}
+        return {owned.assignment: owned.committed for owned in self._owned.all() if owned.committed >= 0}
 
     def lag(self) -> dict[Assignment, int]:
         """How many offsets of each partition are not committed, as far as was heard of the broker."""
         lookups, paused = self._member.lookups, self._pauses.places
         ends = self._paused_ends.look(paused, lookups, self._clock()) if lookups and paused else {}
-        found: dict[Assignment, int] = {}
-        for one in self._owned.all():
+        behind: dict[Assignment, int] = {}
+        for owned in self._owned.all():
             try:
-                low, high = self._consumer.get_watermark_offsets(at(one), cached=True)
+                low, high = self._consumer.get_watermark_offsets(at(owned), cached=True)
             except KafkaException:
                 continue
-            high = max(high, ends.get((one.assignment.topic, one.assignment.partition), -1))
+            high = max(high, ends.get((owned.assignment.topic, owned.assignment.partition), -1))
             if high >= 0:
-                found[one.assignment] = max(0, high - max(one.committed, low, 0))
-        return found
+                behind[owned.assignment] = max(0, high - max(owned.committed, low, 0))
+        return behind
 
     def withheld(self) -> dict[Assignment, tuple[int, int]]:
         """Partitions read up to an open transaction: the last stable offset, and how many offsets are behind it."""
-        found: dict[Assignment, tuple[int, int]] = {}
-        for one in self._owned.all():
-            stable, end = self.client_status.ends.get((one.assignment.topic, one.assignment.partition), (-1, -1))
-            if 0 <= stable < end and one.next >= stable:
-                found[one.assignment] = (stable, end - stable)
-        return found
+        behind_stable: dict[Assignment, tuple[int, int]] = {}
+        for owned in self._owned.all():
+            stable, end = self.client_status.ends.get((owned.assignment.topic, owned.assignment.partition), (-1, -1))
+            if 0 <= stable < end and owned.next >= stable:
+                behind_stable[owned.assignment] = (stable, end - stable)
+        return behind_stable
 
     def foreign(self) -> list[str]:
         """Where members of the group run whose updates go to another project, as of the last half minute."""

@@ -94,8 +94,8 @@ class Succession:
             return
         if self._next is not None:
             self._next.stop()
-        words = "kafka: credentials or certificates have changed: a new consumer is made"
-        log.info(words, extra={"after": round(after, 1)})
+        line = "kafka: credentials or certificates have changed: a new consumer is made"
+        log.info(line, extra={"after": round(after, 1)})
         self._next = Making(partial(self._make, due.config), "consumer", after)
 
     def _change(self, made: Consumer) -> None:

@@ -51,8 +51,8 @@ class Tokens:
             log.info("kafka: there are tokens again", extra={"was": was})
         return token
 
-    def _failed(self, words: str) -> None:
+    def _failed(self, trouble: str) -> None:
         with self._lock:
-            was, self.trouble = self.trouble, words
-        if was != words:
-            log.warning("kafka: no token to log in with: it is asked for again every 10 s", extra={"cause": words})
+            was, self.trouble = self.trouble, trouble
+        if was != trouble:
+            log.warning("kafka: no token to log in with: it is asked for again every 10 s", extra={"cause": trouble})

@@ -51,8 +51,8 @@ class UnreadableBatches:
         self.found[assignment] = UnreadableBatch(offset, now + AGAIN_AFTER)
         if before is None or before.offset != offset:
             fields = {"partition": repr(assignment), "offset": offset, "cause": error.str()}
-            words = "a batch of records cannot be read: its partition waits, the others go on"
-            log.error(words, extra=fields | self._remedy(error))
+            line = "a batch of records cannot be read: its partition waits, the others go on"
+            log.error(line, extra=fields | self._remedy(error))
 
     def read(self, assignment: Assignment) -> None:
         """The partition is read again."""
@@ -70,9 +70,9 @@ class UnreadableBatches:
 
     def _remedy(self, error: KafkaError) -> dict[str, object]:
         if error.code() == KafkaError._BAD_COMPRESSION:
-            words = (
+            advice = (
                 f"with zstd it takes more than {RECEIVE} ({self._receives}) once decompressed, or it is damaged:"
                 " raise it in KAFKA_PROPERTIES_FILE, with the memory of the process, or delete the records"
             )
-            return {"advice": words}
+            return {"advice": advice}
         return {"advice": "its bytes are damaged on the broker: restore them, or delete the records"}

@@ -96,8 +96,8 @@ class Mixpanel:
 def session_for(url: str, connections: int) -> requests.Session:
     """A session with what the environment says of proxies and certificates, which is read once and not each time."""
     session = cuttable(requests.Session(), connections)
-    found = session.merge_environment_settings(url, {}, False, None, None)
-    session.proxies, session.verify, session.trust_env = found["proxies"], found["verify"], False
+    environment = session.merge_environment_settings(url, {}, False, None, None)
+    session.proxies, session.verify, session.trust_env = environment["proxies"], environment["verify"], False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update(
         {

@@ -81,7 +81,9 @@ class Pool:
         """Begin no request any more that has updates of these assignments; returns how many that were to begin."""
         with self._lock:
             under_way = list(self._under_way.items())
-        theirs = [permit for batch, permit in under_way if any(one.run.assignment in gone for one in batch.updates)]
+        theirs = [
+            permit for batch, permit in under_way if any(update.run.assignment in gone for update in batch.updates)
+        ]
         return sum(permit.withdraw() for permit in theirs)
 
     def use_token(self, project: str, token: str) -> None:

@@ -73,8 +73,8 @@ class QueryApi:
         self._timeout = timeout
         self._budget = budget
         self._session = cuttable(requests.Session(), 1)
-        found = self._session.merge_environment_settings(url, {}, False, None, None)
-        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
+        environment = self._session.merge_environment_settings(url, {}, False, None, None)
+        self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
         self._session.trust_env = False
         login = b64encode(f"{account.username}:{account.secret}".encode()).decode()
         self._session.headers.update(
@@ -99,10 +99,10 @@ class QueryApi:
         rows = self._json("GET", path).get("results")
         if not isinstance(rows, list):
             raise self._unreadable()
-        found = [row for row in rows if isinstance(row, dict) and "data_group_id" in row]
+        groups = [row for row in rows if isinstance(row, dict) and "data_group_id" in row]
         return [
             DataGroup(str(row["data_group_id"]), str(row.get("property_name", "")), row.get("is_ready") is not False)
-            for row in found
+            for row in groups
         ]
 
     def access(self) -> dict[str, str]:
@@ -110,15 +110,15 @@ class QueryApi:
         projects = _object(self._json("GET", "/api/app/me").get("results")).get("projects")
         if not isinstance(projects, dict):
             raise self._unreadable()
-        return {str(number): str(_object(one).get("domain") or "") for number, one in projects.items()}
+        return {str(number): str(_object(project).get("domain") or "") for number, project in projects.items()}
 
     def token(self) -> str:
         """The project's token. The answer has the project's secret too: nothing else of it is kept."""
         path = f"/settings/project/{quote(self._account.project)}/metadata"
-        found = _object(self._json("GET", path).get("results")).get("token")
-        if not isinstance(found, str) or not found:
+        token = _object(self._json("GET", path).get("results")).get("token")
+        if not isinstance(token, str) or not token:
             raise self._unreadable()
-        return found
+        return token
 
     def close(self) -> None:
         """Close the connection."""
@@ -159,23 +159,23 @@ class QueryApi:
         return self._json("POST", path, asked)
 
     def _profile(self, row: object) -> tuple[str, Properties]:
-        found = _object(row)
-        properties = found.get("$properties")
-        if "$distinct_id" not in found or not isinstance(properties, dict):
+        profile = _object(row)
+        properties = profile.get("$properties")
+        if "$distinct_id" not in profile or not isinstance(properties, dict):
             raise self._unreadable()
-        return str(found["$distinct_id"]), properties
+        return str(profile["$distinct_id"]), properties
 
     def _json(self, method: str, path: str, form: dict[str, str] | None = None) -> dict[str, Any]:
         """The JSON object that is answered with 200."""
         status, body, headers = self._ask(method, path, form)
         if status == 200:
             try:
-                found = json.loads(body)
+                content = json.loads(body)
             except (ValueError, RecursionError):
                 raise self._unreadable() from None
-            if not isinstance(found, dict):
+            if not isinstance(content, dict):
                 raise self._unreadable()
-            return found
+            return content
         raise self._refused(status, body, headers)
 
     def _ask(self, method: str, path: str, form: dict[str, str] | None) -> tuple[int, bytes, dict[str, str]]:
@@ -192,8 +192,8 @@ class QueryApi:
             except FAILURES as failure:
                 word = "timeout" if cut.over() else word_for(failure)
                 said = environment(word)
-                words = f"{self.url} does not answer: {word}" + f" ({said})" * bool(said)
-                raise QueryFailed(AWAY, words) from None
+                message = f"{self.url} does not answer: {word}" + f" ({said})" * bool(said)
+                raise QueryFailed(AWAY, message) from None
         if cut.happened:  # an answer without a length looks whole when it is cut
             raise QueryFailed(AWAY, f"{self.url} does not answer: timeout")
         return response.status_code, bytes(body), {name.lower(): text for name, text in response.headers.items()}
@@ -206,21 +206,21 @@ class QueryApi:
         if status == 402:
             return QueryFailed(PLAN, f"{where}: the project's plan has no Query API, so nothing can be read back")
         if status == 403:
-            words = f"{where}: the service account may not read project {self._account.project}"
-            return QueryFailed(DENIED, words)
+            message = f"{where}: the service account may not read project {self._account.project}"
+            return QueryFailed(DENIED, message)
         if status == 404:
             return QueryFailed(MISSING, f"{where}: there is no such path there")
         if status == 429:
             hour = b"last hour" in body
             wait = seconds_of(headers.get("retry-after")) or (None if hour else 10.0)
-            words = "the project's 60 queries an hour are used up" if hour else "too many queries at once"
-            return QueryFailed(RATE, f"{where}: {words}", wait)
+            message = "the project's 60 queries an hour are used up" if hour else "too many queries at once"
+            return QueryFailed(RATE, f"{where}: {message}", wait)
         return QueryFailed(AWAY, where)
 
     def _unreadable(self) -> QueryFailed:
         return QueryFailed(UNREADABLE, f"{self.url} answers with what is no answer of the Query API")
 
 
-def _object(found: object) -> dict[str, Any]:
+def _object(value: object) -> dict[str, Any]:
     """The JSON object; an empty one for anything else."""
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

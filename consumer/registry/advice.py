@@ -38,8 +38,8 @@ def advice(cause: str) -> str:
     """What to do, in a few words; causes with `oauth_` before them are those of the provider of tokens."""
     word = cause.removeprefix("oauth_")
     if word != cause:
-        words = OAUTH.get(word, "no token is had: check SCHEMA_REGISTRY_OAUTH_URL")
+        sentence = OAUTH.get(word, "no token is had: check SCHEMA_REGISTRY_OAUTH_URL")
     else:
-        words = ADVICE.get(cause, "see its log")
+        sentence = ADVICE.get(cause, "see its log")
     said = environment(word)
-    return f"{words} ({said})" if said else words
+    return f"{sentence} ({said})" if said else sentence

@@ -55,10 +55,10 @@ class SchemaCache:
         except (OSError, UnicodeDecodeError) as failure:
             log.warning("a cached schema cannot be read", extra={"file": str(path), "error": type(failure).__name__})
             return None
-        found = self._parsed(text, ref)
-        if found is None:
+        fetched = self._parsed(text, ref)
+        if fetched is None:
             log.warning("a cached schema is broken, and ignored", extra={"file": str(path)})
-        return found
+        return fetched
 
     def write(self, ref: SchemaRef, fetched: Fetched) -> None:
         """Keep the schema: the file is there as a whole or not at all. A failure is logged once, and does no harm.
@@ -125,9 +125,9 @@ def make_room(root: Path, size: int, replaced: Path) -> int:
     ended = time.time() - WRITE_TIME
     for path in (*root.glob("*/*.json"), *root.glob("*/.new-*")):
         with suppress(FileNotFoundError):
-            found = path.stat()
-            if path.suffix == ".json" or found.st_mtime < ended:
-                files.append((found.st_mtime, found.st_size, path))
+            stat = path.stat()
+            if path.suffix == ".json" or stat.st_mtime < ended:
+                files.append((stat.st_mtime, stat.st_size, path))
     total = size + sum(length for _, length, path in files if path != replaced)
     for _, length, path in sorted(files):
         if total <= BUDGET:

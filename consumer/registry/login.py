@@ -166,7 +166,7 @@ class ClientCredentials:
 def seconds(given: object) -> float:
     """How long a token lives: some providers say it as text, some not at all."""
     try:
-        found = float(given) if isinstance(given, (int, float, str)) else LIFE
+        seconds_left = float(given) if isinstance(given, (int, float, str)) else LIFE
     except ValueError:
         return LIFE
-    return min(max(found, 0.0), 86_400.0) if not math.isnan(found) else LIFE
+    return min(max(seconds_left, 0.0), 86_400.0) if not math.isnan(seconds_left) else LIFE

@@ -44,8 +44,8 @@ class RegistryAnswer:
     @property
     def code(self) -> int:
         """Confluent's error code; 0 where there is none."""
-        found = self.content.get("error_code") if isinstance(self.content, dict) else None
-        return found if isinstance(found, int) else 0
+        code = self.content.get("error_code") if isinstance(self.content, dict) else None
+        return code if isinstance(code, int) else 0
 
     @property
     def words(self) -> str:
@@ -78,10 +78,12 @@ class RegistryApi:
         if answer.status == 404 and answer.code == NO_SUBJECT:
             return None
         numbers = self._expect(answer, list)
-        found = [self._expect(self.ask("GET", f"{path}/{number}"), dict) for number in numbers]
+        answers = [self._expect(self.ask("GET", f"{path}/{number}"), dict) for number in numbers]
         return [
-            RegisteredVersion(subject, int(one["version"]), int(one["id"]), str(one.get("schemaType") or "AVRO"))
-            for one in found
+            RegisteredVersion(
+                subject, int(answered["version"]), int(answered["id"]), str(answered.get("schemaType") or "AVRO")
+            )
+            for answered in answers
         ]
 
     def find(self, subject: str, schema: str) -> int | None:
@@ -107,10 +109,10 @@ class RegistryApi:
         answer = self.ask("POST", path, {"schema": schema})
         if answer.status == 404 and answer.code in (NO_SUBJECT, NO_VERSION):
             return None
-        found = self._expect(answer, dict)
-        if found.get("is_compatible") is True:
+        verdict = self._expect(answer, dict)
+        if verdict.get("is_compatible") is True:
             return []
-        messages = found.get("messages")
+        messages = verdict.get("messages")
         listed = [str(message) for message in messages] if isinstance(messages, list) else []
         return listed or ["the registry does not say why"]
 

@@ -31,11 +31,11 @@ def standing(
     """
     writer = type_of(fetched)
     for subject in subjects_of(topic, writer, of_key=of_key):
-        versions = [one for one in client.versions(subject, newest) if named_as(one, writer)]
+        versions = [version for version in client.versions(subject, newest) if named_as(version, writer)]
         for place, version in enumerate(versions):
             if version.id == ref or version.fetched.schema == fetched.schema:
-                earlier = [type_of(one.fetched) for one in versions[:place]]
-                return Standing(subject, earlier, [type_of(one.fetched) for one in versions[place + 1 :]])
+                earlier = [type_of(version.fetched) for version in versions[:place]]
+                return Standing(subject, earlier, [type_of(version.fetched) for version in versions[place + 1 :]])
     return Standing(f"{topic}-key" if of_key else f"{topic}-value")
 
 
