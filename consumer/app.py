@@ -207,7 +207,7 @@ def pipeline(
 
     `past` is what earlier owners did with `$add`s, where that is known.
     """
-    openings = {name: len(opening_of(one.token)) for name, one in settings.projects.items()}
+    openings = {name: len(opening_of(project.token)) for name, project in settings.projects.items()}
     return Pipeline(openings, by, out, mapped, only, past)
 
 
@@ -231,8 +231,10 @@ def quarantine(settings: Settings) -> Quarantine | None:
 def endpoints(settings: Settings) -> dict[str, Mixpanel]:
     """Where each project's updates go."""
     return {
-        name: Mixpanel(one.url, one.token, timeout=settings.mixpanel_timeout, connections=settings.max_in_flight)
-        for name, one in settings.projects.items()
+        name: Mixpanel(
+            project.url, project.token, timeout=settings.mixpanel_timeout, connections=settings.max_in_flight
+        )
+        for name, project in settings.projects.items()
     }
 
 

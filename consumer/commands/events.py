@@ -139,7 +139,7 @@ class EventReader:
 def parsed(line: bytes) -> dict[str, Any]:
     """The JSON object that the line is."""
     try:
-        found = json.loads(line, object_pairs_hook=once, parse_constant=no_number)
+        value = json.loads(line, object_pairs_hook=once, parse_constant=no_number)
     except UnicodeDecodeError:
         raise UnfitLine("is not UTF-8 text") from None
     except json.JSONDecodeError as failure:
@@ -147,17 +147,17 @@ def parsed(line: bytes) -> dict[str, Any]:
         raise UnfitLine(f"is not JSON: {failure.msg} at column {failure.colno}{hint}") from None
     except (RecursionError, ValueError):
         raise UnfitLine("is not JSON that can be read: too deep, or a number too long") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise UnfitLine(f"is JSON, and not an object; {ONE_A_LINE}")
-    return found
+    return value
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object, which has each name once."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    by_name = dict(pairs)
+    if len(by_name) != len(pairs):
         raise UnfitLine("has the same name twice in one object")
-    return found
+    return by_name
 
 
 def no_number(name: str) -> float:
@@ -187,10 +187,10 @@ def moment(value: Any) -> int:
     """Milliseconds since 1970."""
     if isinstance(value, str):
         try:
-            found = datetime.fromisoformat(value)
+            time = datetime.fromisoformat(value)
         except ValueError:
             raise UnfitLine("occurred_at is no time such as 2026-11-25T07:00:00Z") from None
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+        return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
     if isinstance(value, bool) or not isinstance(value, int) or not -LARGEST <= value < LARGEST:
         raise UnfitLine("occurred_at is neither milliseconds nor a time such as 2026-11-25T07:00:00Z")
     return value

@@ -63,8 +63,8 @@ def preview(settings: Settings, file: IO[bytes], output: str) -> None:
             of_project = [event for event in batch if event.project == project]
             updates += requests_for(project, of_project, settings, updates[-1].request if updates else 0)
     if output == "json":
-        rejected = [{"line": one.line, "reason": one.reason, "detail": one.detail} for one in bad]
-        sent = [{**asdict(one), "update": json.loads(one.update)} for one in updates]
+        rejected = [{"line": item.line, "reason": item.reason, "detail": item.detail} for item in bad]
+        sent = [{**asdict(item), "update": json.loads(item.update)} for item in updates]
         click.echo(json.dumps({"updates": sent, "rejected": rejected}, indent=2, ensure_ascii=False))
     else:
         tell(updates, bad)
@@ -79,25 +79,25 @@ def tell(updates: list[Shown], bad: list[BadLine]) -> None:
     if updates:
         show(
             ["request", "project", "lines", "update"],
-            [[one.request, one.project, listed(one.lines), one.update] for one in updates],
+            [[item.request, item.project, listed(item.lines), item.update] for item in updates],
         )
     if updates and bad:
         click.echo("-" * min(80, width()))
     if bad:
         show(
             ["line", "reason", "what is wrong"],
-            [[one.line, one.reason, one.detail] for one in bad],
+            [[item.line, item.reason, item.detail] for item in bad],
             ["red"] * len(bad),
         )
 
 
 def good(file: IO[bytes], settings: Settings, bad: list[BadLine]) -> Iterator[Event]:
     """The events of the file; what is none is put aside."""
-    for found in EventReader(settings.projects).read(file):
-        if isinstance(found, BadLine):
-            bad.append(found)
+    for event in EventReader(settings.projects).read(file):
+        if isinstance(event, BadLine):
+            bad.append(event)
         else:
-            yield found
+            yield event
 
 
 def requests_for(project: str, events: list[Event], settings: Settings, before: int) -> Iterator[Shown]:

@@ -189,11 +189,11 @@ class RecordWriter:
 def lines(file: IO[bytes], writer: RecordWriter, settings: Settings, schema_id: int) -> Iterator[Outgoing]:
     """The events of the file; what is none is named."""
     frame = b"\0" + schema_id.to_bytes(4, "big")
-    for found in EventReader(settings.projects).read(file):
-        if isinstance(found, Event):
-            yield Outgoing(found.line, found.key.encode(), frame + found.value)
+    for event in EventReader(settings.projects).read(file):
+        if isinstance(event, Event):
+            yield Outgoing(event.line, event.key.encode(), frame + event.value)
         else:
-            writer.bad_line(found)
+            writer.bad_line(event)
 
 
 def generated(settings: Settings, count: int, bad: float, seed: int, schema_id: int) -> Iterator[Outgoing]:
@@ -204,8 +204,8 @@ def generated(settings: Settings, count: int, bad: float, seed: int, schema_id: 
     if bad:
         writers = traffic_schemas.register(RegistryApi(settings).register)
     else:
-        one = traffic_schemas.WriterSchema(parse_schema(json.loads(newest())), schema_id, None)
-        writers = traffic_schemas.Writers(one, one, one, one)
+        writer = traffic_schemas.WriterSchema(parse_schema(json.loads(newest())), schema_id, None)
+        writers = traffic_schemas.Writers(writer, writer, writer, writer)
     for event in Traffic(writers, seed=seed, bad=bad).events(count):
         yield Outgoing(event.number, event.key, event.value, event.headers)
 
@@ -213,9 +213,9 @@ def generated(settings: Settings, count: int, bad: float, seed: int, schema_id: 
 def schema_for(settings: Settings, topic: str) -> int:
     """The id of the newest event schema under the topic's subject, registered where it is not there."""
     api, subject = RegistryApi(settings), f"{topic}-value"
-    found = api.find(subject, newest())
-    if found is not None:
-        return found
+    known = api.find(subject, newest())
+    if known is not None:
+        return known
     number = api.register(subject, newest())
     click.echo(f"registered the event schema under {subject}: id {number}", err=True)
     return number

@@ -34,9 +34,9 @@ class NoGroupKey(Exception):
 
 def read_back_of(settings: Settings, project: str) -> ReadBack:
     """What the project is read back with."""
-    found = settings.projects.get(project)
-    if found is not None and found.read_back is not None:
-        return found.read_back
+    named = settings.projects.get(project)
+    if named is not None and named.read_back is not None:
+        return named.read_back
     return ReadBack(
         settings.mixpanel_query_url,
         settings.mixpanel_project_id,
@@ -78,12 +78,12 @@ def group_key(query: QueryApi, key: str, given: Mapping[str, str]) -> DataGroup:
     except QueryFailed as failed:
         if failed.cause in ("away", "login"):
             raise
-        words = (
+        message = (
             f"its id cannot be asked for ({failed}): find it in Project Settings > Group Keys, give --data-group-id"
         )
-        raise NoGroupKey(words, absent=False) from failed
-    for one in defined:
-        if one.key == key:
-            return one
-    names = ", ".join(sorted(one.key for one in defined)) or "none"
+        raise NoGroupKey(message, absent=False) from failed
+    for group in defined:
+        if group.key == key:
+            return group
+    names = ", ".join(sorted(group.key for group in defined)) or "none"
     raise NoGroupKey(f"the project does not define this group key; it has: {names}", absent=True)

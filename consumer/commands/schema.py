@@ -64,7 +64,7 @@ def show(settings: Settings, avsc: bool, subjects: tuple[str, ...], output: str)
     if settings.schema_registry_url:
         click.echo()
         headers = ["subject", "version", "id", "reads", "why"]
-        show_table(headers, [[one[name] for name in headers] for one in versions])
+        show_table(headers, [[version[name] for name in headers] for version in versions])
 
 
 REGISTER: Final = """\b
@@ -93,11 +93,11 @@ def register(settings: Settings, file: Path | None, subjects: tuple[str, ...], o
     api, rows = RegistryApi(settings), []
     for subject in named(settings, subjects):
         try:
-            found = api.find(subject, text)
-            number = api.register(subject, text) if found is None else found
+            known = api.find(subject, text)
+            number = api.register(subject, text) if known is None else known
         except RegistryError as failure:
             raise click.ClickException(str(failure)) from None
-        rows.append({"subject": subject, "id": number, "result": "registered" if found is None else "was there"})
+        rows.append({"subject": subject, "id": number, "result": "registered" if known is None else "was there"})
     tell(rows, ["subject", "id", "result"], output)
 
 
@@ -151,22 +151,22 @@ def registered(settings: Settings, subjects: Sequence[str]) -> list[dict[str, An
             versions = api.versions(subject)
             if versions is None:
                 rows.append(row(subject, why="there is no such subject: 'group-consumer schema register' makes it"))
-            rows += [version_row(api, one, settings.schema_rules == "hold") for one in versions or []]
+            rows += [version_row(api, version, settings.schema_rules == "hold") for version in versions or []]
         except RegistryError as failure:
             raise click.ClickException(str(failure)) from None
     return rows
 
 
-def version_row(api: RegistryApi, one: RegisteredVersion, hold: bool) -> dict[str, Any]:
+def version_row(api: RegistryApi, version: RegisteredVersion, hold: bool) -> dict[str, Any]:
     """One version, judged; `hold` says whether rules for reading stand in the way."""
     try:
-        fetched = api.fetched(one.id)
+        fetched = api.fetched(version.id)
         judged = judge(fetched.schema, fetched.references)
         if fetched.rules and hold:
             judged = Judgement("held", f"rules for reading it are not run here: {named_rules(fetched.rules)}")
     except Unusable as other:
         judged = Judgement("none", str(other))
-    return row(one.subject, one.version, one.id, judged.readable, judged.why)
+    return row(version.subject, version.version, version.id, judged.readable, judged.why)
 
 
 def row(subject: str, version: Any = "-", number: Any = "-", reads: str = "-", why: str = "") -> dict[str, Any]:
@@ -194,7 +194,7 @@ def tell(rows: list[dict[str, Any]], headers: list[str], output: str, colours: S
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
     else:
-        show_table(headers, [[one[name] for name in headers] for one in rows], colours)
+        show_table(headers, [[row[name] for name in headers] for row in rows], colours)
 
 
 def kind(avro: Any) -> str:

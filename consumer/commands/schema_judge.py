@@ -37,7 +37,7 @@ def judge(writer: str, references: Sequence[str] = ()) -> Judgement:
 
 def unreadable(root: Node) -> list[str]:
     """The places of the schema that no data gets through, each with its path; such records become dead letters."""
-    found: dict[str, None] = {}
+    places: dict[str, None] = {}
     seen: set[Node] = set()
 
     def walk(node: Node, path: str) -> None:
@@ -46,12 +46,12 @@ def unreadable(root: Node) -> list[str]:
         seen.add(node)
         place = f"field {path}: " if path else ""
         if node.missing:
-            found[place + node.missing] = None
+            places[place + node.missing] = None
         if node.symbols and None in node.symbols:
-            found[f"{place}the reader lacks a symbol of the writer's"] = None
+            places[f"{place}the reader lacks a symbol of the writer's"] = None
         for number, item in enumerate(node.items):
             name = node.names[number] if number < len(node.names) else ""
             walk(item, f"{path}.{name}" if path and name else path + name)
 
     walk(root, "")
-    return list(found)
+    return list(places)

@@ -17,8 +17,8 @@ ADVICE: Final = {
 
 def environment(word: str) -> str:
     """The variables that are set of those that the failure comes from, with what they name; empty where none is."""
-    found = ((name, os.environ.get(name) or os.environ.get(name.lower(), "")) for name in VARIABLES.get(word, ()))
-    return ", ".join(f"{name} is {shown(value)}" for name, value in found if value)
+    named = ((name, os.environ.get(name) or os.environ.get(name.lower(), "")) for name in VARIABLES.get(word, ()))
+    return ", ".join(f"{name} is {shown(value)}" for name, value in named if value)
 
 
 def shown(value: str) -> str:

@@ -19,21 +19,21 @@ class Heads:
     def __init__(self) -> None:
         self._told: dict[Assignment, tuple[int, float]] = {}  # the offset, and when it was polled
 
-    def look(self, now: float, found: Sequence[Block], ours: Collection[Assignment]) -> None:
+    def look(self, now: float, blocks: Sequence[Block], ours: Collection[Assignment]) -> None:
         """`ours` are the partitions of this instance: one that is gone is not told of again."""
-        heads = {block.assignment: block for block in found if block.since >= 0}
-        for one, (offset, since) in list(self._told.items()):
-            if one in heads and heads[one].offset == offset:
+        heads = {block.assignment: block for block in blocks if block.since >= 0}
+        for assignment, (offset, since) in list(self._told.items()):
+            if assignment in heads and heads[assignment].offset == offset:
                 continue
-            del self._told[one]
-            if one in ours:
-                fields = {"record": f"{one}@{offset}", "seconds": round(now - since, 1)}
+            del self._told[assignment]
+            if assignment in ours:
+                fields = {"record": f"{assignment}@{offset}", "seconds": round(now - since, 1)}
                 log.info("the record that blocked its partition is through", extra=fields)
-        for one, block in heads.items():
-            if one not in self._told and now - block.since >= AFTER:
-                self._told[one] = (block.offset, block.since)
+        for assignment, block in heads.items():
+            if assignment not in self._told and now - block.since >= AFTER:
+                self._told[assignment] = (block.offset, block.since)
                 fields = {
-                    "record": f"{one}@{block.offset}",
+                    "record": f"{assignment}@{block.offset}",
                     "cause": block.cause,
                     "project": block.project,
                     "detail": block.detail,

@@ -52,7 +52,7 @@ class Connections:
         """End those that take too long."""
         with self._lock:
             before = self._clock() - LONGEST
-            for connection in [one for one, since in self._open.items() if since <= before]:
+            for connection in [connection for connection, since in self._open.items() if since <= before]:
                 self._end(connection)
 
     def _end(self, connection: socket.socket) -> None:

@@ -30,15 +30,15 @@ def starting() -> dict[str, object]:
 
 def status(
     pipeline: Pipeline,
-    found: Sequence[Block],
+    blocks: Sequence[Block],
     committed: Mapping[Assignment, int],
     lag: Mapping[Assignment, int],
     unready: Sequence[str],
     now: float,
 ) -> dict[str, object]:
-    """The state as of `now`, in seconds of the loop's clock; `found` is what blocks the partitions."""
+    """The state as of `now`, in seconds of the loop's clock; `blocks` is what blocks the partitions."""
     dispatches = [delivery.dispatch for delivery in pipeline.destinations.by_name.values()]
-    blocked = {block.assignment: block for block in found}
+    blocked = {block.assignment: block for block in blocks}
     flying = [(dispatch.name, batch) for dispatch in dispatches for batch in dispatch.under_way.batches]
     return {
         "instance": INSTANCE,

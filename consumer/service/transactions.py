@@ -22,18 +22,29 @@ class Transactions:
         self._since: dict[Assignment, tuple[int, float]] = {}  # the last stable offset, and since when it is that
         self.behind: dict[Assignment, int] = {}  # so many offsets wait behind one that was told
 
-    def look(self, now: float, found: Mapping[Assignment, tuple[int, int]]) -> None:
-        """`found` has the last stable offset of each partition that waits, and how many offsets wait behind it."""
+    def look(self, now: float, withheld: Mapping[Assignment, tuple[int, int]]) -> None:
+        """`withheld` has the last stable offset of each partition that waits, and how many offsets wait behind it."""
         since = {
-            one: (stable, before[1] if (before := self._since.get(one)) and before[0] == stable else now)
-            for one, (stable, _) in found.items()
+            assignment: (
+                stable,
+                before[1] if (before := self._since.get(assignment)) and before[0] == stable else now,
+            )
+            for assignment, (stable, _) in withheld.items()
         }
-        behind = {one: waiting for one, (_, waiting) in found.items() if now - since[one][1] >= AFTER}
-        for one in behind.keys() - self.behind.keys():
+        behind = {
+            assignment: waiting
+            for assignment, (_, waiting) in withheld.items()
+            if now - since[assignment][1] >= AFTER
+        }
+        for assignment in behind.keys() - self.behind.keys():
             log.warning(
                 "an open transaction: what is behind it cannot be read before its producer ends it",
-                extra={"partition": repr(one), "last_stable_offset": found[one][0], "waiting": behind[one]},
+                extra={
+                    "partition": repr(assignment),
+                    "last_stable_offset": withheld[assignment][0],
+                    "waiting": behind[assignment],
+                },
             )
-        for one in self.behind.keys() - behind.keys():
-            log.info("the transaction is over: its partition is read on", extra={"partition": repr(one)})
+        for assignment in self.behind.keys() - behind.keys():
+            log.info("the transaction is over: its partition is read on", extra={"partition": repr(assignment)})
         self._since, self.behind = since, behind

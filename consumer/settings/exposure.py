@@ -18,9 +18,9 @@ def exposed(
     values: Values, given: Mapping[str, Given], properties: Mapping[str, str], projects: Iterable[Project]
 ) -> Iterator[str]:
     """A warning for each: what it is, a colon, and what to do."""
-    for name, one in given.items():
+    for name, setting in given.items():
         variable = BY_NAME[name]
-        if variable.secret and one.origin == OPTION:
+        if variable.secret and setting.origin == OPTION:
             yield (
                 f"{name} is given as an option, which every user of the machine can see: "
                 f"give it by the environment, or its file by {variable.option}-file"

@@ -57,27 +57,27 @@ class Settings(Declared):
 
     def rows(self) -> list[ShownSetting]:
         """Every setting, then the properties of the file: as it may be shown."""
-        found = [self._row(variable) for variable in VARIABLES]
+        rows = [self._row(variable) for variable in VARIABLES]
         for name in sorted(self.kafka_properties.keys() - SETTING_OF.keys()):
             value = shown(name, self.kafka_properties[name])
-            found.append(ShownSetting(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
+            rows.append(ShownSetting(name, value, self.kafka_properties_file, "", "A property of librdkafka"))
         for project in self.projects.values():
             if project.name != DEFAULT:
                 origin = self.mixpanel_projects_file
-                found.append(
+                rows.append(
                     ShownSetting(f"[{project.name}]", project.shown(), origin, "", "A project that events can name")
                 )
-        return found
+        return rows
 
     def secrets(self) -> list[str]:
         """The values that must not stand in any output."""
-        found = [str(getattr(self, variable.field)) for variable in VARIABLES if variable.secret]
-        found += [value for name, value in self.kafka_properties.items() if is_secret(name)]
-        found += [secret for project in self.projects.values() for secret in project.secrets()]
+        secrets = [str(getattr(self, variable.field)) for variable in VARIABLES if variable.secret]
+        secrets += [value for name, value in self.kafka_properties.items() if is_secret(name)]
+        secrets += [secret for project in self.projects.values() for secret in project.secrets()]
         for url in self.schema_registry_url:
             password = urlsplit(url).password
-            found += [password, unquote(password)] if password else []
-        return [secret for secret in found if secret]
+            secrets += [password, unquote(password)] if password else []
+        return [secret for secret in secrets if secret]
 
     def _row(self, variable: Variable) -> ShownSetting:
         value, origin = self._given(variable)
@@ -151,12 +151,12 @@ def all_projects(values: Mapping[str, object], given: Mapping[str, Given]) -> tu
     """The default project where there is one, then those of the file; and what is wrong with the file."""
     names = ("PROJECTS_FILE", "TOKEN", "URL", "QUERY_URL")
     path, token, url, query_url = (str(values[f"MIXPANEL_{name}"]) for name in names)
-    found = [Project(DEFAULT, token, url, given["MIXPANEL_TOKEN"].file)] if token else []
+    projects = [Project(DEFAULT, token, url, given["MIXPANEL_TOKEN"].file)] if token else []
     wrong: list[str] = []
     if path:
         others, wrong = read_projects(path, url, query_url)
-        found += others
-    return {project.name: project for project in found}, wrong + twice(found)
+        projects += others
+    return {project.name: project for project in projects}, wrong + twice(projects)
 
 
 def fill_in(values: dict[str, object], terminal: bool) -> None:

@@ -46,5 +46,5 @@ def mapped_topics(settings: Settings, mapping: Mapping) -> dict[str, TopicMap]:
     """
     topics = topics_of(mapping)
     mapper = Mapper(mapping, settings.mapping_hash_key.encode(), topics)
-    found = {topic: mapper.topic(topic) for topic in topics}
-    return {topic: rules for topic, rules in found.items() if rules is not None}
+    by_topic = {topic: mapper.topic(topic) for topic in topics}
+    return {topic: rules for topic, rules in by_topic.items() if rules is not None}

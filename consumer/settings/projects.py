@@ -61,12 +61,12 @@ class Project:
 
     def shown(self) -> str:
         """All of it, as people may see it."""
-        found = [self.url, f"token {HIDDEN}"]
+        parts = [self.url, f"token {HIDDEN}"]
         if self.read_back is not None and self.read_back.project_id:
-            found.append(f"project {self.read_back.project_id}")
+            parts.append(f"project {self.read_back.project_id}")
         if self.read_back is not None and self.read_back.service_account_username:
-            found.append(f"service account {self.read_back.service_account_username} {HIDDEN}")
-        return ", ".join(found)
+            parts.append(f"service account {self.read_back.service_account_username} {HIDDEN}")
+        return ", ".join(parts)
 
 
 def read_projects(path: str, url: str, query_url: str) -> tuple[list[Project], list[str]]:
@@ -82,20 +82,20 @@ def read_projects(path: str, url: str, query_url: str) -> tuple[list[Project], l
     except tomllib.TOMLDecodeError as failure:
         return [], [f"is no TOML: {failure}"]
     reading = ProjectsReading(source.splitlines(), url, query_url)
-    found = [reading.project(name, table) for name, table in tables.items()]
+    projects = [reading.project(name, table) for name, table in tables.items()]
     if not tables:
         reading.faults.append("has no table: give each project one, such as [emea] with token_file and region")
-    return [project for project in found if project is not None], reading.faults
+    return [project for project in projects if project is not None], reading.faults
 
 
 def content(path: str) -> str:
     """The text of the file. Raises `Wrong`."""
     try:
         with Path(path).open("rb") as file:
-            found = file.read(MAX_FILE + 1)
-        if len(found) > MAX_FILE:
+            data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
             raise Wrong("is larger than 1 MiB, which no file of projects is")
-        return found.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError:
         raise Wrong("is not UTF-8 text") from None
     except OSError as failure:
@@ -139,7 +139,7 @@ class ProjectsReading:
         self._one_of(name, table, "region", "url", needed=False)
         self._one_of(name, table, "service_account_secret", "service_account_secret_file", needed=False)
         self._account(name, table)
-        found = self._secret(name, "token", values)
+        token = self._secret(name, "token", values)
         secret = self._secret(name, "service_account_secret", values)
         if len(self.faults) > before:
             return None
@@ -150,7 +150,7 @@ class ProjectsReading:
         username = values.get("service_account_username", "")
         return Project(
             name,
-            found,
+            token,
             url,
             values.get("token_file", ""),
             ReadBack(query_url, values.get("project_id", ""), username, secret),
@@ -197,9 +197,9 @@ class ProjectsReading:
             self._fault(name, key, str(wrong))
             return ""
 
-    def _fault(self, name: str, key: str, words: str) -> None:
+    def _fault(self, name: str, key: str, fault: str) -> None:
         place = at(line_of(self._lines, name, key))
-        self.faults.append(f"{place}[{clipped(name)}]{f' {clipped(key)}' if key else ''}: {words}")
+        self.faults.append(f"{place}[{clipped(name)}]{f' {clipped(key)}' if key else ''}: {fault}")
 
 
 def at(line: int) -> str:

@@ -83,7 +83,7 @@ def read_properties(path: str) -> tuple[dict[str, str], list[str]]:
         return {}, [f"{path}: is not UTF-8 text"]
     if len(content) > MAX_FILE:
         return {}, [f"{path}: is larger than 1 MiB, which is no properties file"]
-    found: dict[str, str] = {}
+    properties: dict[str, str] = {}
     lines: dict[str, int] = {}
     problems: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -97,30 +97,30 @@ def read_properties(path: str) -> tuple[dict[str, str], list[str]]:
             problems.append(f"{path}, line {number}: {name} stands in line {lines[name]} already")
         else:
             lines[name] = number
-            found[name] = value.replace("\\n", "\n") if name.endswith(".pem") else value or EMPTY.get(name, "")
-    problems += [f"{path}, line {lines[name]}: {wrong}" for name, wrong in refused(found).items()]
-    return found, problems
+            properties[name] = value.replace("\\n", "\n") if name.endswith(".pem") else value or EMPTY.get(name, "")
+    problems += [f"{path}, line {lines[name]}: {wrong}" for name, wrong in refused(properties).items()]
+    return properties, problems
 
 
 def refused(properties: Mapping[str, str]) -> dict[str, str]:
     """By name, what is wrong with each property that cannot stand."""
-    found: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for name, value in properties.items():
         if name in SET_BY:
-            found[name] = f"{name} is set by {SET_BY[name]}"
+            problems[name] = f"{name} is set by {SET_BY[name]}"
         elif name in FIXED:
-            found[name] = f"{name} cannot be changed: {FIXED[name]}"
+            problems[name] = f"{name} cannot be changed: {FIXED[name]}"
         elif name.endswith("_cb") or name in FUNCTIONS:
-            found[name] = f"{name} is a function of a program, not a property"
+            problems[name] = f"{name} is a function of a program, not a property"
         elif not value:
-            found[name] = f"{name} has no value"
+            problems[name] = f"{name} has no value"
         elif name in BROKER_SIDE and properties.get("group.protocol", "").lower() == "consumer":
-            found[name] = f"{name} has no place beside group.protocol=consumer, where the broker decides it"
+            problems[name] = f"{name} has no place beside group.protocol=consumer, where the broker decides it"
         else:
             wrong = asked(name, value)
             if wrong:
-                found[name] = wrong
-    return found
+                problems[name] = wrong
+    return problems
 
 
 def asked(name: str, value: str) -> str:
@@ -139,16 +139,16 @@ def asked(name: str, value: str) -> str:
 
 def said(failure: Exception, name: str, value: str) -> str:
     """librdkafka's own words, without a secret."""
-    words = " ".join(str(failure.args[0].str()).split())
-    if words.startswith("Failed to create"):
+    message = " ".join(str(failure.args[0].str()).split())
+    if message.startswith("Failed to create"):
         return ""  # it lacks another property; all of them together are asked about later
-    if words.startswith("No such configuration property"):
+    if message.startswith("No such configuration property"):
         return f"{name} is no property of librdkafka"
     if is_secret(name):
-        words = words.replace(value, HIDDEN)
-    elif f'"{value}"' not in words:
-        words = f'{words} (it is "{value}")'
-    return words if name in words else f"{name}: {words}"
+        message = message.replace(value, HIDDEN)
+    elif f'"{value}"' not in message:
+        message = f'{message} (it is "{value}")'
+    return message if name in message else f"{name}: {message}"
 
 
 def silent() -> logging.Logger:

@@ -27,8 +27,8 @@ class Scrubber:
 
     def __call__(self, text: str) -> str:
         """The text, with a mask for each secret."""
-        found = self._pattern
-        return text if found is None else found.sub(HIDDEN, text)
+        pattern = self._pattern
+        return text if pattern is None else pattern.sub(HIDDEN, text)
 
     def learn(self, secret: str) -> None:
         """Take this one out as well from now on, beside those before: what is under way still has them."""

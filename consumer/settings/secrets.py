@@ -49,19 +49,19 @@ class Secret:
         if not self.path:
             return self._text
         try:
-            found = read_file(self._variable, self.path)
+            text = read_file(self._variable, self.path)
         except Wrong as wrong:
             if str(wrong) != self._wrong:
                 log.warning("%s; the last one that could be read stays in force", wrong)
             self._wrong = str(wrong)
             return self._text
         self._wrong = ""
-        if found != self._text:
-            self._learn(found)
-            self._text = found
+        if text != self._text:
+            self._learn(text)
+            self._text = text
             name = self._variable.name + FILE_TWIN
             log.info("%s has changed, and is used from now on", name, extra={"file": self.path})
-        return found
+        return text
 
     def __repr__(self) -> str:
         return self._variable.name

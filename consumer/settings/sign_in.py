@@ -40,22 +40,22 @@ class SignIn:
         if not self.files.settled(self._paths()):
             return
         changed = self.files.changed()
-        found = replace(
+        settings = replace(
             self._settings,
             kafka_sasl_password=self._secrets["KAFKA_SASL_PASSWORD"].text(),
             kafka_ssl_key_password=self._secrets["KAFKA_SSL_KEY_PASSWORD"].text(),
         )
-        if found.kafka_properties_file in changed:
-            found = replace(found, kafka_properties=self._properties(found))
-        if found == self._settings and not changed:
+        if settings.kafka_properties_file in changed:
+            settings = replace(settings, kafka_properties=self._properties(settings))
+        if settings == self._settings and not changed:
             return
-        self._settings = found
+        self._settings = settings
         self.files.take(self._paths())
-        for secret in found.secrets():
+        for secret in settings.secrets():
             self._learn(secret)
         for path in sorted(changed - self._of_secrets):  # which say so themselves
             log.info("a file has changed, and is used from now on", extra={"file": path})
-        self._tell(found, changed)
+        self._tell(settings, changed)
 
     def _paths(self) -> list[str]:
         settings = self._settings

@@ -37,9 +37,9 @@ def gather(
     problems: dict[str, str] = {}
     for variable in VARIABLES:
         try:
-            found = find(variable, environ, options)
-            if found is not None:
-                text, origin = found
+            text_and_origin = find(variable, environ, options)
+            if text_and_origin is not None:
+                text, origin = text_and_origin
                 values[variable.name] = read(variable, text, origin)
                 shown = HIDDEN if variable.secret else text.replace("\n", ",")
                 given[variable.name] = Given(shown, origin)
@@ -56,9 +56,9 @@ def gather(
 def find(variable: Variable, environ: Mapping[str, str], options: Mapping[str, str]) -> tuple[str, str] | None:
     """The setting's text with its origin; None where nobody gives one. Raises `Wrong`."""
     for origin, source in ((OPTION, options), (ENVIRONMENT, environ)):
-        found = found_in(variable, source, origin)
-        if found is not None:
-            return found
+        text_and_origin = found_in(variable, source, origin)
+        if text_and_origin is not None:
+            return text_and_origin
     return None
 
 

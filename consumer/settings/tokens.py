@@ -68,13 +68,13 @@ class ProjectTokens:
         projects, faults = read_projects(self._file, self._url, self._query_url)
         return projects, [f"MIXPANEL_PROJECTS_FILE {fault}" for fault in faults]
 
-    def _is_ours(self, found: Project) -> bool:
+    def _is_ours(self, project: Project) -> bool:
         """Whether its token is for where our updates go: a project that moves has another one there."""
-        ours = self._projects.get(found.name)
-        return ours is not None and ours.url == found.url
+        ours = self._projects.get(project.name)
+        return ours is not None and ours.url == project.url
 
-    def _renewed(self, found: Project) -> Project:
-        return replace(self._projects[found.name], token=found.token, token_file=found.token_file)
+    def _renewed(self, project: Project) -> Project:
+        return replace(self._projects[project.name], token=project.token, token_file=project.token_file)
 
     def _say(self, lines: list[str]) -> None:
         """Each line once, for as long as it holds."""

@@ -98,15 +98,15 @@ def flag() -> ValueKind[bool]:
     return ValueKind(read, "on|off", False)
 
 
-def choice(*words: str, fold: Callable[[str], str] = str) -> ValueKind[str]:
+def choice(*choices: str, fold: Callable[[str], str] = str) -> ValueKind[str]:
     """One of the words; `fold` is applied first, where case does not matter."""
 
     def read(given: str) -> str:
-        if fold(given) not in words:
-            raise Wrong("one of " + ", ".join(words))
+        if fold(given) not in choices:
+            raise Wrong("one of " + ", ".join(choices))
         return fold(given)
 
-    return ValueKind(read, "|".join(words), "")
+    return ValueKind(read, "|".join(choices), "")
 
 
 def duration(least: str, most: str) -> ValueKind[float]:
@@ -116,12 +116,12 @@ def duration(least: str, most: str) -> ValueKind[float]:
     assert high is not None
 
     def read(given: str) -> float:
-        found = amount(given, SECONDS)
-        if found is None:
+        seconds = amount(given, SECONDS)
+        if seconds is None:
             raise Wrong("a number with ms, s, m or h, such as 500ms, 2s or 1m")
-        if not low <= found <= high:
+        if not low <= seconds <= high:
             raise Wrong(f"a time from {least} to {most}")
-        return found
+        return seconds
 
     return ValueKind(read, "TIME", 0.0)
 
@@ -133,12 +133,12 @@ def size(least: str, most: str) -> ValueKind[int]:
     assert high is not None
 
     def read(given: str) -> int:
-        found = amount(given, BYTES)
-        if found is None or not found.is_integer():
+        count = amount(given, BYTES)
+        if count is None or not count.is_integer():
             raise Wrong("a number with B, KiB, MiB or GiB, such as 512KiB or 2MiB")
-        if not low <= found <= high:
+        if not low <= count <= high:
             raise Wrong(f"a size from {least} to {most}")
-        return int(found)
+        return int(count)
 
     return ValueKind(read, "SIZE", 0)
 
@@ -151,8 +151,8 @@ def amount(given: str, units: dict[str, float] | dict[str, int]) -> float | None
         return None
     if unit == 0.001:  # dividing keeps 500ms exactly 0.5
         return float(match[1]) / 1000
-    found = float(match[1]) * unit
-    return found if math.isfinite(found) else None
+    value = float(match[1]) * unit
+    return value if math.isfinite(value) else None
 
 
 def topic() -> ValueKind[str]:
@@ -183,12 +183,12 @@ def servers() -> ValueKind[str]:
     """host:port, comma separated, as Kafka clients take it."""
 
     def read(given: str) -> str:
-        found = [server.strip() for server in given.split(",")]
-        for server in found:
+        addresses = [server.strip() for server in given.split(",")]
+        for server in addresses:
             match = SERVER.fullmatch(server)
             if match is None or not 0 < int(match[2]) < 65536:
                 raise Wrong("host:port, comma separated, without a scheme, such as kafka-1:9092,kafka-2:9092")
-        return ",".join(found)
+        return ",".join(addresses)
 
     return ValueKind(read, "HOST:PORT,...", "")
 
@@ -220,10 +220,10 @@ def urls() -> ValueKind[tuple[str, ...]]:
     """URLs of one service, comma separated; each may carry its own credentials."""
 
     def read(given: str) -> tuple[str, ...]:
-        found = tuple(dict.fromkeys(url.strip().rstrip("/") for url in given.split(",")))
-        for url in found:
+        addresses = tuple(dict.fromkeys(url.strip().rstrip("/") for url in given.split(",")))
+        for url in addresses:
             web_address(url, "comma separated http:// or https:// URLs without ? or #")
-        return found
+        return addresses
 
     return ValueKind(read, "URL,...", (), credentials=True)
 
@@ -235,10 +235,10 @@ def base_url(last: str) -> ValueKind[str]:
         parts = web_address(given, f"one http:// or https:// URL without ? or #; requests go to {{URL}}/{last}")
         if parts.username is not None or parts.password is not None:
             raise Wrong("a URL without user name and password")
-        found = given.rstrip("/")
-        if found.endswith(f"/{last}"):
+        url = given.rstrip("/")
+        if url.endswith(f"/{last}"):
             raise Wrong(f"the URL without /{last}, which requests add")
-        return found
+        return url
 
     return ValueKind(read, "URL", "")
 

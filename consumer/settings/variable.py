@@ -59,4 +59,4 @@ def setting(
 
 def variables(of: type) -> tuple[Variable, ...]:
     """What the fields of a class declare, in their order."""
-    return tuple(Variable(name=one.name.upper(), **one.metadata) for one in fields(of))
+    return tuple(Variable(name=declared.name.upper(), **declared.metadata) for declared in fields(of))

@@ -27,8 +27,8 @@ class Files:
 
     def settled(self, paths: Iterable[str]) -> bool:
         """Look once: whether they hold what they held at the look before."""
-        found = digests(paths)
-        same, self._seen = found == self._seen, found
+        current = digests(paths)
+        same, self._seen = current == self._seen, current
         return same
 
     def changed(self) -> frozenset[str]:
@@ -51,7 +51,7 @@ class Watched(Protocol):
 
 def watch(every: Sequence[Watched]) -> Callable[[], None]:
     """Look at each from now on, on one thread, where there is a file to look at. Returns what ends that."""
-    watched = [one for one in every if one.files]
+    watched = [item for item in every if item.files]
     stopped = threading.Event()
     if watched:
         threading.Thread(target=look_on, args=(watched, stopped), name="settings", daemon=True).start()
@@ -61,17 +61,17 @@ def watch(every: Sequence[Watched]) -> Callable[[], None]:
 def look_on(watched: Sequence[Watched], stopped: threading.Event) -> None:
     """Look at each every few seconds; what one of them fails at stops no other."""
     while not stopped.wait(EVERY):
-        for one in watched:
+        for item in watched:
             try:
-                one.look()
+                item.look()
             except Exception:
                 log.exception("a file of the settings could not be used: what was used before stays in force")
 
 
 def digests(paths: Iterable[str]) -> dict[str, str]:
     """A digest of each file that can be read now."""
-    found = {path: digest(Path(path)) for path in paths if path}
-    return {path: content for path, content in found.items() if content}
+    by_path = {path: digest(Path(path)) for path in paths if path}
+    return {path: content for path, content in by_path.items() if content}
 
 
 def digest(path: Path) -> str:

@@ -120,18 +120,18 @@ class Canary:
     def _group(self, query: QueryApi) -> DataGroup:
         """The group key's id."""
         try:
-            found = group_key(query, self._key, self._given)
+            group = group_key(query, self._key, self._given)
         except NoGroupKey as none:
             if none.absent:
                 fix = "define it in Project Settings > Group Keys, or name the one that events have"
                 raise Undecided(fault(self._what, str(none), fix)) from none
-            words, _, fix = str(none).rpartition(": ")
-            raise Undecided(unknown(self._what, words, fix)) from none
+            detail, _, fix = str(none).rpartition(": ")
+            raise Undecided(unknown(self._what, detail, fix)) from none
         except QueryFailed as failed:
             raise Undecided(unknown(self._what, str(failed), "try again")) from failed
         if self._key not in self._given:
             self._proven.append("group key")
-        return found
+        return group
 
     def _token(self, query: QueryApi) -> None:
         """Whether the token is the project's; nothing where that is not told."""
@@ -185,10 +185,10 @@ class Canary:
             self._sleep(wait)
             passed += wait
             try:
-                found = query.profiles(group.id, [GROUP_ID])
+                profiles = query.profiles(group.id, [GROUP_ID])
             except QueryFailed as failed:
                 return unknown(self._what, f"was written, and cannot be read back: {failed}", "try again later")
-            if found.get(GROUP_ID, {}).get(PROPERTY) == run:
+            if profiles.get(GROUP_ID, {}).get(PROPERTY) == run:
                 return ok(self._what, f"a profile was written, and read back within {passed:g} s")
         return self._lost(passed)
 
@@ -203,9 +203,9 @@ class Canary:
         if self._suspected:
             return fault(self._what, detail, f"likely is {self._suspected[0]}")
         if not doubtful:
-            words = "token, region and group key are right: updates are lost, or Mixpanel is slower than ever seen"
+            likely = "token, region and group key are right: updates are lost, or Mixpanel is slower than ever seen"
             return fault(
-                self._what, f"{detail}; {words}", "look at Mixpanel's status page, and check again in an hour"
+                self._what, f"{detail}; {likely}", "look at Mixpanel's status page, and check again in an hour"
             )
         fixes = {
             "token": f"{self._set('token')} is of another project than {self._set('project_id')}",

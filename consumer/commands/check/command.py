@@ -62,8 +62,8 @@ def check(settings: Settings, canary: str | None, data_group_id: str | None, pro
     if output == "json":
         click.echo(json.dumps({"facts": [asdict(fact) for fact in facts], "counts": counts}, indent=2))
     else:
-        words = [counted(counts[FAULT], "fault"), counted(counts[WARNING], "warning")]
-        click.echo(f"{counts[OK]} ok, {', '.join(words)}, {counts[UNKNOWN]} unknown")
+        troubles = [counted(counts[FAULT], "fault"), counted(counts[WARNING], "warning")]
+        click.echo(f"{counts[OK]} ok, {', '.join(troubles)}, {counts[UNKNOWN]} unknown")
     raise SystemExit(1 if counts[FAULT] else 0)
 
 
@@ -83,8 +83,8 @@ def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iter
         ("Kafka", lambda: broker_facts(settings)),
         ("the registry", lambda: registry_facts(settings, dates, mapped_topics_of(settings))),
         ("the mapping file", lambda: mapping_facts(settings)),
-        ("Mixpanel", lambda: mixpanel_facts(settings, dates, [one.project for one in canaries])),
-        *[("the canary, for up to two minutes", one.facts) for one in canaries],
+        ("Mixpanel", lambda: mixpanel_facts(settings, dates, [probe.project for probe in canaries])),
+        *[("the canary, for up to two minutes", probe.facts) for probe in canaries],
         ("the clock", lambda: clock_facts(dates)),
     ]
     with StatusLine() as line:

@@ -24,12 +24,12 @@ RESPONSE: Final = 512  # what a response has beside the batch
 def kafka_facts(settings: Settings) -> Iterator[Fact]:
     """All of it; where no broker answers, only why."""
     try:
-        found = Brokers(settings)
-        count = found.cluster()
+        asked = Brokers(settings)
+        count = asked.cluster()
     except BrokerError as failure:
         yield fault("brokers", str(failure), "nothing more can be known of Kafka before this works")
         return
-    with found as brokers:
+    with asked as brokers:
         yield ok("brokers", f"{counted(count, 'broker')} over {connection(settings)}")
         sources: list[tuple[ExistingTopic, Mapping[str, str]]] = []
         for name in settings.kafka_topics:

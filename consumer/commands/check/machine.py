@@ -74,7 +74,7 @@ def server_fact(server: str, settings: Settings) -> Fact:
     what = f"broker {server}"
     fix = "check KAFKA_BOOTSTRAP_SERVERS, and that this machine may reach it"
     try:
-        addresses = sorted({str(found[4][0]) for found in socket.getaddrinfo(host.strip("[]"), int(port))})
+        addresses = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host.strip("[]"), int(port))})
     except OSError:
         return fault(what, "the name does not resolve", fix)
     try:

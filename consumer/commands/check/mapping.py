@@ -36,8 +36,8 @@ def mapping_facts(settings: Settings) -> Iterator[Fact]:
     except (RegistryError, BrokerError) as failure:
         yield unknown(WHAT, f"{settings.mapping_file} was not held against the schemas: {failure}", "try again")
         return
-    for one in findings.faults:
-        yield fault(WHAT, f"{settings.mapping_file}: {one}", "correct the file", MORE)
+    for problem in findings.faults:
+        yield fault(WHAT, f"{settings.mapping_file}: {problem}", "correct the file", MORE)
     if findings.faults:
         return
     topics = ", ".join(mapped_topics_of(settings))

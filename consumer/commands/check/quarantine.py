@@ -29,8 +29,8 @@ def quarantine_facts(brokers: Brokers, settings: Settings, sources: Sequence[Exi
             continue  # its own line says why nothing is known of it
         try:
             if name not in places:
-                found = brokers.offsets(settings.kafka_group_id, topics[name])
-                places[name] = {place.partition: place for place in found}
+                offsets = brokers.offsets(settings.kafka_group_id, topics[name])
+                places[name] = {place.partition: place for place in offsets}
         except BrokerError as failure:
             yield unknown(WHAT, f"{entry}: {failure}", "try again")
             continue

@@ -24,24 +24,24 @@ def registry_facts(settings: Settings, dates: list[tuple[str, str]], mapped: Col
     api = RegistryApi(settings)
     login = settings.schema_registry_username or settings.schema_registry_token
     answering = 0
-    found: list[Fact] = []
+    facts: list[Fact] = []
     for endpoint in api.endpoints:
         what = f"registry {endpoint.url}"
         try:
             answer = api.ask_one(endpoint, "GET", f"/subjects/{settings.kafka_topics[0]}-value/versions")
         except RegistryError as failure:
             detail, _, fix = str(failure).removeprefix(f"{endpoint.url}: ").partition(": ")
-            found.append(fault(what, detail, fix))
+            facts.append(fault(what, detail, fix))
             continue
         dates.append((answer.headers.get("Date", ""), endpoint.url))
         if answer.status == 200 or (answer.status == 404 and answer.code):
             answering += 1
-            found.append(ok(what, "answers, and takes the credentials" if login else "answers"))
+            facts.append(ok(what, "answers, and takes the credentials" if login else "answers"))
         else:
-            words = f" ({answer.words})" if answer.words else ""
+            told = f" ({answer.words})" if answer.words else ""
             fix = advice(f"status_{answer.status}")
-            found.append(fault(what, f"answers with status {answer.status}{words}", fix))
-    for fact in found:  # one that answers is enough to work, and the others are missed one day
+            facts.append(fault(what, f"answers with status {answer.status}{told}", fix))
+    for fact in facts:  # one that answers is enough to work, and the others are missed one day
         yield warning(fact.what, fact.detail, fact.fix) if answering and fact.state == "fault" else fact
     if answering:
         for topic in settings.kafka_topics:
@@ -61,8 +61,8 @@ def subject_facts(api: RegistryApi, subject: str, hold: bool) -> Iterator[Fact]:
             yield warning(what, detail, "register the event schema", command)
             return
         good = 0
-        for one in versions[-LOOKED_AT:]:
-            fact = version_fact(api, what, one, hold)
+        for version in versions[-LOOKED_AT:]:
+            fact = version_fact(api, what, version, hold)
             if fact is None:
                 good += 1
             else:
@@ -74,12 +74,12 @@ def subject_facts(api: RegistryApi, subject: str, hold: bool) -> Iterator[Fact]:
         yield ok(what, f"every record of {good} of its {counted(len(versions), 'version')} can be read")
 
 
-def version_fact(api: RegistryApi, what: str, one: RegisteredVersion, hold: bool) -> Fact | None:
+def version_fact(api: RegistryApi, what: str, version: RegisteredVersion, hold: bool) -> Fact | None:
     """What is wrong with one version; None where all its records can be read."""
-    place = f"version {one.version} (id {one.id})"
+    place = f"version {version.version} (id {version.id})"
     fix = "let producers use a schema that 'group-consumer schema compatible FILE' likes"
     try:
-        fetched = api.fetched(one.id)
+        fetched = api.fetched(version.id)
     except Unusable as other:
         return fault(what, f"{place}: {other}: its records are dead letters", fix)
     judged = judge(fetched.schema, fetched.references)
@@ -94,9 +94,9 @@ def version_fact(api: RegistryApi, what: str, one: RegisteredVersion, hold: bool
 
 def rules_fact(what: str, begin: str, rules: tuple[str, ...], hold: bool) -> Fact:
     """What rules of a data contract mean for its records."""
-    words = f"{begin}, {named(rules)}"
+    begins_with_rules = f"{begin}, {named(rules)}"
     if hold:
         fix = "write with a schema without them, or set SCHEMA_RULES=ignore to read what they would change as it is"
-        return fault(what, f"{words}: its records hold their partition", fix)
-    detail = f"{words}, and SCHEMA_RULES=ignore: what they encrypted is sent as it is"
+        return fault(what, f"{begins_with_rules}: its records hold their partition", fix)
+    detail = f"{begins_with_rules}, and SCHEMA_RULES=ignore: what they encrypted is sent as it is"
     return warning(what, detail, "see that it may be")

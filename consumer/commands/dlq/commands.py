@@ -133,10 +133,10 @@ def show(
 def newest(topic: Topic, project: str) -> StoredDeadLetter:
     """The letter of this project whose record has the latest time. Raises `Failed` where there is none."""
     its = (letter for letter in topic.letters(Selection()) if letter.project == project)
-    found = max(its, key=lambda letter: letter.timestamp, default=None)
-    if found is None:
+    latest = max(its, key=lambda letter: letter.timestamp, default=None)
+    if latest is None:
         raise Failed(f"{topic.name} has no dead letter of project {project}: see `dlq list`")
-    return found
+    return latest
 
 
 def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> StoredDeadLetter:
@@ -148,9 +148,9 @@ def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> 
             raise Failed(f"{topic.name} has no record at {place[0]}:{place[1]}: see `dlq list`")
         return letter
     assert source is not None
-    for found in topic.letters(Selection()):
-        if found.origin == source:
-            letter = found
+    for candidate in topic.letters(Selection()):
+        if candidate.origin == source:
+            letter = candidate
     if letter is None:
         raise Failed(f"{topic.name} has no dead letter from {source}: see `dlq list --topic {source.topic}`")
     return letter
@@ -160,12 +160,12 @@ def last_receipt(topic: Topic, letter: StoredDeadLetter) -> Receipt | None:
     """What the last replay of the dead letter came to; None where it was never replayed."""
     if letter.origin is None:
         return None
-    identity, found = letter.identity, None
+    identity, last = letter.identity, None
 
     def seen(key: str, receipt: Receipt) -> None:
-        nonlocal found
+        nonlocal last
         if key == identity and (receipt.topic_id == letter.topic_id or "" in (receipt.topic_id, letter.topic_id)):
-            found = receipt
+            last = receipt
 
     topic.receipts.each(seen)
-    return found
+    return last

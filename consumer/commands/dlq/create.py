@@ -44,10 +44,10 @@ def create(admin: AdminClient, name: str, replicas: int, bootstrap: str) -> None
         error = failure.args[0] if failure.args else failure
         if isinstance(error, KafkaError) and error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return
-        words = error.str() if isinstance(error, KafkaError) else "no answer"
+        why = error.str() if isinstance(error, KafkaError) else "no answer"
         command = topic_commands.create(bootstrap, name, 1, {POLICY: "compact"}, replicas)
         raise Failed(
-            f"the topic {name}, which remembers what replays have settled, cannot be created ({words}): {command}"
+            f"the topic {name}, which remembers what replays have settled, cannot be created ({why}): {command}"
         ) from failure
 
 
@@ -55,7 +55,7 @@ def policy_of(admin: AdminClient, name: str) -> str | None:
     """Whether the topic is compacted; None where we may not ask."""
     resource = ConfigResource(ResourceType.TOPIC, name)
     try:
-        found = admin.describe_configs([resource], request_timeout=TIMEOUT)[resource].result(TIMEOUT * 2)
+        config = admin.describe_configs([resource], request_timeout=TIMEOUT)[resource].result(TIMEOUT * 2)
     except (KafkaException, TimeoutError):
         return None
-    return str(found[POLICY].value)
+    return str(config[POLICY].value)

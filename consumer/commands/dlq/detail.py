@@ -137,8 +137,8 @@ def line(name: str, value: str, colour: str | None = None) -> None:
 
 def block(text: str) -> None:
     """Lines, set in."""
-    for one in text.splitlines():
-        click.echo(f"  {printable(one)}")
+    for line in text.splitlines():
+        click.echo(f"  {printable(line)}")
 
 
 def update_of(letter: StoredDeadLetter) -> str:
@@ -160,8 +160,8 @@ def history(receipt: Receipt | None) -> str:
         return f"accepted by Mixpanel, {when(receipt.at)} UTC"
     if receipt.state == SENDING:
         return f"interrupted while its $add was sent, {when(receipt.at)} UTC: Mixpanel may have applied it"
-    words = receipt.error or receipt.detail
-    return f"refused again as {receipt.reason}, {when(receipt.at)} UTC" + (f": {words}" if words else "")
+    why = receipt.error or receipt.detail
+    return f"refused again as {receipt.reason}, {when(receipt.at)} UTC" + (f": {why}" if why else "")
 
 
 def reason_now(letter: StoredDeadLetter, receipt: Receipt | None) -> str:

@@ -38,14 +38,14 @@ def decode(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[s
     asked = registry(settings, results)
     try:
         asked.fetch(schema)
-        found = answer(results)
+        fact = answer(results)
     finally:
         asked.close()
-    if isinstance(found, SchemaRefused):
-        raise NotDecoded(found.detail)
+    if isinstance(fact, SchemaRefused):
+        raise NotDecoded(fact.detail)
     assert letter.value is not None
     try:
-        return fields(found.decoder.decode(letter.value, start))
+        return fields(fact.decoder.decode(letter.value, start))
     except Reject as reject:
         raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
 
@@ -62,23 +62,25 @@ def by_rule(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[
         raise NotDecoded(str(failure)) from failure
     return {
         "updates": [{"rule": part.rule, **update} for part in mapped.parts for update in updates_of(part)],
-        "refused": [{"rule": one.rule, "reason": one.reason, "detail": one.detail} for one in mapped.refusals],
-        "ignored": [{"rule": one.rule, "why": one.why} for one in mapped.ignored],
+        "refused": [
+            {"rule": refusal.rule, "reason": refusal.reason, "detail": refusal.detail} for refusal in mapped.refusals
+        ],
+        "ignored": [{"rule": ignored.rule, "why": ignored.why} for ignored in mapped.ignored],
     }
 
 
 def answer(results: "SimpleQueue[SchemaFact]") -> SchemaKnown | SchemaRefused:
     """What the registry said. Raises `NotDecoded` where it cannot be reached."""
     try:
-        found = results.get(timeout=PATIENCE)
+        fact = results.get(timeout=PATIENCE)
     except Empty:
         raise NotDecoded("the schema registry gave no answer") from None
-    if isinstance(found, SchemaKnown | SchemaRefused):
-        return found
-    if isinstance(found, SchemaHeld):
-        words = f"its schema has rules that are not run here, {named(found.rules)}"
-        raise NotDecoded(f"{words}: SCHEMA_RULES=ignore reads it as it is")
-    cause = getattr(found, "cause", "unknown")
+    if isinstance(fact, SchemaKnown | SchemaRefused):
+        return fact
+    if isinstance(fact, SchemaHeld):
+        why = f"its schema has rules that are not run here, {named(fact.rules)}"
+        raise NotDecoded(f"{why}: SCHEMA_RULES=ignore reads it as it is")
+    cause = getattr(fact, "cause", "unknown")
     raise NotDecoded(f"the schema registry cannot be asked ({cause}): check SCHEMA_REGISTRY_URL")
 
 

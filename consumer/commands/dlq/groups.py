@@ -85,9 +85,9 @@ class Groups:
         except RegistryError as failure:
             raise Failed(f"--skip-newer compares groups: {failure}") from failure
         groups = [
-            (part.project or DEFAULT, one.group_key, one.group_id, one.company_id)
+            (part.project or DEFAULT, operation.group_key, operation.group_id, operation.company_id)
             for part in parts
-            for one in part.operations
+            for operation in part.operations
         ]
         return (*(digest(b"group" + orjson.dumps(group)) for group in dict.fromkeys(groups)), by_key)
 
@@ -119,14 +119,14 @@ class Groups:
     def _asked(self, schema: SchemaRef) -> Decoder | None:
         self._registry.fetch(schema)
         try:
-            found = self._results.get(timeout=PATIENCE)
+            fact = self._results.get(timeout=PATIENCE)
         except Empty:
-            found = None
-        if isinstance(found, SchemaKnown):
-            return found.decoder
-        if isinstance(found, SchemaRefused | SchemaHeld):
+            fact = None
+        if isinstance(fact, SchemaKnown):
+            return fact.decoder
+        if isinstance(fact, SchemaRefused | SchemaHeld):
             return None
-        cause = getattr(found, "cause", "no answer")
+        cause = getattr(fact, "cause", "no answer")
         raise Failed(
             f"--skip-newer compares groups, and the schema registry cannot be asked for schema {schema} ({cause}): "
             "check SCHEMA_REGISTRY_URL, or try again"

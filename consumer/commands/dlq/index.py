@@ -98,8 +98,8 @@ class Index:
         A receipt of another topic of the same name does not count; where an id is not known, it may be that of any.
         """
         query = f"SELECT state, reason FROM receipts WHERE identity = ? AND {SAME_TOPIC} ORDER BY number DESC LIMIT 1"
-        found = self._db.execute(query, (identity, topic_id, topic_id)).fetchone()
-        return found or ("", "")
+        row = self._db.execute(query, (identity, topic_id, topic_id)).fetchone()
+        return row or ("", "")
 
     # Letters.
 
@@ -110,7 +110,7 @@ class Index:
         """
         assert letter.origin is not None
         place, identity = self._place(letter.origin), letter.identity
-        found = self._db.execute(
+        before = self._db.execute(
             "SELECT identity FROM letters WHERE place = ? AND offset = ?", (place, letter.origin.offset)
         ).fetchone()
         row = (
@@ -125,11 +125,11 @@ class Index:
             letter.timestamp,
         )
         self._db.execute("INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-        if found:
+        if before:
             self._db.execute("DELETE FROM named WHERE place = ? AND offset = ?", row[:2])
         query = "INSERT OR IGNORE INTO named VALUES (?, ?, ?)"
         self._db.executemany(query, [(*row[:2], name) for name in names or (digest(letter.key),)])
-        return found[0] if found else ""
+        return before[0] if before else ""
 
     def drop_marked(self, states: Iterable[str]) -> int:
         """Forget the selected dead letters whose record has come to one of these states since; returns how many."""
@@ -206,10 +206,10 @@ class Index:
             SELECT topic, number, min(last) + 1 FROM chosen JOIN places ON places.id = chosen.place
             WHERE NOT newer GROUP BY topic, number
         """
-        found: dict[str, dict[int, int]] = {}
+        firsts: dict[str, dict[int, int]] = {}
         for topic, number, first in self._db.execute(query):
-            found.setdefault(topic, {})[number] = first
-        return found
+            firsts.setdefault(topic, {})[number] = first
+        return firsts
 
     def newer(self, topic: str, records: Iterable[tuple[int, int, Names]]) -> None:
         """These records are in the source topic: partition, offset and names of each."""

@@ -13,7 +13,7 @@ from consumer.terminal.table import show
 
 def as_json(outcome: ReplayOutcome) -> dict[str, Any]:
     """The outcome, for programs."""
-    samples = [{"source": source, "reason": reason, "words": words} for source, reason, words in outcome.samples]
+    samples = [{"source": source, "reason": reason, "words": message} for source, reason, message in outcome.samples]
     return {**asdict(outcome), "samples": samples, "left": outcome.left, "complete": outcome.complete}
 
 
@@ -30,7 +30,7 @@ def print_outcome(outcome: ReplayOutcome) -> None:
         click.echo()
         show(
             ("REFUSED AGAIN", "REASON", "WORDS"),
-            [(source, reason, shortened(words)) for source, reason, words in outcome.samples],
+            [(source, reason, shortened(message)) for source, reason, message in outcome.samples],
         )
         if refused > len(outcome.samples):
             click.echo(f"... and {refused - len(outcome.samples):,} more.")

@@ -63,9 +63,9 @@ def print_plan(plan: Plan, url: str, skip_newer: bool, at_most_once: bool) -> No
         ]
         show(("REASON", "SOURCE TOPIC", "LETTERS", "KEYS", "OLDEST (UTC)", "NEWEST (UTC)"), cells)
         click.echo()
-    for count, words in left_out(plan):
+    for count, why in left_out(plan):
         if count:
-            say(f"Left out: {count:,} {words}")
+            say(f"Left out: {count:,} {why}")
     if plan.missing:
         say(f"Not looked for newer records, as they do not exist any more: {', '.join(plan.missing)}", "yellow")
     if not plan.total:
@@ -95,7 +95,7 @@ def left_out(plan: Plan) -> Iterable[tuple[int, str]]:
     yield plan.skipped, f"of {plan.skipped_keys:,} groups that have something newer"
 
 
-def say(words: str, colour: str | None = None) -> None:
+def say(paragraph: str, colour: str | None = None) -> None:
     """One paragraph."""
-    for text in wrap(words, width()):
+    for text in wrap(paragraph, width()):
         click.secho(text, fg=colour)

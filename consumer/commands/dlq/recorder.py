@@ -82,13 +82,13 @@ class Gate:
 
     def _adds(self, batch: Batch) -> list[RecordIdentity]:
         """The records whose `$add` is in the batch."""
-        found: list[RecordIdentity] = []
+        identities: list[RecordIdentity] = []
         for update in batch.updates:
             if update.verb == ADD:
                 run = update.run
                 adders = [run.entries[place].record for place in run.contributors(update, len(run.entries))]
-                found.extend(self._identities[record] for record in adders if record in self._identities)
-        return found
+                identities.extend(self._identities[record] for record in adders if record in self._identities)
+        return identities
 
 
 class Recorder:

@@ -109,5 +109,5 @@ def tell(plan: "Plan", outcome: "ReplayOutcome", output: str) -> None:
 def hosts(settings: Settings, selection: Selection) -> str:
     """Where the selected dead letters go, for people."""
     projects = settings.projects.values()
-    urls = dict.fromkeys(one.url for one in projects if selection.project in (None, one.name))
+    urls = dict.fromkeys(project.url for project in projects if selection.project in (None, project.name))
     return ", ".join(urls) or settings.mixpanel_url

@@ -88,18 +88,22 @@ class ReplayObserver:
     def observe(self, now: float, paused: Mapping[Assignment, str]) -> None:  # noqa: ARG002  # the loop's protocol
         """Once a second: say what is waited for, and when that is enough."""
         waited = now - self._done_at
-        words = self.waits_for() if waited > min(SAY_AFTER, self._patience) else ""
-        if words and words != self._said:
-            self._said = words
-            say(f"Waiting: {words}")
+        waiting_for = self.waits_for() if waited > min(SAY_AFTER, self._patience) else ""
+        if waiting_for and waiting_for != self._said:
+            self._said = waiting_for
+            say(f"Waiting: {waiting_for}")
         if waited > self._patience:
-            self.stuck = words or "nothing was heard"
+            self.stuck = waiting_for or "nothing was heard"
 
     def waits_for(self) -> str:
         """What holds the replay now; empty where nothing is known to."""
         if self._receipts.failing():
             return "what was replayed cannot be noted in Kafka"
-        held = [one for one in self._pipeline.partitions.by_assignment.values() if one.held_for == MAPPING]
+        held = [
+            partition
+            for partition in self._pipeline.partitions.by_assignment.values()
+            if partition.held_for == MAPPING
+        ]
         if held:
             return f"the mapping file does not fit {held[0].assignment}: {held[0].why_held}"
         if RULES in self._pipeline.paused().values():

@@ -134,6 +134,6 @@ def length(wide: int) -> str:
     return "1 MINUTE" if wide == 60_000 else f"{wide // 60_000} MINUTES"
 
 
-def shortened(words: str, most: int = 120) -> str:
+def shortened(text: str, most: int = 120) -> str:
     """The beginning of a long text."""
-    return words if len(words) <= most else words[: most - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -53,14 +53,14 @@ def opened(config: Mapping[str, object]) -> Consumer:
 def partitions_of(consumer: Consumer, topic: str) -> dict[int, int]:
     """The partitions of the topic, each with its number of replicas. Raises `TopicMissing` or `Failed`."""
     try:
-        found = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
+        metadata = consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
     except KafkaException as failure:
         raise Failed(f"no broker answers: {failure.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS") from failure
-    if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-        raise Failed(f"the topic {topic} cannot be read: {found.error.str()}")
-    if found.error is not None or not found.partitions:
+    if metadata.error is not None and metadata.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise Failed(f"the topic {topic} cannot be read: {metadata.error.str()}")
+    if metadata.error is not None or not metadata.partitions:
         raise TopicMissing(f"the topic {topic} does not exist")
-    return {number: len(partition.replicas) for number, partition in sorted(found.partitions.items())}
+    return {number: len(partition.replicas) for number, partition in sorted(metadata.partitions.items())}
 
 
 def spans_of(consumer: Consumer, topic: str, wanted: Mapping[int, int] | None = None) -> list[OffsetSpan]:

@@ -103,12 +103,12 @@ def read_patience(text: str) -> float:
 
 def read_range(text: str) -> Range:
     """`5`, `5-9`, `5-` or `-9`. Raises ValueError."""
-    found = re.fullmatch(r"(\d{1,18})|(\d{0,18})-(\d{0,18})", text, re.ASCII)
-    if found is None or text == "-":
+    match = re.fullmatch(r"(\d{1,18})|(\d{0,18})-(\d{0,18})", text, re.ASCII)
+    if match is None or text == "-":
         raise ValueError(f"{text!r} is not a range of offsets such as 5, 5-9, 5- or -9")
-    if found[1]:
-        return Range(int(found[1]), int(found[1]))
-    chosen = Range(int(found[2] or 0), int(found[3] or LAST))
+    if match[1]:
+        return Range(int(match[1]), int(match[1]))
+    chosen = Range(int(match[2] or 0), int(match[3] or LAST))
     if chosen.first > chosen.last:
         raise ValueError(f"{text!r} ends before it begins")
     return chosen
@@ -116,15 +116,15 @@ def read_range(text: str) -> Range:
 
 def read_place(text: str) -> tuple[int, int]:
     """`PARTITION:OFFSET` of the dead-letter topic. Raises ValueError."""
-    found = re.fullmatch(r"(\d{1,9}):(\d{1,18})", text, re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,18})", text, re.ASCII)
+    if match is None:
         raise ValueError(f"{text!r} is not PARTITION:OFFSET of the dead-letter topic, such as 0:1042")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def read_origin(text: str) -> Origin:
     """`TOPIC:PARTITION:OFFSET` of the source. Raises ValueError."""
-    found = re.fullmatch(r"([^:]+):(\d{1,9}):(\d{1,18})", text, re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"([^:]+):(\d{1,9}):(\d{1,18})", text, re.ASCII)
+    if match is None:
         raise ValueError(f"{text!r} is not TOPIC:PARTITION:OFFSET, such as group-changes:0:1042")
-    return Origin(found[1], int(found[2]), int(found[3]))
+    return Origin(match[1], int(match[2]), int(match[3]))

@@ -166,12 +166,12 @@ class ReplaySource:
     def _take(self, stream: Stream) -> None:
         """What the thread has read; and have it read on."""
         assert stream.coming is not None
-        found = stream.coming.result()
+        batch = stream.coming.result()
         stream.coming = None
-        stream.ended = not found
-        stream.ready.extend(found)
-        if found:
-            stream.after = found[-1][0].offset
+        stream.ended = not batch
+        stream.ready.extend(batch)
+        if batch:
+            stream.after = batch[-1][0].offset
             self._ask(stream)
 
     def _records(self, stream: Stream, limit: int) -> list[Record]:
@@ -196,15 +196,15 @@ class ReplaySource:
     def _read(self, place: int, after: int) -> list[tuple[Row, StoredDeadLetter | None]]:
         """The next dead letters of a source partition, in its order; None for what is not in the topic any more."""
         rows = within(self._index.rows(place, after, ROWS))
-        found: dict[tuple[int, int], StoredDeadLetter] = {}
+        by_place: dict[tuple[int, int], StoredDeadLetter] = {}
         wanted = {(row.partition, row.at) for row in rows}
         for span in spans(rows):
             for messages in read(self._consumer, self._topic, [span]):
                 for message in messages:
                     if (message.partition(), message.offset()) in wanted:
                         letter = letter_of(message)
-                        found[letter.partition, letter.offset] = letter
-        return [(row, genuine(row, found.get((row.partition, row.at)))) for row in rows]
+                        by_place[letter.partition, letter.offset] = letter
+        return [(row, genuine(row, by_place.get((row.partition, row.at)))) for row in rows]
 
 
 def within(rows: list[Row]) -> list[Row]:
@@ -219,14 +219,14 @@ def within(rows: list[Row]) -> list[Row]:
 
 def spans(rows: list[Row]) -> list[OffsetSpan]:
     """What to read of the dead-letter topic: few pieces, and none with a large gap in it."""
-    found: list[OffsetSpan] = []
+    pieces: list[OffsetSpan] = []
     for partition, at in sorted((row.partition, row.at) for row in rows):
-        last = found[-1] if found else None
+        last = pieces[-1] if pieces else None
         if last is not None and last.partition == partition and at - last.end < GAP:
-            found[-1] = last._replace(end=at + 1)
+            pieces[-1] = last._replace(end=at + 1)
         else:
-            found.append(OffsetSpan(partition, at, at + 1))
-    return found
+            pieces.append(OffsetSpan(partition, at, at + 1))
+    return pieces
 
 
 def genuine(row: Row, letter: StoredDeadLetter | None) -> StoredDeadLetter | None:

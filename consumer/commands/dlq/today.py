@@ -55,12 +55,12 @@ class Today:
         Raises `Reject`, `Hold`, `Unreadable`, `RegistryError`.
         """
         assert letter.origin is not None
-        found = self.of_record(Incoming(*letter.origin, letter.timestamp, letter.key, letter.value, letter.headers))
+        mapped = self.of_record(Incoming(*letter.origin, letter.timestamp, letter.key, letter.value, letter.headers))
         if letter.rules:
-            found.parts = [part for part in found.parts if part.rule in letter.rules]
-            found.refusals = [one for one in found.refusals if one.rule in letter.rules]
-            found.ignored = [one for one in found.ignored if one.rule in letter.rules]
-        return found
+            mapped.parts = [part for part in mapped.parts if part.rule in letter.rules]
+            mapped.refusals = [refusal for refusal in mapped.refusals if refusal.rule in letter.rules]
+            mapped.ignored = [ignored for ignored in mapped.ignored if ignored.rule in letter.rules]
+        return mapped
 
     def of_record(self, record: Incoming) -> Mapped:
         """What a record of a mapped topic comes to. Raises as `mapped`."""
@@ -85,10 +85,10 @@ def updates_in(letter: StoredDeadLetter) -> list[Any]:
     """The updates that the dead letter says were refused."""
     content = letter.appended.get(UPDATE)
     try:
-        found = json.loads(content) if content else []
+        updates = json.loads(content) if content else []
     except ValueError:
         return []
-    return found if isinstance(found, list) else [found]
+    return updates if isinstance(updates, list) else [updates]
 
 
 def as_json(operation: Any) -> Any:

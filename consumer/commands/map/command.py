@@ -48,17 +48,17 @@ def init(settings: Settings, topic: str) -> None:
     schemas, compacted, shown = RegisteredSchemas(settings), False, SampleFacts()
     start_log(settings)
     try:
-        found = schemas.of(topic, ())
+        registered = schemas.of(topic, ())
         if settings.kafka_bootstrap_servers:
             with told():
                 shown = seen(sampled(settings, topic), schemas)
             compacted = bool(compacted_of(settings, [topic]))
     except (RegistryError, BrokerError) as failure:
         raise click.ClickException(str(failure)) from None
-    values = found.values or by_record(shown.values)
-    text = first_file(topic, values, found.key or shown.key_type, compacted, shown)
+    values = registered.values or by_record(shown.values)
+    text = first_file(topic, values, registered.key or shown.key_type, compacted, shown)
     if "[[rule]]" not in text:
-        raise click.ClickException(f"no record is registered for {topic} (asked for {', '.join(found.asked)})")
+        raise click.ClickException(f"no record is registered for {topic} (asked for {', '.join(registered.asked)})")
     click.echo(text, nl=False)
 
 
@@ -90,7 +90,8 @@ def check(settings: Settings, output: str) -> None:
         content = {"faults": list(map(as_json, findings.faults)), "notes": list(map(as_json, findings.notes))}
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        rows = [["fault", *cells(one)] for one in findings.faults] + [["note", *cells(one)] for one in findings.notes]
+        rows = [["fault", *cells(fault)] for fault in findings.faults]
+        rows += [["note", *cells(note)] for note in findings.notes]
         colours = ["red"] * len(findings.faults) + [""] * len(findings.notes)
         if rows:
             show(["kind", "line", "where", "what"], rows, colours)
@@ -132,8 +133,8 @@ def preview(settings: Settings, topic: str, last: int, file: IO[bytes] | None, o
     start_log(settings)
     try:
         with told():
-            found = Preview(settings, mapping, settings.mapping_hash_key.encode(), topic)
-            lines = found.of_topic(last) if file is None else found.of_file(file)
+            shown = Preview(settings, mapping, settings.mapping_hash_key.encode(), topic)
+            lines = shown.of_topic(last) if file is None else shown.of_file(file)
     except (RegistryError, BrokerError) as failure:
         raise click.ClickException(str(failure)) from None
     if output == "json":
@@ -185,28 +186,29 @@ def test(settings: Settings, report: Path | None, output: str) -> None:
     if report is not None:
         report.write_bytes(junit(outcomes, Path(settings.mapping_file)))
     unreached = examples.unreached()
-    failed = [one for one in outcomes if one.why]
+    failed = [result for result in outcomes if result.why]
     if output == "json":
         tests = [
-            {"line": one.line, "rule": one.rule or None, "passed": not one.why, "why": one.why} for one in outcomes
+            {"line": result.line, "rule": result.rule or None, "passed": not result.why, "why": result.why}
+            for result in outcomes
         ]
         lines = [{"line": line, "rule": rule, "what": what} for line, rule, what in unreached]
         click.echo(json.dumps({"tests": tests, "unreached": lines}, indent=2, ensure_ascii=False))
     else:
-        for one in failed:
-            click.secho(f"test {one.number}, line {one.line}, fails:", fg="red", bold=True)
-            click.echo(one.why)
+        for result in failed:
+            click.secho(f"test {result.number}, line {result.line}, fails:", fg="red", bold=True)
+            click.echo(result.why)
         if unreached:
             show(["line", "rule", "no test reached"], [list(row) for row in unreached])
     click.echo(f"{counted(len(outcomes), 'test')}, {len(failed)} failed", err=True)
     raise SystemExit(1 if failed else 0)
 
 
-def as_json(one: Fault) -> dict[str, Any]:
+def as_json(problem: Fault) -> dict[str, Any]:
     """For programs; `nearest` is null where no name is near."""
-    return {"line": one.line, "where": one.where, "message": one.message, "nearest": one.near or None}
+    return {"line": problem.line, "where": problem.where, "message": problem.message, "nearest": problem.near or None}
 
 
-def cells(one: Fault) -> list[Any]:
+def cells(problem: Fault) -> list[Any]:
     """For people."""
-    return [one.line, one.where, one.message + (f" (nearest: {one.near})" if one.near else "")]
+    return [problem.line, problem.where, problem.message + (f" (nearest: {problem.near})" if problem.near else "")]

@@ -57,64 +57,64 @@ class Examples:
     def run(self) -> list[ExampleResult]:
         """Every test, in the file's order. Raises `RegistryError`."""
         return [
-            ExampleResult(number, one.line, one.rule, self._why(one))
-            for number, one in enumerate(self._mapping.examples, 1)
+            ExampleResult(number, example.line, example.rule, self._why(example))
+            for number, example in enumerate(self._mapping.examples, 1)
         ]
 
     def unreached(self) -> list[tuple[int, str, str]]:
         """Line, rule and what it is of all that no test came to."""
-        found: list[tuple[int, str, str]] = []
+        missed: list[tuple[int, str, str]] = []
         for rule in self._mapping.rules:
             if rule.name not in self._acted:
-                found.append((rule.line, rule.name, "the rule"))
+                missed.append((rule.line, rule.name, "the rule"))
                 continue
-            found += [
+            missed += [
                 (item.line, rule.name, item.name)
                 for item in rule.properties
                 if (rule.name, item.name) not in self._written
             ]
-        return sorted(found)
+        return sorted(missed)
 
-    def _why(self, one: Example) -> str:
+    def _why(self, example: Example) -> str:
         """Why the test fails; empty where it does not."""
         try:
-            mapped = self._mapped(one)
+            mapped = self._mapped(example)
         except (Unrunnable, NoDatum, Reject, Hold) as fault:
             return fault.detail if isinstance(fault, Reject) else str(fault)
         self._note(mapped)
-        came = came_of(mapped, one.rule)
-        expected = [content_of(item) for item in one.expect]
+        came = came_of(mapped, example.rule)
+        expected = [content_of(item) for item in example.expect]
         return "" if same(came, expected) else difference(expected, came)
 
-    def _mapped(self, one: Example) -> Mapped:
-        rules = [rule for rule in self._mapping.rules if one.rule in ("", rule.name)]
+    def _mapped(self, example: Example) -> Mapped:
+        rules = [rule for rule in self._mapping.rules if example.rule in ("", rule.name)]
         topics = list(dict.fromkeys(topic for rule in rules for topic in rule.topics))
-        if len(topics) != 1 and not one.rule:
+        if len(topics) != 1 and not example.rule:
             raise Unrunnable("the file has several topics, so the test says which rule it is of")
         topic = topics[0]
-        found = self._mapper.topic(topic)
-        assert found is not None
+        rules_of_topic = self._mapper.topic(topic)
+        assert rules_of_topic is not None
         registered = self._schemas.of(topic, rules) if self._schemas is not None else TopicSchemas([])
-        written = Written(one.key, one.value, one.headers)
-        writer = None if content_of(one.value) is None else self._writer(one, rules, registered)
-        return tried(topic, found, written, record_of(one, rules), writer, registered.key)
+        written = Written(example.key, example.value, example.headers)
+        writer = None if content_of(example.value) is None else self._writer(example, rules, registered)
+        return tried(topic, rules_of_topic, written, record_of(example, rules), writer, registered.key)
 
-    def _writer(self, one: Example, rules: Sequence[Rule], registered: TopicSchemas) -> Type:
+    def _writer(self, example: Example, rules: Sequence[Rule], registered: TopicSchemas) -> Type:
         """The schema of the test's value."""
-        if one.schema:
+        if example.schema:
             try:
-                return parse(json.loads((self._folder / one.schema).read_text("utf-8")))
+                return parse(json.loads((self._folder / example.schema).read_text("utf-8")))
             except (OSError, ValueError, IncompatibleSchema) as fault:
-                raise Unrunnable(f"the schema {one.schema} cannot be read: {fault}") from None
-        record = record_of(one, rules)
+                raise Unrunnable(f"the schema {example.schema} cannot be read: {fault}") from None
+        record = record_of(example, rules)
         if not record and len(registered.values) > 1:
             names = ", ".join(str(versions[-1]) for versions in registered.values)
             raise Unrunnable(f"several records are registered, so the test says which record it is: {names}")
-        found = registered.newest(record)
-        if found is None:
+        schema = registered.newest(record)
+        if schema is None:
             where = ", ".join(registered.asked) if registered.asked else "SCHEMA_REGISTRY_URL is not set"
             raise Unrunnable(f"no schema of {record or 'its record'} is registered ({where}): name a file in schema")
-        return found
+        return schema
 
     def _note(self, mapped: Mapped) -> None:
         """What this record reached."""
@@ -124,25 +124,25 @@ class Examples:
                 self._written.update((part.rule, name) for name in operation.values)
 
 
-def record_of(one: Example, rules: Sequence[Rule]) -> str:
+def record_of(example: Example, rules: Sequence[Rule]) -> str:
     """The record's full name: the test's, else the only one that the rule takes; else empty."""
     records = {record for rule in rules for record in rule.records}
-    return one.record or (next(iter(records)) if len(records) == 1 else "")
+    return example.record or (next(iter(records)) if len(records) == 1 else "")
 
 
 def came_of(mapped: Mapped, rule: str) -> list[dict[str, Any]]:
     """The updates, and what was refused; of one rule alone where the test names it."""
-    found = [update for part in mapped.parts if rule in ("", part.rule) for update in updates_of(part)]
-    return found + [{"refused": one.reason} for one in mapped.refusals if rule in ("", one.rule)]
+    came = [update for part in mapped.parts if rule in ("", part.rule) for update in updates_of(part)]
+    return came + [{"refused": refusal.reason} for refusal in mapped.refusals if rule in ("", refusal.rule)]
 
 
-def same(one: Any, other: Any) -> bool:
+def same(left: Any, right: Any) -> bool:
     """Whether two pieces of JSON say the same: 5 is 5.0, and true is not 1."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[name], right[name]) for name in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
 def difference(expected: Any, came: Any) -> str:
@@ -157,14 +157,14 @@ def lines(content: Any) -> list[str]:
 
 def junit(outcomes: Sequence[ExampleResult], file: Path) -> bytes:
     """The outcomes as CI systems read them."""
-    failures = sum(bool(one.why) for one in outcomes)
+    failures = sum(bool(result.why) for result in outcomes)
     suite = ElementTree.Element("testsuite", name="map test", tests=str(len(outcomes)), failures=str(failures))
-    for one in outcomes:
-        name = f"test {one.number}" + (f": {one.rule}" if one.rule else "")
+    for result in outcomes:
+        name = f"test {result.number}" + (f": {result.rule}" if result.rule else "")
         case = ElementTree.SubElement(
-            suite, "testcase", classname=file.name, name=name, file=str(file), line=str(one.line)
+            suite, "testcase", classname=file.name, name=name, file=str(file), line=str(result.line)
         )
-        if one.why:
-            ElementTree.SubElement(case, "failure", message=one.why.splitlines()[0]).text = one.why
+        if result.why:
+            ElementTree.SubElement(case, "failure", message=result.why.splitlines()[0]).text = result.why
     text: bytes = ElementTree.tostring(suite, "utf-8", xml_declaration=True)
     return text

@@ -45,23 +45,26 @@ def on_schemas(settings: Settings, mapping: Mapping) -> Findings:
     """What is found where the mapping is held against what is registered. Raises `RegistryError`, `BrokerError`."""
     topics = sorted({topic for rule in mapping.rules for topic in rule.topics})
     schemas = RegisteredSchemas(settings)
-    found = {topic: schemas.of(topic, [r for r in mapping.rules if topic in r.topics]) for topic in topics}
+    by_topic = {topic: schemas.of(topic, [r for r in mapping.rules if topic in r.topics]) for topic in topics}
     compacted = compacted_of(settings, topics) if settings.kafka_bootstrap_servers else set()
-    findings = check(mapping, {topic: one.registered(topic in compacted) for topic, one in found.items()})
-    for topic, one in found.items():
-        told(findings, mapping, topic, one)
+    findings = check(
+        mapping,
+        {topic: schemas_of_topic.registered(topic in compacted) for topic, schemas_of_topic in by_topic.items()},
+    )
+    for topic, schemas_of_topic in by_topic.items():
+        told(findings, mapping, topic, schemas_of_topic)
     if not has_default(settings):
         says = "it has none, and MIXPANEL_TOKEN is not set here: run refuses it without a default project"
         findings.notes += [note(rule.line, rule, "project", says) for rule in mapping.rules if rule.project is None]
     return findings
 
 
-def told(findings: Findings, mapping: Mapping, topic: str, found: TopicSchemas) -> None:
+def told(findings: Findings, mapping: Mapping, topic: str, schemas: TopicSchemas) -> None:
     """What the registry does not have of this topic, or has and nobody can read."""
     line = next(rule.line for rule in mapping.rules if topic in rule.topics)
-    findings.faults += [Fault(line, f"topic {topic}", problem) for problem in found.problems]
-    if not found.values and not found.problems:
-        says = f"nothing is registered, so no path was checked (asked for {', '.join(found.asked)})"
+    findings.faults += [Fault(line, f"topic {topic}", problem) for problem in schemas.problems]
+    if not schemas.values and not schemas.problems:
+        says = f"nothing is registered, so no path was checked (asked for {', '.join(schemas.asked)})"
         findings.notes.append(Fault(line, f"topic {topic}", says))
 
 

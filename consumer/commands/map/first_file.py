@@ -50,11 +50,11 @@ def rule_of(topic: str, kind: Type, key: Type | None, deletes: bool, several: bo
     if key is None:
         guessed = "no key schema is registered: text, int or long?"
         lines.append(f"key = {quoted(seen.key)}" if seen.key else f'key = "text"  # {guessed}')
-    found = None if form != "event" else id_field(row, {name for record, name in seen.same if record == kind.name})
-    if found is not None:
-        path = quoted(f"value.{part(found.name)}")
+    field = None if form != "event" else id_field(row, {name for record, name in seen.same if record == kind.name})
+    if field is not None:
+        path = quoted(f"value.{part(field.name)}")
         lines.append(f'group = {{ key = "company", id = {path} }}  # is this the company?')
-        if nullable(found):
+        if nullable(field):
             lines.append(f"where = [{{ path = {path}, exists = true }}]")
     else:
         lines.append(f'group = {{ key = "company", id = {id_of_key(key)} }}  # is this the company?')
@@ -67,7 +67,7 @@ def format_of(kind: Type, deletes: bool) -> tuple[str, Type]:
     """The format, and the record that has the columns. `deletes`: values are null where a row is gone."""
     fields = {field.name: field.type for field in kind.fields}
     if all(name in fields for name in ENVELOPE):
-        rows = [one for one in parts_of(fields["after"]) if one.kind == RECORD]
+        rows = [branch for branch in parts_of(fields["after"]) if branch.kind == RECORD]
         if rows:
             return "debezium", rows[0]
     return ("row" if deletes or "__deleted" in fields else "event"), kind
@@ -76,10 +76,10 @@ def format_of(kind: Type, deletes: bool) -> tuple[str, Type]:
 def id_field(row: Type, same: Collection[str]) -> Field | None:
     """The first field that always is what the key is, else whose name is that of an id; one that can be an id."""
     for field in row.fields:
-        if field.name in same and all(can_be_id(one) for one in parts_of(field.type)):
+        if field.name in same and all(can_be_id(branch) for branch in parts_of(field.type)):
             return field
     for field in row.fields:
-        if re.search(r"(^|_)id$|[a-z]Id$", field.name) and all(can_be_id(one) for one in parts_of(field.type)):
+        if re.search(r"(^|_)id$|[a-z]Id$", field.name) and all(can_be_id(branch) for branch in parts_of(field.type)):
             return field
     return None
 
@@ -120,7 +120,7 @@ def properties(row: Type, root: str, hidden: Collection[str]) -> Iterator[str]:
         if PERSONAL.search(field.name) or field.name in hidden:
             yield f"# {line}  # personal data?"
         elif not sendable(field.type):
-            how = "base64" if any(one.kind in (BYTES, FIXED) for one in parts_of(field.type)) else "text"
+            how = "base64" if any(branch.kind in (BYTES, FIXED) for branch in parts_of(field.type)) else "text"
             yield f"# {quoted(name)} = {{ from = {path}, as = {quoted(how)} }}  # no form in Mixpanel as it is"
         else:
             yield line
@@ -128,13 +128,13 @@ def properties(row: Type, root: str, hidden: Collection[str]) -> Iterator[str]:
 
 def long_id(field: Field) -> bool:
     """Whether it is a long that looks like an id: above 2^53 a number would lose digits."""
-    longs = any(one.kind == LONG and meaning_of(one) == INTEGER for one in parts_of(field.type))
+    longs = any(branch.kind == LONG and meaning_of(branch) == INTEGER for branch in parts_of(field.type))
     return longs and field.name.lower().endswith("id")
 
 
 def is_json(field: Field) -> bool:
     """Whether it is text that holds JSON."""
-    return any(one.kind == STRING and name_of(one) == JSON for one in parts_of(field.type))
+    return any(branch.kind == STRING and name_of(branch) == JSON for branch in parts_of(field.type))
 
 
 def sendable(kind: Type) -> bool:
@@ -153,8 +153,8 @@ def nullable(field: Field) -> bool:
 
 def title(name: str) -> str:
     """A property's name: plan_code and planCode become Plan code."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).replace("_", " ").strip().lower()
-    return words[:1].upper() + words[1:] or name
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).replace("_", " ").strip().lower()
+    return spaced[:1].upper() + spaced[1:] or name
 
 
 def part(name: str) -> str:

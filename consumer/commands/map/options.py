@@ -19,12 +19,12 @@ def mapping_in(settings: Settings, *, as_json: bool = False, sends: bool = False
     `sends` says that each rule needs its project, the default one, too.
     """
     try:
-        found = mapping_of(settings, sends=sends)
+        mapping = mapping_of(settings, sends=sends)
     except OSError as failure:
         refuse([f'MAPPING_FILE is "{settings.mapping_file}": it cannot be read ({failure.strerror})'], as_json)
-    if found is None:
+    if mapping is None:
         refuse(["MAPPING_FILE is not set: this command is about a mapping file (--mapping-file)"], as_json)
-    return found
+    return mapping
 
 
 def valid(settings: Settings, *, as_json: bool = False, sends: bool = False) -> Mapping:

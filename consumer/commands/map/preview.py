@@ -66,10 +66,10 @@ class Preview:
         self._settings = settings
         self._topic = topic
         compacted = compacted_of(settings, [topic]) if settings.kafka_bootstrap_servers else set()
-        found = Mapper(mapping, secret, compacted).topic(topic)
-        assert found is not None
-        self._rules: TopicMap = found
-        self._reader = RecordReader(settings, {topic: found})
+        rules = Mapper(mapping, secret, compacted).topic(topic)
+        assert rules is not None
+        self._rules: TopicMap = rules
+        self._reader = RecordReader(settings, {topic: rules})
         self._registered = self._reader.registered(topic)
 
     def of_topic(self, last: int) -> list[PreviewLine]:
@@ -109,10 +109,10 @@ class Preview:
     def _of_text(self, number: int, text: bytes) -> Iterator[PreviewLine]:
         place = f"line {number}"
         try:
-            found = json.loads(text)
-            if not isinstance(found, dict) or not set(found) <= set(RECORD_KEYS):
+            given = json.loads(text)
+            if not isinstance(given, dict) or not set(given) <= set(RECORD_KEYS):
                 raise NoDatum(f"a line is a JSON object of {', '.join(RECORD_KEYS)}")
-            yield from lines_of(place, self._tried(found))
+            yield from lines_of(place, self._tried(given))
         except Hold as hold:
             yield PreviewLine(place, hold.rule, HELD, why=str(hold))
         except Reject as reject:
@@ -120,12 +120,12 @@ class Preview:
         except (NoDatum, ValueError, RecursionError) as fault:
             yield PreviewLine(place, "", BAD_LINE, why=str(fault) if isinstance(fault, NoDatum) else "is not JSON")
 
-    def _tried(self, found: dict[str, Any]) -> Mapped:
-        headers = found.get("headers", {})
+    def _tried(self, given: dict[str, Any]) -> Mapped:
+        headers = given.get("headers", {})
         if not isinstance(headers, dict):
             raise NoDatum("headers is a JSON object, from names to texts")
-        written = Written(found.get("key"), found.get("value"), headers)
-        record = str(found.get("record", ""))
+        written = Written(given.get("key"), given.get("value"), headers)
+        record = str(given.get("record", ""))
         writer: Type | None = None
         if written.value is not None:
             writer = self._registered.newest(record)
@@ -146,7 +146,7 @@ def lines_of(place: str, mapped: Mapped) -> Iterator[PreviewLine]:
             yield PreviewLine(place, part.rule, UPDATE, update)
     for refusal in mapped.refusals:
         yield PreviewLine(place, refusal.rule, refusal.reason, why=refusal.detail)
-    for one in mapped.ignored:
-        yield PreviewLine(place, one.rule, IGNORED, why=one.why)
+    for ignored in mapped.ignored:
+        yield PreviewLine(place, ignored.rule, IGNORED, why=ignored.why)
     if mapped.unmapped:
         yield PreviewLine(place, "", UNMAPPED, why="no rule of the file has its topic and record name")

@@ -61,12 +61,12 @@ class RegisteredSchemas:
         """All that is registered for the topic, whose rules these are."""
         records = sorted({record for rule in rules for record in rule.records})
         asked = [f"{topic}-value", *(f"{topic}-{record}" for record in records), *records]
-        found = TopicSchemas(asked)
+        schemas = TopicSchemas(asked)
         for subject in asked:
-            found.values += by_record(self._versions(subject, found.problems))
-        keys = self._versions(f"{topic}-key", found.problems)
-        found.key = keys[-1] if keys else None
-        return found
+            schemas.values += by_record(self._versions(subject, schemas.problems))
+        keys = self._versions(f"{topic}-key", schemas.problems)
+        schemas.key = keys[-1] if keys else None
+        return schemas
 
     def _versions(self, subject: str, problems: list[str]) -> list[Type]:
         """Every version of the subject, oldest first; none where there is no such subject."""
@@ -94,7 +94,7 @@ class RegisteredSchemas:
 
 def by_record(versions: Sequence[Type]) -> list[list[Type]]:
     """The versions of each record that one subject has; those of unions are of one kind."""
-    found: dict[str, list[Type]] = {}
+    by_name: dict[str, list[Type]] = {}
     for version in versions:
-        found.setdefault(version.name, []).append(version)
-    return list(found.values())
+        by_name.setdefault(version.name, []).append(version)
+    return list(by_name.values())

@@ -63,33 +63,35 @@ def sampled(settings: Settings, topic: str) -> list[Sample]:
     consumer = opened(consumer_config(settings))
     try:
         spans = [
-            OffsetSpan(one.partition, max(one.first, one.end - LAST), one.end) for one in spans_of(consumer, topic)
+            OffsetSpan(span.partition, max(span.first, span.end - LAST), span.end)
+            for span in spans_of(consumer, topic)
         ]
         messages = [message for batch in read(consumer, topic, spans) for message in batch]
     finally:
         consumer.close()
     messages.sort(key=lambda message: message.timestamp()[1])
-    return [Sample(_raw(one.key()), _raw(one.value()), headers_of(one)[0]) for one in messages[-LAST:]]
+    newest = messages[-LAST:]
+    return [Sample(_raw(message.key()), _raw(message.value()), headers_of(message)[0]) for message in newest]
 
 
 def seen(samples: Sequence[Sample], schemas: RegisteredSchemas) -> SampleFacts:
     """What they show. Records that cannot be read show nothing. Raises `RegistryError`."""
-    found = SampleFacts(len(samples), key_format(samples, schemas), any(one.value is None for one in samples))
+    facts = SampleFacts(len(samples), key_format(samples, schemas), any(item.value is None for item in samples))
     alike: Counter[tuple[str, str]] = Counter()
     rows: Counter[str] = Counter()
     for sample in samples:
-        key = _key(sample, found, schemas)
-        read_value = _value(sample, found, schemas)
+        key = _key(sample, facts, schemas)
+        read_value = _value(sample, facts, schemas)
         if read_value is None:
             continue
         name, row = read_value
         rows[name] += 1
-        found.personal |= {
+        facts.personal |= {
             (name, column) for column, value in row.items() if any(map(PERSONAL.fullmatch, texts(value)))
         }
         alike.update((name, column) for column, value in row.items() if key and _text(value) == key)
-    found.same = {place for place, count in alike.items() if count == rows[place[0]]}
-    return found
+    facts.same = {place for place, count in alike.items() if count == rows[place[0]]}
+    return facts
 
 
 def key_format(samples: Sequence[Sample], schemas: RegisteredSchemas) -> str:
@@ -97,8 +99,8 @@ def key_format(samples: Sequence[Sample], schemas: RegisteredSchemas) -> str:
 
     A number may look like a schema's id: only one that the registry knows is. Raises `RegistryError`.
     """
-    keys = [(one.key, one.headers) for one in samples if one.key]
-    framed = {found and found[0] for found in (key_frame(key, headers) for key, headers in keys)}
+    keys = [(sample.key, sample.headers) for sample in samples if sample.key]
+    framed = {frame and frame[0] for frame in (key_frame(key, headers) for key, headers in keys)}
     if not keys:
         return ""
     if all(ref is not None and _known(ref, schemas) for ref in framed):
@@ -121,25 +123,25 @@ def texts(value: object) -> Iterator[str]:
             yield from texts(inner)
 
 
-def _key(sample: Sample, found: SampleFacts, schemas: RegisteredSchemas) -> str:
+def _key(sample: Sample, facts: SampleFacts, schemas: RegisteredSchemas) -> str:
     """What the key is as text, where it is one scalar; else empty."""
     if not sample.key:
         return ""
-    if found.key == "text":
+    if facts.key == "text":
         return sample.key.decode()
-    if found.key in ("int", "long"):
+    if facts.key in ("int", "long"):
         return str(int.from_bytes(sample.key, "big", signed=True))
     framed = key_frame(sample.key, sample.headers)
     if framed is None:
         return ""
     kind, datum = _read(sample.key, *framed, schemas)
-    found.key_type = kind or found.key_type
+    facts.key_type = kind or facts.key_type
     if isinstance(datum, dict) and len(datum) == 1:
         (datum,) = datum.values()
     return _text(datum)
 
 
-def _value(sample: Sample, found: SampleFacts, schemas: RegisteredSchemas) -> tuple[str, dict[str, Any]] | None:
+def _value(sample: Sample, facts: SampleFacts, schemas: RegisteredSchemas) -> tuple[str, dict[str, Any]] | None:
     """The record's full name and its fields; of an envelope those of its row."""
     if sample.value is None:
         return None
@@ -148,8 +150,8 @@ def _value(sample: Sample, found: SampleFacts, schemas: RegisteredSchemas) -> tu
     except Reject:
         return None
     kind, datum = _read(sample.value, ref, start, schemas)
-    if kind is not None and kind not in found.values:
-        found.values.append(kind)
+    if kind is not None and kind not in facts.values:
+        facts.values.append(kind)
     if kind is None or not isinstance(datum, dict):
         return None
     row = datum.get("after") or datum.get("before") if {"before", "after", "op"} <= datum.keys() else datum

@@ -89,10 +89,10 @@ def made_of(content: Any) -> Any:
 
 def updates_of(part: Part) -> list[dict[str, Any]]:
     """The part's updates without `$token`; `project` is there where it is not the default one."""
-    found = []
+    updates = []
     for operation in part.operations:
         update = json.loads(b"{" + update_tail(operation))
         if part.project is not None:
             update["project"] = part.project
-        found.append(update)
-    return found
+        updates.append(update)
+    return updates

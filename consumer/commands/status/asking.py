@@ -38,9 +38,9 @@ def ask(url: str) -> dict[str, Any]:
         if answer.status_code != 200:
             raise ValueError(f"its /status answers {answer.status_code}")
         try:
-            found = json.loads(answer.content)
+            status = json.loads(answer.content)
         except ValueError:
             raise ValueError("its /status is not JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("partitions"), list):
+    if not isinstance(status, dict) or not isinstance(status.get("partitions"), list):
         raise ValueError("its /status has no partitions")  # noqa: TRY004  # as wrong as any other answer
-    return found
+    return status

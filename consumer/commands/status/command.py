@@ -37,44 +37,45 @@ def status(urls: tuple[str, ...], watch: bool, output: str) -> None:
     """Show what each instance and partition does, and which record blocks it and why."""
     from consumer.commands.status.asking import ask_all
 
-    found = ask_all(urls)
-    show_as(found, output, watch)
+    instances = ask_all(urls)
+    show_as(instances, output, watch)
     try:
         while watch:
             time.sleep(WATCHED_EVERY)
-            found = ask_all(urls)
-            show_as(found, output, watch)
+            instances = ask_all(urls)
+            show_as(instances, output, watch)
     except KeyboardInterrupt:
         pass
-    if any("error" in one for one in found):
+    if any("error" in answer for answer in instances):
         raise SystemExit(1)
 
 
-def show_as(found: list[dict[str, Any]], output: str, watch: bool) -> None:
+def show_as(instances: list[dict[str, Any]], output: str, watch: bool) -> None:
     """Print what the instances answered; when it is watched a table takes the place of the last, JSON is a line."""
     if output == "json":
-        click.echo(json.dumps(found, indent=None if watch else 2, ensure_ascii=False))
+        click.echo(json.dumps(instances, indent=None if watch else 2, ensure_ascii=False))
         return
     if watch:
         click.clear()  # does nothing where there is no terminal
-    show_all(found)
+    show_all(instances)
 
 
-def show_all(found: list[dict[str, Any]]) -> None:
+def show_all(instances: list[dict[str, Any]]) -> None:
     """The instances, their projects where something is wrong with one, and the partitions of all of them in order."""
-    rows = [instance(one) for one in found]
-    show(["instance", "state", "requests", "oldest"], rows, [colour(one) for one in found])
+    rows = [instance(answer) for answer in instances]
+    show(["instance", "state", "requests", "oldest"], rows, [colour(answer) for answer in instances])
     projects = [
-        [one["instance"], row["name"], row["halted"] or "", seconds(row["throttled_seconds"]), row["suspects"]]
-        for one in found
-        for row in one.get("projects", [])
+        [answer["instance"], row["name"], row["halted"] or "", seconds(row["throttled_seconds"]), row["suspects"]]
+        for answer in instances
+        for row in answer.get("projects", [])
         if troubled(row)
     ]
     if projects:
         click.echo()
         show(["instance", "project", "halted", "throttled", "suspects"], projects, ["yellow"] * len(projects))
     partitions = sorted(
-        [row for one in found for row in one.get("partitions", [])], key=lambda row: (row["topic"], row["partition"])
+        [row for answer in instances for row in answer.get("partitions", [])],
+        key=lambda row: (row["topic"], row["partition"]),
     )
     if partitions:
         click.echo()
@@ -83,21 +84,21 @@ def show_all(found: list[dict[str, Any]]) -> None:
     click.echo(counted(len(partitions), "partition"))
 
 
-def instance(one: dict[str, Any]) -> list[object]:
+def instance(answer: dict[str, Any]) -> list[object]:
     """One line for an instance."""
-    if "error" in one:
-        return [one["url"], one["error"], "", ""]
-    requests = one["requests"]
+    if "error" in answer:
+        return [answer["url"], answer["error"], "", ""]
+    requests = answer["requests"]
     oldest = max([request["age_seconds"] for request in requests], default=None)
-    state = "ready" if one["ready"] else "not ready: " + "; ".join(one["reasons"])
-    return [one["instance"], state, len(requests), seconds(oldest)]
+    state = "ready" if answer["ready"] else "not ready: " + "; ".join(answer["reasons"])
+    return [answer["instance"], state, len(requests), seconds(oldest)]
 
 
-def colour(one: dict[str, Any]) -> str:
+def colour(answer: dict[str, Any]) -> str:
     """Red for what gives no answer, yellow for what is not ready."""
-    if "error" in one:
+    if "error" in answer:
         return "red"
-    return "" if one["ready"] else "yellow"
+    return "" if answer["ready"] else "yellow"
 
 
 def troubled(project: dict[str, Any]) -> bool:

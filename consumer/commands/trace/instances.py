@@ -40,10 +40,10 @@ class Instances:
     def _take(self, rows: list[Any]) -> None:
         for row in rows:
             blocked = row.get("blocked") if isinstance(row, dict) else None
-            found = None
+            block = None
             if isinstance(blocked, dict) and isinstance(blocked.get("offset"), int):
                 detail = ", ".join(f"{name} {value}" for name, value in (blocked.get("detail") or {}).items())
                 seconds = float(blocked.get("seconds") or 0.0)
-                found = ReportedBlock(blocked["offset"], seconds, str(blocked.get("cause")), detail)
+                block = ReportedBlock(blocked["offset"], seconds, str(blocked.get("cause")), detail)
             if isinstance(row, dict):
-                self._partitions[str(row.get("topic")), int(row.get("partition", -1))] = found
+                self._partitions[str(row.get("topic")), int(row.get("partition", -1))] = block

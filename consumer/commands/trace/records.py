@@ -71,8 +71,8 @@ class Tracer:
         self._prepare([origin.topic])
         (span,) = spans_of(self._consumer, origin.topic, {origin.partition: origin.offset})
         if span.first > origin.offset:
-            words = f"it is gone by retention: the partition begins at {span.first}"
-            raise Failed(f"{origin} is not in the topic any more: {words}")
+            why = f"it is gone by retention: the partition begins at {span.first}"
+            raise Failed(f"{origin} is not in the topic any more: {why}")
         if span.end <= origin.offset:
             raise Failed(f"{origin} is not written yet: the partition ends at {span.end}")
         for messages in read(
@@ -115,18 +115,19 @@ class Tracer:
         """The offset of each partition's first record that is not older."""
         asked = [TopicPartition(topic, partition, since) for partition in partitions_of(self._consumer, topic)]
         try:
-            found = self._consumer.offsets_for_times(asked, timeout=TIMEOUT)
+            begins = self._consumer.offsets_for_times(asked, timeout=TIMEOUT)
         except KafkaException as failure:
             raise Failed(f"the offsets of {topic} are not told: {failure.args[0].str()}") from failure
-        return {one.partition: one.offset if one.offset >= 0 else 2**62 for one in found}
+        return {place.partition: place.offset if place.offset >= 0 else 2**62 for place in begins}
 
     def _is_of(self, message: Message, topic: str, group: tuple[str, str], company: str | None) -> bool:
         try:
             if self._decoding.is_mapped(topic):
                 parts = self._decoding.mapped(message, topic).parts
-                operations = [one for part in parts for one in part.operations]
+                operations = [operation for part in parts for operation in part.operations]
                 return any(
-                    (one.group_key, one.group_id) == group and company in (None, one.company_id) for one in operations
+                    (operation.group_key, operation.group_id) == group and company in (None, operation.company_id)
+                    for operation in operations
                 )
             change = self._decoding.change(message)
         except (Hold, UnreadableSchema):
@@ -153,10 +154,10 @@ class Tracer:
         except (Hold, UnreadableSchema, Failed) as failure:
             return None, str(failure)
         updates = [{"rule": part.rule, **update} for part in mapped.parts for update in updates_of(part)]
-        problems = [f"{one.reason}: {one.detail}" for one in mapped.refusals]
+        problems = [f"{refusal.reason}: {refusal.detail}" for refusal in mapped.refusals]
         if mapped.unmapped:
             problems.append(UNMAPPED)
-        ignored = [f"rule {one.rule} ignores it: {one.why}" for one in mapped.ignored]
+        ignored = [f"rule {item.rule} ignores it: {item.why}" for item in mapped.ignored]
         return updates or None, "; ".join(problems or ([] if updates else ignored))
 
     def _read(self, message: Message) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:

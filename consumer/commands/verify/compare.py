@@ -57,7 +57,7 @@ def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
         why = waits(group) if late else ""
         kind = WAITING if late else MISSING_PROFILE
         return [Finding(kind, group.key, group.id, why=why, company_id=group.company)]
-    found = []
+    findings = []
     for name, state in group.states.items():
         at = name if profile is not None and name in profile else name[:CUT]
         there = profile is not None and at in profile
@@ -65,8 +65,8 @@ def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
         if kind:
             actual = profile[at] if profile is not None and there else None
             expected = state.value if isinstance(state, Known) else None
-            found.append(Finding(kind, group.key, group.id, name, expected, actual, why, group.company))
-    return found
+            findings.append(Finding(kind, group.key, group.id, name, expected, actual, why, group.company))
+    return findings
 
 
 def kind_of(group: Group, name: str, there: bool, actual: object) -> tuple[str, str]:

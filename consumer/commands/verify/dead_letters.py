@@ -35,23 +35,23 @@ class DeadLettersByRecord:
     def of(self, message: Message, topic: str) -> Buried | None:
         """The record's dead letter; None where it has none."""
         origin = Origin(topic, message.partition() or 0, message.offset() or 0)
-        found = self.buried.get(origin)
-        return found if found and found.identity == identity_of(origin, message.key(), message.value()) else None
+        buried = self.buried.get(origin)
+        return buried if buried and buried.identity == identity_of(origin, message.key(), message.value()) else None
 
     def doubt(self, message: Message, topic: str, rule: str) -> tuple[bool, str] | None:
         """None where the rule's part of it is no dead letter; else whether it was replayed, and why it is in doubt.
 
         Without a reason to doubt it was not applied.
         """
-        found = self.of(message, topic)
-        if found is None or (found.rules and rule not in found.rules):
+        buried = self.of(message, topic)
+        if buried is None or (buried.rules and rule not in buried.rules):
             return None
-        receipt = self.receipts.get(found.identity)
+        receipt = self.receipts.get(buried.identity)
         if receipt is not None and receipt.state in (SETTLED, SENDING):
             return True, "a dead letter of it was replayed, and nobody knows between which changes"
-        if found.reason == AMBIGUOUS_ADD:
+        if buried.reason == AMBIGUOUS_ADD:
             return False, "an $add of it is in doubt: a dead letter ambiguous_add"
-        if found.reason == QUARANTINED:
+        if buried.reason == QUARANTINED:
             return False, "it was quarantined, and may have been applied before that"
         return False, ""
 

@@ -43,7 +43,7 @@ class Decoding:
         """
         try:
             if self.is_mapped(topic):
-                parts = [one for one in self.mapped(message, topic).parts if (one.project or DEFAULT) == project]
+                parts = [part for part in self.mapped(message, topic).parts if (part.project or DEFAULT) == project]
                 return [(operation, part.rule) for part in parts for operation in part.operations]
             change = self.change(message)
             return [(convert(change), "")] if (change.project or DEFAULT) == project else []
@@ -78,24 +78,24 @@ class Decoding:
     def _decoder(self, ref: SchemaRef) -> Decoder:
         if ref not in self._decoders:
             self._decoders[ref] = self._fetched(ref)
-        found = self._decoders[ref]
-        if isinstance(found, SchemaRefused):
-            raise Reject(found.reason, VALUE_CONVERTER, found.detail)
-        return found
+        decoder = self._decoders[ref]
+        if isinstance(decoder, SchemaRefused):
+            raise Reject(decoder.reason, VALUE_CONVERTER, decoder.detail)
+        return decoder
 
     def _fetched(self, ref: SchemaRef) -> Decoder | SchemaRefused:
         self._registry.fetch(ref)
         while True:
             try:
-                found = self._results.get(timeout=PATIENCE)
+                fact = self._results.get(timeout=PATIENCE)
             except Empty:
                 raise Failed(f"the schema registry gives no answer about schema {ref}") from None
-            if isinstance(found, SchemaFailing):
-                raise Failed(f"the schema registry cannot be asked ({found.cause}): check SCHEMA_REGISTRY_URL")
-            if isinstance(found, SchemaHeld):
-                words = "has rules for reading that are not run, so the service holds its records"
-                raise Failed(f"schema {ref} {words}: SCHEMA_RULES=ignore reads it as it is")
-            if isinstance(found, SchemaKnown):
-                return found.decoder
-            if isinstance(found, SchemaRefused):
-                return found
+            if isinstance(fact, SchemaFailing):
+                raise Failed(f"the schema registry cannot be asked ({fact.cause}): check SCHEMA_REGISTRY_URL")
+            if isinstance(fact, SchemaHeld):
+                why = "has rules for reading that are not run, so the service holds its records"
+                raise Failed(f"schema {ref} {why}: SCHEMA_RULES=ignore reads it as it is")
+            if isinstance(fact, SchemaKnown):
+                return fact.decoder
+            if isinstance(fact, SchemaRefused):
+                return fact

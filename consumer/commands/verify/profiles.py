@@ -28,16 +28,16 @@ class ProfileReader:
         self, groups: Collection[Group], moved: Callable[[int], object] = lambda _: None
     ) -> tuple[dict[Name, Mapping[str, object]], dict[str, str]]:
         """The profiles that are there, and for each group key that cannot be read why."""
-        found: dict[Name, Mapping[str, object]] = {}
+        profiles: dict[Name, Mapping[str, object]] = {}
         unread: dict[str, str] = {}
         for key in sorted({group.key for group in groups}):
             names = {shown_id(group): group.name for group in groups if group.key == key}
             try:
-                profiles = self._of_key(key, list(names), moved)
-                found |= {names[one]: profile for one, profile in profiles.items() if one in names}
+                of_key = self._of_key(key, list(names), moved)
+                profiles |= {names[shown]: profile for shown, profile in of_key.items() if shown in names}
             except (QueryFailed, NoGroupKey) as failed:
                 unread[key] = str(failed)
-        return found, unread
+        return profiles, unread
 
     def _of_key(self, key: str, ids: list[str], moved: Callable[[int], object]) -> Profiles:
         if key not in self._ids:
@@ -46,19 +46,19 @@ class ProfileReader:
         if len(ids) > AT_ONCE * MOST_QUERIES:
             wanted = set(ids)
             return self._whole_key(of, wanted, moved)
-        found: dict[str, Mapping[str, object]] = {}
+        profiles: dict[str, Mapping[str, object]] = {}
         for first in range(0, len(ids), AT_ONCE):
-            found |= self._query.profiles(of, ids[first : first + AT_ONCE])
+            profiles |= self._query.profiles(of, ids[first : first + AT_ONCE])
             moved(len(ids[first : first + AT_ONCE]))
-        return found
+        return profiles
 
     def _whole_key(self, of: str, wanted: set[str], moved: Callable[[int], object]) -> Profiles:
-        found: dict[str, Mapping[str, object]] = {}
-        for one, profile in self._query.every_profile(of):
-            if one in wanted:
-                found[one] = profile
+        profiles: dict[str, Mapping[str, object]] = {}
+        for group_id, profile in self._query.every_profile(of):
+            if group_id in wanted:
+                profiles[group_id] = profile
                 moved(1)
-        return found
+        return profiles
 
 
 def shown_id(group: Group) -> str:

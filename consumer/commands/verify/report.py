@@ -48,13 +48,15 @@ def print_outcome(outcome: VerifyResult) -> None:
 def ordered(outcome: VerifyResult) -> list[Finding]:
     """Faults first, then by group and property."""
     rank = {kind: number for number, kind in enumerate(KINDS)}
-    return sorted(outcome.findings, key=lambda one: (rank[one.kind], *map(str, one.name()), one.property or ""))
+    return sorted(
+        outcome.findings, key=lambda finding: (rank[finding.kind], *map(str, finding.name()), finding.property or "")
+    )
 
 
 def counts(outcome: VerifyResult) -> dict[str, int]:
     """How many findings there are of each kind."""
-    found = Counter(finding.kind for finding in outcome.findings)
-    return {kind: found[kind] for kind in KINDS}
+    by_kind = Counter(finding.kind for finding in outcome.findings)
+    return {kind: by_kind[kind] for kind in KINDS}
 
 
 def row(finding: Finding) -> list[object]:

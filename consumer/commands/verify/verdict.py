@@ -46,15 +46,15 @@ def verify(
     """
     history.read(wanted)
     findings = look(history, reader, list(history.groups.values()))
-    doubtful = {one.name() for one in findings if one.kind in FAULTS}
+    doubtful = {finding.name() for finding in findings if finding.kind in FAULTS}
     if doubtful and settle > 0:
         if sys.stderr.isatty():
             click.echo(f"{counted(len(doubtful), 'group')} differ; looking again in {settle:.0f} s", err=True)
         sleep(settle)
         again = look(history, reader, [group for name, group in history.groups.items() if name in doubtful])
-        findings = [one for one in findings if one.name() not in doubtful] + again
+        findings = [finding for finding in findings if finding.name() not in doubtful] + again
     outcome = VerifyResult(len(history.groups), findings=findings)
-    told = {one.name() for one in findings}
+    told = {finding.name() for finding in findings}
     outcome.same = len(history.groups) - len(told)
     for key, name in sorted(set(wanted or ()) - {name[:2] for name in history.groups}):
         outcome.findings.append(Finding(UNKNOWN, key, name, why=NO_CHANGE))
@@ -78,17 +78,19 @@ def look(history: TopicHistory, reader: ProfileReader, groups: list[Group]) -> l
 
 def notes(history: TopicHistory, findings: list[Finding]) -> list[str]:
     """What a person should know beside the findings."""
-    found = []
+    lines = []
     for key in sorted({group.key for group in history.groups.values() if group.exists}):
         there = [group for group in history.groups.values() if group.key == key and group.exists]
-        gone = {one.name() for one in findings if one.group_key == key and one.kind == "missing profile"}
+        gone = {
+            finding.name() for finding in findings if finding.group_key == key and finding.kind == "missing profile"
+        }
         if len(gone) == len(there):
-            found.append(
+            lines.append(
                 f"none of the {key} profiles is there: is it the right token, region and group key? "
                 f"'group-consumer check --canary {key}' tells"
             )
     if history.letters.missing:
-        found.append("there is no dead-letter topic: every record counts as applied")
-    if any(one.kind == WAITING for one in findings):
-        found.append("what waits is not lost: look at lag and readiness of the service")
-    return found
+        lines.append("there is no dead-letter topic: every record counts as applied")
+    if any(finding.kind == WAITING for finding in findings):
+        lines.append("what waits is not lost: look at lag and readiness of the service")
+    return lines
