@@ -76,8 +76,8 @@ def lax(refused: dict[int, str], sent: int, verbose: bool) -> HttpAnswer:
     status = 1 if sent > len(refused) else 0
     if not verbose:
         return of_json(200, status)
-    words = None if status else next(iter(refused.values()), "data, missing or empty")
-    return of_json(200, {"error": words, "status": status})
+    error = None if status else next(iter(refused.values()), "data, missing or empty")
+    return of_json(200, {"error": error, "status": status})
 
 
 def strict(
@@ -104,14 +104,14 @@ def _all_taken(count: int | None, dialect: Dialect, verbose: bool) -> dict[str, 
     return {name: value for name, value in body.items() if value is not None or name == "error"}
 
 
-def malformed(words: str, told: bool) -> HttpAnswer:
+def malformed(problem: str, told: bool) -> HttpAnswer:
     """The answer to a request without a single readable update. `told`: strict or verbose."""
-    return of_json(200, {"error": words, "status": 0} if told else 0)
+    return of_json(200, {"error": problem, "status": 0} if told else 0)
 
 
-def too_large(words: str) -> HttpAnswer:
+def too_large(limit: str) -> HttpAnswer:
     """The answer to a request over a limit."""
-    return of_json(413, {"code": 413, "error": f"request exceeds max limit of {words}", "status": _PHRASES[413]})
+    return of_json(413, {"code": 413, "error": f"request exceeds max limit of {limit}", "status": _PHRASES[413]})
 
 
 def of_status(status: int, body: str, retry_after: str, strict: bool) -> HttpAnswer:
@@ -149,13 +149,13 @@ def _profile_like(
     if dialect.name == "error":
         body: dict[str, Any] = {"error": next(iter(refused.values())), "status": dialect.status}
     else:
-        errors: dict[str, Any] = {str(index): words for index, words in refused.items()}
+        errors: dict[str, Any] = {str(index): message for index, message in refused.items()}
         if dialect.name == "by-message":
             errors = {}
-            for index, words in refused.items():
-                errors.setdefault(words, []).append(updates[index].get("$group_id"))
+            for index, message in refused.items():
+                errors.setdefault(message, []).append(updates[index].get("$group_id"))
         elif dialect.name == "lists":
-            errors = {index: [words] for index, words in errors.items()}
+            errors = {index: [message] for index, message in errors.items()}
         elif dialect.name == "out-of-range":
             errors[str(len(updates))] = FAILED
         body = {"error": None if dialect.status else FAILED, "errors": errors, "status": dialect.status}
@@ -169,8 +169,8 @@ def _import_like(
     records: list[Any] = list(refused.values())
     if dialect.name != "strings":
         records = [
-            {"index": index, "$insert_id": "", "field": words.partition(",")[0], "message": words}
-            for index, words in refused.items()
+            {"index": index, "$insert_id": "", "field": message.partition(",")[0], "message": message}
+            for index, message in refused.items()
         ]
     if dialect.name == "duplicate":
         records.append(records[0])

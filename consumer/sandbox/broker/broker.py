@@ -147,8 +147,8 @@ class Broker:
         self.admin.create_topics([topic], request_timeout=30)[name].result(60)
         deadline = time.monotonic() + 30
         while True:
-            found = self.admin.list_topics(name, timeout=30).topics[name].partitions
-            if len(found) == partitions and all(partition.leader == 1 for partition in found.values()):
+            created = self.admin.list_topics(name, timeout=30).topics[name].partitions
+            if len(created) == partitions and all(partition.leader == 1 for partition in created.values()):
                 return
             if time.monotonic() > deadline:
                 raise SandboxError(f"topic {name} has no leader after 30 s; see {self.log}")

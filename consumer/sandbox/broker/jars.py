@@ -81,12 +81,12 @@ def _fetch(folder: Path) -> None:
         what = f"Apache Kafka {KAFKA} (45 MB, once)"
         with StatusLine(stays=True) as line, ThreadPoolExecutor(6) as pool:
             line.show(f"downloading {what}")
-            for count, jar in enumerate(pool.map(lambda one: fetch(begun / "repository", one), JARS), 1):
+            for count, jar in enumerate(pool.map(lambda name: fetch(begun / "repository", name), JARS), 1):
                 shutil.copy2(jar, begun / "jars")
                 line.show(f"downloading {what}: {count} of {len(JARS)} files")
-        found = digest(begun / "jars")
-        if found != DIGEST:
-            raise SandboxError(f"what Maven Central gave as Kafka {KAFKA} is not what it was: digest {found}")
+        fetched = digest(begun / "jars")
+        if fetched != DIGEST:
+            raise SandboxError(f"what Maven Central gave as Kafka {KAFKA} is not what it was: digest {fetched}")
         (begun / "jars").rename(folder)
     finally:
         shutil.rmtree(begun, ignore_errors=True)

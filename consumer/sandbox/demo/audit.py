@@ -43,14 +43,14 @@ def audit(
     broker: Broker, mixpanel: MixpanelSandbox, expected: Expected, *, topic: str, dead_letters: str, group: str
 ) -> Audit:
     """Compare everything, once the service has stopped."""
-    found = Audit()
+    audited = Audit()
     with observer(broker, group) as consumer:
-        found.committed, found.consumed = offsets(consumer, topic)
-    if found.consumed != expected.events:
-        found.differences.append(f"the topic has {found.consumed} events, and {expected.events} were produced")
-    _compare_letters(found, broker, dead_letters, expected)
-    _compare_profiles(found, mixpanel, expected)
-    return found
+        audited.committed, audited.consumed = offsets(consumer, topic)
+    if audited.consumed != expected.events:
+        audited.differences.append(f"the topic has {audited.consumed} events, and {expected.events} were produced")
+    _compare_letters(audited, broker, dead_letters, expected)
+    _compare_profiles(audited, mixpanel, expected)
+    return audited
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def observer(broker: Broker, group: str) -> Iterator[Consumer]:
 def offsets(consumer: Consumer, topic: str, patience: float = PATIENCE) -> tuple[int, int]:
     """How many records of the topic the group has committed, and how many there are; none was ever removed."""
     partitions = consumer.list_topics(topic, timeout=patience).topics[topic].partitions
-    places = [TopicPartition(topic, one) for one in partitions]
+    places = [TopicPartition(topic, number) for number in partitions]
     ends = [consumer.get_watermark_offsets(place, timeout=patience)[1] for place in places]
     committed = consumer.committed(places, timeout=patience)
     return sum(max(place.offset, 0) for place in committed), sum(ends)
@@ -76,7 +76,7 @@ def letters(broker: Broker, topic: str) -> Iterator[Message]:
     """Every record of the dead-letter topic."""
     with observer(broker, "sandbox-audit") as consumer:
         partitions = consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
-        places = [TopicPartition(topic, one, OFFSET_BEGINNING) for one in partitions]
+        places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
         left = sum(consumer.get_watermark_offsets(place, timeout=PATIENCE)[1] for place in places)
         consumer.assign(places)
         while left:
@@ -89,52 +89,55 @@ def letters(broker: Broker, topic: str) -> Iterator[Message]:
 
 def headers_of(record: Message) -> dict[str, str]:
     """A record's headers as text; the last of each name."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for name, value in dict(record.headers() or []).items():
-        found[name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
-    return found
+        by_name[name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
+    return by_name
 
 
-def _compare_letters(found: Audit, broker: Broker, topic: str, expected: Expected) -> None:
+def _compare_letters(audited: Audit, broker: Broker, topic: str, expected: Expected) -> None:
     seen: Counter[int] = Counter()
     for record in letters(broker, topic):
         headers = headers_of(record)
         number, reason = int(headers.get(NUMBER_HEADER, -1)), headers.get(REASON, "none")
         seen[number] += 1
-        found.reasons[reason] += 1
-        if found.example is None or (reason == "rejected" and headers_of(found.example).get(REASON) != reason):
-            found.example = record
+        audited.reasons[reason] += 1
+        if audited.example is None or (reason == "rejected" and headers_of(audited.example).get(REASON) != reason):
+            audited.example = record
         wanted = expected.reasons.get(number)
         if wanted != reason:
-            found.differences.append(f"event {number} is a dead letter for {reason}, expected: {wanted or 'applied'}")
+            audited.differences.append(
+                f"event {number} is a dead letter for {reason}, expected: {wanted or 'applied'}"
+            )
     for number, wanted in expected.reasons.items():
         if not seen[number]:
-            found.lost.append(f"event {number} was to be a dead letter for {wanted}, and there is none")
-    found.differences += [f"event {number} is {count} dead letters" for number, count in seen.items() if count > 1]
+            audited.lost.append(f"event {number} was to be a dead letter for {wanted}, and there is none")
+    audited.differences += [f"event {number} is {count} dead letters" for number, count in seen.items() if count > 1]
 
 
-def _compare_profiles(found: Audit, mixpanel: MixpanelSandbox, expected: Expected) -> None:
+def _compare_profiles(audited: Audit, mixpanel: MixpanelSandbox, expected: Expected) -> None:
     actual, wanted = (_by_group(profiles.snapshot()) for profiles in (mixpanel.profiles, expected.profiles))
     for group, properties in wanted.items():
         if group not in actual:
-            found.lost.append(f"the profile of {_named(group)} is missing")
+            audited.lost.append(f"the profile of {_named(group)} is missing")
         elif actual[group] != properties:
             names = sorted(
                 name
                 for name in actual[group].keys() | properties.keys()
                 if actual[group].get(name, ...) != properties.get(name, ...)
             )
-            found.lost.append(f"the profile of {_named(group)} differs in {', '.join(names)}")
-    found.differences += [
+            audited.lost.append(f"the profile of {_named(group)} differs in {', '.join(names)}")
+    audited.differences += [
         f"there is a profile of {_named(group)}, which was to be none" for group in actual.keys() - wanted.keys()
     ]
 
 
 def _by_group(snapshot: list[dict[str, Any]]) -> dict[Group, dict[str, Any]]:
-    return {
-        (one["token"], one["group_key"], one["group_id"], one.get("company_id", "")): one["properties"]
-        for one in snapshot
-    }
+    by_group: dict[Group, dict[str, Any]] = {}
+    for profile in snapshot:
+        group = (profile["token"], profile["group_key"], profile["group_id"], profile.get("company_id", ""))
+        by_group[group] = profile["properties"]
+    return by_group
 
 
 def _named(group: Group) -> str:

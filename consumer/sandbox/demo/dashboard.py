@@ -54,7 +54,9 @@ class Dashboard:
 
     def follow(self) -> None:
         """Keep the newest dead letters, until it is to stop."""
-        places = [TopicPartition(DEAD_LETTERS, one, OFFSET_BEGINNING) for one in range(self._sandbox.partitions)]
+        places = [
+            TopicPartition(DEAD_LETTERS, number, OFFSET_BEGINNING) for number in range(self._sandbox.partitions)
+        ]
         with observer(self._sandbox.broker, "sandbox-page") as consumer:
             consumer.assign(places)
             while not self._stopping.is_set():
@@ -70,8 +72,8 @@ class Dashboard:
             dead.update(numbers.by_label("dead_letters_total", "reason"))
             ready, reasons = service.readiness()
             assigned = sorted(numbers.by_label("lag_records", "partition"))
-            one = {"name": service.name, "ready": ready, "reasons": reasons, "assigned": assigned}
-            shown.append(one | {"halted": numbers.halted()})
+            about = {"name": service.name, "ready": ready, "reasons": reasons, "assigned": assigned}
+            shown.append(about | {"halted": numbers.halted()})
         self.service = self.service | {"events_read": read, "dead_letters": dict(+dead), "instances": shown}
         committed, end = offsets(group, TOPIC, PATIENCE)
         self.service = self.service | {

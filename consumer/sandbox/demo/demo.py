@@ -51,9 +51,9 @@ def run_demo(events: int, seed: int, projects: int = 1, *, mapping: bool = False
         status = service.stop()
         play.owed(expected)
         places = {"topic": play.topic, "dead_letters": DEAD_LETTERS, "group": GROUP}
-        found = audit(sandbox.broker, sandbox.mixpanel, expected, **places)
+        audited = audit(sandbox.broker, sandbox.mixpanel, expected, **places)
         if status:
-            found.differences.append(f"the service ended with exit status {status}\n{service.said()}")
+            audited.differences.append(f"the service ended with exit status {status}\n{service.said()}")
         job = Job(
             events=expected.events,
             read=play.words,
@@ -66,8 +66,8 @@ def run_demo(events: int, seed: int, projects: int = 1, *, mapping: bool = False
             columns=("Group", *COLUMNS),
             rows=play.rows(sandbox.mixpanel.profiles),
         )
-    show(job, found)
-    return 0 if found.balanced else 1
+    show(job, audited)
+    return 0 if audited.balanced else 1
 
 
 @contextmanager

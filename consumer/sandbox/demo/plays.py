@@ -50,9 +50,12 @@ def table_changes(sandbox: Sandbox, events: int, seed: int) -> Play:
             expected.profiles.change([{**group, "$set": properties}])
 
     def rows(profiles: Profiles) -> list[list[Any]]:
-        found = [(group, profiles.get(token, companies.GROUP_KEY, group)) for group in table.profiles()]
-        return [[group, *((profile or {}).get(name, "") for name in COLUMNS)] for group, profile in found[:SHOWN]]
+        profile_of_group = [(group, profiles.get(token, companies.GROUP_KEY, group)) for group in table.profiles()]
+        return [
+            [group, *((profile or {}).get(name, "") for name in COLUMNS)]
+            for group, profile in profile_of_group[:SHOWN]
+        ]
 
     settings = {"KAFKA_TOPICS": companies.TOPIC, "MAPPING_FILE": str(companies.mapping_file())}
-    words = "changes of a table, as Debezium writes them"
-    return Play(companies.TOPIC, table.events(events), words, settings, owed, rows)
+    what = "changes of a table, as Debezium writes them"
+    return Play(companies.TOPIC, table.events(events), what, settings, owed, rows)

@@ -54,10 +54,10 @@ class Numbers:
 
     def by_label(self, name: str, label: str) -> dict[str, int]:
         """A metric's values by one of its labels."""
-        found: dict[str, int] = {}
+        values: dict[str, int] = {}
         for labels, value in self.values.get(name, ()):
-            found[labels[label]] = found.get(labels[label], 0) + round(value)
-        return found
+            values[labels[label]] = values.get(labels[label], 0) + round(value)
+        return values
 
 
 class Service:

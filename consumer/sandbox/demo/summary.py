@@ -123,14 +123,14 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text)} characters)"
 
 
-def _show_verdict(found: Audit) -> None:
-    if found.balanced:
+def _show_verdict(audit: Audit) -> None:
+    if audit.balanced:
         click.secho("It balances: 0 lost, 0 left open, committed = consumed.", fg="green")
         return
     click.secho("It does not balance:", fg="red")
-    wrong = [*found.lost, *found.differences]
-    if found.open:
-        wrong.insert(0, f"{counted(found.open, 'event')} consumed and not committed")
+    wrong = [*audit.lost, *audit.differences]
+    if audit.open:
+        wrong.insert(0, f"{counted(audit.open, 'event')} consumed and not committed")
     for line in wrong[:SHOWN]:
         click.echo(f"  {line}")
     if len(wrong) > SHOWN:

@@ -178,8 +178,8 @@ def _reply(body: object) -> Reply:
     return Reply(HttpAnswer(200, raw), headers=[("Cache-Control", "no-store")])
 
 
-def _error(status: int, words: str) -> Reply:
-    return Reply(of_json(status, {"error": words}))
+def _error(status: int, message: str) -> Reply:
+    return Reply(of_json(status, {"error": message}))
 
 
 def _file(name: str) -> Reply:

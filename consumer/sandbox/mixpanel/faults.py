@@ -98,10 +98,10 @@ class Faults:
         first = None
         with self._lock:
             for fault in [fault for fault in self._faults.values() if fault.kind == "refuse"]:
-                found = [index for index, update in enumerate(updates) if matches(fault, update)]
-                if found and self._strikes(fault):
+                indexes = [index for index, update in enumerate(updates) if matches(fault, update)]
+                if indexes and self._strikes(fault):
                     first = first or fault
-                    refused = {index: str(fault.options["words"]) for index in found} | refused
+                    refused = {index: str(fault.options["words"]) for index in indexes} | refused
         return refused, first
 
     def _groups(self) -> list[ActiveFault]:

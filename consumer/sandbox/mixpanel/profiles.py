@@ -42,10 +42,10 @@ class Profiles:
 
     def apply(self, update: Any) -> str | None:
         """Apply one update. None where it was applied, else why it was refused, and nothing is changed."""
-        words = refusal(update)
-        if words is None:
+        problem = refusal(update)
+        if problem is None:
             self.change([update])
-        return words
+        return problem
 
     def change(self, updates: Iterable[dict[str, Any]]) -> None:
         """Apply updates that `refusal` has passed, in this order, and let nobody see half of them."""
@@ -56,8 +56,8 @@ class Profiles:
     def get(self, token: str, group_key: str, group_id: str, company_id: str = "") -> Properties | None:
         """A copy of one profile's properties; None where there is no such profile."""
         with self._lock:
-            found = self._profiles.get((token, group_key, group_id, company_id))
-            return None if found is None else dict(found)
+            properties = self._profiles.get((token, group_key, group_id, company_id))
+            return None if properties is None else dict(properties)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Every profile: `token`, `group_key`, `group_id`, `company_id` where it has one, `properties`."""
@@ -73,7 +73,7 @@ class Profiles:
         with self._lock:
             changed = ((group, self._changed[group]) for group in reversed(self._changed))
             news = takewhile(lambda change: change[1] > since, changed)
-            found = [
+            profiles = [
                 _profile(group, self._profiles[group]) | {"version": version}
                 for group, version in islice((change for change in news if _matches(change[0], match)), limit)
             ]
@@ -82,7 +82,7 @@ class Profiles:
                 for version, group in islice(reversed(self._deleted), limit)
                 if version > since and _matches(group, match) and group not in self._profiles
             ]
-            return {"version": self._version, "total": len(self._profiles), "profiles": found, "deleted": gone}
+            return {"version": self._version, "total": len(self._profiles), "profiles": profiles, "deleted": gone}
 
     def clear(self) -> None:
         """Forget every profile."""

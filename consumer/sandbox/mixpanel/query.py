@@ -66,7 +66,11 @@ class QueryEndpoint:
         with self._lock:
             self._count += 1
             entry = {"number": self._count, "when": time.time(), "method": arrived.method, "path": arrived.path}
-            entry |= {"parameters": asked, "status": answer.status, "faults": [one.name for one in struck.values()]}
+            entry |= {
+                "parameters": asked,
+                "status": answer.status,
+                "faults": [fault.name for fault in struck.values()],
+            }
             self._log.append(entry)
         return Reply(answer, headers=[("Cache-Control", "no-cache, no-store")])
 
@@ -102,8 +106,8 @@ class QueryEndpoint:
         if path in ENGAGE and kind:
             return over(kind, project.id, arrived.path)
         if path in ENGAGE and str(asked.get("project_id", "")) != project.id:
-            words = "Credentials in request did not match project_id URL parameter"
-            return of_json(401 if asked.get("project_id") else 400, {"request": arrived.path, "error": words})
+            message = "Credentials in request did not match project_id URL parameter"
+            return of_json(401 if asked.get("project_id") else 400, {"request": arrived.path, "error": message})
         return None
 
     def _answer(self, path: str, asked: dict[str, Any], struck: dict[str, ActiveFault]) -> HttpAnswer:
@@ -148,12 +152,12 @@ class QueryEndpoint:
         key = self._project.key_of(str(asked.get("data_group_id", "")))
         if key is None or {"other-token", "wrong-region"} & struck.keys():
             return []
-        found = self._reading.rows(self._project.token, key, self._project.utc_offset)
+        by_id = self._reading.rows(self._project.token, key, self._project.utc_offset)
         ids = asked.get("distinct_ids", asked.get("distinct_id"))
         if ids is not None:
             wanted = dict.fromkeys(map(str, ids if isinstance(ids, list) else [ids]))
-            found = {shown: found[shown] for shown in wanted if shown in found}
-        rows = [{"$distinct_id": shown, "$properties": row} for shown, row in found.items()]
+            by_id = {shown: by_id[shown] for shown in wanted if shown in by_id}
+        rows = [{"$distinct_id": shown, "$properties": row} for shown, row in by_id.items()]
         self._random.shuffle(rows)
         return rows
 
@@ -162,8 +166,8 @@ def parameters_of(arrived: Arrived) -> dict[str, Any]:
     """What is asked for: JSON or a form in the body, over the URL; `distinct_ids` is a list in either."""
     asked: dict[str, Any] = dict(parse_qsl(arrived.query, keep_blank_values=True))
     body = arrived.read()
-    found = _json(body.decode("utf-8", "replace"))
-    asked |= found if isinstance(found, dict) else dict(parse_qsl(body.decode("utf-8", "replace")))
+    content = _json(body.decode("utf-8", "replace"))
+    asked |= content if isinstance(content, dict) else dict(parse_qsl(body.decode("utf-8", "replace")))
     ids = asked.get("distinct_ids")
     if isinstance(ids, str):
         asked["distinct_ids"] = _json(ids)

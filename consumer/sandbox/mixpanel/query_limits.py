@@ -59,23 +59,23 @@ class QueryLimits:
 
 def over(limit: str, project: str, url: str) -> HttpAnswer:
     """The 429 for the limit: `hour`, `concurrency`, or `load`, where Mixpanel sheds load."""
-    words = f"Query rate limit exceeded for project_id: {project}."
+    message = f"Query rate limit exceeded for project_id: {project}."
     headers: tuple[tuple[str, str], ...] = ()
     if limit == "hour":
-        words += " This request exceeded the rate limit (61/60 queries running in the last hour)."
+        message += " This request exceeded the rate limit (61/60 queries running in the last hour)."
         headers = (
             POLICY,
             ("RateLimit", '"project";r=0;t=3600, "project-concurrency";r=3'),
             ("Retry-After", "3600"),
         )
     elif limit == "concurrency":
-        words += " This request exceeded the concurrency limit (6/5 queries running concurrently)."
+        message += " This request exceeded the concurrency limit (6/5 queries running concurrently)."
         headers = (POLICY, ("RateLimit", '"project";r=12, "project-concurrency";r=0;t=10'))
     else:
-        words = words.removesuffix(".")
+        message = message.removesuffix(".")
     body: dict[str, Any] = {
         "request": url,
-        "error": f"{words} For more information, please consult our documentation at {HELP}",
+        "error": f"{message} For more information, please consult our documentation at {HELP}",
     }
-    found = of_json(429, body)
-    return HttpAnswer(found.status, found.body, found.content_type, headers)
+    answer = of_json(429, body)
+    return HttpAnswer(answer.status, answer.body, answer.content_type, headers)

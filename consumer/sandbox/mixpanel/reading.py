@@ -53,8 +53,8 @@ class ReadableProfiles:
         now = self._clock()
         with self._lock:
             groups = [group for group in self._seen if group[0] == token and group[1] == key]
-            found = {shown_id(group): self._row(group, now, utc_offset) for group in groups}
-        return {shown: row for shown, row in found.items() if row is not None}
+            by_id = {shown_id(group): self._row(group, now, utc_offset) for group in groups}
+        return {shown: row for shown, row in by_id.items() if row is not None}
 
     def _row(self, group: Group, now: float, utc_offset: int) -> dict[str, Any] | None:
         versions = self._versions.get(group)

@@ -47,7 +47,7 @@ class LoggedRequest:
             "bytes": self.size,
             "updates": self.updates,
             "applied": self.applied,
-            "refused": {str(index): words for index, words in list(self.refused.items())[:KEPT_UPDATES]},
+            "refused": {str(index): why for index, why in list(self.refused.items())[:KEPT_UPDATES]},
             "sample": orjson.loads(self.sample),
             "answer": None if self.status is None else {"status": self.status, "body": self.answer},
             "faults": self.faults,

@@ -59,14 +59,14 @@ def read(query: str, content_type: str, body: bytes) -> Arrival:
     if raw.lstrip()[:1] not in (b"[", b"{"):
         raw = _from_base64(raw)
     try:
-        found = orjson.loads(raw)
+        content = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return Arrival([], parameters, "data, not JSON")
-    if isinstance(found, dict):
-        return Arrival([found], parameters)
-    if not isinstance(found, list):
+    if isinstance(content, dict):
+        return Arrival([content], parameters)
+    if not isinstance(content, list):
         return Arrival([], parameters, "data, neither an object nor an array")
-    return Arrival(found, parameters, None if found else MISSING)
+    return Arrival(content, parameters, None if content else MISSING)
 
 
 def _from_base64(raw: bytes) -> bytes:

@@ -199,9 +199,9 @@ class MixpanelSandbox:
         """Which updates are refused and with what words, and the fault that refused some."""
         refused = {}
         for index, update in enumerate(updates):
-            words = refusal(update, size) or marked(update)
-            if words:
-                refused[index] = words
+            why = refusal(update, size) or marked(update)
+            if why:
+                refused[index] = why
         more, fault = self.faults.refuse(updates)
         return dict(sorted((more | refused).items())), fault
 

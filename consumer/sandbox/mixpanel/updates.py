@@ -75,9 +75,9 @@ def _refused_value(verb: str, value: object) -> str | None:
         return _refused_names(value)
     if not isinstance(value, dict):
         return f"{verb}, not an object"
-    words = _refused_length(verb, len(value))
-    if words is not None:
-        return words
+    problem = _refused_length(verb, len(value))
+    if problem is not None:
+        return problem
     fits, wanted = _FITS.get(verb, (_is_shallow, f"nested less than {MAX_DEPTH} deep"))
     wrong = next((name for name, item in value.items() if not fits(item)), None)
     return None if wrong is None else f"{verb}, {wrong} is not {wanted}"

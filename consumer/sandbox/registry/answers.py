@@ -61,17 +61,19 @@ class RegistryRequest:
 
     def _look_up(self, subject: str, deleted: bool) -> Json:
         self._subjects.existing(subject, deleted=deleted)
-        found = self._subjects.find(subject, self._subjects.read(self._body), deleted=deleted)
-        if found is None:
+        version = self._subjects.find(subject, self._subjects.read(self._body), deleted=deleted)
+        if version is None:
             raise ApiError(404, 40403, "Schema not found")
-        return found.as_json()
+        return version.as_json()
 
     def _versions(self, subject: str, rest: list[str], deleted: bool) -> Any:
         if not rest:
             if self._method == "POST":
                 version = self._subjects.register(subject, self._body)
                 return version.as_json()
-            return self._only("GET", [one.number for one in self._subjects.existing(subject, deleted=deleted)])
+            return self._only(
+                "GET", [registered.number for registered in self._subjects.existing(subject, deleted=deleted)]
+            )
         if self._method == "DELETE" and len(rest) == 1:
             return self._subjects.delete_version(subject, rest[0], permanent=self._flag("permanent"))
         version = self._subjects.version(subject, rest[0], deleted=deleted)
@@ -90,8 +92,8 @@ class RegistryRequest:
         if rest == ["types"]:
             return list(KINDS)
         if not rest:
-            every = [one for name in self._subjects.versions for one in self._subjects.living(name)]
-            return [one.as_json() for one in every if one.subject.startswith(self._prefix)]
+            every = [registered for name in self._subjects.versions for registered in self._subjects.living(name)]
+            return [registered.as_json() for registered in every if registered.subject.startswith(self._prefix)]
         if rest[0] == "guids" and len(rest) in (2, 3):
             schema = self._subjects.by_guid(rest[1])
             if rest[2:] == ["ids"]:
@@ -105,8 +107,8 @@ class RegistryRequest:
             return schema.as_json()
         answers: dict[str, Any] = {
             "schema": json.loads(schema.text) if schema.kind == "AVRO" else schema.text,
-            "subjects": list(dict.fromkeys(one.subject for one in users)),
-            "versions": [{"subject": one.subject, "version": one.number} for one in users],
+            "subjects": list(dict.fromkeys(registered.subject for registered in users)),
+            "versions": [{"subject": registered.subject, "version": registered.number} for registered in users],
         }
         if rest[2] not in answers:
             raise _no_such_path()
@@ -159,9 +161,9 @@ class RegistryRequest:
             level = level.removesuffix("_TRANSITIVE")
         else:
             olds = self._subjects.living(subject)
-        found = self._subjects.conflicts(self._subjects.read(self._body), olds, level)
-        answer: Json = {"is_compatible": not found}
-        return answer | {"messages": found} if self._flag("verbose") else answer
+        conflicts = self._subjects.conflicts(self._subjects.read(self._body), olds, level)
+        answer: Json = {"is_compatible": not conflicts}
+        return answer | {"messages": conflicts} if self._flag("verbose") else answer
 
 
 def _no_such_path() -> ApiError:

@@ -23,13 +23,13 @@ def conflicts(new: AvroType, olds: list[AvroType], level: str) -> list[str]:
     """What a level forbids of a new schema, given the older ones, oldest first. Nothing: it may follow them."""
     against = olds if level.endswith("_TRANSITIVE") else olds[-1:]
     direction = level.removesuffix("_TRANSITIVE")
-    found: list[str] = []
+    problems: list[str] = []
     for old in reversed(against):
         if direction in ("BACKWARD", "FULL"):
-            found += incompatibilities(reader=new, writer=old)
+            problems += incompatibilities(reader=new, writer=old)
         if direction in ("FORWARD", "FULL"):
-            found += incompatibilities(reader=old, writer=new)
-    return found
+            problems += incompatibilities(reader=old, writer=new)
+    return problems
 
 
 def incompatibilities(reader: AvroType, writer: AvroType) -> list[str]:

@@ -131,10 +131,10 @@ class _Parser:
     def _named(self, name: str, space: str) -> AvroType:
         if name in PRIMITIVES:
             return AvroType(name)
-        found = self._known.get(_full(name, space)) or self._known.get(name)
-        if found is None:
+        known = self._known.get(_full(name, space)) or self._known.get(name)
+        if known is None:
             raise InvalidSchema(f'undefined name: "{name}"')
-        return found
+        return known
 
     def _union(self, branches: list[Any], space: str, depth: int) -> AvroType:
         union = AvroType("union", inner=[self.read(branch, space, depth + 1) for branch in branches])
@@ -190,7 +190,9 @@ class _Parser:
 
     def _symbols(self, enum: AvroType, schema: dict[str, Any]) -> None:
         symbols = schema.get("symbols")
-        if not isinstance(symbols, list) or not all(isinstance(one, str) and _NAME.fullmatch(one) for one in symbols):
+        if not isinstance(symbols, list) or not all(
+            isinstance(symbol, str) and _NAME.fullmatch(symbol) for symbol in symbols
+        ):
             raise InvalidSchema(f"{enum} without symbols, or with an illegal one")
         if len(set(symbols)) != len(symbols):
             raise InvalidSchema(f"{enum} has a symbol twice")
@@ -230,22 +232,22 @@ class _Writer:
         elif schema.kind == "fixed":
             written["size"] = schema.size
         else:
-            written["fields"] = [self._field(one, own_space) for one in schema.fields]
+            written["fields"] = [self._field(field, own_space) for field in schema.fields]
         written |= schema.properties
         if schema.aliases:
             written["aliases"] = [_relative(alias, own_space) for alias in schema.aliases]
         return written
 
-    def _field(self, one: AvroField, space: str) -> dict[str, Any]:
-        written: dict[str, Any] = {"name": one.name, "type": self.write(one.type, space)}
+    def _field(self, field: AvroField, space: str) -> dict[str, Any]:
+        written: dict[str, Any] = {"name": field.name, "type": self.write(field.type, space)}
         for name in ("doc", "default"):
-            if name in one.asked:
-                written[name] = one.asked[name]
-        if one.asked.get("order", "ascending") != "ascending":
-            written["order"] = one.asked["order"]
-        if one.aliases:
-            written["aliases"] = one.aliases
-        return written | _others(one.asked, _OWN_OF_FIELD)
+            if name in field.asked:
+                written[name] = field.asked[name]
+        if field.asked.get("order", "ascending") != "ascending":
+            written["order"] = field.asked["order"]
+        if field.aliases:
+            written["aliases"] = field.aliases
+        return written | _others(field.asked, _OWN_OF_FIELD)
 
 
 def _full(name: str, space: str) -> str:

@@ -46,8 +46,8 @@ class Schema:
     def guid(self) -> str:
         """Confluent's: the MD5 of text and references. Without references it is the same as a real registry's."""
         total = hashlib.md5(self.text.encode())  # a name, and no secret
-        for one in self.references:
-            total.update(one.name.encode() + one.subject.encode() + one.version.to_bytes(4, "big"))
+        for reference in self.references:
+            total.update(reference.name.encode() + reference.subject.encode() + reference.version.to_bytes(4, "big"))
         return str(UUID(bytes=total.digest()))
 
     def as_json(self) -> Json:
@@ -56,7 +56,7 @@ class Schema:
         if self.kind != "AVRO":
             shown["schemaType"] = self.kind
         if self.references:
-            shown["references"] = [one.as_json() for one in self.references]
+            shown["references"] = [reference.as_json() for reference in self.references]
         if self.rules:
             shown["ruleSet"] = json.loads(self.rules)
         return shown

@@ -169,12 +169,12 @@ def _body(arrived: Arrived) -> Json:
     if not raw or arrived.method not in ("POST", "PUT"):
         return {}
     try:
-        found = json.loads(raw)
+        content = json.loads(raw)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise ApiError(400, 400, "Unrecognized body: a JSON object is wanted")
-    return found
+    return content
 
 
 def _reply(status: int, body: Any) -> Reply:

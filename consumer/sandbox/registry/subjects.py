@@ -29,10 +29,10 @@ class Subjects:
         known = self.find(subject, schema)
         if known is not None:
             return known
-        found = self.conflicts(schema, self.living(subject), self.levels.get(subject, self.level))
-        if found:
+        conflicts = self.conflicts(schema, self.living(subject), self.levels.get(subject, self.level))
+        if conflicts:
             message = f'Schema being registered is incompatible with an earlier schema for subject "{subject}"'
-            raise ApiError(409, 409, f"{message}, details: {found}")
+            raise ApiError(409, 409, f"{message}, details: {conflicts}")
         history = self.versions.setdefault(subject, [])
         number = history[-1].number + 1 if history else 1
         self.schemas[schema.id] = schema
@@ -47,7 +47,7 @@ class Subjects:
             raise ApiError(422, 42201, "Empty schema")
         if kind not in KINDS:
             raise ApiError(422, 42201, f"Invalid schema type {kind}")
-        references = tuple(reference(one) for one in asked.get("references") or ())
+        references = tuple(reference(given) for given in asked.get("references") or ())
         if kind == "AVRO":
             try:
                 texts = self.texts(references)
@@ -62,17 +62,17 @@ class Subjects:
 
     def texts(self, references: Sequence[Reference]) -> list[str]:
         """The texts of what is referred to, each once, dependencies first."""
-        found: dict[int, str] = {}
-        for one in references:
+        by_hash: dict[int, str] = {}
+        for referred in references:
             try:
-                schema = self.version(one.subject, str(one.version), deleted=True).schema
+                schema = self.version(referred.subject, str(referred.version), deleted=True).schema
             except ApiError as error:
-                message = f'No schema reference found for subject "{one.subject}" and version {one.version}'
+                message = f'No schema reference found for subject "{referred.subject}" and version {referred.version}'
                 raise ApiError(422, 42201, message) from error
             for text in self.texts(schema.references):
-                found.setdefault(hash(text), text)
-            found.setdefault(hash(schema.text), schema.text)
-        return list(found.values())
+                by_hash.setdefault(hash(text), text)
+            by_hash.setdefault(hash(schema.text), schema.text)
+        return list(by_hash.values())
 
     def conflicts(self, schema: Schema, olds: list[Version], level: str) -> list[str]:
         """What the level forbids of this schema after these versions."""
@@ -91,42 +91,44 @@ class Subjects:
 
     def find(self, subject: str, schema: Schema, *, deleted: bool = False) -> Version | None:
         """The newest version of the subject with this schema."""
-        found = [
-            one for one in self.versions.get(subject, ()) if one.schema == schema and (deleted or not one.deleted)
+        versions = [
+            version
+            for version in self.versions.get(subject, ())
+            if version.schema == schema and (deleted or not version.deleted)
         ]
-        return found[-1] if found else None
+        return versions[-1] if versions else None
 
     def living(self, subject: str) -> list[Version]:
         """The versions of a subject that are not deleted; none of one that nobody knows."""
-        return [one for one in self.versions.get(subject, ()) if not one.deleted]
+        return [version for version in self.versions.get(subject, ()) if not version.deleted]
 
     def existing(self, subject: str, *, deleted: bool = False) -> list[Version]:
         """The versions of a subject. Raises 40401 where there are none."""
-        found = self.versions.get(subject, []) if deleted else self.living(subject)
-        if not found:
+        versions = self.versions.get(subject, []) if deleted else self.living(subject)
+        if not versions:
             raise ApiError(404, 40401, f"Subject '{subject}' not found.")
-        return found
+        return versions
 
     def version(self, subject: str, asked: str, *, deleted: bool = False) -> Version:
         """One version by its number, or `latest`. Raises 40401, 40402, 42202."""
-        found = self.existing(subject, deleted=deleted)
+        versions = self.existing(subject, deleted=deleted)
         if asked in ("latest", "-1"):
-            return found[-1]
+            return versions[-1]
         if not asked.isdecimal() or not 0 < int(asked) < 2**31:
             message = f"The specified version '{asked}' is not a valid version id. "
             allowed = 'Allowed values are between [1, 2^31-1] and the string "latest"'
             raise ApiError(422, 42202, message + allowed)
-        for one in found:
-            if one.number == int(asked):
-                return one
+        for version in versions:
+            if version.number == int(asked):
+                return version
         raise ApiError(404, 40402, f"Version {asked} not found.")
 
     def schema(self, number: int) -> Schema:
         """One schema by its id. Raises 40403."""
-        found = self.schemas.get(number)
-        if found is None:
+        schema = self.schemas.get(number)
+        if schema is None:
             raise ApiError(404, 40403, f"Schema {number} not found")
-        return found
+        return schema
 
     def by_guid(self, guid: str) -> Schema:
         """One schema by its GUID. Raises 40403."""
@@ -137,15 +139,18 @@ class Subjects:
 
     def users_of(self, schema: Schema, *, deleted: bool = False) -> list[Version]:
         """Every version that has this schema."""
-        every = [one for history in self.versions.values() for one in history]
-        return [one for one in every if one.schema.id == schema.id and (deleted or not one.deleted)]
+        every = [version for history in self.versions.values() for version in history]
+        return [version for version in every if version.schema.id == schema.id and (deleted or not version.deleted)]
 
     def referrers(self, version: Version) -> list[int]:
         """The ids of the schemas in use that refer to this version."""
         return [
             schema.id
             for schema in self.schemas.values()
-            if any((one.subject, one.version) == (version.subject, version.number) for one in schema.references)
+            if any(
+                (referred.subject, referred.version) == (version.subject, version.number)
+                for referred in schema.references
+            )
             and self.users_of(schema)
         ]
 
@@ -163,24 +168,24 @@ class Subjects:
                 404, 40404, f"Subject '{subject}' was soft deleted.Set permanent=true to delete permanently"
             )
         gone = list(history if permanent else living)
-        for one in gone:
-            self._not_referred_to(one)
-        for one in gone:
-            self._delete(one, permanent=permanent)
+        for version in gone:
+            self._not_referred_to(version)
+        for version in gone:
+            self._delete(version, permanent=permanent)
         self.levels.pop(subject, None)
-        return [one.number for one in gone]
+        return [version.number for version in gone]
 
     def delete_version(self, subject: str, asked: str, *, permanent: bool) -> int:
         """Delete one version, likewise. Raises 40401, 40402, 40406, 40407, 42206."""
-        one = self.version(subject, asked, deleted=asked != "latest" or permanent)
-        name = f"Subject '{subject}' Version {one.number}"
-        if permanent and not one.deleted:
+        version = self.version(subject, asked, deleted=asked != "latest" or permanent)
+        name = f"Subject '{subject}' Version {version.number}"
+        if permanent and not version.deleted:
             raise ApiError(404, 40407, f"{name} was not deleted first before being permanently deleted")
-        if not permanent and one.deleted:
+        if not permanent and version.deleted:
             raise ApiError(404, 40406, f"{name} was soft deleted.Set permanent=true to delete permanently")
-        self._not_referred_to(one)
-        self._delete(one, permanent=permanent)
-        return one.number
+        self._not_referred_to(version)
+        self._delete(version, permanent=permanent)
+        return version.number
 
     def _not_referred_to(self, version: Version) -> None:
         if self.referrers(version):

@@ -137,7 +137,7 @@ class Companies:
 
     def _value(self, name: str) -> Any:
         value = _DRAWN[name](self._random)
-        column = next(one for one in self.table.columns if one.name == name)
+        column = next(candidate for candidate in self.table.columns if candidate.name == name)
         return None if column.nullable and self._random.random() < 0.1 else value
 
     def _event(self, change: CapturedChange, reason: str | None = None) -> TrafficEvent:
@@ -171,7 +171,7 @@ def mapping_file() -> Path:
 def profile_of(row: Row) -> Row:
     """What companies.toml makes of one row, written apart from the code that maps."""
     plan, mrr, renewal = row["plan_code"], row["mrr"], row["renewal_date"]
-    found = {
+    profile = {
         "$name": row["name"],
         "Account": row["account"],
         "Account id": str(row["external_id"]),
@@ -188,4 +188,4 @@ def profile_of(row: Row) -> Row:
         "Tier": row.get("tier"),
         "Updated": row["updated_at"].strftime("%Y-%m-%dT%H:%M:%S"),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in profile.items() if value is not None}

@@ -105,11 +105,11 @@ _LATER: Final = ("project", "property_names", "company_id")
 
 def _older() -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(newest())
-    schema["fields"] = [one for one in reversed(schema["fields"]) if one["name"] not in _LATER]
+    schema["fields"] = [field for field in reversed(schema["fields"]) if field["name"] not in _LATER]
     _field(schema, "properties")["type"]["values"].sort(key=lambda branch: branch != "string")
     return schema
 
 
 def _field(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(one for one in schema["fields"] if one["name"] == name)
-    return found
+    named: dict[str, Any] = next(field for field in schema["fields"] if field["name"] == name)
+    return named
