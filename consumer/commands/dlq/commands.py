@@ -52,11 +52,11 @@ dlq.add_command(replay)
 )
 @output_option
 @settings_options(KAFKA, shown=SHOWN)
-def list_letters(settings: Settings, selection: Selection, limit: int, output: str) -> None:
+def list_dead_letters(settings: Settings, selection: Selection, limit: int, output: str) -> None:
     """Count dead letters by reason, project, company, source topic, schema and time, and show the newest.
 
-    A letter is open until a replay of it is accepted. Times are those of the records. Nothing is changed: no group
-    is joined, nothing is committed.
+    A dead letter is open until a replay of it is accepted. Times are those of the records. Nothing is changed: no
+    group is joined, nothing is committed.
     """
     from consumer.commands.dlq import report
 
@@ -64,12 +64,12 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
     summary = DeadLetterSummary(limit)
     with told(), Topic(settings) as topic:
         index = Index()
-        letters = topic.letters(selection)
+        dead_letters = topic.dead_letters(selection)
         topic.receipts.into(index)
-        for letter in letters:
-            state, reason = state_of(letter, index)
-            if selection.takes(letter, reason):
-                summary.add(letter, reason, state)
+        for dead_letter in dead_letters:
+            state, reason = state_of(dead_letter, index)
+            if selection.takes(dead_letter, reason):
+                summary.add(dead_letter, reason, state)
         index.close()
     if output == "json":
         click.echo(json.dumps(report.as_json(settings.kafka_dead_letter_topic, summary), indent=2))
@@ -77,12 +77,12 @@ def list_letters(settings: Settings, selection: Selection, limit: int, output: s
         report.print_tables(settings.kafka_dead_letter_topic, summary, not selection.everything)
 
 
-def state_of(letter: StoredDeadLetter, index: Index) -> tuple[str, str]:
+def state_of(dead_letter: StoredDeadLetter, index: Index) -> tuple[str, str]:
     """What replays came to, and the reason that counts today."""
-    if letter.origin is None:
-        return "", letter.reason
-    state, reason = index.receipt_of(letter.identity, letter.topic_id)
-    return state, reason_of(letter, state, reason)
+    if dead_letter.origin is None:
+        return "", dead_letter.reason
+    state, reason = index.receipt_of(dead_letter.identity, dead_letter.topic_id)
+    return state, reason_of(dead_letter, state, reason)
 
 
 @dlq.command(epilog=SHOW_EXAMPLES)
@@ -117,23 +117,25 @@ def show(
     mapped = mapped_in(settings)
     start_log(settings)
     with told(), Topic(settings) as topic:
-        letter = newest(topic, project) if project is not None else find(topic, place, source)
-        receipt = last_receipt(topic, letter)
+        dead_letter = newest(topic, project) if project is not None else find(topic, place, source)
+        receipt = last_receipt(topic, dead_letter)
     event: dict[str, Any] | str
     try:
-        event = decode(letter, settings, Today(settings, mapped))
+        event = decode(dead_letter, settings, Today(settings, mapped))
     except NotDecoded as why:
         event = str(why)
     if output == "json":
-        click.echo(json.dumps(detail.as_json(settings.kafka_dead_letter_topic, letter, event, receipt), indent=2))
+        click.echo(
+            json.dumps(detail.as_json(settings.kafka_dead_letter_topic, dead_letter, event, receipt), indent=2)
+        )
     else:
-        detail.print_letter(settings.kafka_dead_letter_topic, letter, event, receipt)
+        detail.print_dead_letter(settings.kafka_dead_letter_topic, dead_letter, event, receipt)
 
 
 def newest(topic: Topic, project: str) -> StoredDeadLetter:
-    """The letter of this project whose record has the latest time. Raises `Failed` where there is none."""
-    its = (letter for letter in topic.letters(Selection()) if letter.project == project)
-    latest = max(its, key=lambda letter: letter.timestamp, default=None)
+    """The dead letter of this project whose record has the latest time. Raises `Failed` where there is none."""
+    its = (dead_letter for dead_letter in topic.dead_letters(Selection()) if dead_letter.project == project)
+    latest = max(its, key=lambda dead_letter: dead_letter.timestamp, default=None)
     if latest is None:
         raise Failed(f"{topic.name} has no dead letter of project {project}: see `dlq list`")
     return latest
@@ -141,30 +143,32 @@ def newest(topic: Topic, project: str) -> StoredDeadLetter:
 
 def find(topic: Topic, place: tuple[int, int] | None, source: Origin | None) -> StoredDeadLetter:
     """The dead letter that is meant; of several for one record the last. Raises `Failed` where there is none."""
-    letter: StoredDeadLetter | None = None
+    dead_letter: StoredDeadLetter | None = None
     if place is not None:
-        letter = topic.at(*place)
-        if letter is None:
+        dead_letter = topic.at(*place)
+        if dead_letter is None:
             raise Failed(f"{topic.name} has no record at {place[0]}:{place[1]}: see `dlq list`")
-        return letter
+        return dead_letter
     assert source is not None
-    for candidate in topic.letters(Selection()):
+    for candidate in topic.dead_letters(Selection()):
         if candidate.origin == source:
-            letter = candidate
-    if letter is None:
+            dead_letter = candidate
+    if dead_letter is None:
         raise Failed(f"{topic.name} has no dead letter from {source}: see `dlq list --topic {source.topic}`")
-    return letter
+    return dead_letter
 
 
-def last_receipt(topic: Topic, letter: StoredDeadLetter) -> Receipt | None:
+def last_receipt(topic: Topic, dead_letter: StoredDeadLetter) -> Receipt | None:
     """What the last replay of the dead letter came to; None where it was never replayed."""
-    if letter.origin is None:
+    if dead_letter.origin is None:
         return None
-    identity, last = letter.identity, None
+    identity, last = dead_letter.identity, None
 
     def seen(key: str, receipt: Receipt) -> None:
         nonlocal last
-        if key == identity and (receipt.topic_id == letter.topic_id or "" in (receipt.topic_id, letter.topic_id)):
+        if key == identity and (
+            receipt.topic_id == dead_letter.topic_id or "" in (receipt.topic_id, dead_letter.topic_id)
+        ):
             last = receipt
 
     topic.receipts.each(seen)

@@ -31,25 +31,25 @@ LEFT: Final = 13
 
 
 def as_json(
-    topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, receipt: Receipt | None
+    topic: str, dead_letter: StoredDeadLetter, event: dict[str, Any] | str, receipt: Receipt | None
 ) -> dict[str, Any]:
     """All of it, for programs; `event` is a sentence where there is none."""
-    reason = reason_now(letter, receipt)
-    update = update_of(letter)
-    others = told_by_others(letter.headers) if letter.origin is None else None
+    reason = reason_now(dead_letter, receipt)
+    update = update_of(dead_letter)
+    others = told_by_others(dead_letter.headers) if dead_letter.origin is None else None
     return {
         "topic": topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "time": iso(letter.timestamp),
+        "partition": dead_letter.partition,
+        "offset": dead_letter.offset,
+        "time": iso(dead_letter.timestamp),
         "reason": reason,
-        "project": letter.project or None,
-        "company_id": letter.company or None,
-        "source": letter.origin._asdict() if letter.origin else None,
-        "key": base64_of(letter.key),
-        "value": base64_of(letter.value),
-        "headers": [{"name": name, "value": base64_of(value)} for name, value in letter.headers],
-        "appended": {name: update if name == UPDATE else letter.text(name) for name in letter.appended},
+        "project": dead_letter.project or None,
+        "company_id": dead_letter.company or None,
+        "source": dead_letter.origin._asdict() if dead_letter.origin else None,
+        "key": base64_of(dead_letter.key),
+        "value": base64_of(dead_letter.value),
+        "headers": [{"name": name, "value": base64_of(value)} for name, value in dead_letter.headers],
+        "appended": {name: update if name == UPDATE else dead_letter.text(name) for name in dead_letter.appended},
         "foreign": None if others is None else {"prefix": others.prefix, **others.said},
         "event": event if isinstance(event, dict) else None,
         "not_decoded": event if isinstance(event, str) else None,
@@ -59,43 +59,45 @@ def as_json(
     }
 
 
-def print_letter(topic: str, letter: StoredDeadLetter, event: dict[str, Any] | str, receipt: Receipt | None) -> None:
+def print_dead_letter(
+    topic: str, dead_letter: StoredDeadLetter, event: dict[str, Any] | str, receipt: Receipt | None
+) -> None:
     """All of it, for people."""
-    click.secho(f"Dead letter {letter.place} of {topic}", bold=True)
-    stage, status = letter.text(STAGE), letter.text(STATUS)
-    line("reason", letter.reason + (f" ({stage})" if stage else ""), "red")
-    line("detail", letter.text(DETAIL) or letter.text(MESSAGE))
-    line("Mixpanel", (f"HTTP {status}: " if status else "") + letter.text(ERROR))
-    if letter.origin is not None:
-        origin = letter.origin
+    click.secho(f"Dead letter {dead_letter.place} of {topic}", bold=True)
+    stage, status = dead_letter.text(STAGE), dead_letter.text(STATUS)
+    line("reason", dead_letter.reason + (f" ({stage})" if stage else ""), "red")
+    line("detail", dead_letter.text(DETAIL) or dead_letter.text(MESSAGE))
+    line("Mixpanel", (f"HTTP {status}: " if status else "") + dead_letter.text(ERROR))
+    if dead_letter.origin is not None:
+        origin = dead_letter.origin
         line("came from", f"topic {origin.topic}, partition {origin.partition}, offset {origin.offset}")
-    elif (others := told_by_others(letter.headers)) is not None:
+    elif (others := told_by_others(dead_letter.headers)) is not None:
         line("detail", others.detail)
         line("came from", others.source)
         line("written by", others.writer)
-    line("project", letter.project if letter.project != DEFAULT else "")
-    line("company", letter.company)
-    line("time", f"{when(letter.timestamp)} UTC" if letter.timestamp >= 0 else "none")
-    line("written by", writer(letter))
-    line("schema", letter.schema)
+    line("project", dead_letter.project if dead_letter.project != DEFAULT else "")
+    line("company", dead_letter.company)
+    line("time", f"{when(dead_letter.timestamp)} UTC" if dead_letter.timestamp >= 0 else "none")
+    line("written by", writer(dead_letter))
+    line("schema", dead_letter.schema)
     line("replay", history(receipt))
-    line("key", text_of(letter.key))
+    line("key", text_of(dead_letter.key))
     click.echo()
-    print_event(letter, event)
-    update = update_of(letter)
+    print_event(dead_letter, event)
+    update = update_of(dead_letter)
     if update:
         click.secho("\nIts update", bold=True)
         block(pretty(parsed(update)))
-    print_headers("The record's own headers", [(name, text_of(value)) for name, value in letter.headers])
-    names = [name for name in APPENDED if name in letter.appended and name != UPDATE]
-    appended = [(name, letter.text(name)) for name in names]
+    print_headers("The record's own headers", [(name, text_of(value)) for name, value in dead_letter.headers])
+    names = [name for name in APPENDED if name in dead_letter.appended and name != UPDATE]
+    appended = [(name, dead_letter.text(name)) for name in names]
     print_headers("Appended headers", appended)
     click.secho("\nNext step", bold=True)
-    for text in wrap(next_step(reason_now(letter, receipt)), width() - 2):
+    for text in wrap(next_step(reason_now(dead_letter, receipt)), width() - 2):
         click.echo(f"  {text}")
 
 
-def print_event(letter: StoredDeadLetter, event: dict[str, Any] | str) -> None:
+def print_event(dead_letter: StoredDeadLetter, event: dict[str, Any] | str) -> None:
     """The event, or why it is none and how its bytes begin."""
     click.secho("The event", bold=True)
     if isinstance(event, dict):
@@ -103,10 +105,10 @@ def print_event(letter: StoredDeadLetter, event: dict[str, Any] | str) -> None:
         return
     for text in wrap(f"not decoded: {event}", width() - 2):
         click.echo(f"  {text}")
-    if letter.value:
-        shown = letter.value[:MOST_BYTES]
-        rest = f" (the first {MOST_BYTES})" if len(letter.value) > MOST_BYTES else ""
-        click.echo(f"  {len(letter.value)} bytes{rest}:")
+    if dead_letter.value:
+        shown = dead_letter.value[:MOST_BYTES]
+        rest = f" (the first {MOST_BYTES})" if len(dead_letter.value) > MOST_BYTES else ""
+        click.echo(f"  {len(dead_letter.value)} bytes{rest}:")
         for start in range(0, len(shown), 16):
             row = shown[start : start + 16]
             text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
@@ -141,14 +143,14 @@ def block(text: str) -> None:
         click.echo(f"  {printable(line)}")
 
 
-def update_of(letter: StoredDeadLetter) -> str:
+def update_of(dead_letter: StoredDeadLetter) -> str:
     """Its update; those of earlier versions name the project's token, which is not shown."""
-    return without_token(letter.appended.get(UPDATE) or b"").decode("utf-8", "replace")
+    return without_token(dead_letter.appended.get(UPDATE) or b"").decode("utf-8", "replace")
 
 
-def writer(letter: StoredDeadLetter) -> str:
+def writer(dead_letter: StoredDeadLetter) -> str:
     """Which service wrote the dead letter."""
-    group, version = letter.text(GROUP), letter.text(VERSION)
+    group, version = dead_letter.text(GROUP), dead_letter.text(VERSION)
     return f"consumer group {group}" + (f", version {version}" if version else "") if group else ""
 
 
@@ -164,11 +166,11 @@ def history(receipt: Receipt | None) -> str:
     return f"refused again as {receipt.reason}, {when(receipt.at)} UTC" + (f": {why}" if why else "")
 
 
-def reason_now(letter: StoredDeadLetter, receipt: Receipt | None) -> str:
+def reason_now(dead_letter: StoredDeadLetter, receipt: Receipt | None) -> str:
     """The reason that counts: that of the last replay, if it was refused again."""
     if receipt is not None and receipt.state in (REFUSED, SENDING) and receipt.reason:
         return receipt.reason
-    return letter.reason
+    return dead_letter.reason
 
 
 def text_of(value: bytes | None) -> str:

@@ -24,12 +24,12 @@ class NotDecoded(Exception):
     """There is no event to show; the message says why."""
 
 
-def decode(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[str, Any]:
+def decode(dead_letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[str, Any]:
     """The event, field by field; of a mapped topic what it comes to, rule by rule. Raises `NotDecoded`."""
-    if letter.origin is not None and today.takes(letter.origin.topic):
-        return by_rule(letter, settings, today)
+    if dead_letter.origin is not None and today.takes(dead_letter.origin.topic):
+        return by_rule(dead_letter, settings, today)
     try:
-        schema, start = frame(letter.value, letter.headers)
+        schema, start = frame(dead_letter.value, dead_letter.headers)
     except Reject as reject:
         raise NotDecoded(reject.detail) from reject
     if not settings.schema_registry_url:
@@ -43,19 +43,19 @@ def decode(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[s
         asked.close()
     if isinstance(fact, SchemaRefused):
         raise NotDecoded(fact.detail)
-    assert letter.value is not None
+    assert dead_letter.value is not None
     try:
-        return fields(fact.decoder.decode(letter.value, start))
+        return fields(fact.decoder.decode(dead_letter.value, start))
     except Reject as reject:
         raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
 
 
-def by_rule(letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[str, Any]:
+def by_rule(dead_letter: StoredDeadLetter, settings: Settings, today: Today) -> dict[str, Any]:
     """What the rules that refused the record make of it today; all rules, where none did. Raises `NotDecoded`."""
     if not settings.schema_registry_url:
         raise NotDecoded("SCHEMA_REGISTRY_URL is not set, so its schema cannot be asked for")
     try:
-        mapped = today.mapped(letter)
+        mapped = today.mapped(dead_letter)
     except Reject as reject:
         raise NotDecoded(f"{reject.reason}: {reject.detail}") from reject
     except (Hold, UnreadableSchema, RegistryError) as failure:

@@ -58,13 +58,13 @@ class Groups:
     ) -> None:
         self._registry.close()
 
-    def of_letter(self, letter: StoredDeadLetter) -> Named:
+    def of_dead_letter(self, dead_letter: StoredDeadLetter) -> Named:
         """The names of a dead letter's record; of a mapped topic of what was refused. Raises `Failed`."""
-        rows = letter.origin is not None and self._today.of_rows(letter.origin.topic)
-        if letter.origin is not None and self._today.takes(letter.origin.topic):
-            found = self._of_mapped(letter.key, lambda: self._today.mapped(letter))
+        rows = dead_letter.origin is not None and self._today.of_rows(dead_letter.origin.topic)
+        if dead_letter.origin is not None and self._today.takes(dead_letter.origin.topic):
+            found = self._of_mapped(dead_letter.key, lambda: self._today.mapped(dead_letter))
         else:
-            found = self.names(letter.key, letter.value, letter.headers)
+            found = self.names(dead_letter.key, dead_letter.value, dead_letter.headers)
         return Named(found if rows else found[:-1] or found, found)
 
     def of_message(self, topic: str, message: Message) -> Names:

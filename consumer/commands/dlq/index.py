@@ -18,7 +18,7 @@ CREATE TABLE receipts (
     UNIQUE (identity, topic_id)
 );
 CREATE TABLE places (id INTEGER PRIMARY KEY, topic TEXT, number INTEGER);
-CREATE TABLE letters (
+CREATE TABLE dead_letters (
     place INTEGER, offset INTEGER, identity TEXT, topic_id TEXT, partition INTEGER, at INTEGER, size INTEGER,
     reason TEXT, timestamp INTEGER, PRIMARY KEY (place, offset)
 ) WITHOUT ROWID;
@@ -29,21 +29,20 @@ CREATE TABLE chosen (place INTEGER, name BLOB, last INTEGER, newer INTEGER, PRIM
 
 
 FORGET: Final = """
-DELETE FROM letters WHERE (place, offset) IN (
+DELETE FROM dead_letters WHERE (place, offset) IN (
     SELECT named.place, named.offset FROM named JOIN chosen USING (place, name) WHERE chosen.newer
 )
 """
 FOLLOW: Final = """
 UPDATE chosen SET newer = 1 WHERE NOT newer AND (place, name) IN (
-    SELECT place, name FROM named JOIN letters USING (place, offset) JOIN chosen USING (place, name)
+    SELECT place, name FROM named JOIN dead_letters USING (place, offset) JOIN chosen USING (place, name)
     GROUP BY place, name HAVING max(named.offset) < max(chosen.last)
 )
 """
 SAME_TOPIC: Final = "(topic_id IN (?, '') OR ? = '')"
 
 
-# What a record is compared by: names of 16 bytes. A record is newer than the letters before it that go by one of its
-# names.
+# What a record is compared by: names of 16 bytes. A record is newer than those before it that go by one of its names.
 Names: TypeAlias = tuple[bytes, ...]
 
 
@@ -63,7 +62,7 @@ class PlanRow(NamedTuple):
 
     reason: str
     topic: str
-    letters: int
+    dead_letters: int
     keys: int
     oldest: int
     newest: int
@@ -101,34 +100,34 @@ class Index:
         row = self._db.execute(query, (identity, topic_id, topic_id)).fetchone()
         return row or ("", "")
 
-    # Letters.
+    # Dead letters.
 
-    def select(self, letter: StoredDeadLetter, reason: str, names: Names = ()) -> str:
+    def select(self, dead_letter: StoredDeadLetter, reason: str, names: Names = ()) -> str:
         """The dead letter is one to replay, and goes by these names; without any by its key.
 
         Returns the identity of the dead letter whose place it took, empty for none.
         """
-        assert letter.origin is not None
-        place, identity = self._place(letter.origin), letter.identity
+        assert dead_letter.origin is not None
+        place, identity = self._place(dead_letter.origin), dead_letter.identity
         before = self._db.execute(
-            "SELECT identity FROM letters WHERE place = ? AND offset = ?", (place, letter.origin.offset)
+            "SELECT identity FROM dead_letters WHERE place = ? AND offset = ?", (place, dead_letter.origin.offset)
         ).fetchone()
         row = (
             place,
-            letter.origin.offset,
+            dead_letter.origin.offset,
             identity,
-            letter.topic_id,
-            letter.partition,
-            letter.offset,
-            letter.size,
+            dead_letter.topic_id,
+            dead_letter.partition,
+            dead_letter.offset,
+            dead_letter.size,
             reason,
-            letter.timestamp,
+            dead_letter.timestamp,
         )
-        self._db.execute("INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         if before:
             self._db.execute("DELETE FROM named WHERE place = ? AND offset = ?", row[:2])
         query = "INSERT OR IGNORE INTO named VALUES (?, ?, ?)"
-        self._db.executemany(query, [(*row[:2], name) for name in names or (digest(letter.key),)])
+        self._db.executemany(query, [(*row[:2], name) for name in names or (digest(dead_letter.key),)])
         return before[0] if before else ""
 
     def drop_marked(self, states: Iterable[str]) -> int:
@@ -136,29 +135,29 @@ class Index:
         wanted = list(states)
         signs = ",".join("?" * len(wanted))
         query = f"""
-            DELETE FROM letters WHERE EXISTS (
-                SELECT 1 FROM receipts WHERE receipts.identity = letters.identity AND state IN ({signs})
-                AND (receipts.topic_id = letters.topic_id OR '' IN (receipts.topic_id, letters.topic_id))
+            DELETE FROM dead_letters WHERE EXISTS (
+                SELECT 1 FROM receipts WHERE receipts.identity = dead_letters.identity AND state IN ({signs})
+                AND (receipts.topic_id = dead_letters.topic_id OR '' IN (receipts.topic_id, dead_letters.topic_id))
             )
         """
         return self._db.execute(query, wanted).rowcount
 
     def count(self) -> int:
         """How many dead letters are selected."""
-        return int(self._db.execute("SELECT count(*) FROM letters").fetchone()[0])
+        return int(self._db.execute("SELECT count(*) FROM dead_letters").fetchone()[0])
 
     def summary(self) -> list[PlanRow]:
         """The selected dead letters by reason and source topic, newest first."""
         query = """
             WITH counted AS (
-                SELECT reason, place, count(*) AS letters, max(timestamp) AS newest,
+                SELECT reason, place, count(*) AS dead_letters, max(timestamp) AS newest,
                        min(CASE WHEN timestamp >= 0 THEN timestamp END) AS oldest
-                FROM letters GROUP BY reason, place
+                FROM dead_letters GROUP BY reason, place
             ), keyed AS (
                 SELECT reason, place, count(DISTINCT name) AS keys
-                FROM letters JOIN named USING (place, offset) GROUP BY reason, place
+                FROM dead_letters JOIN named USING (place, offset) GROUP BY reason, place
             )
-            SELECT reason, topic, sum(letters), sum(keys), ifnull(min(oldest), -1), max(newest) AS last
+            SELECT reason, topic, sum(dead_letters), sum(keys), ifnull(min(oldest), -1), max(newest) AS last
             FROM counted JOIN keyed USING (reason, place) JOIN places ON places.id = place GROUP BY reason, topic
             ORDER BY last DESC, reason, topic
         """
@@ -167,7 +166,7 @@ class Index:
     def places(self) -> list[tuple[int, str, int]]:
         """Every source partition with selected dead letters: its number here, topic and partition."""
         query = """
-            SELECT id, topic, number FROM places WHERE id IN (SELECT DISTINCT place FROM letters)
+            SELECT id, topic, number FROM places WHERE id IN (SELECT DISTINCT place FROM dead_letters)
             ORDER BY topic, number
         """
         return list(self._db.execute(query))
@@ -175,21 +174,21 @@ class Index:
     def rows(self, place: int, after: int, limit: int) -> list[Row]:
         """The next dead letters of a source partition, in the order of the source."""
         query = """
-            SELECT offset, identity, topic_id, partition, at, size FROM letters
+            SELECT offset, identity, topic_id, partition, at, size FROM dead_letters
             WHERE place = ? AND offset > ? ORDER BY offset LIMIT ?
         """
         return [Row(*row) for row in self._db.execute(query, (place, after, limit))]
 
     # What is newer.
 
-    def note(self, letter: StoredDeadLetter, names: Names) -> None:
+    def note(self, dead_letter: StoredDeadLetter, names: Names) -> None:
         """This dead letter is in the topic, selected or not: it may be newer than a selected one of its names."""
-        if letter.origin is not None:
+        if dead_letter.origin is not None:
             query = """
                 INSERT INTO newest VALUES (?, ?, ?)
                 ON CONFLICT (place, name) DO UPDATE SET offset = max(offset, excluded.offset)
             """
-            place, offset = self._place(letter.origin), letter.origin.offset
+            place, offset = self._place(dead_letter.origin), dead_letter.origin.offset
             self._db.executemany(query, [(place, name, offset) for name in names])
 
     def choose(self) -> None:
@@ -201,7 +200,7 @@ class Index:
         self._db.execute("UPDATE chosen SET newer = ifnull(newer > last, 0)")
 
     def begins(self) -> dict[str, dict[int, int]]:
-        """For each source topic its partitions, with the first offset that may be newer than a selected letter."""
+        """For each source topic its partitions, with the first offset that may be newer than what is selected."""
         query = """
             SELECT topic, number, min(last) + 1 FROM chosen JOIN places ON places.id = chosen.place
             WHERE NOT newer GROUP BY topic, number
@@ -217,15 +216,15 @@ class Index:
         self._db.executemany(query, self._sought(topic, records))
 
     def drop_outdated(self) -> tuple[int, int]:
-        """Forget every selected letter of a name that has something newer; returns how many names and letters.
+        """Forget what is selected of a name that has something newer; returns how many names and dead letters.
 
-        A letter goes as a whole. Where it was the last of another name, that has something newer than what is left.
+        A dead letter goes as a whole. If it was the last of another name, that has something newer than what is left.
         """
-        letters = 0
+        dead_letters = 0
         while forgotten := self._db.execute(FORGET).rowcount:
-            letters += forgotten
+            dead_letters += forgotten
             self._db.execute(FOLLOW)
-        return int(self._db.execute("SELECT count(*) FROM chosen WHERE newer").fetchone()[0]), letters
+        return int(self._db.execute("SELECT count(*) FROM chosen WHERE newer").fetchone()[0]), dead_letters
 
     def _sought(self, topic: str, records: Iterable[tuple[int, int, Names]]) -> Iterator[tuple[int, bytes, int]]:
         for partition, offset, names in records:

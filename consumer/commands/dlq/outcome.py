@@ -29,7 +29,7 @@ def print_outcome(outcome: ReplayOutcome) -> None:
     if outcome.samples:
         click.echo()
         show(
-            ("REFUSED AGAIN", "REASON", "WORDS"),
+            ("REFUSED AGAIN", "REASON", "MESSAGE"),
             [(source, reason, shortened(message)) for source, reason, message in outcome.samples],
         )
         if refused > len(outcome.samples):

@@ -43,21 +43,21 @@ class Plan:
     @property
     def total(self) -> int:
         """How many dead letters are sent."""
-        return sum(row.letters for row in self.rows)
+        return sum(row.dead_letters for row in self.rows)
 
     @property
     def hopeless(self) -> int:
         """How many of them are refused again for certain, by this version."""
-        return sum(row.letters for row in self.rows if row.reason in HOPELESS)
+        return sum(row.dead_letters for row in self.rows if row.reason in HOPELESS)
 
     def count(self) -> None:
         """Sum up what the index has by now."""
         self.rows = self.index.summary()
 
 
-def reason_of(letter: StoredDeadLetter, state: str, reason: str) -> str:
+def reason_of(dead_letter: StoredDeadLetter, state: str, reason: str) -> str:
     """The reason that counts: that of the last replay where it was refused again."""
-    return reason if state in (REFUSED, SENDING) and reason else letter.reason
+    return reason if state in (REFUSED, SENDING) and reason else dead_letter.reason
 
 
 @dataclass(frozen=True)
@@ -76,35 +76,35 @@ def make(topic: Topic, settings: Settings, wishes: Wishes, today: Today) -> Plan
     topic.receipts.into(plan.index)
     if wishes.skip_newer:
         with Groups(settings, today) as groups:
-            for letter in topic.letters(Selection()):
-                names = groups.of_letter(letter) if letter.origin is not None else Named((), ())
-                plan.index.note(letter, names.all)
-                consider(plan, letter, wishes, today, names.own)
+            for dead_letter in topic.dead_letters(Selection()):
+                names = groups.of_dead_letter(dead_letter) if dead_letter.origin is not None else Named((), ())
+                plan.index.note(dead_letter, names.all)
+                consider(plan, dead_letter, wishes, today, names.own)
             plan.skipped_keys, plan.skipped = leave_out_newer(plan, topic, groups.of_message)
     elif today.has_rows and not wishes.force:
-        for letter in topic.letters(Selection()):
-            rows = letter.origin is not None and today.of_rows(letter.origin.topic)
+        for dead_letter in topic.dead_letters(Selection()):
+            rows = dead_letter.origin is not None and today.of_rows(dead_letter.origin.topic)
             if rows:
-                plan.index.note(letter, (digest(letter.key),))
-            consider(plan, letter, wishes, today)
+                plan.index.note(dead_letter, (digest(dead_letter.key),))
+            consider(plan, dead_letter, wishes, today)
         plan.outdated_keys, plan.outdated = leave_out_newer(plan, topic, by_key, today.of_rows)
     else:
-        for letter in topic.letters(wishes.selection):
-            consider(plan, letter, wishes, today)
+        for dead_letter in topic.dead_letters(wishes.selection):
+            consider(plan, dead_letter, wishes, today)
     plan.count()
     return plan
 
 
-def consider(plan: Plan, letter: StoredDeadLetter, wishes: Wishes, today: Today, names: Names = ()) -> None:
+def consider(plan: Plan, dead_letter: StoredDeadLetter, wishes: Wishes, today: Today, names: Names = ()) -> None:
     """Select the dead letter, or count why not."""
     selection = wishes.selection
-    if letter.origin is None:
-        plan.foreign += selection.takes(letter, FOREIGN)
+    if dead_letter.origin is None:
+        plan.foreign += selection.takes(dead_letter, FOREIGN)
         return
-    identity = letter.identity
-    state, reason = plan.index.receipt_of(identity, letter.topic_id)
-    reason = reason_of(letter, state, reason)
-    if not selection.takes(letter, reason):
+    identity = dead_letter.identity
+    state, reason = plan.index.receipt_of(identity, dead_letter.topic_id)
+    reason = reason_of(dead_letter, state, reason)
+    if not selection.takes(dead_letter, reason):
         return
     if state == SETTLED:
         plan.settled += 1
@@ -112,12 +112,12 @@ def consider(plan: Plan, letter: StoredDeadLetter, wishes: Wishes, today: Today,
         plan.ambiguous += 1
     elif reason == QUARANTINED and QUARANTINED not in selection.reasons:
         plan.quarantined += 1
-    elif today.gone(letter):
+    elif today.gone(dead_letter):
         plan.ruleless += 1
     else:
-        if wishes.compare and today.differs(letter):
-            plan.differing.append(letter.place)
-        before = plan.index.select(letter, reason, names)
+        if wishes.compare and today.differs(dead_letter):
+            plan.differing.append(dead_letter.place)
+        before = plan.index.select(dead_letter, reason, names)
         plan.duplicates += before == identity
         plan.replaced += before not in ("", identity)
 
@@ -125,7 +125,7 @@ def consider(plan: Plan, letter: StoredDeadLetter, wishes: Wishes, today: Today,
 def leave_out_newer(
     plan: Plan, topic: Topic, names: Callable[[str, Message], Names], asked: Callable[[str], bool] = bool
 ) -> tuple[int, int]:
-    """Drop every group that has something newer than its last selected dead letter: how many, and their letters.
+    """Drop every group that has something newer than its last selected dead letter: how many, and their dead letters.
 
     `names` are those of a record of a topic, and `asked` says of which topics it matters.
     """

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 
+from consumer.commands.dlq.index import PlanRow
 from consumer.commands.dlq.plan import Plan
 from consumer.commands.dlq.report import iso, when
 from consumer.terminal.table import show, width, wrap
@@ -30,7 +31,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return {
         "topic": plan.topic,
         "letters": plan.total,
-        "rows": [{**row._asdict(), "oldest": iso(row.oldest), "newest": iso(row.newest)} for row in plan.rows],
+        "rows": [row_as_json(row) for row in plan.rows],
         "refused_for_certain": plan.hopeless,
         "left_out": {
             "settled": plan.settled,
@@ -50,6 +51,18 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
+def row_as_json(row: PlanRow) -> dict[str, Any]:
+    """Dead letters of one reason and source topic, for programs."""
+    return {
+        "reason": row.reason,
+        "topic": row.topic,
+        "letters": row.dead_letters,
+        "keys": row.keys,
+        "oldest": iso(row.oldest),
+        "newest": iso(row.newest),
+    }
+
+
 def print_plan(plan: Plan, url: str, skip_newer: bool, at_most_once: bool) -> None:
     """The plan, for people."""
     some = f"{plan.total:,} dead letter{'' if plan.total == 1 else 's'}"
@@ -59,9 +72,10 @@ def print_plan(plan: Plan, url: str, skip_newer: bool, at_most_once: bool) -> No
     if plan.rows:
         click.echo()
         cells = [
-            (row.reason, row.topic, row.letters, row.keys, when(row.oldest), when(row.newest)) for row in plan.rows
+            (row.reason, row.topic, row.dead_letters, row.keys, when(row.oldest), when(row.newest))
+            for row in plan.rows
         ]
-        show(("REASON", "SOURCE TOPIC", "LETTERS", "KEYS", "OLDEST (UTC)", "NEWEST (UTC)"), cells)
+        show(("REASON", "SOURCE TOPIC", "DEAD LETTERS", "KEYS", "OLDEST (UTC)", "NEWEST (UTC)"), cells)
         click.echo()
     for count, why in left_out(plan):
         if count:

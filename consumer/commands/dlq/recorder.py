@@ -1,6 +1,6 @@
 """What becomes of each record of a replay is noted, and nothing more is sent before it is.
 
-`Recorder` stands where the service has its dead-letter producer: a record that is refused again gets no second dead
+`Recorder` stands where the service has its dead-letter producer: a record that is refused again gets no second
 dead letter, but a receipt that says so. `Gate` stands before the pool.
 """
 
@@ -117,10 +117,14 @@ class Recorder:
         for record in records:
             self._note(record, Receipt(SETTLED, now_ms()), None)
 
-    def produce(self, letter: DeadLetter) -> None:
+    def produce(self, dead_letter: DeadLetter) -> None:
         """The record is refused again."""
-        detail, error = (self._scrub(text)[:MOST_WORDS] for text in (letter.detail, letter.error))
-        self._note(letter.record, Receipt(REFUSED, now_ms(), letter.reason, detail, error, letter.status), letter)
+        detail, error = (self._scrub(text)[:MOST_WORDS] for text in (dead_letter.detail, dead_letter.error))
+        self._note(
+            dead_letter.record,
+            Receipt(REFUSED, now_ms(), dead_letter.reason, detail, error, dead_letter.status),
+            dead_letter,
+        )
 
     def poll(self) -> tuple[list[DeadLetter], list[DeadLetter]]:
         """The refusals whose receipt is confirmed; none fails, they are tried until they are."""
@@ -143,17 +147,17 @@ class Recorder:
     def close(self) -> None:
         """Nothing is left to do."""
 
-    def _note(self, record: Record, receipt: Receipt, letter: DeadLetter | None) -> None:
+    def _note(self, record: Record, receipt: Receipt, dead_letter: DeadLetter | None) -> None:
         identity = self._identities.pop(record)
         self._only.pop(record, None)
         self._gate.forget(identity)
 
         def confirmed() -> None:
-            if letter is None:
+            if dead_letter is None:
                 self.accepted += 1
             else:
                 self.refused += 1
-                self._confirmed.append(letter)
+                self._confirmed.append(dead_letter)
 
         self._receipts.write(identity.name, replace(receipt, topic_id=identity.topic_id), confirmed)
 

@@ -57,7 +57,7 @@ class ReplayOutcome:
     accepted: int = 0
     gone: int = 0  # not in the topic any more
     refused: dict[str, int] = field(default_factory=dict)  # again, by reason
-    samples: list[tuple[str, str, str]] = field(default_factory=list)  # source, reason and words of some of these
+    samples: list[tuple[str, str, str]] = field(default_factory=list)  # source, reason and message of some of these
     trouble: str = ""
 
     @property

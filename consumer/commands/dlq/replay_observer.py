@@ -62,14 +62,16 @@ class ReplayObserver:
         self._recorder.settled(delivered.records)
         self._again = delivered.cause if delivered.outcome in ("retry", "split") else ""
 
-    def dead_lettered(self, letter: DeadLetter) -> None:
+    def dead_lettered(self, dead_letter: DeadLetter) -> None:
         """A record was refused again, and has its receipt."""
         refused = self._result.refused
-        refused[letter.reason] = refused.get(letter.reason, 0) + 1
+        refused[dead_letter.reason] = refused.get(dead_letter.reason, 0) + 1
         if len(self._result.samples) < SAMPLES:
-            place = letter.record.assignment
-            name = f"{place.topic}:{place.partition}:{letter.record.offset}"
-            self._result.samples.append((name, letter.reason, self._scrub(letter.error or letter.detail)))
+            place = dead_letter.record.assignment
+            name = f"{place.topic}:{place.partition}:{dead_letter.record.offset}"
+            self._result.samples.append(
+                (name, dead_letter.reason, self._scrub(dead_letter.error or dead_letter.detail))
+            )
 
     def schema(self, fact: SchemaFact) -> None:
         """A word of the schema registry."""

@@ -40,7 +40,7 @@ def as_json(topic: str, summary: DeadLetterSummary) -> dict[str, Any]:
         "topics": named("topic", summary.topics),
         "schemas": named("schema", summary.schemas),
         "times": times,
-        "undated": summary.times.undated.letters,
+        "undated": summary.times.undated.dead_letters,
         "newest_letters": [
             {
                 "partition": line.partition,
@@ -48,7 +48,7 @@ def as_json(topic: str, summary: DeadLetterSummary) -> dict[str, Any]:
                 "time": iso(line.timestamp),
                 "reason": line.reason,
                 "source": None if line.origin == NONE else line.origin,
-                "words": line.words,
+                "words": line.message,
                 "replay": line.state or None,
             }
             for line in summary.newest_first()
@@ -63,18 +63,23 @@ def named(what: str, counts: NamedCounts) -> list[dict[str, Any]]:
 
 def counted(count: Count) -> dict[str, Any]:
     """One count, for programs."""
-    return {"letters": count.letters, "open": count.open, "oldest": iso(count.oldest), "newest": iso(count.newest)}
+    return {
+        "letters": count.dead_letters,
+        "open": count.open,
+        "oldest": iso(count.oldest),
+        "newest": iso(count.newest),
+    }
 
 
 def print_tables(topic: str, summary: DeadLetterSummary, chosen: bool) -> None:
     """All of it, for people."""
     total = summary.total
     which = " that match" if chosen else ""
-    letters = f"{total.letters:,} dead letter{'' if total.letters == 1 else 's'}"
-    is_open = f"; {total.open:,} open" if total.letters else ""
-    for text in wrap(f"{letters}{which} in {topic}{is_open}", width()):
+    dead_letters = f"{total.dead_letters:,} dead letter{'' if total.dead_letters == 1 else 's'}"
+    is_open = f"; {total.open:,} open" if total.dead_letters else ""
+    for text in wrap(f"{dead_letters}{which} in {topic}{is_open}", width()):
         click.echo(text)
-    if not total.letters:
+    if not total.dead_letters:
         return
     tables = [("REASON", summary.reasons), ("SOURCE TOPIC", summary.topics), ("SCHEMA", summary.schemas)]
     if summary.of_several:
@@ -84,21 +89,21 @@ def print_tables(topic: str, summary: DeadLetterSummary, chosen: bool) -> None:
     for title, counts in tables:
         click.echo()
         rows = [cells(name, count) for name, count in counts.newest_first()]
-        show((title, "LETTERS", "OPEN", "OLDEST (UTC)", "NEWEST (UTC)"), rows)
+        show((title, "DEAD LETTERS", "OPEN", "OLDEST (UTC)", "NEWEST (UTC)"), rows)
     click.echo()
     print_times(summary)
     newest = summary.newest_first()
     if newest:
         click.echo()
         show(
-            ("LETTER", "TIME (UTC)", "REASON", "SOURCE", "WORDS"),
+            ("DEAD LETTER", "TIME (UTC)", "REASON", "SOURCE", "MESSAGE"),
             [
                 (
                     f"{line.partition}:{line.offset}",
                     when(line.timestamp),
                     f"{line.reason} ({STATES[line.state]})" if line.state else line.reason,
                     line.origin,
-                    shortened(line.words),
+                    shortened(line.message),
                 )
                 for line in newest
             ],
@@ -109,15 +114,17 @@ def print_tables(topic: str, summary: DeadLetterSummary, chosen: bool) -> None:
 def print_times(summary: DeadLetterSummary) -> None:
     """The dead letters over time, the newest stretch first."""
     stretches = summary.times.width
-    rows = [(stretch(begin, stretches), count.letters, count.open) for begin, count in summary.times.newest_first()]
-    if summary.times.undated.letters:
-        rows.append(("no time", summary.times.undated.letters, summary.times.undated.open))
-    show((f"TIME (UTC), {length(stretches)} A ROW", "LETTERS", "OPEN"), rows)
+    rows = [
+        (stretch(begin, stretches), count.dead_letters, count.open) for begin, count in summary.times.newest_first()
+    ]
+    if summary.times.undated.dead_letters:
+        rows.append(("no time", summary.times.undated.dead_letters, summary.times.undated.open))
+    show((f"TIME (UTC), {length(stretches)} A ROW", "DEAD LETTERS", "OPEN"), rows)
 
 
 def cells(name: str, count: Count) -> tuple[object, ...]:
     """One row."""
-    return (name, count.letters, count.open, when(count.oldest), when(count.newest))
+    return (name, count.dead_letters, count.open, when(count.oldest), when(count.newest))
 
 
 def stretch(begin: int, wide: int) -> str:

@@ -46,23 +46,23 @@ class Selection:
         """Whether nothing is asked."""
         return self == Selection()
 
-    def takes(self, letter: StoredDeadLetter, reason: str) -> bool:
+    def takes(self, dead_letter: StoredDeadLetter, reason: str) -> bool:
         """Whether this dead letter is meant; `reason` is the one that counts today."""
         if self.reasons and reason not in self.reasons:
             return False
-        if self.project not in (None, letter.project) or self.company not in (None, letter.company):
+        if self.project not in (None, dead_letter.project) or self.company not in (None, dead_letter.company):
             return False
-        if self.partition is not None and letter.partition != self.partition:
+        if self.partition is not None and dead_letter.partition != self.partition:
             return False
-        if self.offsets is not None and letter.offset not in self.offsets:
+        if self.offsets is not None and dead_letter.offset not in self.offsets:
             return False
-        if self.key is not None and letter.key != self.key:
+        if self.key is not None and dead_letter.key != self.key:
             return False
-        if self.since is not None and letter.timestamp < self.since:
+        if self.since is not None and dead_letter.timestamp < self.since:
             return False
-        if self.until is not None and letter.timestamp >= self.until:
+        if self.until is not None and dead_letter.timestamp >= self.until:
             return False
-        return self._takes_origin(letter.origin)
+        return self._takes_origin(dead_letter.origin)
 
     def _takes_origin(self, origin: Origin | None) -> bool:
         if self.topic is None and self.source_partition is None and self.source_offsets is None:

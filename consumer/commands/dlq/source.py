@@ -1,6 +1,6 @@
 """The source of a replay: selected dead letters as the records that they were, in the order of their source.
 
-It satisfies the loop's protocol of a Kafka consumer. Every letter is read from the dead-letter topic on a thread of
+It satisfies the loop's protocol of a Kafka consumer. Every one is read from the dead-letter topic on a thread of
 its own, a little ahead, so that the loop never waits and receipts are never late.
 """
 
@@ -18,7 +18,7 @@ from consumer.commands.dlq.index import Index, Row
 from consumer.commands.dlq.lock import Lock
 from consumer.commands.dlq.receipts import Receipts, RecordIdentity
 from consumer.commands.dlq.scan import OffsetSpan, read
-from consumer.commands.dlq.topic import letter_of
+from consumer.commands.dlq.topic import dead_letter_of
 from consumer.core.model import Assignment, Record
 from consumer.kafka.rebalances import Listener
 
@@ -178,16 +178,22 @@ class ReplaySource:
         now = self._clock()
         records: list[Record] = []
         while stream.ready and len(records) < limit:
-            row, letter = stream.ready.popleft()
-            if letter is None:
+            row, dead_letter = stream.ready.popleft()
+            if dead_letter is None:
                 self.gone += 1
                 continue
             record = Record(
-                stream.assignment, row.offset, letter.key, letter.value, letter.headers, letter.timestamp, now
+                stream.assignment,
+                row.offset,
+                dead_letter.key,
+                dead_letter.value,
+                dead_letter.headers,
+                dead_letter.timestamp,
+                now,
             )
             self._identities[record] = RecordIdentity(row.identity, row.topic_id)
-            if letter.rules:
-                self._only[record] = letter.rules
+            if dead_letter.rules:
+                self._only[record] = dead_letter.rules
             records.append(record)
         return records
 
@@ -202,8 +208,8 @@ class ReplaySource:
             for messages in read(self._consumer, self._topic, [span]):
                 for message in messages:
                     if (message.partition(), message.offset()) in wanted:
-                        letter = letter_of(message)
-                        by_place[letter.partition, letter.offset] = letter
+                        dead_letter = dead_letter_of(message)
+                        by_place[dead_letter.partition, dead_letter.offset] = dead_letter
         return [(row, genuine(row, by_place.get((row.partition, row.at)))) for row in rows]
 
 
@@ -229,8 +235,12 @@ def spans(rows: list[Row]) -> list[OffsetSpan]:
     return pieces
 
 
-def genuine(row: Row, letter: StoredDeadLetter | None) -> StoredDeadLetter | None:
+def genuine(row: Row, dead_letter: StoredDeadLetter | None) -> StoredDeadLetter | None:
     """The dead letter, if it is the one that was selected: a topic may have been recreated."""
-    if letter is None or letter.origin is None or (letter.identity, letter.topic_id) != (row.identity, row.topic_id):
+    if (
+        dead_letter is None
+        or dead_letter.origin is None
+        or (dead_letter.identity, dead_letter.topic_id) != (row.identity, row.topic_id)
+    ):
         return None
-    return letter
+    return dead_letter

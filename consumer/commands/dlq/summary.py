@@ -22,16 +22,16 @@ LATEST: Final = 253_402_300_799_999  # the end of the year 9999: what is later i
 
 @dataclass
 class Count:
-    """How many letters, how many of them no replay has settled, and from when to when; times are -1 where none is."""
+    """Dead letters, how many of them no replay has settled, from when to when; times are -1 where none is."""
 
-    letters: int = 0
+    dead_letters: int = 0
     open: int = 0
     oldest: int = -1
     newest: int = -1
 
     def add(self, timestamp: int, is_open: bool) -> None:
         """One more."""
-        self.letters += 1
+        self.dead_letters += 1
         self.open += is_open
         if timestamp >= 0:
             self.oldest = timestamp if self.oldest < 0 else min(self.oldest, timestamp)
@@ -39,7 +39,7 @@ class Count:
 
     def merge(self, other: "Count") -> None:
         """All of another's."""
-        self.letters += other.letters
+        self.dead_letters += other.dead_letters
         self.open += other.open
         self.newest = max(self.newest, other.newest)
         known = [time for time in (self.oldest, other.oldest) if time >= 0]
@@ -63,7 +63,7 @@ class NamedCounts:
 
     def newest_first(self) -> list[tuple[str, Count]]:
         """The rows, the one with the newest dead letter first."""
-        return sorted(self.rows.items(), key=lambda row: (-row[1].newest, -row[1].letters, row[0]))
+        return sorted(self.rows.items(), key=lambda row: (-row[1].newest, -row[1].dead_letters, row[0]))
 
 
 class Times:
@@ -109,12 +109,12 @@ class NewestDeadLetter:
     partition: int
     reason: str
     origin: str
-    words: str
+    message: str
     state: str
 
 
 class DeadLetterSummary:
-    """All that `dlq list` shows: counts by reason, project, company, origin, schema and time, the newest letters."""
+    """What `dlq list` shows: counts by reason, project, company, origin, schema and time; the newest dead letters."""
 
     def __init__(self, keep: int) -> None:
         self.total = Count()
@@ -127,24 +127,24 @@ class DeadLetterSummary:
         self._keep = keep
         self._newest: list[NewestDeadLetter] = []
 
-    def add(self, letter: StoredDeadLetter, reason: str, state: str) -> None:
+    def add(self, dead_letter: StoredDeadLetter, reason: str, state: str) -> None:
         """One more dead letter; `state` is empty for one that no replay has touched."""
-        is_open = state != "settled" and letter.origin is not None
-        timestamp = letter.timestamp
+        is_open = state != "settled" and dead_letter.origin is not None
+        timestamp = dead_letter.timestamp
         self.total.add(timestamp, is_open)
         self.reasons.add(reason, timestamp, is_open)
-        self.projects.add(letter.project or NONE, timestamp, is_open)
-        self.companies.add(letter.company or NONE, timestamp, is_open)
-        self.topics.add(letter.origin.topic if letter.origin else NONE, timestamp, is_open)
-        self.schemas.add(letter.schema or NONE, timestamp, is_open)
+        self.projects.add(dead_letter.project or NONE, timestamp, is_open)
+        self.companies.add(dead_letter.company or NONE, timestamp, is_open)
+        self.topics.add(dead_letter.origin.topic if dead_letter.origin else NONE, timestamp, is_open)
+        self.schemas.add(dead_letter.schema or NONE, timestamp, is_open)
         self.times.add(timestamp, is_open)
         line = NewestDeadLetter(
             timestamp,
-            letter.offset,
-            letter.partition,
+            dead_letter.offset,
+            dead_letter.partition,
             reason,
-            str(letter.origin or NONE),
-            letter.text(ERROR) or letter.text(DETAIL),
+            str(dead_letter.origin or NONE),
+            dead_letter.text(ERROR) or dead_letter.text(DETAIL),
             state,
         )
         if len(self._newest) < self._keep:
@@ -163,5 +163,5 @@ class DeadLetterSummary:
         return not self.companies.rows.keys() <= {NONE}
 
     def newest_first(self) -> list[NewestDeadLetter]:
-        """The newest letters."""
+        """The newest dead letters."""
         return sorted(self._newest, reverse=True)

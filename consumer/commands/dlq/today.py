@@ -27,13 +27,13 @@ class Today:
         self._topics = topics
         self._reader = RecordReader(settings, topics) if topics else None
 
-    def gone(self, letter: StoredDeadLetter) -> bool:
+    def gone(self, dead_letter: StoredDeadLetter) -> bool:
         """Whether a rule that refused it is not there any more, or none has its topic still: it stays open."""
-        assert letter.origin is not None
-        rules = self._topics.get(letter.origin.topic)
+        assert dead_letter.origin is not None
+        rules = self._topics.get(dead_letter.origin.topic)
         if rules is None:
-            return bool(letter.rules) or letter.reason == UNMAPPED
-        return not letter.rules <= {rule.name for rule in rules.rules}
+            return bool(dead_letter.rules) or dead_letter.reason == UNMAPPED
+        return not dead_letter.rules <= {rule.name for rule in rules.rules}
 
     def of_rows(self, topic: str) -> bool:
         """Whether its records are rows: an older one says what a newer one has replaced."""
@@ -49,17 +49,21 @@ class Today:
         """Whether the mapping names the topic."""
         return topic in self._topics
 
-    def mapped(self, letter: StoredDeadLetter) -> Mapped:
+    def mapped(self, dead_letter: StoredDeadLetter) -> Mapped:
         """What its record comes to by the rules that refused it, or by all where none did.
 
         Raises `Reject`, `Hold`, `Unreadable`, `RegistryError`.
         """
-        assert letter.origin is not None
-        mapped = self.of_record(Incoming(*letter.origin, letter.timestamp, letter.key, letter.value, letter.headers))
-        if letter.rules:
-            mapped.parts = [part for part in mapped.parts if part.rule in letter.rules]
-            mapped.refusals = [refusal for refusal in mapped.refusals if refusal.rule in letter.rules]
-            mapped.ignored = [ignored for ignored in mapped.ignored if ignored.rule in letter.rules]
+        assert dead_letter.origin is not None
+        mapped = self.of_record(
+            Incoming(
+                *dead_letter.origin, dead_letter.timestamp, dead_letter.key, dead_letter.value, dead_letter.headers
+            )
+        )
+        if dead_letter.rules:
+            mapped.parts = [part for part in mapped.parts if part.rule in dead_letter.rules]
+            mapped.refusals = [refusal for refusal in mapped.refusals if refusal.rule in dead_letter.rules]
+            mapped.ignored = [ignored for ignored in mapped.ignored if ignored.rule in dead_letter.rules]
         return mapped
 
     def of_record(self, record: Incoming) -> Mapped:
@@ -67,13 +71,13 @@ class Today:
         assert self._reader is not None
         return self._reader.mapped(record)
 
-    def differs(self, letter: StoredDeadLetter) -> bool:
+    def differs(self, dead_letter: StoredDeadLetter) -> bool:
         """Whether it does not come to the updates that were refused, today. Raises `Failed` without a registry."""
-        refused = updates_in(letter)
-        if not refused or letter.origin is None or not self.takes(letter.origin.topic):
+        refused = updates_in(dead_letter)
+        if not refused or dead_letter.origin is None or not self.takes(dead_letter.origin.topic):
             return False
         try:
-            updates = [update for part in self.mapped(letter).parts for update in map(as_json, part.operations)]
+            updates = [update for part in self.mapped(dead_letter).parts for update in map(as_json, part.operations)]
         except (Reject, Hold, UnreadableSchema):
             return True
         except RegistryError as failure:
@@ -81,9 +85,9 @@ class Today:
         return any(update not in updates for update in refused)
 
 
-def updates_in(letter: StoredDeadLetter) -> list[Any]:
+def updates_in(dead_letter: StoredDeadLetter) -> list[Any]:
     """The updates that the dead letter says were refused."""
-    content = letter.appended.get(UPDATE)
+    content = dead_letter.appended.get(UPDATE)
     try:
         updates = json.loads(content) if content else []
     except ValueError:

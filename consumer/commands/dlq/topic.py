@@ -24,11 +24,11 @@ class Topic:
         self.consumer = opened(consumer_config(settings))
         self.receipts = ReceiptsRead(self.consumer, self.name + SUFFIX)
 
-    def letters(self, selection: Selection) -> Iterator[StoredDeadLetter]:
+    def dead_letters(self, selection: Selection) -> Iterator[StoredDeadLetter]:
         """Every dead letter where the selection may have one, in the order of each partition. Raises `Failed`."""
         spans = [within(span, selection) for span in spans_of(self.consumer, self.name, self._wanted(selection))]
         for message in self._messages(spans):
-            yield letter_of(message)
+            yield dead_letter_of(message)
 
     def at(self, partition: int, offset: int) -> StoredDeadLetter | None:
         """The dead letter at this place; None where there is none."""
@@ -38,7 +38,7 @@ class Topic:
             if span.first != offset or span.end <= offset:
                 return None
             for messages in read(self.consumer, self.name, [OffsetSpan(partition, offset, offset + 1)]):
-                return letter_of(messages[0])
+                return dead_letter_of(messages[0])
         return None
 
     def replicas(self) -> dict[int, int]:
@@ -72,7 +72,7 @@ class Topic:
                 yield from messages
 
 
-def letter_of(message: Message) -> StoredDeadLetter:
+def dead_letter_of(message: Message) -> StoredDeadLetter:
     """The dead letter that was read."""
     kind, timestamp = message.timestamp()
     return StoredDeadLetter(

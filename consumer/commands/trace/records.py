@@ -13,7 +13,7 @@ from consumer.commands.dlq.scan import TIMEOUT, Failed, OffsetSpan, opened, part
 from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import updates_of
 from consumer.commands.trace.instances import Instances
-from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_letters
+from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_dead_letters
 from consumer.commands.verify.decoding import Decoding
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
@@ -60,7 +60,7 @@ class Tracer:
         self._settings = settings
         self._instances = instances
         self._committed: dict[tuple[str, int], int] = {}
-        self._letters = DeadLettersByRecord()
+        self._dead_letters = DeadLettersByRecord()
         self._decoding = Decoding(settings, mapped)
         self._consumer = opened(consumer_config(settings))
 
@@ -109,7 +109,7 @@ class Tracer:
                         self._committed[name, place.partition] = place.committed
         except BrokerError as failure:
             raise Failed(str(failure)) from failure
-        self._letters = read_letters(self._settings)
+        self._dead_letters = read_dead_letters(self._settings)
 
     def _begin(self, topic: str, since: int) -> Mapping[int, int]:
         """The offset of each partition's first record that is not older."""
@@ -174,10 +174,10 @@ class Tracer:
 
     def _fate(self, message: Message, place: Origin) -> tuple[str, str]:
         """What became of the record, in a word, and more."""
-        buried = self._letters.of(message, place.topic)
+        buried = self._dead_letters.of(message, place.topic)
         committed = self._committed.get((place.topic, place.partition), -1)
         if buried is not None:
-            receipt = self._letters.receipts.get(buried.identity)
+            receipt = self._dead_letters.receipts.get(buried.identity)
             where = f"{buried.reason}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
             if receipt is not None and receipt.state == SETTLED:
                 return REPLAYED, f"was {where}; a replay of it was accepted"

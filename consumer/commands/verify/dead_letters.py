@@ -56,17 +56,19 @@ class DeadLettersByRecord:
         return False, ""
 
 
-def read_letters(settings: Settings) -> DeadLettersByRecord:
+def read_dead_letters(settings: Settings) -> DeadLettersByRecord:
     """Every dead letter, and what replays came to. Raises `Failed`."""
-    letters = DeadLettersByRecord()
+    dead_letters = DeadLettersByRecord()
     with Topic(settings) as topic:
         try:
             topic.replicas()
         except Failed:
-            letters.missing = True
-            return letters
-        for letter in topic.letters(Selection()):
-            if letter.origin is not None:
-                letters.buried[letter.origin] = Buried(letter.identity, letter.reason, letter.place, letter.rules)
-        topic.receipts.each(letters.receipts.__setitem__)
-    return letters
+            dead_letters.missing = True
+            return dead_letters
+        for dead_letter in topic.dead_letters(Selection()):
+            if dead_letter.origin is not None:
+                dead_letters.buried[dead_letter.origin] = Buried(
+                    dead_letter.identity, dead_letter.reason, dead_letter.place, dead_letter.rules
+                )
+        topic.receipts.each(dead_letters.receipts.__setitem__)
+    return dead_letters

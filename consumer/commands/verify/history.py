@@ -6,7 +6,7 @@ from typing import Final
 from confluent_kafka import Message
 
 from consumer.commands.dlq.scan import Failed, OffsetSpan, opened, read, spans_of
-from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_letters
+from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_dead_letters
 from consumer.commands.verify.decoding import Decoding
 from consumer.commands.verify.model import Group, Name, Place
 from consumer.event.model import Operation
@@ -47,7 +47,7 @@ class TopicHistory:
             self._ask_brokers()
         except BrokerError as failure:
             raise Failed(str(failure)) from failure
-        self.letters: DeadLettersByRecord = read_letters(settings)
+        self.dead_letters: DeadLettersByRecord = read_dead_letters(settings)
         self._decoding = Decoding(settings, mapped)
         self._consumer = opened(consumer_config(settings))
 
@@ -112,7 +112,7 @@ class TopicHistory:
     def _apply(self, group: Group, topic: str, message: Message, operation: Operation, rule: str) -> None:
         place = topic, message.partition() or 0
         gap = self._gaps.get(place, "")
-        doubt = self.letters.doubt(message, topic, rule)
+        doubt = self.dead_letters.doubt(message, topic, rule)
         if doubt is None:
             waiting = (message.offset() or 0) >= self._committed.get(place, -1)
             group.apply(operation.verb, operation.values, place, gap=gap, waiting=waiting)

@@ -89,7 +89,7 @@ def notes(history: TopicHistory, findings: list[Finding]) -> list[str]:
                 f"none of the {key} profiles is there: is it the right token, region and group key? "
                 f"'group-consumer check --canary {key}' tells"
             )
-    if history.letters.missing:
+    if history.dead_letters.missing:
         lines.append("there is no dead-letter topic: every record counts as applied")
     if any(finding.kind == WAITING for finding in findings):
         lines.append("what waits is not lost: look at lag and readiness of the service")

@@ -48,7 +48,7 @@ def audit(
         audited.committed, audited.consumed = offsets(consumer, topic)
     if audited.consumed != expected.events:
         audited.differences.append(f"the topic has {audited.consumed} events, and {expected.events} were produced")
-    _compare_letters(audited, broker, dead_letters, expected)
+    _compare_dead_letters(audited, broker, dead_letters, expected)
     _compare_profiles(audited, mixpanel, expected)
     return audited
 
@@ -72,7 +72,7 @@ def offsets(consumer: Consumer, topic: str, patience: float = PATIENCE) -> tuple
     return sum(max(place.offset, 0) for place in committed), sum(ends)
 
 
-def letters(broker: Broker, topic: str) -> Iterator[Message]:
+def dead_letters(broker: Broker, topic: str) -> Iterator[Message]:
     """Every record of the dead-letter topic."""
     with observer(broker, "sandbox-audit") as consumer:
         partitions = consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
@@ -95,9 +95,9 @@ def headers_of(record: Message) -> dict[str, str]:
     return by_name
 
 
-def _compare_letters(audited: Audit, broker: Broker, topic: str, expected: Expected) -> None:
+def _compare_dead_letters(audited: Audit, broker: Broker, topic: str, expected: Expected) -> None:
     seen: Counter[int] = Counter()
-    for record in letters(broker, topic):
+    for record in dead_letters(broker, topic):
         headers = headers_of(record)
         number, reason = int(headers.get(NUMBER_HEADER, -1)), headers.get(REASON, "none")
         seen[number] += 1

@@ -29,7 +29,7 @@ class Dashboard:
         self._stopping = stopping
         self._read = 0  # by instances that are gone
         self._dead: Counter[str] = Counter()
-        self.letters: deque[dict[str, Any]] = deque(maxlen=LETTERS)
+        self.dead_letters: deque[dict[str, Any]] = deque(maxlen=LETTERS)
         self.service: dict[str, Any] = {
             "events_read": 0,
             "dead_letters": {},
@@ -62,7 +62,7 @@ class Dashboard:
             while not self._stopping.is_set():
                 record = consumer.poll(0.2)
                 if record is not None and not record.error():
-                    self.letters.appendleft(_letter(record))
+                    self.dead_letters.appendleft(_dead_letter(record))
 
     def _look(self, group: Consumer) -> None:
         read, dead, shown = self._read, self._dead.copy(), []
@@ -83,7 +83,7 @@ class Dashboard:
         }
 
 
-def _letter(record: Message) -> dict[str, Any]:
+def _dead_letter(record: Message) -> dict[str, Any]:
     """One dead letter as the page shows it."""
     headers = headers_of(record)
     place = [headers.get(name, "?") for name in (SOURCE, PARTITION, OFFSET)]

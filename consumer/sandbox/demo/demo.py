@@ -56,7 +56,7 @@ def run_demo(events: int, seed: int, projects: int = 1, *, mapping: bool = False
             audited.differences.append(f"the service ended with exit status {status}\n{service.said()}")
         job = Job(
             events=expected.events,
-            read=play.words,
+            read=play.what,
             updates=service.numbers.total("updates_total"),
             by_project=service.numbers.by_label("updates_total", "project"),
             requests=sandbox.mixpanel.requests.counts()["requests"],
@@ -129,16 +129,16 @@ def _watch(service: Service, events: int, produced: _Produced) -> None:
     with StatusLine(stays=True) as line:
         while True:
             now = service.scrape()
-            read, letters = now.total("records_total"), now.total("dead_letters_total")
+            read, dead_letters = now.total("records_total"), now.total("dead_letters_total")
             committed, updates = now.total("committed_offset"), now.total("updates_total")
-            counts = f"read {read:,}   updates {updates:,}   dead letters {letters:,}"
+            counts = f"read {read:,}   updates {updates:,}   dead letters {dead_letters:,}"
             line.show(f"committed {committed:,} of {events:,}   {counts}")
             if produced.error is not None:
                 raise SandboxError(f"the traffic could not be written: {produced.error}")
             if produced.done.is_set() and committed >= events:
                 return
-            if (read, letters, committed, updates) != last:
-                last, moved = (read, letters, committed, updates), time.monotonic()
+            if (read, dead_letters, committed, updates) != last:
+                last, moved = (read, dead_letters, committed, updates), time.monotonic()
             if not service.running or time.monotonic() - moved > STALLED:
                 why = ", ".join(service.readiness()[1]) or "nobody knows why"
                 raise SandboxError(

@@ -19,13 +19,13 @@ COLUMNS: Final = ("$name", "Plan", "MRR", "Seats", "Tier")
 class Play:
     """A topic and its events. `settings` are those that the service needs for it.
 
-    `owed` adds to what is expected once all events are written; `words` say in a table what the events are; `rows`
+    `owed` adds to what is expected once all events are written; `what` says in a table what the events are; `rows`
     are some of the profiles then, for a person to see.
     """
 
     topic: str
     events: Iterator[TrafficEvent]
-    words: str
+    what: str
     settings: dict[str, str] = field(default_factory=dict)
     owed: Callable[[Expected], None] = lambda _: None
     rows: Callable[[Profiles], Sequence[Sequence[Any]]] = lambda _: ()

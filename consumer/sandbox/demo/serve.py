@@ -77,7 +77,7 @@ class Show:
         mixpanel = self._sandbox.mixpanel
         mixpanel.watch(self._order.see)
         mixpanel.provide("service", lambda: self._dashboard.service | {"order": self._order.as_json()})
-        mixpanel.provide("dead-letters", lambda: list(self._dashboard.letters))
+        mixpanel.provide("dead-letters", lambda: list(self._dashboard.dead_letters))
         for name, label, act in self._buttons():
             mixpanel.action(name, label, act)
         self._threads = [

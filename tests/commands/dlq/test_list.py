@@ -164,11 +164,11 @@ def test_memory_does_not_grow_with_the_topic(new_board: Callable[..., Board]):
     with Topic(load(board.environ, need=())) as topic:
         summary = DeadLetterSummary(10)
         tracemalloc.start()
-        for one in topic.letters(Selection()):
+        for one in topic.dead_letters(Selection()):
             summary.add(one, one.reason, "")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert summary.total.letters == 60_000
+    assert summary.total.dead_letters == 60_000
     assert len(summary.times.newest_first()) <= 24
     assert [line.origin for line in summary.newest_first()][:2] == ["topic-0:0:0", "topic-1:1:1"]
     assert peak < 6_000_000, peak

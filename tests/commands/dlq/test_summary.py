@@ -25,13 +25,13 @@ def test_counts_and_the_newest():
     summary.add(letter(2, 1 * HOUR, "other"), "rejected", "settled")
     summary.add(letter(3, 2 * HOUR, reason="corrupt"), "corrupt", "refused")
     summary.add(StoredDeadLetter(0, 4, None, b"", [], -1), FOREIGN, "")
-    assert (summary.total.letters, summary.total.open) == (4, 2)
+    assert (summary.total.dead_letters, summary.total.open) == (4, 2)
     assert (summary.total.oldest, summary.total.newest) == (HOUR, 3 * HOUR)
-    rows = [(name, count.letters, count.open) for name, count in summary.reasons.newest_first()]
+    rows = [(name, count.dead_letters, count.open) for name, count in summary.reasons.newest_first()]
     assert rows == [("rejected", 2, 1), ("corrupt", 1, 1), (FOREIGN, 1, 0)]
     assert [name for name, _ in summary.topics.newest_first()] == ["changes", "other", "(none)"]
     assert [(line.offset, line.state) for line in summary.newest_first()] == [(1, ""), (3, "refused")]
-    assert summary.times.undated.letters == 1
+    assert summary.times.undated.dead_letters == 1
 
 
 def test_rows_of_time_widen_and_lose_nothing():
@@ -43,7 +43,7 @@ def test_rows_of_time_widen_and_lose_nothing():
             times.add(randomly.randrange(spread), randomly.random() < 0.5)
         rows = times.newest_first()
         assert len(rows) <= max(MOST_TIMES, 82)
-        assert sum(count.letters for _, count in rows) + times.undated.letters == 2000
+        assert sum(count.dead_letters for _, count in rows) + times.undated.dead_letters == 2000
         assert all(begin % times.width == 0 for begin, _ in rows)
         assert [begin for begin, _ in rows] == sorted((begin for begin, _ in rows), reverse=True)
         assert all(begin <= count.oldest <= count.newest < begin + times.width for begin, count in rows)
@@ -55,4 +55,4 @@ def test_names_beyond_the_limit_are_one_row():
     for number in range(3 * MOST_ROWS):
         counts.add(f"name-{number}", number, True)
     assert len(counts.rows) == MOST_ROWS + 1
-    assert counts.rows[OTHERS].letters == 2 * MOST_ROWS
+    assert counts.rows[OTHERS].dead_letters == 2 * MOST_ROWS
