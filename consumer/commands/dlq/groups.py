@@ -62,10 +62,10 @@ class Groups:
         """The names of a dead letter's record; of a mapped topic of what was refused. Raises `Failed`."""
         rows = dead_letter.origin is not None and self._today.of_rows(dead_letter.origin.topic)
         if dead_letter.origin is not None and self._today.takes(dead_letter.origin.topic):
-            found = self._of_mapped(dead_letter.key, lambda: self._today.mapped(dead_letter))
+            names = self._of_mapped(dead_letter.key, lambda: self._today.mapped(dead_letter))
         else:
-            found = self.names(dead_letter.key, dead_letter.value, dead_letter.headers)
-        return Named(found if rows else found[:-1] or found, found)
+            names = self.names(dead_letter.key, dead_letter.value, dead_letter.headers)
+        return Named(names if rows else names[:-1] or names, names)
 
     def of_message(self, topic: str, message: Message) -> Names:
         """The names of a record of this topic. Raises `Failed`."""
