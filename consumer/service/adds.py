@@ -48,33 +48,6 @@ class Source(Protocol):
     def journal_start(self, assignment: Assignment) -> int: ...
 
 
-class Adds(Protocol):
-    """What the loop asks of it, beside what it asks of the pool."""
-
-    def assigned(self, assignments: list[Assignment]) -> None: ...
-    def turn(self, *, draining: bool = ...) -> bool: ...
-    def answered(self, batch: Batch, delivered: Delivered) -> None: ...
-    def pending(self) -> bool: ...
-
-
-class Unannounced:
-    """Where no `$add` is announced there is nothing to do."""
-
-    def assigned(self, assignments: list[Assignment]) -> None:
-        """Nothing is read."""
-
-    def turn(self, *, draining: bool = False) -> bool:  # noqa: ARG002  # as the other one has it
-        """Nothing waits."""
-        return False
-
-    def answered(self, batch: Batch, delivered: Delivered) -> None:
-        """Nothing is noted."""
-
-    def pending(self) -> bool:
-        """Nothing waits."""
-        return False
-
-
 class Announcement:
     """One request with `$add`s, from when it is announced until it is answered. `stamp` is that of its proof."""
 

@@ -7,13 +7,32 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import assert_never
 
+from consumer.core.batch import Batch
 from consumer.core.model import Assignment
 from consumer.core.pipeline import Pipeline
+from consumer.core.settlement import Delivered
 from consumer.kafka.compaction import Compaction
 from consumer.mixpanel.pool import Response, TokenChanged
 from consumer.registry.facts import SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused, SchemaUnfitting
-from consumer.service.adds import Adds, Unannounced
-from consumer.service.ports import DeadLetterProducer, LoopObserver, RequestPool, Result, SchemaFetcher
+from consumer.service.ports import Adds, DeadLetterProducer, LoopObserver, RequestPool, Result, SchemaFetcher
+
+
+class Unannounced:
+    """Where no `$add` is announced there is nothing to do."""
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        """Nothing is read."""
+
+    def turn(self, *, draining: bool = False) -> bool:  # noqa: ARG002  # as the other one has it
+        """Nothing waits."""
+        return False
+
+    def answered(self, batch: Batch, delivered: Delivered) -> None:
+        """Nothing is noted."""
+
+    def pending(self) -> bool:
+        """Nothing waits."""
+        return False
 
 
 class Exchange:

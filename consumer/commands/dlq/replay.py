@@ -49,7 +49,7 @@ PROOF_TIMEOUT: Final = 15.0
 SILENCE: Final = SESSION_MS / 2000
 
 
-@dataclass
+@dataclass(frozen=True)
 class ReplayOutcome:
     """What a replay came to. `trouble` is why it ended early, empty where it did not."""
 
@@ -120,7 +120,8 @@ class Replay:
         limits = app.limits(settings, breaker=False, most_open=MOST_OPEN)
         results: SimpleQueue[Result] = SimpleQueue()
         self._patience = patience
-        self._outcome = ReplayOutcome(plan.total)
+        self._planned = plan.total
+        self._trouble = ""
         self._pipeline = pipeline = app.pipeline(settings, limits, None, mapped, only)
         self._receipts = receipts = Receipts(producer_config(settings), topic.name + SUFFIX)
         receipts.prove(PROOF_TIMEOUT)
@@ -129,9 +130,9 @@ class Replay:
         pool = Pool(app.endpoints(settings), settings.max_in_flight, results, lease)
         self._unwatch = watch((ProjectTokens(settings, pool.use_token, scrub.learn),))
         gate = Gate(pool, receipts, identities, at_most_once=not limits.resend_adds)
-        recorder = Recorder(receipts, identities, only, gate, scrub)
+        self._recorder = recorder = Recorder(receipts, identities, only, gate, scrub)
         self._source = ReplaySource(plan.index, reading, topic.name, lock, receipts, identities, only)
-        self._observer = ReplayObserver(pipeline, recorder, receipts, self._outcome, moved, patience, scrub)
+        self._observer = ReplayObserver(pipeline, recorder, receipts, moved, patience, scrub)
         registry = app.registry(settings, results, scrub.learn, mapped)
         clock, drain = time.monotonic, settings.drain_timeout
         exchange = Exchange(
@@ -143,28 +144,33 @@ class Replay:
 
     def run(self, stopping: Callable[[], bool]) -> ReplayOutcome:
         """Send until nothing is left, nothing goes on, or `stopping` says so."""
-        outcome = self._outcome
         try:
             self._loop.run(lambda: self._over(stopping))
         except Failed as failed:
-            outcome.trouble = str(failed)
+            self._trouble = str(failed)
             self._loop.stop()
         finally:
             self._unwatch()
             self._reading.close()
         self._observer.turned(time.monotonic())
-        outcome.gone = self._source.gone
-        return outcome
+        return ReplayOutcome(
+            self._planned,
+            accepted=self._recorder.accepted,
+            gone=self._source.gone,
+            refused=self._observer.refused,
+            samples=self._observer.samples,
+            trouble=self._trouble,
+        )
 
     def _over(self, stopping: Callable[[], bool]) -> bool:
         if stopping():
-            self._outcome.trouble = "interrupted"
+            self._trouble = "interrupted"
         elif self._source.lost:
-            self._outcome.trouble = "another replay has taken over: this process stood still for too long"
+            self._trouble = "another replay has taken over: this process stood still for too long"
         elif self._observer.stuck:
-            self._outcome.trouble = f"nothing went on for {self._patience:.0f} s: {self._observer.stuck}"
+            self._trouble = f"nothing went on for {self._patience:.0f} s: {self._observer.stuck}"
         at_rest = not self._pipeline.partitions.open_records() and not self._receipts.pending()
-        return bool(self._outcome.trouble) or (self._source.finished and at_rest)
+        return bool(self._trouble) or (self._source.finished and at_rest)
 
 
 @contextmanager

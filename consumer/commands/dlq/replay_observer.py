@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from consumer.commands.dlq.receipts import Receipts
 from consumer.commands.dlq.recorder import Recorder
@@ -20,14 +20,6 @@ SAMPLES: Final = 10
 SAY_AFTER: Final = 5.0  # of a standstill
 
 
-class Result(Protocol):
-    """What is filled in as it happens."""
-
-    accepted: int
-    refused: dict[str, int]
-    samples: list[tuple[str, str, str]]
-
-
 class ReplayObserver:
     """The loop's observer. `stuck` says what it waits for, once that has lasted for `patience` seconds."""
 
@@ -36,7 +28,6 @@ class ReplayObserver:
         pipeline: Pipeline,
         recorder: Recorder,
         receipts: Receipts,
-        result: Result,
         moved: Callable[[int], object],
         patience: float,
         scrub: Callable[[str], str] = str,
@@ -45,7 +36,6 @@ class ReplayObserver:
         self._pipeline = pipeline
         self._recorder = recorder
         self._receipts = receipts
-        self._result = result
         self._moved = moved
         self._patience = patience
         self._scrub = scrub
@@ -56,6 +46,8 @@ class ReplayObserver:
         self._again = ""  # why the last request has to be repeated
         self._said = ""
         self.stuck = ""
+        self.refused: dict[str, int] = {}  # again, by reason
+        self.samples: list[tuple[str, str, str]] = []  # source, reason and message of some of these
 
     def delivered(self, batch: Batch, response: Response, delivered: Delivered) -> None:  # noqa: ARG002
         """A request came back: note what it settled."""
@@ -64,14 +56,11 @@ class ReplayObserver:
 
     def dead_lettered(self, dead_letter: DeadLetter) -> None:
         """A record was refused again, and has its receipt."""
-        refused = self._result.refused
-        refused[dead_letter.reason] = refused.get(dead_letter.reason, 0) + 1
-        if len(self._result.samples) < SAMPLES:
+        self.refused[dead_letter.reason] = self.refused.get(dead_letter.reason, 0) + 1
+        if len(self.samples) < SAMPLES:
             place = dead_letter.record.assignment
             name = f"{place.topic}:{place.partition}:{dead_letter.record.offset}"
-            self._result.samples.append(
-                (name, dead_letter.reason, self._scrub(dead_letter.error or dead_letter.detail))
-            )
+            self.samples.append((name, dead_letter.reason, self._scrub(dead_letter.error or dead_letter.detail)))
 
     def schema(self, fact: SchemaFact) -> None:
         """A word of the schema registry."""
@@ -82,7 +71,6 @@ class ReplayObserver:
         """The loop went on."""
         self._recorder.settled(self._pipeline.take_ignored())  # by the mapping of today nothing comes of them
         done = self._recorder.accepted + self._recorder.refused
-        self._result.accepted = self._recorder.accepted
         if done != self._done:
             self._moved(done - self._done)
             self._done, self._done_at, self._said = done, now, ""

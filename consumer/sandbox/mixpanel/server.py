@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 
 from consumer.sandbox import answers
 from consumer.sandbox.answers import Dialect, HttpAnswer
-from consumer.sandbox.mixpanel import request_log as journal
+from consumer.sandbox.mixpanel import request_log
 from consumer.sandbox.mixpanel import request_parsing as arrivals
 from consumer.sandbox.mixpanel.control import Control
 from consumer.sandbox.mixpanel.faults import ActiveFault, Faults, matches
@@ -128,7 +128,7 @@ class MixpanelSandbox:
             reply = self._groups(arrived, entry)
             reply.headers += _shared(arrived)
             entry.status = reply.answer.status
-            entry.answer = reply.answer.body[: journal.KEPT_BYTES].decode("utf-8", "replace")
+            entry.answer = reply.answer.body[: request_log.KEPT_BYTES].decode("utf-8", "replace")
             return reply
         finally:
             entry.milliseconds = (perf_counter() - started) * 1000
@@ -144,7 +144,7 @@ class MixpanelSandbox:
             raise Reset
         arrival = arrivals.read(arrived.query, entry.content_type.lower(), arrived.read())
         entry.parameters, entry.updates = arrival.parameters, len(arrival.updates)
-        entry.sample = journal.sample(arrival.updates, max(arrived.size, len(arrived.query)))
+        entry.sample = request_log.sample(arrival.updates, max(arrived.size, len(arrived.query)))
         struck = self.faults.strike_for(arrival.updates, arrived.size, struck)
         entry.faults = _names(struck)
         with self.applied.held(arrival.updates) if self.applied else nullcontext():

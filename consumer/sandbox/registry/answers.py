@@ -122,10 +122,7 @@ class RegistryRequest:
             return self._set_level(subject)
         level = self._level(subject)
         if self._method == "DELETE":
-            if subject is None:
-                self._subjects.level = "BACKWARD"
-            else:
-                self._subjects.levels.pop(subject, None)
+            self._subjects.reset_level(subject)
             return {"compatibilityLevel": level}
         return self._only("GET", {"compatibilityLevel": level})
 
@@ -136,10 +133,7 @@ class RegistryRequest:
                 "Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, "
             )
             raise ApiError(422, 42203, message + "forward_transitive, and full_transitive")
-        if subject is None:
-            self._subjects.level = level
-        else:
-            self._subjects.levels[subject] = level
+        self._subjects.set_level(subject, level)
         return {"compatibility": level}
 
     def _level(self, subject: str | None) -> str:

@@ -12,6 +12,8 @@ from consumer.sandbox.registry import avro_compatibility, avro_schema
 from consumer.sandbox.registry.avro_schema import AvroType, InvalidSchema
 from consumer.sandbox.registry.models import KINDS, ApiError, Json, Reference, Schema, Version, reference
 
+DEFAULT_LEVEL = "BACKWARD"
+
 
 @dataclass
 class Subjects:
@@ -19,7 +21,7 @@ class Subjects:
 
     versions: dict[str, list[Version]] = field(default_factory=dict)
     schemas: dict[int, Schema] = field(default_factory=dict)
-    level: str = "BACKWARD"
+    level: str = DEFAULT_LEVEL
     levels: dict[str, str] = field(default_factory=dict)
     _next_id: int = 1
 
@@ -73,6 +75,20 @@ class Subjects:
                 by_hash.setdefault(hash(text), text)
             by_hash.setdefault(hash(schema.text), schema.text)
         return list(by_hash.values())
+
+    def set_level(self, subject: str | None, level: str) -> None:
+        """Check compatibility like this from now on: of one subject, or of all that have no level of their own."""
+        if subject is None:
+            self.level = level
+        else:
+            self.levels[subject] = level
+
+    def reset_level(self, subject: str | None) -> None:
+        """Check it as it was from the beginning."""
+        if subject is None:
+            self.level = DEFAULT_LEVEL
+        else:
+            self.levels.pop(subject, None)
 
     def conflicts(self, schema: Schema, olds: list[Version], level: str) -> list[str]:
         """What the level forbids of this schema after these versions."""
