@@ -80,6 +80,10 @@ class Resolution:
         if writer.kind == RECORD:
             made = self._named.get((writer, reader))
             return made if made is not None else self._record(writer, reader, depth)
+        return self._composite(writer, reader, depth)
+
+    def _composite(self, writer: Type, reader: Type, depth: int) -> Node:
+        """An array, a map, an enum or a fixed, as another of its kind."""
         node = Node(writer.kind)
         if writer.kind == ARRAY or writer.kind == MAP:
             node.items = [self.node(writer.items[0], reader.items[0], depth + 1)]
@@ -114,10 +118,10 @@ class Resolution:
                     ready.append(whole)
 
     def _branches_of(self, union: Type) -> "Branches":
-        found = self._branches.get(union)
-        if found is None:
-            found = self._branches[union] = Branches(union)
-        return found
+        branches = self._branches.get(union)
+        if branches is None:
+            branches = self._branches[union] = Branches(union)
+        return branches
 
     def _record(self, writer: Type, reader: Type, depth: int) -> Node:
         node = Node(RECORD)

@@ -122,24 +122,23 @@ class TopicMap:
         else:
             body = found(record.value, start, plan.layouts, plan.union)
             if body is None:
-                if self._settings.unmatched_ignored:
-                    mapped.ignored.append(Ignored("", UNMATCHED))
-                else:
-                    mapped.unmapped = True
-                return mapped
+                return self._unmatched()
             rules = body.layout.rules
             mapped.left_out = len(body.layout.left_out)
         seen = Seen(record, body, self._secret)
         if self.needs_key and record.key is not None:
             self._read_key(seen, record.key, key_plan, key_start, key_fault)
         for rule in rules:
-            outcome = self._decided(rule, seen)
-            if isinstance(outcome, Part):
-                mapped.parts.append(outcome)
-            elif isinstance(outcome, RuleRefusal):
-                mapped.refusals.append(outcome)
-            else:
-                mapped.ignored.append(outcome)
+            mapped.add(self._decided(rule, seen))
+        return mapped
+
+    def _unmatched(self) -> Mapped:
+        """A value of a type that no rule has."""
+        mapped = Mapped()
+        if self._settings.unmatched_ignored:
+            mapped.ignored.append(Ignored("", UNMATCHED))
+        else:
+            mapped.unmapped = True
         return mapped
 
     def _decided(self, rule: Rule, seen: Seen) -> Part | RuleRefusal | Ignored:

@@ -68,3 +68,12 @@ class Mapped:
         self.ignored: list[Ignored] = []
         self.unmapped = False
         self.left_out = 0
+
+    def add(self, outcome: Part | RuleRefusal | Ignored) -> None:
+        """What one rule more came to."""
+        if isinstance(outcome, Part):
+            self.parts.append(outcome)
+        elif isinstance(outcome, RuleRefusal):
+            self.refusals.append(outcome)
+        else:
+            self.ignored.append(outcome)

@@ -11,6 +11,7 @@ RECORD_ROOT: Final = 3
 ROW_ROOT: Final = 4
 ROOTS: Final = ("value", "key", "header", "record", "row", "op", "source")
 RECORD_PARTS: Final = ("topic", "partition", "offset", "timestamp")
+SEVERAL_TYPES: Final = "a union of several types is there, and a path names one of its records"
 
 
 @final
@@ -124,55 +125,59 @@ def locate(root: Type, parts: list[str]) -> Found | Lost:
     while True:
         if here.kind == UNION:
             nullable = nullable or any(branch.kind == NULL for branch in here.items)
-            if at == len(parts):
-                return Found(here, nullable, steps, map_at, map_type)
+        if at == len(parts):
+            return Found(here, nullable, steps, map_at, map_type)
+        part = parts[at]
+        if here.kind == UNION:
             index = sole_branch(here)
             if index < 0:
-                index = named_branch(here, parts[at])
+                index = named_branch(here, part)
                 if index < 0:
                     names = [unqualified(branch.name) for branch in here.items if branch.name]
-                    return Lost(
-                        parts[at], names, "a union of several types is there, and a path names one of its records"
-                    )
+                    return Lost(part, names, SEVERAL_TYPES)
                 nullable = True
                 at += 1
             steps.append(str(index))
             here = here.items[index]
             continue
-        if at == len(parts):
-            return Found(here, nullable, steps, map_at, map_type)
-        part = parts[at]
+        if here.kind == MAP and map_at < 0:
+            map_at = len(steps)
+            map_type = here
+        nullable = nullable or here.kind == MAP
+        onward = step(here, part)
+        if isinstance(onward, Lost):
+            return onward
+        here = onward
         at += 1
-        if here.kind == MAP:
-            nullable = True
-            if map_at < 0:
-                map_at = len(steps)
-                map_type = here
-            here = here.items[0]
-        elif here.kind == RECORD:
-            found = next((field.type for field in here.fields if field.name == part), None)
-            if found is None:
-                return Lost(part, [field.name for field in here.fields], f"{here} has no field {part}")
-            here = found
-        else:
-            return Lost(part, [], f"{here} has no parts")
         steps.append(part)
+
+
+def step(here: Type, part: str) -> Type | Lost:
+    """From a map or a record to what this part of the path names."""
+    if here.kind == MAP:
+        return here.items[0]
+    if here.kind != RECORD:
+        return Lost(part, [], f"{here} has no parts")
+    for field in here.fields:
+        if field.name == part:
+            return field.type
+    return Lost(part, [field.name for field in here.fields], f"{here} has no field {part}")
 
 
 def sole_branch(union: Type) -> int:
     """The one branch that is not null; -1 where there are several, or none."""
-    found = -1
+    sole = -1
     for index, branch in enumerate(union.items):
         if branch.kind != NULL:
-            if found >= 0:
+            if sole >= 0:
                 return -1
-            found = index
-    return found
+            sole = index
+    return sole
 
 
 def named_branch(union: Type, name: str) -> int:
     """The branch of this name, full or without its namespace; -1 where none or several have it."""
     full = [index for index, branch in enumerate(union.items) if branch.name and branch.name == name]
     short = [index for index, branch in enumerate(union.items) if branch.name and unqualified(branch.name) == name]
-    found = full or short
-    return found[0] if len(found) == 1 else -1
+    named = full or short
+    return named[0] if len(named) == 1 else -1
