@@ -30,8 +30,12 @@ DEAD_LETTERS: Final = f"{GROUP}.dead-letters"
 PARTITIONS: Final = 4
 # How long after a write Mixpanel's Query API has been seen to show it, in seconds.
 LAG: Final = (2.0, 30.0)
-# Dead letters are kept for good, and have room for what is added to a record of the largest size.
-DEAD_LETTER_CONFIG: Final = {"retention.ms": "-1", "max.message.bytes": str(1_048_588 + ROOM)}
+# Dead letters are kept for good, of whatever time, and have room for what is added to a record of the largest size.
+DEAD_LETTER_CONFIG: Final = {
+    "retention.ms": "-1",
+    "max.message.bytes": str(1_048_588 + ROOM),
+    "message.timestamp.after.max.ms": str(2**63 - 1),
+}
 
 
 class Sandbox:

@@ -1,5 +1,6 @@
 """The command `sandbox`: what the service talks to, started, pointed at, and gone without a trace."""
 
+import json
 import os
 import shlex
 import signal
@@ -77,6 +78,9 @@ def test_all(start, folder):
     schema = requests.get(f"{found['SCHEMA_REGISTRY_URL']}/subjects/group-changes-value/versions/latest", timeout=10)
     assert '"GroupChange"' in schema.json()["schema"]
     assert requests.get(f"{found['MIXPANEL_URL']}/profiles", timeout=10).json() == []
+    check = [sys.executable, "-m", "consumer", "check", "--output", "json"]
+    done = subprocess.run(check, env=os.environ | found | {"HTTP_PORT": "0"}, capture_output=True, check=True)
+    assert [fact for fact in json.loads(done.stdout)["facts"] if fact["state"] not in ("ok", "unknown")] == []
 
     process.send_signal(signal.SIGTERM)
     rest, told = process.communicate(timeout=60)

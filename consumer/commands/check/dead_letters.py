@@ -49,7 +49,8 @@ def dead_letter_facts(
     else:
         yield ok(what, f"{counted(topic.partitions, 'partition')}, may be written")
     if topic.partitions < partitions:
-        detail = f"it has {topic.partitions} partitions, a topic that is read has {partitions}: the rest go by key"
+        has = counted(topic.partitions, "partition")
+        detail = f"it has {has}, a topic that is read has {partitions}: the rest go by key"
         yield warning(what, detail, "give it as many", grow(bootstrap, name, partitions))
     config = configuration(brokers, name)
     if config is None:
