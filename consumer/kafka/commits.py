@@ -51,6 +51,7 @@ class Commits:
         self._places = CommitPlaces(journal)
         self._failed = failed
         self._failing = False
+        self._question: tuple[int, float] | None = None  # the stamp of the commit that verifies, and when it was sent
         self.fenced: list[Owned] = []
 
     def send(self, consumer: Consumer, offsets: Mapping[Assignment, int]) -> None:
@@ -129,9 +130,20 @@ class Commits:
         return False
 
     def verify(self, consumer: Consumer, offsets: Mapping[Assignment, int], timeout: float) -> bool:
-        """Ask the group, by one commit, whether it still knows us; `fenced` has what it calls a stranger's."""
+        """Whether the group has said that it still knows us, to a commit of the last `timeout` seconds.
+
+        Waits for nothing: the first call asks, and a poll brings the word. `fenced` has what it calls a stranger's.
+        """
         due = self._mine(offsets)
-        return not due or self._ask(consumer, due, timeout)
+        now = time.monotonic()
+        if self._question is None or now - self._question[1] > timeout:
+            self._question = (self.prove(consumer, offsets), now)
+            return not due
+        stamp, _ = self._question
+        if all(one.proven < stamp for one, _ in due):
+            return False
+        self._question = None
+        return True
 
     def on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """The broker's word on a commit that was sent; called inside a poll."""
@@ -214,7 +226,10 @@ class Commits:
 def _ask(
     consumer: Consumer, places: list[TopicPartition], timeout: float
 ) -> list[TopicPartition] | KafkaError | None:
-    """The broker's word, or None for none in time: the call has no time-out, and a frozen broker holds it long."""
+    """The broker's word, or None for none in time: the call has no time-out, and a frozen broker holds it long.
+
+    Until it has ended any other call of this consumer waits, on whichever thread: it is for the end alone.
+    """
     answers: list[list[TopicPartition] | KafkaError] = []
 
     def ask() -> None:

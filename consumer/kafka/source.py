@@ -134,11 +134,11 @@ class Source:
         return not offsets or commit(self._consumer, offsets, timeout)
 
     def verify(self, offsets: Mapping[Assignment, int], timeout: float) -> bool:
-        """Whether the group said, to a commit, if it still knows us; what is not ours any more was told as lost."""
-        known = not offsets or self._commits.verify(self._consumer, offsets, timeout)
-        fenced = bool(self._commits.fenced)
-        self._after_callbacks()
-        return known or fenced
+        """Whether the group has said, to a commit of the last `timeout` seconds, that it still knows us.
+
+        Waits for nothing: to be called again after a poll, which tells what is not ours any more as lost.
+        """
+        return not offsets or self._commits.verify(self._consumer, offsets, timeout)
 
     def prove(self, offsets: Mapping[Assignment, int]) -> int:
         """Ask the group by a commit of these whether it still knows us; the stamp by which its word is known."""

@@ -32,7 +32,7 @@ COMMIT_EVERY = 0.5
 OBSERVE_EVERY = 1.0
 # The end of a drain that belongs to dead letters and the commit; a short drain gives a fifth of itself.
 RESERVED = 2.0
-# How long the group may take to say whether it still knows us.
+# How long the group may take to say whether it still knows us; then it is asked again.
 VERIFY_TIMEOUT = 2.0
 
 

@@ -1,7 +1,9 @@
 """Commits: what the group refuses during a rebalance is sent again; what it says of a stranger is told."""
 
+import time
+
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.model import Assignment
 from consumer.kafka import commits
@@ -21,9 +23,11 @@ class Group:
         self.refusals = list(refusals)
         self.has = -1
         self.asked = 0
+        self.sent: list[TopicPartition] = []
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition] | None:
         self.asked += 1
+        self.sent = offsets
         if self.refusals:
             refusal = self.refusals.pop(0)
             if asynchronous:
@@ -110,16 +114,52 @@ def test_what_is_committed_is_not_sent_again(mine):
 
 
 def test_verify_asks_even_when_nothing_is_new(mine):
-    """The question is whether the group knows us, and not whether it has the offset."""
+    """The question is whether the group knows us, and not whether it has the offset; a poll brings the word."""
     all_of_them, one = mine
     group = Group()
     assert all_of_them.send_and_wait(group, offsets(one, 7), 30)
+    assert not all_of_them.verify(group, offsets(one, 7), 30)
+    assert not all_of_them.verify(group, offsets(one, 7), 30)
+    assert group.asked == 2
+    all_of_them.on_commit(None, group.sent)
     assert all_of_them.verify(group, offsets(one, 7), 30)
-    group.refusals = [KafkaError.REBALANCE_IN_PROGRESS, KafkaError.UNKNOWN_MEMBER_ID]
+    assert group.asked == 2
+
+
+def test_a_word_that_is_too_old_says_nothing(mine):
+    """The process may have stood still since: the group is asked again, and again where it does not answer."""
+    all_of_them, one = mine
+    group = Group()
+    for count in (1, 2, 3):
+        assert not all_of_them.verify(group, offsets(one, 7), 0.0)
+        assert group.asked == count
+        all_of_them.on_commit(None, group.sent)
+
+
+@pytest.mark.parametrize(
+    ("code", "strangers"), [(KafkaError.REBALANCE_IN_PROGRESS, 0), (KafkaError.UNKNOWN_MEMBER_ID, 1)]
+)
+def test_a_commit_that_is_refused_verifies_nothing(mine, code, strangers):
+    """That of a stranger tells that the partitions are lost."""
+    all_of_them, one = mine
+    group = Group()
     assert not all_of_them.verify(group, offsets(one, 7), 30)
-    assert all_of_them.fenced == []
+    all_of_them.on_commit(KafkaError(code), group.sent)
     assert not all_of_them.verify(group, offsets(one, 7), 30)
-    assert all_of_them.fenced == [one]
+    assert all_of_them.fenced == [one] * strangers
+
+
+def test_who_verifies_keeps_no_other_call_waiting(mine):
+    """A commit that waits on another thread would hold the client, and with it the loop, until the broker is back."""
+    all_of_them, one = mine
+    away = {"bootstrap.servers": "127.0.0.1:1", "group.id": "g", "session.timeout.ms": 4000, "log_level": 0}
+    consumer = Consumer(away)  # whose commits wait for the coordinator as long as a session
+    consumer.subscribe(["changes"])
+    began = time.monotonic()
+    assert not all_of_them.verify(consumer, offsets(one, 7), 0.1)
+    consumer.consume(1, 0.01)
+    assert time.monotonic() - began < 2
+    consumer.close()
 
 
 @pytest.fixture
@@ -134,7 +174,8 @@ def failed(mine) -> list[None]:
 def test_a_commit_that_failed_is_counted(mine, failed, code, count):
     """But for one that waits for the end of a rebalance."""
     all_of_them, one = mine
-    all_of_them.verify(Group(code), offsets(one, 7), 5)
+    all_of_them.send(Group(), offsets(one, 7))
+    all_of_them.on_commit(KafkaError(code), [TopicPartition("changes", 0, 7)])
     assert len(failed) == count
 
 

@@ -225,7 +225,7 @@ def test_verify_asks_the_group(join, write):
     write(0, 1)
     member = join()
     poll_until(lambda: len(member.read) == 1, "it is read", member)
-    assert member.source.verify({member.mine[0]: 0}, 5)
+    poll_until(lambda: member.source.verify({member.mine[0]: 0}, 5), "the group knows us", member)
     assert member.told[-1][0] == "assigned"
 
 
