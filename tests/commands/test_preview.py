@@ -100,6 +100,8 @@ def test_fold_off(call):
 BAD = [
     ("{", "bad_line", "is not JSON"),
     ("[]", "bad_line", "not an object"),
+    ("{ ", "bad_line", "one event a line is read"),
+    ("[{}]", "bad_line", "and not an object; one event a line is read"),
     (b"\xff", "bad_line", "not UTF-8"),
     ('{"a": 1, "a": 2}', "bad_line", "same name twice"),
     ('{"a": NaN}', "bad_line", "NaN"),
