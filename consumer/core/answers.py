@@ -112,7 +112,7 @@ def _count(body: dict[str, object]) -> int | None:
 
 def _indexes(body: dict[str, object], sent: int) -> dict[int, str] | None:
     """Refused indexes with their messages; None where something is refused and cannot be placed."""
-    found: dict[int, str] = {}
+    refused: dict[int, str] = {}
     records = body.get("failed_records")
     if records:
         if not isinstance(records, list):
@@ -120,11 +120,11 @@ def _indexes(body: dict[str, object], sent: int) -> dict[int, str] | None:
         for record in records:
             if not isinstance(record, dict):
                 return None
-            if not _place(found, record.get("index"), _record_message(record), sent):
+            if not _place(refused, record.get("index"), _record_message(record), sent):
                 return None
     errors = body.get("errors")
     if not errors:
-        return found
+        return refused
     if not isinstance(errors, dict):
         return None
     also: dict[int, str] = {}
@@ -132,16 +132,16 @@ def _indexes(body: dict[str, object], sent: int) -> dict[int, str] | None:
         index = int(key) if key.isascii() and key.isdigit() and len(key) < 7 else -1
         if not _place(also, index, _as_text(value), sent):
             return None
-    if found and also.keys() != found.keys():
+    if refused and also.keys() != refused.keys():
         return None
     return also
 
 
-def _place(found: dict[int, str], index: object, message: str, sent: int) -> bool:
+def _place(refused: dict[int, str], index: object, message: str, sent: int) -> bool:
     """Note one refused index; False where it is no index of the request, or was named before."""
-    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < sent or index in found:
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < sent or index in refused:
         return False
-    found[index] = message
+    refused[index] = message
     return True
 
 

@@ -51,7 +51,7 @@ class Destinations:
 
     def start(self, now: float) -> list[Batch]:
         """The batches to send now, one of each destination in turn."""
-        found: list[Batch] = []
+        batches: list[Batch] = []
         count = len(self._all)
         idle = 0
         while idle < count:
@@ -63,8 +63,8 @@ class Destinations:
             else:
                 idle = 0
                 self._number += 1
-                found.append(batch)
-        return found
+                batches.append(batch)
+        return batches
 
     def full(self, name: str) -> bool:
         """Whether nothing more for this destination is to be taken in now, for the sake of the others."""
@@ -112,14 +112,14 @@ class Destinations:
 
     def behind_suspects(self) -> dict[Assignment, int]:
         """How many open records of each assignment are a suspect's, or wait behind one in its group."""
-        found: dict[Assignment, int] = {}
+        behind: dict[Assignment, int] = {}
         for dispatch in self._all:
             for run in {update.run for batch in dispatch.suspects() for update in batch.updates}:
                 stuck = len(run.entries) - run.settled
-                found[run.assignment] = found.get(run.assignment, 0) + stuck
+                behind[run.assignment] = behind.get(run.assignment, 0) + stuck
                 for entry in dispatch.lanes.behind(run):
-                    found[entry.record.assignment] = found.get(entry.record.assignment, 0) + 1
-        return found
+                    behind[entry.record.assignment] = behind.get(entry.record.assignment, 0) + 1
+        return behind
 
     # What holds now, for readiness, metrics and logs.
 
@@ -133,7 +133,7 @@ class Destinations:
 
     def suspects(self) -> list[Suspect]:
         """The records that are alone in a request whose fault is its own."""
-        found: list[Suspect] = []
+        suspects: list[Suspect] = []
         for dispatch in self._all:
             for batch in dispatch.suspects():
                 history = batch.history
@@ -141,10 +141,10 @@ class Destinations:
                 if len(batch.updates) > 1 or len(places) != 1 or history.attempts == 0:
                     continue
                 record = batch.updates[0].run.entries[places[0]].record
-                found.append(
+                suspects.append(
                     Suspect(record, dispatch.name, history.cause, history.attempts, history.since, batch.due)
                 )
-        return found
+        return suspects
 
     def slowed(self, now: float) -> bool:
         """Whether Mixpanel asked for fewer requests."""

@@ -80,7 +80,7 @@ def meet(dispatch: Dispatch, heads: list[Head]) -> None:
 
 def stands(lane: Lane, first: dict[Assignment, int]) -> list[tuple[int, Entry]]:
     """The entries of those records in this lane, each with its place in the run, -1 where it waits for that."""
-    found: list[tuple[int, Entry]] = []
+    entries: list[tuple[int, Entry]] = []
     run = lane.run
     offset = first.get(run.assignment, -1) if run is not None else -1
     if run is not None and offset >= 0:
@@ -89,12 +89,12 @@ def stands(lane: Lane, first: dict[Assignment, int]) -> list[tuple[int, Entry]]:
             if entry.record.offset > offset:
                 break
             if entry.record.offset == offset and not rejected(run, place):
-                found.append((place, entry))
+                entries.append((place, entry))
     for entry in lane.waiting:
         offset = first.get(entry.record.assignment, -1)
         if offset == entry.record.offset:
-            found.append((-1, entry))
-    return found
+            entries.append((-1, entry))
+    return entries
 
 
 def rejected(run: Run, place: int) -> bool:

@@ -61,17 +61,17 @@ class Fold:
 
     def updates(self, group_key: str, group_id: str, company: str | None = None) -> list[Operation]:
         """The updates to send: no two of them touch one property, but for several `$remove`s of it."""
-        found: list[Operation] = []
+        operations: list[Operation] = []
         removes: list[dict[str, object]] = []
         for verb, part in self._parts.items():
             if verb == REMOVE:
                 removes = one_by_one(part)
             elif part:
                 values = all_listed(part) if verb == UNION else part
-                found.append(Operation(group_key, group_id, verb, values, company))
-        for one in removes:
-            found.append(Operation(group_key, group_id, REMOVE, one, company))  # noqa: PERF401  # compiled, the fastest
-        return found
+                operations.append(Operation(group_key, group_id, verb, values, company))
+        for values in removes:
+            operations.append(Operation(group_key, group_id, REMOVE, values, company))  # noqa: PERF401  # compiled, the fastest
+        return operations
 
     def _join(self, verb: int, values: dict[str, object]) -> bool:
         """Let the operation join its own kind; False, and nothing is changed, where the two do not make one."""

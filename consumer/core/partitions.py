@@ -68,19 +68,19 @@ class Partitions:
         """The partitions to read nothing from now, each with the cause."""
         if breaker_open:
             return dict.fromkeys(self.by_assignment, BREAKER)
-        found: dict[Assignment, str] = {}
+        causes: dict[Assignment, str] = {}
         share = self._tracked_share()
         full = self._open.full(self._standing)
         for assignment, partition in self.by_assignment.items():
             if partition.held:
-                found[assignment] = partition.held_for
+                causes[assignment] = partition.held_for
             elif partition.blocked:
-                found[assignment] = DEAD_LETTER
+                causes[assignment] = DEAD_LETTER
             elif assignment in self._unreadable:
-                found[assignment] = FAULT
+                causes[assignment] = FAULT
             elif full or len(partition.ledger) > share:
-                found[assignment] = LIMIT
-        return found
+                causes[assignment] = LIMIT
+        return causes
 
     def room(self) -> int:
         """How many more records may be read before the limit of open records is reached."""
@@ -111,7 +111,7 @@ class Partitions:
 
         What is held counts: it may wait for something that only a loop without doubt asks for.
         """
-        found: dict[Assignment, int] = {}
+        offsets: dict[Assignment, int] = {}
         for assignment, partition in self.by_assignment.items():
             offset = partition.ledger.committable
             if offset < 0:
@@ -119,8 +119,8 @@ class Partitions:
             if offset < 0 and partition.held:
                 offset = partition.held[0].offset
             if offset >= 0:
-                found[assignment] = offset
-        return found
+                offsets[assignment] = offset
+        return offsets
 
     # What is open.
 

@@ -162,9 +162,10 @@ class Pipeline:
         self.partitions.holds_for(need, MAPPING, unfitting.words(), unfitting.detail(need))
 
     def schema_refused(self, need: Need, reason: str, detail: str, now: float) -> None:
-        """Records of this schema are rejects: never to be resolved, or unknown to every registry for 5 s of asking.
+        """Records of this schema are rejects: it can never be resolved, or it is unknown.
 
-        What is unknown is asked for again after a minute.
+        Unknown is what every registry did not know for 5 s of asking, while partitions were held. It is believed for
+        a minute, and then asked for again.
         """
         self._intake.schemas.refused(need, reason, detail, now)
         self._admission.release_held(need, now)
@@ -188,8 +189,8 @@ class Pipeline:
     def delivered(self, batch: Batch, answer: Answer, now: float, jitter: float) -> Delivered:
         """The request came back with this answer. `jitter` is a random number in [0, 1).
 
-        A batch that met a 5xx, or no answer, keeps its lanes and goes again. Only 429, and 503 with Retry-After,
-        lower the requests at once.
+        A batch that met a 5xx, or no answer, keeps its lanes and goes again, but for `$add`s that may have been
+        applied. Only 429, and 503 with Retry-After, lower how many requests go at the same time.
         """
         delivery = self.destinations.by_name[batch.destination]
         report = delivery.answered(batch, answer, now, jitter)

@@ -34,13 +34,13 @@ class Waiting:
 
     def take(self, now: float) -> Batch | None:
         """The batch to send again now."""
-        found: Batch | None = None
+        first: Batch | None = None
         for batch in self.batches:
-            if batch.due <= now and (found is None or batch.due < found.due) and batch.free:
-                found = batch
-        if found is not None:
-            self.batches.remove(found)
-        return found
+            if batch.due <= now and (first is None or batch.due < first.due) and batch.free:
+                first = batch
+        if first is not None:
+            self.batches.remove(first)
+        return first
 
     def any_free(self) -> bool:
         """Whether `take_next` has one."""
@@ -51,13 +51,13 @@ class Waiting:
 
     def take_next(self) -> Batch | None:
         """The one that waits longest since it was asked last, due or not: a probe."""
-        found: Batch | None = None
+        first: Batch | None = None
         for batch in self.batches:
-            if (found is None or batch.started < found.started) and batch.free:
-                found = batch
-        if found is not None:
-            self.batches.remove(found)
-        return found
+            if (first is None or batch.started < first.started) and batch.free:
+                first = batch
+        if first is not None:
+            self.batches.remove(first)
+        return first
 
 
 @final

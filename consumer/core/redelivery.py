@@ -24,11 +24,11 @@ def judged(past: Past, record: Record, taken: Taken) -> Taken:
     assert parts is not None
     left: list[Taken] = []
     for part in parts:
-        found = _judged(past, record, part) if part.outcome == TAKEN else part
-        if found.outcome == HELD:
-            return found
-        if found.outcome != IGNORED:
-            left.append(found)
+        decided = _judged(past, record, part) if part.outcome == TAKEN else part
+        if decided.outcome == HELD:
+            return decided
+        if decided.outcome != IGNORED:
+            left.append(decided)
     return several(left)
 
 

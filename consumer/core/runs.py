@@ -176,16 +176,16 @@ class Run:
 
     def _touching(self, start: int, end: int, names: set[str] | None, most: int) -> list[int]:
         """The places of the entries that say something of these properties, and are not refused; at most so many."""
-        found: list[int] = []
+        places: list[int] = []
         rejected = self.blame.rejected if self.blame is not None else None
         for place in range(start, end):
             if rejected is not None and place in rejected:
                 continue
             if names is None or touches(operation_of(self.entries[place].json).values, names):
-                found.append(place)
-                if len(found) == most:
+                places.append(place)
+                if len(places) == most:
                     break
-        return found
+        return places
 
     def _blame(self) -> Blame:
         if self.blame is None:

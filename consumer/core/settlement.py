@@ -58,7 +58,7 @@ def dead_letters_of(run: Run, project: str) -> list[tuple[Entry, DeadLetter]]:
     blame = run.blame
     if blame is None:
         return []
-    found: list[tuple[Entry, DeadLetter]] = []
+    dead_letters: list[tuple[Entry, DeadLetter]] = []
     for place in blame.take_fresh():
         entry = run.entries[place]
         refusal = blame.rejected[place]
@@ -75,8 +75,8 @@ def dead_letters_of(run: Run, project: str) -> list[tuple[Entry, DeadLetter]]:
             run.group[2],
             entry.rule,
         )
-        found.append((entry, dead_letter))
-    return found
+        dead_letters.append((entry, dead_letter))
+    return dead_letters
 
 
 def schema_of(record: Record) -> SchemaRef | None:

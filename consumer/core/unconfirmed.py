@@ -51,8 +51,10 @@ class Unconfirmed:
 
     def forget(self, gone: set[Assignment]) -> None:
         """Those of these partitions are the next owner's."""
-        self._to_produce = [one for one in self._to_produce if one.record.assignment not in gone]
-        self._failed = {one for one in self._failed if one.record.assignment not in gone}
+        self._to_produce = [
+            dead_letter for dead_letter in self._to_produce if dead_letter.record.assignment not in gone
+        ]
+        self._failed = {dead_letter for dead_letter in self._failed if dead_letter.record.assignment not in gone}
 
     def failing(self) -> int:
         """How many could not be written so far."""

@@ -55,28 +55,28 @@ class Block:
 def blocks(partitions: Partitions, destinations: Destinations, breaker_open: bool, now: float) -> list[Block]:
     """What blocks each partition that has an open record, or is not read."""
     paused = partitions.paused(breaker_open)
-    found: list[Block] = []
+    told: list[Block] = []
     open_blocks: dict[Assignment, Block] = {}
     for assignment, partition in partitions.by_assignment.items():
         ledger = partition.ledger
         offset = ledger.first_open()
         if offset < 0:
             if assignment in paused:
-                found.append(Block(assignment, ledger.next_offset(), -1.0, paused[assignment]))
+                told.append(Block(assignment, ledger.next_offset(), -1.0, paused[assignment]))
             continue
         block = Block(assignment, offset, ledger.oldest(), BREAKER if breaker_open else "")
         if not breaker_open and not at_held(partition, block):
             open_blocks[assignment] = block
         else:
-            found.append(block)
+            told.append(block)
     if open_blocks:
         explain(destinations, open_blocks, now)
     for assignment, block in open_blocks.items():
         if not block.cause and not partitions.by_assignment[assignment].draining:
             block.cause = DEAD_LETTER
         if block.cause:  # a drain has forgotten what it does not send
-            found.append(block)
-    return found
+            told.append(block)
+    return told
 
 
 def at_held(partition: Partition, block: Block) -> bool:
