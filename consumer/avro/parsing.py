@@ -141,7 +141,9 @@ class Names:
             self._known.path.append(name)
             kind = annotated(self.parse(field["type"], inner, depth + 1), annotation_of(field))
             self._known.path.pop()
-            record.fields.append(Field(name, kind, aliases, "default" in field, field.get("default")))
+            read = Field(name, kind, aliases, "default" in field, field.get("default"))
+            read.tags = texts(field.get("confluent:tags"))
+            record.fields.append(read)
         return self._known.end(record)
 
     def _enum(self, schema: dict[str, object], namespace: str) -> Type:

@@ -39,9 +39,12 @@ KIND_NAMES: Final = (
 
 @final
 class Field:
-    """One field of a record. `default` is JSON, and means something only where `has_default`."""
+    """One field of a record. `default` is JSON, and means something only where `has_default`.
 
-    __slots__ = ("aliases", "default", "has_default", "name", "type")
+    `tags` are what a data contract calls it: PII, say.
+    """
+
+    __slots__ = ("aliases", "default", "has_default", "name", "tags", "type")
 
     def __init__(self, name: str, kind: "Type", aliases: list[str], has_default: bool, default: object) -> None:
         self.name = name
@@ -49,6 +52,7 @@ class Field:
         self.aliases = aliases
         self.has_default = has_default
         self.default = default
+        self.tags: list[str] = []
 
 
 @final
