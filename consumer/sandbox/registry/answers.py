@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from consumer.sandbox.registry.avro_compatibility import LEVELS
+from consumer.sandbox.registry.deks import Deks
 from consumer.sandbox.registry.models import KINDS, ApiError, Json
 from consumer.sandbox.registry.subjects import Subjects
 
@@ -13,8 +14,9 @@ from consumer.sandbox.registry.subjects import Subjects
 class RegistryRequest:
     """One request, and what the registry says to it."""
 
-    def __init__(self, subjects: Subjects, method: str, path: str, query: str, body: Json) -> None:
+    def __init__(self, subjects: Subjects, deks: Deks, method: str, path: str, query: str, body: Json) -> None:
         self._subjects = subjects
+        self._deks = deks
         self._method = "GET" if method == "HEAD" else method
         self._path = [unquote(part) for part in path.strip("/").split("/") if part]
         self._query = dict(parse_qsl(query))
@@ -28,6 +30,7 @@ class RegistryRequest:
             "schemas": self._schema,
             "config": self._config,
             "compatibility": self._compatibility,
+            "dek-registry": lambda rest: self._deks.answer(self._method, rest[1:], self._query, self._body),
             "mode": lambda _: self._only("GET", {"mode": "READWRITE"}),
             "contexts": lambda _: self._only("GET", ["."]),
         }

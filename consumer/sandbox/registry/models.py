@@ -34,13 +34,14 @@ class Reference:
 
 @dataclass(frozen=True)
 class Schema:
-    """One schema. Only those of Avro are looked into; of others the text is kept, as `rules` are of all (JSON)."""
+    """One schema. Only those of Avro are looked into; the text of others, `rules` and `metadata` are kept (JSON)."""
 
     id: int
     text: str
     kind: str = "AVRO"
     references: tuple[Reference, ...] = ()
     rules: str = ""
+    metadata: str = ""
 
     @property
     def guid(self) -> str:
@@ -59,6 +60,8 @@ class Schema:
             shown["references"] = [reference.as_json() for reference in self.references]
         if self.rules:
             shown["ruleSet"] = json.loads(self.rules)
+        if self.metadata:
+            shown["metadata"] = json.loads(self.metadata)
         return shown
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from consumer.sandbox.answers import HttpAnswer
 from consumer.sandbox.registry.answers import RegistryRequest
+from consumer.sandbox.registry.deks import Deks
 from consumer.sandbox.registry.faults import RegistryFault, RegistryFaults
 from consumer.sandbox.registry.models import ApiError, Json
 from consumer.sandbox.registry.subjects import Subjects
@@ -45,6 +46,7 @@ class RegistrySandbox:
         tls: SSLContext | None = None,
     ) -> None:
         self.subjects = Subjects()
+        self.deks = Deks()
         self.faults = RegistryFaults()
         self.users = dict(users or {})
         self.tokens = list(tokens)
@@ -84,8 +86,10 @@ class RegistrySandbox:
         references: Sequence[tuple[str, str, int]] = (),
         kind: str = "AVRO",
         rules: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> int:
-        """Register a schema and say its id. `references` are (name, subject, version), `rules` a data contract's.
+        """Register a schema and say its id. `references` are (name, subject, version), `rules` and `metadata` a data
+        contract's.
 
         Raises `ApiError`.
         """
@@ -94,6 +98,7 @@ class RegistrySandbox:
             "schemaType": kind,
             "references": [{"name": name, "subject": of, "version": number} for name, of, number in references],
             "ruleSet": rules,
+            "metadata": metadata,
         }
         with self._lock:
             return self.subjects.register(subject, asked).schema.id
@@ -124,7 +129,10 @@ class RegistrySandbox:
             body = _body(arrived)
             with self._lock:
                 return _reply(
-                    200, RegistryRequest(self.subjects, arrived.method, arrived.path, arrived.query, body).answer()
+                    200,
+                    RegistryRequest(
+                        self.subjects, self.deks, arrived.method, arrived.path, arrived.query, body
+                    ).answer(),
                 )
         except ApiError as error:
             return _reply(error.status, {"error_code": error.code, "message": str(error)})

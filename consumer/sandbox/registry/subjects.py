@@ -6,7 +6,7 @@ that was deleted for good is forgotten. Errors are Confluent's, as `ApiError`.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consumer.sandbox.registry import avro_compatibility, avro_schema
 from consumer.sandbox.registry.avro_schema import AvroType, InvalidSchema
@@ -56,11 +56,9 @@ class Subjects:
                 text = avro_schema.canonical(avro_schema.parse(text, texts), texts)
             except InvalidSchema as error:
                 raise ApiError(422, 42201, f"Invalid schema {text}, details: {error}") from None
-        rules = json.dumps(asked["ruleSet"]) if asked.get("ruleSet") else ""
-        for known in self.schemas.values():
-            if (known.text, known.kind, known.references, known.rules) == (text, kind, references, rules):
-                return known
-        return Schema(self._next_id, text, kind, references, rules)
+        rules, metadata = (json.dumps(asked[part]) if asked.get(part) else "" for part in ("ruleSet", "metadata"))
+        read = Schema(self._next_id, text, kind, references, rules, metadata)
+        return next((known for known in self.schemas.values() if replace(known, id=read.id) == read), read)
 
     def texts(self, references: Sequence[Reference]) -> list[str]:
         """The texts of what is referred to, each once, dependencies first."""
