@@ -6,6 +6,7 @@
 # It has no compiler and no pip, runs as a number, writes nowhere, and PID 1 is the service itself.
 # A release is built on the digests that the bases have then (.github/workflows/release.yml): --build-arg BUILD=...@sha256:...
 # They are not written here, since they change with every security fix of the bases.
+# --build-arg REQUIREMENTS=rules: with what decrypts encrypted fields, 100 MB more (docs/encryption.md).
 
 ARG BUILD=python:3.13-trixie
 ARG SLIM=python:3.13-slim-trixie
@@ -18,21 +19,23 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     # Without a compiler that works the build fails, instead of leaving the core uncompiled.
     GROUP_CONSUMER_COMPILED=1
 WORKDIR /build
-COPY requirements/build.txt requirements/runtime.txt requirements/
+ARG REQUIREMENTS=runtime
+COPY requirements/build.txt requirements/runtime.txt requirements/rules.txt requirements/
 RUN python -m venv --without-pip /opt/group-consumer \
     && python -m venv --without-pip /opt/tools \
-    && python -m pip --python /opt/group-consumer/bin/python install --require-hashes --only-binary :all: -r requirements/runtime.txt \
+    && python -m pip --python /opt/group-consumer/bin/python install --require-hashes --only-binary :all: --no-binary hkdf -r requirements/${REQUIREMENTS}.txt \
     && python -m pip --python /opt/tools/bin/python install --require-hashes --only-binary :all: -r requirements/build.txt
 # It stands in build_info, too.
 ARG REVISION=unknown
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY schemas/ schemas/
 COPY consumer/ consumer/
-# Debug symbols are nine tenths of fastavro's libraries and two fifths of our own; of AWS's services, roles need three.
+# Debug symbols are nine tenths of fastavro's libraries and two fifths of our own; of AWS's services, roles need three,
+# and keys one.
 RUN python -m pip --python /opt/tools/bin/python wheel --no-build-isolation --no-deps --wheel-dir /wheel . \
     && python -m pip --python /opt/group-consumer/bin/python install --no-deps --no-index /wheel/*.whl \
     && find /opt/group-consumer \( -path '*/fastavro/*.so' -o -name '*__mypyc*.so' \) -exec strip --strip-debug {} + \
-    && find /opt/group-consumer -path '*/botocore/data/*' -prune -type d ! -name sts ! -name sso ! -name sso-oidc -exec rm -r {} + \
+    && find /opt/group-consumer -path '*/botocore/data/*' -prune -type d ! -name sts ! -name sso ! -name sso-oidc ! -name kms -exec rm -r {} + \
     && find /opt/group-consumer -path '*/boto3/data/*' -prune -type d -exec rm -r {} + \
     && /opt/group-consumer/bin/group-consumer --version
 

@@ -101,7 +101,8 @@ audit: $(VENV)/.audit ## Ask what is known against the versions that are shipped
 
 lock: $(VENV)/.requirements ## Write the requirements again from pyproject.toml
 	$(COMPILE) --extra aws -o requirements/runtime.txt
-	$(COMPILE) --extra aws --extra sandbox --group dev -o requirements/dev.txt
+	$(COMPILE) --extra aws --extra rules --extra sandbox --group dev -o requirements/dev.txt
+	$(COMPILE) --extra aws --extra rules -c requirements/dev.txt -o requirements/rules.txt
 	$(BIN)/python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires']))" \
 		| $(COMPILE_ANY) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --group mutants -c requirements/dev.txt -o requirements/mutants.txt

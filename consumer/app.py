@@ -31,7 +31,7 @@ from consumer.mapping.mapper import TopicMap
 from consumer.mixpanel.client import Mixpanel
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool
-from consumer.registry.configured import access
+from consumer.registry.configured import access, keys
 from consumer.registry.facts import SchemaResults
 from consumer.registry.fetcher import RegistryFetcher
 from consumer.service import logs
@@ -248,6 +248,7 @@ def registry(
     return RegistryFetcher(
         access(settings, learn),
         hold_rules=settings.schema_rules == "hold",
+        keys=keys(settings, learn),
         cache_dir=settings.schema_cache_dir,
         reader=reader(),
         results=results,

@@ -10,6 +10,7 @@ import click
 from consumer.commands.options import output_option, settings_options
 from consumer.commands.schema_judge import Judgement, judge
 from consumer.registry.errors import Unusable
+from consumer.registry.keys import not_run
 from consumer.registry.rules import named as named_rules
 from consumer.registry.subjects import RegisteredVersion, RegistryApi, RegistryError
 from consumer.schemas import newest
@@ -162,8 +163,8 @@ def version_row(api: RegistryApi, version: RegisteredVersion, hold: bool) -> dic
     try:
         fetched = api.fetched(version.id)
         judged = judge(fetched.schema, fetched.references)
-        if fetched.rules and hold:
-            judged = Judgement("held", f"rules for reading it are not run here: {named_rules(fetched.rules)}")
+        if (rules := not_run(fetched)) and hold:
+            judged = Judgement("held", f"rules for reading it are not run here: {named_rules(rules)}")
     except Unusable as other:
         judged = Judgement("none", str(other))
     return row(version.subject, version.version, version.id, judged.readable, judged.why)

@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping
 from typing import final
 
 from consumer.core.causes import FAULT, RULES, SCHEMA
+from consumer.core.errors import KeyWanted
 from consumer.core.mapped import MappedTopic
 from consumer.core.model import DeadLetter, Record
 from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
 from consumer.core.redelivery import judged
 from consumer.core.schemas import Schemas
+from consumer.core.sealed import opened
 from consumer.core.taken import REJECTED, TAKEN, Taken, held
 from consumer.event.convert import convert
 from consumer.event.decode import frame
@@ -79,8 +81,11 @@ class Intake:
                 self.schemas.want(schema)
                 cause = RULES if schema in self.schemas.ruled else SCHEMA
                 return held(cause, f"schema {schema} is not known yet", schema, {"id": schema})
-            assert record.value is not None
-            change = decoder.decode(record.value, start)
+            value = record.value
+            assert value is not None
+            if self.schemas.seals:
+                value = opened(self.schemas.seals, schema, record, value, start)
+            change = decoder.decode(value, start)
             taken = Taken(TAKEN)
             taken.project = DEFAULT if change.project is None else change.project
             opening = self._openings.get(taken.project, -1)
@@ -100,6 +105,10 @@ class Intake:
                 record, reject.reason, reject.stage, reject.detail, schema, project=project, company_id=company
             )
             return taken
+        except KeyWanted as wanted:
+            assert schema is not None
+            self.schemas.want(schema)
+            return held(RULES, str(wanted), schema, {"id": schema})
 
     def token_changed(self, project: str, opening: int) -> None:
         """Each update of the project begins with so many bytes from now on."""

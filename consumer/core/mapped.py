@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import Final, final
 
 from consumer.core.causes import MAPPING, RULES, SCHEMA
+from consumer.core.errors import KeyWanted
 from consumer.core.mapped_counts import MappedCounts
 from consumer.core.mapped_parts import MappedParts
 from consumer.core.model import DeadLetter, Record
 from consumer.core.quarantine import Quarantine
 from consumer.core.schemas import MappedSchema, Schemas
+from consumer.core.sealed import opened
 from consumer.core.taken import Taken, held, rejected
 from consumer.event.decode import frame
 from consumer.event.errors import TRANSFORMATION, UNMAPPED, Reject
@@ -84,6 +86,11 @@ class MappedTopic:
                     return self._held(record, need, now)
                 assert isinstance(found, ValuePlan)
                 plan = found
+                if self._schemas.seals:
+                    try:
+                        incoming.value = opened(self._schemas.seals, need, record, record.value, start)
+                    except KeyWanted as wanted:
+                        return self._held_for_key(need, wanted)
             return self._applied(record, incoming, schema, plan, start, now)
         except Reject as reject:
             return rejected(DeadLetter(record, reject.reason, reject.stage, reject.detail, schema))
@@ -121,6 +128,11 @@ class MappedTopic:
         cause = RULES if need in schemas.ruled else SCHEMA
         return held(cause, f"schema {need[1]} is not known yet", need, {"id": need[1]})
 
+    def _held_for_key(self, need: MappedSchema, wanted: KeyWanted) -> Taken:
+        """The partition waits for a data key."""
+        self._schemas.want(need)
+        return held(RULES, str(wanted), need, {"id": need[1]})
+
     # The rules.
 
     def _applied(
@@ -148,6 +160,10 @@ class MappedTopic:
                     return self._held(record, need, now)
                 assert isinstance(found, KeyPlan)
                 key_plan = found
+                if self._schemas.seals and record.key is not None:
+                    incoming.key = opened(self._schemas.seals, need, record, record.key, key_start)
+            except KeyWanted as wanted:
+                return self._held_for_key(need, wanted)
             except Reject as reject:
                 key_fault = f"the key's schema: {reject.detail}"
         mapped = self._rules.apply(incoming, plan, start, key_plan, key_start, key_fault)

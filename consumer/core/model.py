@@ -1,4 +1,4 @@
-"""The values that flow from a poll to a commit. None of them is changed once it is made."""
+"""The values that flow from a poll to a commit. None of them is changed once it is made, but for `Record.sealed`."""
 
 from typing import Final, TypeAlias, final
 
@@ -34,10 +34,22 @@ class Record:
     """One Kafka record as it came. `timestamp` is in milliseconds, -1 where the record has none.
 
     `polled_at` is in seconds of the loop's clock; `size` counts the bytes of key, value and headers. `headers_lost`
-    counts the headers that the client could not give.
+    counts the headers that the client could not give. `sealed` says that fields of it came encrypted, and that its
+    dead letter tells nothing of them.
     """
 
-    __slots__ = ("assignment", "headers", "headers_lost", "key", "offset", "polled_at", "size", "timestamp", "value")
+    __slots__ = (
+        "assignment",
+        "headers",
+        "headers_lost",
+        "key",
+        "offset",
+        "polled_at",
+        "sealed",
+        "size",
+        "timestamp",
+        "value",
+    )
 
     def __init__(
         self,
@@ -58,6 +70,7 @@ class Record:
         self.timestamp = timestamp
         self.polled_at = polled_at
         self.headers_lost = headers_lost
+        self.sealed = False
         size = 0
         if key is not None:
             size += len(key)

@@ -28,6 +28,7 @@ from consumer.core.past import Past
 from consumer.core.quarantine import Quarantine
 from consumer.core.scatter import Scatter
 from consumer.core.schemas import Need, Reader, Unfitting, schema_of_need
+from consumer.core.sealed import Seal
 from consumer.core.settlement import Delivered
 from consumer.core.settling import Settling
 from consumer.core.unconfirmed import Unconfirmed
@@ -146,9 +147,9 @@ class Pipeline:
 
     # Facts of the registry.
 
-    def schema_known(self, need: Need, reader: Reader, now: float) -> None:
-        """Records of this schema can be read."""
-        self._intake.schemas.known(need, reader)
+    def schema_known(self, need: Need, reader: Reader, now: float, seal: Seal | None = None) -> None:
+        """Records of this schema can be read, with encrypted fields once their `seal` opened them."""
+        self._intake.schemas.known(need, reader, seal)
         self._admission.release_held(need, now)
 
     def schema_held(self, need: Need) -> None:

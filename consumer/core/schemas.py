@@ -3,6 +3,7 @@
 from typing import Final, TypeAlias, final
 
 from consumer.core.clock import NEVER
+from consumer.core.sealed import Seal
 from consumer.event.decode import Decoder
 from consumer.event.errors import UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
 from consumer.event.model import SchemaRef
@@ -50,7 +51,7 @@ class Unfitting:
 class Schemas:
     """What is known of each schema that a record named. `wanted` are those to fetch, each once."""
 
-    __slots__ = ("_asked", "_decoders", "_plans", "_refused", "ruled", "unfitting", "wanted")
+    __slots__ = ("_asked", "_decoders", "_plans", "_refused", "ruled", "seals", "unfitting", "wanted")
 
     def __init__(self) -> None:
         self._decoders: dict[SchemaRef, Decoder] = {}
@@ -58,6 +59,7 @@ class Schemas:
         self._refused: dict[Need, tuple[str, str, float]] = {}
         self._asked: set[Need] = set()  # wanted, or being fetched
         self.ruled: set[Need] = set()  # those with rules that are not run here
+        self.seals: dict[object, Seal] = {}  # by need, of those with encrypted fields
         self.unfitting: dict[Need, Unfitting] = {}
         self.wanted: list[Need] = []
 
@@ -104,8 +106,12 @@ class Schemas:
         wanted, self.wanted = self.wanted, []
         return wanted
 
-    def known(self, need: Need, reader: Reader) -> None:
-        """Records of this schema can be read."""
+    def known(self, need: Need, reader: Reader, seal: Seal | None = None) -> None:
+        """Records of this schema can be read; those with encrypted fields once their `seal` opened them."""
+        if seal is not None:
+            self.seals[need] = seal
+        else:
+            self.seals.pop(need, None)
         if isinstance(need, tuple):
             assert not isinstance(reader, Decoder)
             self._plans[need] = reader

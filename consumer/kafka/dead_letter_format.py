@@ -106,16 +106,17 @@ def headers_of(
     """What is appended to the record's own headers; a header without a value is left out.
 
     `scrub` takes the secrets out of what others said. `own_time` says the record's timestamp, where the dead letter
-    goes without it.
+    goes without it. Of a record with encrypted fields nothing is told that may be one of them in the clear.
     """
+    sealed = dead_letter.record.sealed
     texts = (
         origin_texts(dead_letter, group_id) + cause_texts(dead_letter, scrub) + record_texts(dead_letter, own_time)
     )
     headers = [(name, cut(text)) for name, text in texts if text]
-    update = without_token(dead_letter.update)
+    update = b"" if sealed else without_token(dead_letter.update)
     if update and len(update) <= MAX_UPDATE:
         headers.append((UPDATE, update))
-    told = refusals(dead_letter.parts, scrub)
+    told = refusals(dead_letter.parts, withheld if sealed else scrub)
     if told and len(told) <= MAX_RULES:
         headers.append((REFUSALS, told))
     return headers
@@ -136,8 +137,11 @@ def origin_texts(dead_letter: DeadLetter, group_id: str) -> list[tuple[str, str]
 
 def cause_texts(dead_letter: DeadLetter, scrub: Callable[[str], str]) -> list[tuple[str, str]]:
     """Why it is a dead letter, and what of."""
+    sealed = dead_letter.record.sealed
     detail = scrub(dead_letter.detail)
-    error = scrub(dead_letter.error) or ("refused without a reason" if dead_letter.reason == REJECTED else "")
+    error = withheld(dead_letter.error) if sealed else scrub(dead_letter.error)
+    if not error and dead_letter.reason == REJECTED:
+        error = "refused without a reason"
     return [
         (STAGE, dead_letter.stage),
         (CLASS, STAGE_CLASSES.get(dead_letter.stage, "")),
@@ -146,7 +150,7 @@ def cause_texts(dead_letter: DeadLetter, scrub: Callable[[str], str]) -> list[tu
         (REASON, dead_letter.reason),
         (DETAIL, detail),
         (PROJECT, dead_letter.project),
-        (COMPANY, dead_letter.company_id or ""),
+        (COMPANY, "" if sealed else dead_letter.company_id or ""),
         (RULE, dead_letter.rule if len(dead_letter.rule.encode()) <= MAX_RULES else ""),
         (STATUS, str(dead_letter.status) if dead_letter.status else ""),
         (ERROR, error),
@@ -181,6 +185,11 @@ def refusals(parts: Sequence[DeadLetter], scrub: Callable[[str], str]) -> bytes:
     ]
     told = orjson.dumps(rows)
     return told if len(told) <= MAX_RULES else orjson.dumps([row | {"error": None} for row in rows])
+
+
+def withheld(words: str) -> str:
+    """In place of Mixpanel's words, which may repeat what came encrypted."""
+    return "not told: fields of the record came encrypted" if words else ""
 
 
 def without_token(update: bytes) -> bytes:

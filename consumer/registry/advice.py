@@ -23,6 +23,9 @@ ADVICE: Final = {
     "certificate": "a file of certificates cannot be used: check SCHEMA_REGISTRY_CERTIFICATE_LOCATION, "
     "SCHEMA_REGISTRY_KEY_LOCATION, SCHEMA_REGISTRY_KEY_PASSWORD and SCHEMA_REGISTRY_CA_LOCATION",
     "unreadable": "the answer is no registry's: check SCHEMA_REGISTRY_URL",
+    "key_unknown": "let its keys be in the registry (its DEK endpoints), and these credentials read them",
+    "kms": "let this service unwrap with the key of that KMS, by the credentials of its SDK's environment; "
+    "SCHEMA_RULES_LOCAL_SECRET for local-kms",
     "request": "no request could be made: check SCHEMA_REGISTRY_URL",
     **OF_ENVIRONMENT,
 }

@@ -15,6 +15,15 @@ def object_in(body: bytes) -> dict[str, object] | None:
     return found if isinstance(found, dict) else None
 
 
+def array_in(body: bytes) -> list[object] | None:
+    """The JSON array that the body is; None where it is none."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) else None
+
+
 def text_of(answer: dict[str, object], endpoint: Endpoint) -> str:
     """The schema's text. Raises `Unusable` for another kind of schema, `Outage` where there is no text."""
     kind = answer.get("schemaType") or "AVRO"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from consumer.core.schemas import Need
 from consumer.event.errors import UNKNOWN_SCHEMA
 from consumer.registry.advice import advice
-from consumer.registry.errors import Outage
+from consumer.registry.errors import KeyOutage, Outage
 from consumer.registry.facts import (
     SchemaFailing,
     SchemaHeld,
@@ -60,6 +60,7 @@ class Asks:
         self._changed = threading.Condition()
         self._closed = False
         self._failing = ""  # the outage that was logged last; empty while all is well
+        self._no_key: dict[Need, str] = {}  # the same, of data keys
 
     def add(self, ref: Need) -> None:
         """Ask for the schema; nothing more where that is under way."""
@@ -105,6 +106,8 @@ class Asks:
             if self._closed:
                 return
             self._asked.pop(ref, None)
+            if self._no_key.pop(ref, ""):
+                log.info("the data keys of the schema are had again", extra={"schema": ref})
             if not self._failing:
                 now = time.monotonic()
                 for ask in self._waiting.values():
@@ -146,12 +149,23 @@ class Asks:
 
     def note_failing(self, ref: Need, outage: Outage) -> None:
         """Tell the log of an outage, where it is another than before."""
+        if isinstance(outage, KeyOutage):
+            self._note_no_key(ref, outage)
+            return
         with self._changed:
             if self._closed or self._failing == str(outage):
                 return
             self._failing = str(outage)
         extra = {"schema": ref, "cause": outage.cause, "url": outage.url}
         log.warning("schema registry failing: %s", advice(outage.cause), extra=extra)
+
+    def _note_no_key(self, ref: Need, outage: KeyOutage) -> None:
+        with self._changed:
+            if self._closed or self._no_key.get(ref) == outage.words:
+                return
+            self._no_key[ref] = outage.words
+        extra = {"schema": ref, "cause": outage.cause, "why": outage.words}
+        log.warning("a data key cannot be had, and records wait for it: %s", advice(outage.cause), extra=extra)
 
     def note_back(self) -> None:
         """Tell the log that an outage is over, where there was one."""

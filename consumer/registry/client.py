@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from consumer.event.model import SchemaRef
 from consumer.registry.access import Access, Endpoint
-from consumer.registry.answers import object_in, references_of, text_of
+from consumer.registry.answers import array_in, object_in, references_of, text_of
+from consumer.registry.contracts import Contract, contract_of
 from consumer.registry.errors import NotRegistered, Outage, Unusable
 from consumer.registry.rules import read_rules
 from consumer.registry.transport import Transport
@@ -33,11 +34,15 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Fetched:
-    """A schema's text, those of the schemas that it refers to, dependencies first, and the rules for reading it."""
+    """A schema's text, those of the schemas that it refers to, dependencies first, and the rules for reading it.
+
+    `contract` says all of the rules, where the registry itself answered.
+    """
 
     schema: str
     references: tuple[str, ...]
     rules: tuple[str, ...] = ()
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,32 @@ class RegistryClient:
         except NotRegistered:
             return []
 
+    def subjects(self, ref: SchemaRef) -> list[str]:
+        """The subjects that have the schema. Raises `Outage`."""
+        if isinstance(ref, str):
+            ids = self._listed(f"/schemas/guids/{quote(ref, safe='')}/ids")
+            return [name for one in ids if isinstance(one, dict) for name in self.subjects(int(one["id"]))]
+        return [str(name) for name in self._listed(f"/schemas/ids/{ref}/subjects?deleted=true")]
+
+    def found(self, path: str, unknown: int) -> dict[str, object] | None:
+        """The JSON object at the path; None where all say `unknown`, a code of an error. Raises `Outage`."""
+        try:
+            return self._first(lambda endpoint: self._get(endpoint, path, unknown=unknown))
+        except NotRegistered:
+            return None
+
+    def _listed(self, path: str) -> list[object]:
+        """The JSON array at the path; an empty one where the registry knows nothing there. Raises `Outage`."""
+
+        def asked(endpoint: Endpoint) -> list[object] | None:
+            status, body = self._transport.get(endpoint, path)
+            found = array_in(body)
+            if status == 200 and found is not None:
+                return found
+            raise Outage("unreadable" if status == 200 else f"status_{status}", endpoint.url)
+
+        return self._first(asked)
+
     def _first(self, asked: Callable[[Endpoint], Answer | None]) -> Answer:
         """What the first registry says that knows. Raises `NotRegistered`, or the first `Outage` that was met."""
         outage: Outage | None = None
@@ -145,7 +176,8 @@ class RegistryClient:
 
         check_size(size)
         follow(answer)
-        return Fetched(schema, tuple(texts), read_rules(answer.get("ruleSet")))
+        rules = read_rules(answer.get("ruleSet"))
+        return Fetched(schema, tuple(texts), rules, contract_of(answer) if rules else None)
 
     def _get(self, endpoint: Endpoint, path: str, *, unknown: int) -> dict[str, object] | None:
         """The JSON object at the path; None where the registry does not know it, with this code of an error."""

@@ -1,6 +1,7 @@
 """The settings of the registry as what it is asked with."""
 
 from consumer.registry.access import Access, Endpoint
+from consumer.registry.keys import Keys
 from consumer.registry.login import ClientCredentials, Headers, Login, basic, bearer, nobody
 from consumer.registry.tls import Tls
 from consumer.settings import Settings
@@ -17,6 +18,11 @@ def access(settings: Settings, learn: Learn = unlearnt) -> Access:
     )
     login = login_of(settings, tls, learn)
     return Access(tuple(Endpoint(url, login) for url in settings.schema_registry_url), tls)
+
+
+def keys(settings: Settings, learn: Learn = unlearnt) -> Keys:
+    """Those of encrypted fields; none is had yet."""
+    return Keys(Secret(settings, "SCHEMA_RULES_LOCAL_SECRET", learn).text)
 
 
 def login_of(settings: Settings, tls: Tls, learn: Learn) -> Login:

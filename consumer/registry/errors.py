@@ -3,6 +3,7 @@
 NotRegistered  no registry knows it
 Unusable       it is known, and no record of it can be read
 Outage         no answer of use: to be asked again
+KeyOutage      a data key cannot be had: to be asked for again
 """
 
 
@@ -21,3 +22,11 @@ class Outage(Exception):
         super().__init__(f"{cause} at {url}")
         self.cause = cause
         self.url = url
+
+
+class KeyOutage(Outage):
+    """A data key cannot be had. `cause` is key_unknown (of the registry) or kms (not unwrapped); `words` say it."""
+
+    def __init__(self, cause: str, words: str) -> None:
+        super().__init__(cause, words)
+        self.words = words

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from consumer.core.schemas import Need, Reader, Unfitting
+from consumer.core.sealed import Seal
 from consumer.event.decode import Decoder
 from consumer.mapping.changes import Changes
 
 
 @dataclass(frozen=True)
 class SchemaKnown:
-    """Records of this schema can be read."""
+    """Records of this schema can be read; those with encrypted fields once their `seal` opened them."""
 
     ref: Need
     reader: Reader
+    seal: Seal | None = None
     changes: Changes | None = None  # what a mapped topic's schema means to its rules, where that is known
 
     @property
@@ -36,7 +38,8 @@ class SchemaRefused:
 class SchemaFailing:
     """An attempt failed, and the next will come by itself.
 
-    `cause` is one word: connection, dns, tls, proxy, timeout, unreadable, request, internal, or status_NNN.
+    `cause` is one word: connection, dns, tls, proxy, timeout, unreadable, request, internal, or status_NNN; of a data
+    key key_unknown or kms.
     """
 
     ref: Need

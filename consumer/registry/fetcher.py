@@ -11,9 +11,11 @@ its topic's mapping does not fit: a later version may explain what is missing.
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from consumer.core.schemas import Need, schema_of_need
+from consumer.core.sealed import Seal
 from consumer.event.errors import INCOMPATIBLE_SCHEMA
 from consumer.mapping.mapper import TopicMap
 from consumer.registry.access import Access
@@ -22,15 +24,17 @@ from consumer.registry.cache import SchemaCache
 from consumer.registry.client import Fetched, RegistryClient
 from consumer.registry.errors import NotRegistered, Outage, Unusable
 from consumer.registry.facts import SchemaHeld, SchemaKnown, SchemaRefused, SchemaResults, SchemaUnfitting
+from consumer.registry.keys import Keys, installed, would_be_run
 from consumer.registry.resolver import Resolver
 from consumer.registry.rules import named
 
 log = logging.getLogger("consumer.registry")
 
 THREADS = 2
+INSTALL = "install the extra that decrypts fields, mixpanel-group-consumer[rules], or set SCHEMA_RULES=ignore"
 HELD = (
     "the schema has rules for reading that are not run here: its records hold their partition, since what the rules "
-    "encrypted or changed would be sent as it is; SCHEMA_RULES=ignore allows that"
+    "encrypted or changed would be sent as it is: %s"
 )
 UNFITTING = (
     "the mapping does not fit the schema: its records hold their partition, and no other; correct MAPPING_FILE "
@@ -52,14 +56,17 @@ class RegistryFetcher:
         timeout: float = 5.0,
         hold_rules: bool = True,
         patience: Patience = PATIENCE,
+        keys: Keys | None = None,
     ) -> None:
         """`reader` is the parsed schema that records are read as; ValueError where it is none.
 
         `mapped` are the topics of a mapping file, whose schemas are planned for. `timeout` is that of one request as
-        a whole, in seconds. `hold_rules` is off where a schema with rules for reading is read as it is.
+        a whole, in seconds. `hold_rules` is off where a schema with rules for reading is read as it is. `keys` open
+        encrypted fields.
         """
         self._resolver = Resolver(reader, mapped or {})
         self._hold_rules = hold_rules
+        self._keys = keys or Keys()
         self._cache = SchemaCache(cache_dir, [endpoint.url for endpoint in access.endpoints])
         self._asks = Asks(results, patience)
         self._clients = [RegistryClient(access, timeout) for _ in range(THREADS)]
@@ -122,11 +129,14 @@ class RegistryFetcher:
 
     def _judge(self, client: RegistryClient, ref: Need, fetched: Fetched, *, keep: bool) -> None:
         """Say what the schema is good for; `keep` it where records can be read with it."""
-        if fetched.rules and self._hold_rules:
-            if self._asks.hold(ref, SchemaHeld(ref, fetched.rules)):
-                log.error("%s", HELD, extra={"schema": schema_of_need(ref), "rules": named(fetched.rules)})
-            return
+        seal: Seal | None = None
         try:
+            if fetched.rules and self._hold_rules:
+                seal = self._keys.seal(client, ref, fetched)
+                if seal is None:
+                    self._hold_ruled(ref, fetched)
+                    return
+                self._keys.load(client, ref)
             result = self._resolver.of(client, ref, fetched)
         except Outage as outage:
             self._asks.failed(ref, outage)
@@ -134,9 +144,19 @@ class RegistryFetcher:
         if isinstance(result, SchemaUnfitting):
             self._hold_unfitting(result)
             return
-        if keep and isinstance(result, SchemaKnown):
-            self._cache.write(schema_of_need(ref), fetched)
+        if isinstance(result, SchemaKnown):
+            if seal is not None:  # not kept in the folder: without the registry there are no keys
+                result = replace(result, seal=seal)
+            elif keep:
+                self._cache.write(schema_of_need(ref), fetched)
         self._asks.conclude(ref, result)
+
+    def _hold_ruled(self, ref: Need, fetched: Fetched) -> None:
+        if self._asks.hold(ref, SchemaHeld(ref, fetched.rules)):
+            words = HELD % (
+                INSTALL if would_be_run(fetched) and not installed() else "SCHEMA_RULES=ignore allows that"
+            )
+            log.error("%s", words, extra={"schema": schema_of_need(ref), "rules": named(fetched.rules)})
 
     def _hold_unfitting(self, fact: SchemaUnfitting) -> None:
         if self._asks.hold(fact.ref, fact):

@@ -51,14 +51,14 @@ class Resolver:
         try:
             if of_key:
                 return SchemaKnown(need, rules.key_plan(writer))
-            return SchemaKnown(need, rules.value_plan(writer), self._changes(client, topic, schema, fetched))
+            return SchemaKnown(need, rules.value_plan(writer), changes=self._changes(client, topic, schema, fetched))
         except Hold as hold:
             place = standing(client, topic, schema, fetched, of_key=of_key)
             if hold.missing and not of_key:
                 try:
                     plan = rules.value_plan(writer, place.earlier, place.later)
                     before = place.earlier[-1] if place.earlier else None
-                    return SchemaKnown(need, plan, changes_of(rules.rules, writer, before))
+                    return SchemaKnown(need, plan, changes=changes_of(rules.rules, writer, before))
                 except Hold as still:
                     hold = still
             return SchemaUnfitting(need, Unfitting(hold.rule, hold.path, hold.why), place.subject)

@@ -22,9 +22,14 @@ def read_rules(rule_set: object) -> tuple[str, ...]:
         for rule in rules if isinstance(rules, list) else ():
             if not isinstance(rule, dict):
                 found.append("unnamed")
-            elif rule.get("mode") != WRITE and rule.get("disabled") is not True:
+            elif is_read(rule):
                 found.append(f"{rule.get('name') or 'unnamed'} ({rule.get('type') or 'of no type'})")
     return tuple(found)
+
+
+def is_read(rule: object) -> bool:
+    """Whether the rule is active when a record is read."""
+    return not isinstance(rule, dict) or (rule.get("mode") != WRITE and rule.get("disabled") is not True)
 
 
 def named(rules: tuple[str, ...]) -> str:

@@ -109,7 +109,7 @@ class Exchange:
                 self._pipeline.compaction_known(result.topic, result.compacted)
                 return
             case SchemaKnown():
-                self._pipeline.schema_known(result.ref, result.reader, now)
+                self._pipeline.schema_known(result.ref, result.reader, now, result.seal)
             case SchemaRefused():
                 self._pipeline.schema_refused(result.ref, result.reason, result.detail, now)
             case SchemaHeld():

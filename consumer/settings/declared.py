@@ -87,7 +87,10 @@ class Declared:
     schema_rules: str = setting(
         choice("hold", "ignore"),
         "hold",
-        "A schema with rules for reading holds its partition; ignore: it is read as it is",
+        "A schema with rules for reading that are not run holds its partition; ignore: it is read as it is",
+    )
+    schema_rules_local_secret: str = setting(
+        text(), "", "Secret of Confluent's local KMS, where fields were encrypted by it", secret=True
     )
     schema_cache_dir: Path | None = setting(
         folder(), "", "Folder that keeps schemas over a restart in a registry outage"

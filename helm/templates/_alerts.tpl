@@ -43,7 +43,7 @@ GroupConsumerSchemaRules:
   for: 2m
   severity: critical
   expr: sum(group_consumer_paused{ {{- $s -}},cause="rules"}) > 0
-  summary: A schema has rules that the service does not run
+  summary: A schema has rules that the service does not run, or whose key it has not
   description: "{{`{{ $value }}`}} partitions are held: what the rules encrypted or changed would be sent as it is."
 GroupConsumerRetriesWithoutSuccess:
   for: 5m

@@ -45,6 +45,9 @@ Credentials come from Secrets, as files or as variables; everything that is moun
 {{- if .oauth.existingSecret -}}
 {{- $found = append $found (dict "env" "SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET" "secret" .oauth.existingSecret "key" .oauth.clientSecretKey) -}}
 {{- end -}}
+{{- if .localKms.existingSecret -}}
+{{- $found = append $found (dict "env" "SCHEMA_RULES_LOCAL_SECRET" "secret" .localKms.existingSecret "key" .localKms.key) -}}
+{{- end -}}
 {{- if and .clientSecret .privateKeyPasswordKey -}}
 {{- $found = append $found (dict "env" "SCHEMA_REGISTRY_KEY_PASSWORD" "secret" .clientSecret "key" .privateKeyPasswordKey) -}}
 {{- end -}}

@@ -28,6 +28,7 @@ SCHEMA_REGISTRY_OAUTH_SCOPE: schemaRegistry.oauth.scope
 SCHEMA_REGISTRY_CLUSTER: schemaRegistry.cluster
 SCHEMA_REGISTRY_IDENTITY_POOL: schemaRegistry.identityPool
 SCHEMA_RULES: schemaRegistry.rules
+SCHEMA_RULES_LOCAL_SECRET: schemaRegistry.localKms.existingSecret
 SCHEMA_CACHE_DIR: schemaRegistry.cache.enabled
 MIXPANEL_TOKEN: mixpanel.existingSecret
 MIXPANEL_PROJECTS_FILE: mixpanel.projects.existingSecret

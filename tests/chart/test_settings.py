@@ -131,6 +131,7 @@ def test_every_setting_reaches_the_pod(chart):
             "cluster": "lsrc-1",
             "identityPool": "pool-1",
             "rules": "ignore",
+            "localKms": {"existingSecret": "kms"},
         },
         "mixpanel": {"region": "in", "url": "http://proxy", "timeout": "5s", "maxInFlight": 3} | READ_BACK,
         "batch": {"maxUpdates": 7, "maxBytes": "1MiB", "linger": "2s"},

@@ -20,6 +20,8 @@ from consumer.commands.check.machine import clock_fact
 from consumer.sandbox.broker.security import Security
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.schemas import newest
+from tests.integration.events import SCHEMA, change
+from tests.sealing import SECRET, needs_rules, rule, tagged, written
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -366,6 +368,29 @@ def test_registry_login(facts, place):
         assert "SCHEMA_REGISTRY_PASSWORD" in one(facts(1, **there), "registry")[3]
         login = {"SCHEMA_REGISTRY_USERNAME": "me", "SCHEMA_REGISTRY_PASSWORD": "s3cret"}
         assert "takes the credentials" in one(facts(0, **there, **login), "registry")[2]
+
+
+@needs_rules
+def test_keys_of_encrypted_fields(facts, place, schemas, monkeypatch):
+    """Whether they are in the registry, and whether the KMS unwraps them."""
+    topic = place["KAFKA_TOPICS"]
+    schemas.register(f"{topic}-value", json.dumps(tagged(SCHEMA, "group_id")), rules={"domainRules": [rule()]})
+    what = f"schema {topic}-value"
+    _, _, detail, fix = one(facts(**place), what, "warning")
+    assert "rule hide cannot be run" in detail
+    assert "no key-encryption key customers" in detail
+    assert "DEK endpoints" in fix
+    written(schemas.url, topic, change("acme", plan="gold"))
+    _, _, detail, fix = one(facts(1, **place), what, "fault")
+    assert "local-kms://here does not unwrap" in detail
+    assert "SCHEMA_RULES_LOCAL_SECRET" in fix
+    found = facts(0, **place, SCHEMA_RULES_LOCAL_SECRET=SECRET)
+    assert one(found, what)[0] == "ok"
+    monkeypatch.setattr("consumer.registry.keys.installed", lambda: False)
+    monkeypatch.setattr("consumer.commands.check.registry.installed", lambda: False)
+    _, _, detail, fix = one(facts(1, **place), what, "fault")
+    assert "hide (ENCRYPT)" in detail
+    assert "install mixpanel-group-consumer[rules]" in fix
 
 
 def test_rules_for_reading(facts, place, schemas):

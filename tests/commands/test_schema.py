@@ -10,6 +10,7 @@ from consumer.avro.resolution import plan
 from consumer.commands.schema_judge import judge, unreadable
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.schemas import newest, versions
+from tests.sealing import needs_rules, rule, tagged
 
 SUBJECT = "group-changes-value"
 
@@ -192,6 +193,14 @@ def test_incompatible_schema(call, schemas, tmp_path):
     assert result.exit_code == 1
     assert f"{SUBJECT} has a schema that this one is not compatible with" in result.stderr
     assert "group-consumer schema compatible" in result.stderr
+
+
+@needs_rules
+def test_rules_that_are_run(call, schemas):
+    """Field encryption stands in nobody's way where the extra is installed."""
+    schemas.register(SUBJECT, json.dumps(tagged(json.loads(newest()), "group_id")), rules={"domainRules": [rule()]})
+    shown = json.loads(call("schema", "show", "--output", "json", SCHEMA_REGISTRY_URL=schemas.url).stdout)
+    assert [version["reads"] for version in shown["versions"]] == ["all"]
 
 
 def test_rules_for_reading(call, schemas):

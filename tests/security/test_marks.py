@@ -92,6 +92,7 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
             "SCHEMA_REGISTRY_USERNAME": "reader",
             "SCHEMA_REGISTRY_PASSWORD": f"{SECRET}-registry",
             "SCHEMA_REGISTRY_CA_LOCATION": str(ca),
+            "SCHEMA_RULES_LOCAL_SECRET": f"{SECRET}-kms",
             "MIXPANEL_TOKEN": "",
             "MIXPANEL_TOKEN_FILE": str(token),
             "MIXPANEL_PROJECTS_FILE": str(projects),

@@ -4,9 +4,12 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
+from consumer.commands.check.keys import key_fact
 from consumer.commands.schema_judge import judge
 from consumer.registry.advice import advice
+from consumer.registry.client import Fetched
 from consumer.registry.errors import Unusable
+from consumer.registry.keys import installed, not_run, would_be_run
 from consumer.registry.rules import named
 from consumer.registry.subjects import RegisteredVersion, RegistryApi, RegistryError
 from consumer.settings import Settings
@@ -47,10 +50,10 @@ def registry_facts(settings: Settings, dates: list[tuple[str, str]], mapped: Col
         for topic in settings.kafka_topics:
             if topic in mapped:
                 continue  # its records are no events
-            yield from subject_facts(api, f"{topic}-value", settings.schema_rules == "hold")
+            yield from subject_facts(api, f"{topic}-value", settings)
 
 
-def subject_facts(api: RegistryApi, subject: str, hold: bool) -> Iterator[Fact]:
+def subject_facts(api: RegistryApi, subject: str, settings: Settings) -> Iterator[Fact]:
     """Whether the service can read what the subject's versions write."""
     what = f"schema {subject}"
     try:
@@ -62,7 +65,7 @@ def subject_facts(api: RegistryApi, subject: str, hold: bool) -> Iterator[Fact]:
             return
         good = 0
         for version in versions[-LOOKED_AT:]:
-            fact = version_fact(api, what, version, hold)
+            fact = version_fact(api, what, version, settings)
             if fact is None:
                 good += 1
             else:
@@ -74,7 +77,7 @@ def subject_facts(api: RegistryApi, subject: str, hold: bool) -> Iterator[Fact]:
         yield ok(what, f"every record of {good} of its {counted(len(versions), 'version')} can be read")
 
 
-def version_fact(api: RegistryApi, what: str, version: RegisteredVersion, hold: bool) -> Fact | None:
+def version_fact(api: RegistryApi, what: str, version: RegisteredVersion, settings: Settings) -> Fact | None:
     """What is wrong with one version; None where all its records can be read."""
     place = f"version {version.version} (id {version.id})"
     fix = "let producers use a schema that 'group-consumer schema compatible FILE' likes"
@@ -83,20 +86,27 @@ def version_fact(api: RegistryApi, what: str, version: RegisteredVersion, hold: 
     except Unusable as other:
         return fault(what, f"{place}: {other}: its records are dead letters", fix)
     judged = judge(fetched.schema, fetched.references)
-    if fetched.rules and judged.readable != "none":
-        return rules_fact(what, f"{place} has rules for reading that are not run here", fetched.rules, hold)
+    hold = settings.schema_rules == "hold"
+    rules = not_run(fetched) if hold else fetched.rules
+    if rules and judged.readable != "none":
+        return rules_fact(what, f"{place} has rules for reading that are not run here", rules, hold, install(fetched))
     if judged.readable == "none":
         return fault(what, f"{place} cannot be read, its records are dead letters: {judged.why}", fix)
     if judged.readable == "some":
         return warning(what, f"{place}: some records are dead letters: {judged.why}", fix)
-    return None
+    return key_fact(settings, what, place, version.subject, fetched) if hold and fetched.rules else None
 
 
-def rules_fact(what: str, begin: str, rules: tuple[str, ...], hold: bool) -> Fact:
+def install(fetched: Fetched) -> str:
+    """What to do first, where only the extra is missing."""
+    return "install mixpanel-group-consumer[rules], " if would_be_run(fetched) and not installed() else ""
+
+
+def rules_fact(what: str, begin: str, rules: tuple[str, ...], hold: bool, first: str) -> Fact:
     """What rules of a data contract mean for its records."""
     begins_with_rules = f"{begin}, {named(rules)}"
     if hold:
         fix = "write with a schema without them, or set SCHEMA_RULES=ignore to read what they would change as it is"
-        return fault(what, f"{begins_with_rules}: its records hold their partition", fix)
+        return fault(what, f"{begins_with_rules}: its records hold their partition", first + fix)
     detail = f"{begins_with_rules}, and SCHEMA_RULES=ignore: what they encrypted is sent as it is"
     return warning(what, detail, "see that it may be")

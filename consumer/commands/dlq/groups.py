@@ -123,7 +123,8 @@ class Groups:
         except Empty:
             fact = None
         if isinstance(fact, SchemaKnown):
-            return fact.decoder
+            # What is encrypted names no group: encrypted twice it is another text.
+            return fact.decoder if fact.seal is None else None
         if isinstance(fact, SchemaRefused | SchemaHeld):
             return None
         cause = getattr(fact, "cause", "no answer")

@@ -48,6 +48,16 @@ class RecordReader:
                 key_fault = str(fault)
         return rules.apply(record, plan, start, key_plan, key_start, key_fault)
 
+    def rules_of(self, record: Incoming) -> tuple[str, ...]:
+        """The names of the rules for reading, none of which are run here.
+
+        Raises `Reject`, `RegistryError`.
+        """
+        frames = [frame(record.value, record.headers)] if record.value is not None else []
+        framed = self._topics[record.topic].key_frame(record)
+        refs = [ref for ref, _ in [*frames, *([framed] if framed else [])]]
+        return tuple(name for ref in refs for name in self._schemas.rules_of(ref))
+
     def _plan(self, topic: str, ref: SchemaRef) -> ValuePlan:
         if (topic, ref) not in self._plans:
             writer = self._schemas.type_of(ref)

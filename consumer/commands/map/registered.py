@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from consumer.avro.errors import IncompatibleSchema
@@ -56,6 +57,7 @@ class RegisteredSchemas:
         self._api = RegistryApi(settings)
         self._subjects: dict[str, list[Type]] = {}
         self._types: dict[SchemaRef, Type] = {}
+        self._rules: dict[SchemaRef, tuple[str, ...]] = {}
 
     def of(self, topic: str, rules: Sequence[Rule]) -> TopicSchemas:
         """All that is registered for the topic, whose rules these are."""
@@ -79,11 +81,18 @@ class RegisteredSchemas:
                     problems.append(f"{subject}, version {version.version}: {fault}")
         return self._subjects[subject]
 
+    def rules_of(self, ref: SchemaRef) -> tuple[str, ...]:
+        """The names of its rules for reading; none where it cannot be read. Raises `RegistryError`."""
+        with suppress(UnreadableSchema):
+            self.type_of(ref)
+        return self._rules.get(ref, ())
+
     def type_of(self, ref: SchemaRef) -> Type:
         """The schema of this id, one object for each. Raises `RegistryError`, `Unreadable`."""
         if ref not in self._types:
             try:
                 fetched = self._api.fetched(ref)
+                self._rules[ref] = fetched.rules
                 self._types[ref] = parse(
                     json.loads(fetched.schema), [json.loads(text) for text in fetched.references]
                 )

@@ -10,8 +10,9 @@ from consumer.app import registry
 from consumer.commands.dlq.scan import Failed
 from consumer.commands.map.reader import RecordReader
 from consumer.commands.map.registered import UnreadableSchema
+from consumer.core.errors import KeyWanted
 from consumer.event.convert import convert
-from consumer.event.decode import Decoder, frame
+from consumer.event.decode import frame
 from consumer.event.errors import VALUE_CONVERTER, Reject
 from consumer.event.model import DEFAULT, Change, Operation, SchemaRef
 from consumer.kafka.headers import headers_of
@@ -19,7 +20,9 @@ from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import TopicMap
 from consumer.mapping.outcome import Mapped
 from consumer.mapping.seen import Incoming
+from consumer.registry.advice import advice
 from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown, SchemaRefused
+from consumer.registry.rules import named
 from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
@@ -34,7 +37,8 @@ class Decoding:
         self._mapped = RecordReader(settings, mapped) if mapped else None
         self._results: SimpleQueue[SchemaFact] = SimpleQueue()
         self._registry = registry(settings, self._results)
-        self._decoders: dict[SchemaRef, Decoder | SchemaRefused] = {}
+        self._schemas: dict[SchemaRef, SchemaKnown | SchemaRefused] = {}
+        self._hold_rules = settings.schema_rules == "hold"
 
     def operations(self, message: Message, topic: str, project: str) -> list[tuple[Operation, str]]:
         """What the record asks of the project, each with the rule that asks it; none where it is a reject.
@@ -59,8 +63,13 @@ class Decoding:
         assert self._mapped is not None
         place = (message.partition() or 0, message.offset() or 0)
         key, value, headers = message.key(), message.value(), headers_of(message)[0]
+        record = Incoming(topic, *place, message.timestamp()[1], key, value, headers)
         try:
-            return self._mapped.mapped(Incoming(topic, *place, message.timestamp()[1], key, value, headers))
+            rules = self._mapped.rules_of(record) if self._hold_rules else ()
+            if rules:
+                words = f"of {topic} a schema has rules for reading ({named(rules)}), which are not run here"
+                raise Failed(f"{words}: SCHEMA_RULES=ignore reads it as it is")
+            return self._mapped.mapped(record)
         except RegistryError as failure:
             raise Failed(str(failure)) from failure
 
@@ -69,21 +78,28 @@ class Decoding:
         value = message.value()
         ref, start = frame(value, headers_of(message)[0])
         assert value is not None  # a null value has no frame
-        return self._decoder(ref).decode(value, start)
+        known = self._known(ref)
+        while known.seal is not None:
+            try:
+                return known.decoder.decode(known.seal.opened(value, start, message.topic() or ""), start)
+            except KeyWanted:
+                self._schemas[ref] = self._fetched(ref)
+                known = self._known(ref)
+        return known.decoder.decode(value, start)
 
     def close(self) -> None:
         """End it."""
         self._registry.close()
 
-    def _decoder(self, ref: SchemaRef) -> Decoder:
-        if ref not in self._decoders:
-            self._decoders[ref] = self._fetched(ref)
-        decoder = self._decoders[ref]
-        if isinstance(decoder, SchemaRefused):
-            raise Reject(decoder.reason, VALUE_CONVERTER, decoder.detail)
-        return decoder
+    def _known(self, ref: SchemaRef) -> SchemaKnown:
+        if ref not in self._schemas:
+            self._schemas[ref] = self._fetched(ref)
+        known = self._schemas[ref]
+        if isinstance(known, SchemaRefused):
+            raise Reject(known.reason, VALUE_CONVERTER, known.detail)
+        return known
 
-    def _fetched(self, ref: SchemaRef) -> Decoder | SchemaRefused:
+    def _fetched(self, ref: SchemaRef) -> SchemaKnown | SchemaRefused:
         self._registry.fetch(ref)
         while True:
             try:
@@ -91,11 +107,9 @@ class Decoding:
             except Empty:
                 raise Failed(f"the schema registry gives no answer about schema {ref}") from None
             if isinstance(fact, SchemaFailing):
-                raise Failed(f"the schema registry cannot be asked ({fact.cause}): check SCHEMA_REGISTRY_URL")
+                raise Failed(f"the schema registry cannot be asked ({fact.cause}): {advice(fact.cause)}")
             if isinstance(fact, SchemaHeld):
                 why = "has rules for reading that are not run, so the service holds its records"
                 raise Failed(f"schema {ref} {why}: SCHEMA_RULES=ignore reads it as it is")
-            if isinstance(fact, SchemaKnown):
-                return fact.decoder
-            if isinstance(fact, SchemaRefused):
+            if isinstance(fact, SchemaKnown | SchemaRefused):
                 return fact

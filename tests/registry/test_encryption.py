@@ -1,0 +1,270 @@
+"""Fields that a data contract encrypted: opened by the registry's keys, or held, or a reject; never passed on."""
+
+import base64
+import json
+import threading
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from consumer.app import reader
+from consumer.core.intake import Intake
+from consumer.core.model import Assignment, Record
+from consumer.core.taken import HELD, REJECTED, TAKEN, Taken
+from consumer.event.model import DEFAULT
+from consumer.registry.access import Access, Endpoint
+from consumer.registry.asks import Patience
+from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown
+from consumer.registry.fetcher import RegistryFetcher
+from consumer.registry.keys import Keys
+from consumer.registry.login import nobody
+from consumer.registry.tls import Tls
+from consumer.sandbox.registry.server import RegistrySandbox
+from tests.integration.events import SCHEMA, change, framed
+from tests.sealing import KEK, SECRET, needs_rules, rule, tagged, written
+
+pytestmark = needs_rules
+
+PATIENCE = 20.0
+TOPIC = "groups"
+
+
+class World:
+    """A registry, a writer of encrypted records, and what the service makes of them without a broker."""
+
+    def __init__(self, registry: RegistrySandbox, secret: str = SECRET) -> None:
+        self.registry = registry
+        self.results: SimpleQueue[SchemaFact] = SimpleQueue()
+        self.intake = Intake({DEFAULT: 0})
+        self.fetcher = RegistryFetcher(
+            Access((Endpoint(registry.url, nobody()),), Tls()),
+            cache_dir=None,
+            reader=reader(),
+            results=self.results,
+            patience=Patience(unknown_after=0.1, held_for=0.1, backoff=(0.02, 0.05)),
+            keys=Keys(lambda: secret),
+        )
+
+    def register(self, schema: Any, *rules: dict[str, Any], subject: str = f"{TOPIC}-value", **more: Any) -> None:
+        """A new version of the subject with these rules."""
+        self.registry.register(subject, json.dumps(schema), rules={"domainRules": list(rules)}, **more)
+
+    def take(self, value: bytes, topic: str = TOPIC) -> tuple[Taken, Record]:
+        """What becomes of the record, once the registry said what it asked for."""
+        record = Record(Assignment(topic, 0), 0, None, value, None, 0, 0.0)
+        while True:
+            taken = self.intake.take(record, 0.0)
+            if taken.outcome != HELD:
+                return taken, record
+            for need in self.intake.schemas.take_wanted():
+                self.fetcher.fetch(need)
+            fact = self.results.get(timeout=PATIENCE)
+            if not isinstance(fact, SchemaKnown):
+                return taken, record
+            self.intake.schemas.known(fact.ref, fact.reader, fact.seal)
+
+    def facts(self, count: int) -> list[SchemaFact]:
+        """The next so many."""
+        return [self.results.get(timeout=PATIENCE) for _ in range(count)]
+
+
+@pytest.fixture
+def world():
+    """With the local KMS's secret."""
+    with RegistrySandbox() as registry:
+        made = World(registry)
+        yield made
+        made.fetcher.close()
+
+
+def test_fields_are_in_the_clear_in_the_update(world):
+    """Text in the record, in a map's values, in a union; the record itself stays as it came."""
+    world.register(tagged(SCHEMA, "group_id", "properties", "company_id"), rule())
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold", company_id="north"))
+    assert b"acme" not in value
+    assert b"gold" not in value
+    taken, record = world.take(value)
+    assert taken.outcome == TAKEN
+    assert taken.operation.group_id == "acme"
+    assert taken.operation.company_id == "north"
+    assert taken.operation.values == {"plan": "gold"}
+    assert record.sealed
+    assert record.value == value
+
+
+def test_a_key_is_asked_for_once(world):
+    """The data key stays; a second record asks the registry nothing."""
+    world.register(tagged(SCHEMA, "group_id"), rule())
+    first, second = (written(world.registry.url, TOPIC, change(name, plan="gold")) for name in ("acme", "other"))
+    world.take(first)
+    asked = list(world.registry.asked)
+    taken, _ = world.take(second)
+    assert taken.operation.group_id == "other"
+    assert list(world.registry.asked) == asked
+
+
+@pytest.mark.parametrize("algorithm", ["AES128_GCM", "AES256_GCM", "AES256_SIV"])
+@pytest.mark.parametrize("days", ["", "7"])
+def test_every_algorithm_with_keys_that_last_and_keys_that_are_rotated(world, algorithm: str, days: str):
+    """As Confluent's serializer writes them."""
+    params = {"dek_algorithm": algorithm} | ({"dek_expiry_days": days} if days else {})
+    world.register(tagged(SCHEMA, "group_id"), rule(**params))
+    taken, _ = world.take(written(world.registry.url, TOPIC, change("acme", plan="gold")))
+    assert taken.operation.group_id == "acme"
+
+
+def test_tags_may_be_those_of_the_metadata(world):
+    """By path, with wildcards; parameters of the rule, too."""
+    metadata = {
+        "tags": {"mixpanel.groups.*.group_id": ["PII"], "**.company_id": ["PII"]},
+        "properties": {"encrypt.kek.name": KEK},
+    }
+    bare = rule()
+    del bare["params"]["encrypt.kek.name"]
+    world.register(SCHEMA, bare, metadata=metadata)
+    value = written(world.registry.url, TOPIC, change("acme", company_id="north", plan="gold"))
+    assert b"acme" not in value
+    assert b"north" not in value
+    taken, _ = world.take(value)
+    assert (taken.operation.group_id, taken.operation.company_id) == ("acme", "north")
+
+
+def test_two_rules_with_keys_of_their_own(world):
+    """A field with both tags was encrypted twice, and is decrypted twice, the last first."""
+    schema = tagged(tagged(SCHEMA, "group_id"), "company_id", tag="SECRET")
+    for field in schema["fields"]:
+        if field["name"] == "properties":
+            field["confluent:tags"] = ["PII", "SECRET"]
+    world.register(schema, rule(), rule("more", "SECRET", kek="other"))
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold", company_id="north"))
+    taken, _ = world.take(value)
+    assert (taken.operation.group_id, taken.operation.company_id) == ("acme", "north")
+    assert taken.operation.values == {"plan": "gold"}
+
+
+def test_one_schema_of_two_topics_has_two_keys(world):
+    """Data keys are by subject."""
+    schema = tagged(SCHEMA, "group_id")
+    world.register(schema, rule())
+    world.register(schema, rule(), subject="others-value")
+    for topic, group in ((TOPIC, "acme"), ("others", "zenith")):
+        taken, _ = world.take(written(world.registry.url, topic, change(group, plan="gold")), topic)
+        assert taken.operation.group_id == group
+    assert {place[1] for place in world.registry.deks.deks} == {"groups-value", "others-value"}
+
+
+def test_a_key_under_the_records_name(world):
+    """A subject by another of Confluent's strategies is found by who has the schema."""
+    world.register(tagged(SCHEMA, "group_id"), rule(), subject="mixpanel.groups.GroupChange")
+    conf = {"subject.name.strategy": lambda *_: "mixpanel.groups.GroupChange"}
+    taken, _ = world.take(written(world.registry.url, TOPIC, change("acme", plan="gold"), more=conf))
+    assert taken.operation.group_id == "acme"
+
+
+def test_a_field_that_does_not_decrypt_is_corrupt(world):
+    """A text that was tampered with, one that nobody encrypted: the field's path, and nothing of its value."""
+    world.register(tagged(SCHEMA, "group_id"), rule())
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold"))
+    assert world.take(value)[0].outcome == TAKEN
+    place = value.index(b"company") + 20
+    other = b"A" if value[place : place + 1] != b"A" else b"B"
+    for wrong in (value[:place] + other + value[place + 1 :], framed(change("acme", plan="gold"))):
+        taken, record = world.take(wrong)
+        assert taken.outcome == REJECTED
+        assert taken.dead_letter.reason == "corrupt"
+        assert taken.dead_letter.detail.startswith("field group_id: rule hide: it does not decrypt (")
+        assert "acme" not in taken.dead_letter.detail
+        assert taken.dead_letter.record.value == wrong
+        assert record.sealed
+
+
+def test_a_rotated_field_that_names_no_key_is_corrupt(world, monkeypatch):
+    """A field may name any number: one that was never given out must not hold its partition for ever."""
+    monkeypatch.setattr("consumer.registry.keys.UNKNOWN_AFTER", 0.1)
+    world.register(tagged(SCHEMA, "group_id"), rule(dek_expiry_days="7"))
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold"))
+    assert world.take(value)[0].outcome == TAKEN
+    plain, _ = world.take(framed(change("Zm9vYmFyYmF6", plan="gold")))
+    assert plain.dead_letter.detail == "field group_id: rule hide: it is not encrypted, or names no data key"
+    never = framed(change(base64.b64encode(b"\0\0\0\0\7" + bytes(40)).decode(), plan="gold"))
+    held, _ = world.take(never)
+    assert held.outcome == HELD
+    while isinstance(fact := world.results.get(timeout=PATIENCE), SchemaFailing):
+        assert fact.cause == "key_unknown"
+    world.intake.schemas.known(fact.ref, fact.reader, fact.seal)
+    taken, _ = world.take(never)
+    assert (taken.outcome, taken.dead_letter.reason) == (REJECTED, "corrupt")
+    assert "data key 7, which the registry never gave out" in taken.dead_letter.detail
+
+
+def test_a_secret_that_is_wrong_holds(world, caplog):
+    """The KMS does not unwrap: an outage, said once, and over when it does."""
+    world.fetcher.close()
+    wrong = World(world.registry, "another-secret")
+    wrong.register(tagged(SCHEMA, "group_id"), rule())
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold"))
+    taken, _ = wrong.take(value)
+    assert taken.outcome == HELD
+    assert taken.cause == "rules"
+    assert wrong.facts(2) == [SchemaFailing(1, "kms")] * 2
+    wrong.fetcher.close()
+    (line,) = [line for line in caplog.records if "data key" in line.getMessage()]
+    assert line.levelname == "WARNING"
+    assert "local-kms://here" in line.why
+    assert not any(SECRET in str(vars(line)) or "another-secret" in str(vars(line)) for line in caplog.records)
+
+
+def test_a_registry_without_the_key_holds_until_it_is_there(world):
+    """And so does one that is away."""
+    world.register(tagged(SCHEMA, "group_id"), rule())
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold"))
+    keks, world.registry.deks.keks = world.registry.deks.keks, {}
+    taken, _ = world.take(value)
+    assert (taken.outcome, taken.cause) == (HELD, "rules")
+    world.registry.deks.keks = keks
+    while isinstance(fact := world.results.get(timeout=PATIENCE), SchemaFailing):
+        assert fact.cause == "key_unknown"
+    world.intake.schemas.known(fact.ref, fact.reader, fact.seal)
+    assert world.take(value)[0].operation.group_id == "acme"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"type": "ENCRYPT_PAYLOAD"}, {"type": "CEL"}, {"kind": "CONDITION"}, {"params": {}}, {"mode": "UPDOWN"}],
+)
+def test_other_rules_stay_held(world, changed: dict[str, Any]):
+    """One rule that is not run here is enough."""
+    world.register(tagged(SCHEMA, "group_id"), rule(), rule("second") | changed)
+    world.fetcher.fetch(1)
+    assert isinstance(world.results.get(timeout=PATIENCE), SchemaHeld)
+
+
+def test_without_the_extra_it_is_said_what_to_install(world, monkeypatch, caplog):
+    """Where only that is missing."""
+    for module in ("keys", "fetcher"):
+        monkeypatch.setattr(f"consumer.registry.{module}.installed", lambda: False)
+    world.register(tagged(SCHEMA, "group_id"), rule())
+    world.fetcher.fetch(1)
+    assert world.results.get(timeout=PATIENCE) == SchemaHeld(1, ("hide (ENCRYPT)",))
+    world.fetcher.close()
+    (line,) = [line for line in caplog.records if "rules for reading" in line.getMessage()]
+    assert "mixpanel-group-consumer[rules]" in line.getMessage()
+
+
+def test_a_kms_that_does_not_answer_is_given_up(monkeypatch):
+    """Its SDK may wait for minutes; the registry's threads do not."""
+    from consumer.registry import encryption
+    from consumer.registry.errors import KeyOutage
+
+    monkeypatch.setattr(encryption, "PATIENCE", 0.05)
+    end = threading.Event()
+
+    def hang() -> bytes:
+        end.wait(PATIENCE)
+        return b""
+
+    for _ in range(2):  # the second does not begin another
+        with pytest.raises(KeyOutage, match="no answer"):
+            encryption.bounded("slow://", hang)
+    end.set()
