@@ -100,15 +100,20 @@ class Pool:
             thread.join(timeout)
 
     def _work(self) -> None:
-        while True:
-            taken = self._waiting.get()
-            if taken is None:
-                return
-            batch, permit = taken
-            answer = self._post(batch, permit)
-            with self._lock:
-                del self._under_way[batch]
-            self._results.put(Response(batch, answer))
+        while self._work_once():
+            pass
+
+    def _work_once(self) -> bool:
+        """Post one batch, or end; while the thread waits for the next it keeps nothing of the one before."""
+        taken = self._waiting.get()
+        if taken is None:
+            return False
+        batch, permit = taken
+        answer = self._post(batch, permit)
+        with self._lock:
+            del self._under_way[batch]
+        self._results.put(Response(batch, answer))
+        return True
 
     def _post(self, batch: Batch, permit: Permit) -> Answer:
         """The answer; whatever goes wrong here must come back as one, or its groups would wait for ever."""

@@ -51,6 +51,27 @@ def batch(number: int, tail: bytes = b"x", run: Run = RUN) -> Batch:
     return Batch(number, "default", [Update(run, SET, tail, 0, 1)])
 
 
+class Watched(bytes):
+    """An update that tells when nobody has it any more."""
+
+    freed = threading.Event()
+
+    def __del__(self) -> None:
+        self.freed.set()
+
+
+def test_a_thread_that_waits_keeps_nothing_of_its_last_batch():
+    """Eight of 2,000 updates would be what a burst leaves in memory."""
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 1, results, LEASE)
+    pool.send(batch(1, Watched(b"x")))
+    poster.let.release()
+    poster.arrived.get(timeout=PATIENCE)
+    results.get(timeout=PATIENCE)
+    assert Watched.freed.wait(PATIENCE)
+    pool.close(PATIENCE)
+
+
 def test_another_token_is_told_in_the_order_of_answers():
     """The client has it first, so what starts after the fact is posted with it."""
     poster, results = Poster(), SimpleQueue()
