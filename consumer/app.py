@@ -40,6 +40,7 @@ from consumer.service.exchange import Exchange
 from consumer.service.health import Health
 from consumer.service.health_server import HealthServer
 from consumer.service.loop import Loop
+from consumer.service.memory import share_one_arena
 from consumer.service.metrics import Metrics
 from consumer.service.observer import Observer
 from consumer.service.ports import Result
@@ -71,6 +72,7 @@ UNCOMPILED = (
 def run(settings: Settings, mapped: Mapping[str, TopicMap], stopping: Callable[[], bool]) -> int:
     """Run the service until `stopping` says so, then drain; returns the exit status. `mapped` are the topics of a
     mapping file."""
+    share_one_arena()
     gc.set_threshold(*GC_THRESHOLDS)
     scrub = Scrubber(settings.secrets())
     logs.start(settings.log_level, settings.log_format, scrub)

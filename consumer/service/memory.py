@@ -5,9 +5,21 @@ import gc
 from collections.abc import Callable
 from typing import Final
 
+# The number of an option of glibc's `mallopt`: how many arenas there may be.
+M_ARENA_MAX: Final = -8
 # A burst was so large, in bytes of open records, and is over when a part of it is left.
 BURST: Final = 8 * 1024 * 1024
 LEFT: Final = 64
+
+
+def share_one_arena() -> None:
+    """Let all threads take memory from one place (glibc): what one has freed serves the others, or is given back.
+
+    To be called before there are others: each would have a place of its own, with what a burst left there.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(M_ARENA_MAX, 1)
 
 
 def trim() -> None:

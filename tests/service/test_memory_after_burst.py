@@ -1,5 +1,11 @@
 """What a burst leaves behind is given back once."""
 
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
 from consumer.service.memory import BURST, LEFT, Memory, trim
 
 
@@ -21,3 +27,28 @@ def test_a_burst_is_trimmed_after_once_and_a_steady_load_never():
 def test_the_c_library_is_asked_where_it_can():
     """And nothing is raised where it cannot."""
     trim()
+
+
+THREADS = """
+import ctypes, sys, threading
+from consumer.service.memory import share_one_arena
+if sys.argv[1] == "one":
+    share_one_arena()
+libc = ctypes.CDLL(None)
+thread = threading.Thread(target=libc.malloc, args=(100_000,))
+thread.start()
+thread.join()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not glibc")
+def test_threads_take_memory_from_one_place() -> None:
+    """Of two threads each would have an arena, which the C library lists by number."""
+    found = {}
+    for arenas in ("one", "many"):
+        command = [sys.executable, "-c", THREADS, arenas]
+        found[arenas] = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert '<heap nr="1">' in found["many"]
+    assert '<heap nr="0">' in found["one"]
+    assert '<heap nr="1">' not in found["one"]
