@@ -17,6 +17,8 @@ CORE = [path for name in PURE_PACKAGES for path in Path("consumer", name).glob("
 # Every record passes through these on its way into the core.
 INTAKE = [Path("consumer/kafka/assignments.py"), Path("consumer/kafka/records.py")]
 COMPILED = sorted(map(str, CORE + INTAKE))
+# Functions of the core call each other directly, and are inlined: no other library may put its own in their place.
+HIDDEN = ["-fvisibility=hidden"]
 
 
 class OptionalBuild(build_ext):
@@ -57,9 +59,12 @@ def extensions() -> list[Any]:
         return []
     from mypyc.build import mypycify
 
-    return list(
+    made = list(
         mypycify(["--strict", "--ignore-missing-imports", *COMPILED], opt_level="3", group_name="consumer_core")
     )
+    for extension in made if os.name == "posix" else ():
+        extension.extra_compile_args = [*extension.extra_compile_args, *HIDDEN]  # the list was one for all
+    return made
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuild, "build_py": WithRevision})
