@@ -27,18 +27,23 @@ class Breaker:
     `ambiguous_add` and `quarantined` are not counted by the caller: they say nothing of the records.
     """
 
-    __slots__ = ("_buckets", "_seconds", "_totals", "enabled", "open")
+    __slots__ = ("_bucket", "_buckets", "_second", "_seconds", "_totals", "enabled", "open")
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
         self.open = False
         self._seconds: deque[int] = deque()
         self._buckets: deque[list[int]] = deque()
+        self._second = -1  # the last of them, and its bucket: each record is counted
+        self._bucket = [0, 0, 0, 0]
         self._totals = [0, 0, 0, 0]
 
     def count(self, what: int, count: int, now: float) -> None:
         """So many records were `ADMITTED`, `UNREADABLE`, `ACCEPTED` or `REFUSED`."""
-        self._bucket(int(now))[what] += count
+        second = int(now)
+        if second != self._second:
+            self._begin(second)
+        self._bucket[what] += count
         totals = self._totals
         totals[what] += count
         if not self.enabled or self.open or (what != UNREADABLE and what != REFUSED):
@@ -60,14 +65,13 @@ class Breaker:
         """How many rejects the last minute had."""
         return self._totals[UNREADABLE] + self._totals[REFUSED]
 
-    def _bucket(self, second: int) -> list[int]:
-        """The counts of this second; those older than the window are forgotten."""
-        if self._seconds and self._seconds[-1] == second:
-            return self._buckets[-1]
+    def _begin(self, second: int) -> None:
+        """Count this second; those older than the window are forgotten."""
+        self._second = second
+        self._bucket = [0, 0, 0, 0]
         self._seconds.append(second)
-        self._buckets.append([0, 0, 0, 0])
+        self._buckets.append(self._bucket)
         while self._seconds[0] < second - WINDOW:
             self._seconds.popleft()
             for what, count in enumerate(self._buckets.popleft()):
                 self._totals[what] -= count
-        return self._buckets[-1]

@@ -15,9 +15,9 @@ class Lane:
 
     __slots__ = ("deleted", "group", "queued", "run", "waiting")
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, first: Entry) -> None:
         self.group = group
-        self.waiting: list[Entry] = []
+        self.waiting = [first]
         self.run: Run | None = None
         self.queued = False
         self.deleted = -1

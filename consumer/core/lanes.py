@@ -47,8 +47,9 @@ class Lanes:
         """Let the record's update wait behind its group's others. Its order is above that of any before."""
         lane = self._lanes.get(group)
         if lane is None:
-            lane = self._lanes[group] = Lane(group)
-        lane.waiting.append(entry)
+            self._lanes[group] = lane = Lane(group, entry)
+        else:
+            lane.waiting.append(entry)
         self._share.add(1, entry.record.size)
         if entry.verb == DELETE:
             lane.deleted = entry.order
@@ -168,20 +169,19 @@ class Lanes:
 
     def _peek(self) -> Lane | None:
         """The ready lane with the oldest head."""
+        if self._returned_first():
+            return self._returned[0][1]
+        return self._fresh[0] if self._fresh else None
+
+    def _returned_first(self) -> bool:
+        """Whether that is one of those that returned."""
         if not self._returned:
-            return self._fresh[0] if self._fresh else None
-        order, lane = self._returned[0]
-        if self._fresh and self._fresh[0].first().order < order:
-            return self._fresh[0]
-        return lane
+            return False
+        return not self._fresh or self._returned[0][0] <= self._fresh[0].first().order
 
     def _pop(self) -> Lane:
-        lane = self._peek()
-        assert lane is not None
-        if self._fresh and self._fresh[0] is lane:
-            self._fresh.popleft()
-        else:
-            heapq.heappop(self._returned)
+        """The same, which is ready no more."""
+        lane = heapq.heappop(self._returned)[1] if self._returned_first() else self._fresh.popleft()
         lane.queued = False
         self.ready -= 1
         return lane

@@ -40,13 +40,15 @@ class Ledger:
     everything is settled, or the end of the partition where all of it is; -1 until there is one.
     """
 
-    __slots__ = ("_ahead", "_end", "_first", "_polls", "_stretches", "_tracked", "committable")
+    __slots__ = ("_ahead", "_end", "_first", "_polled_at", "_polls", "_stretches", "_tracked", "_turn", "committable")
 
     def __init__(self) -> None:
         self.committable = -1
         self._stretches: list[OffsetStretch] = []
         self._first = 0  # the index of the first stretch that is not passed
         self._polls: deque[tuple[int, float]] = deque()  # the first offset of each poll, and its time
+        self._polled_at = -1.0  # of the last poll; -1 where there is none
+        self._turn = -1  # the first offset of the second poll; -1 where there is none
         self._tracked = 0
         self._ahead = 0
         self._end = -1  # there is no record before it but those seen
@@ -57,8 +59,8 @@ class Ledger:
 
     def seen(self, offset: int, polled_at: float) -> None:
         """Track the record at `offset`; offsets come in rising order."""
-        if not self._polls or self._polls[-1][1] != polled_at:
-            self._polls.append((offset, polled_at))
+        if polled_at != self._polled_at:
+            self._began(offset, polled_at)
         stretch = self._last(offset)
         states = stretch.states
         gap = offset - stretch.start - len(states)
@@ -111,6 +113,13 @@ class Ledger:
         last = self._stretches[-1]
         return last.start + len(last.states)
 
+    def _began(self, offset: int, polled_at: float) -> None:
+        """The record at `offset` is the first of its poll."""
+        self._polls.append((offset, polled_at))
+        self._polled_at = polled_at
+        if len(self._polls) == 2:
+            self._turn = offset
+
     def _last(self, offset: int) -> OffsetStretch:
         """The stretch that the offset belongs to."""
         if self._tracked:
@@ -160,6 +169,8 @@ class Ledger:
         self._stretches.clear()
         self._first = 0
         self._polls.clear()
+        self._polled_at = -1.0
+        self._turn = -1
         self._pass_end()
 
     def _pass_end(self) -> None:
@@ -176,5 +187,6 @@ class Ledger:
         if self._first > KEPT and self._first * 2 > len(self._stretches):
             del self._stretches[: self._first]
             self._first = 0
-        while len(self._polls) > 1 and self._polls[1][0] <= first.start + first.done:
+        while 0 <= self._turn <= first.start + first.done:
             self._polls.popleft()
+            self._turn = self._polls[1][0] if len(self._polls) > 1 else -1

@@ -118,10 +118,11 @@ def take_literally(kind: Type) -> None:
 class Decoder:
     """Reads the records of one writer's schema."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_group_key", "_root")
 
     def __init__(self, root: Node) -> None:
         self._root = root
+        self._group_key = ""  # the last one: a topic has few, and its open records share the object
 
     def decode(self, data: bytes, start: int) -> Change:
         """The change that the bytes from `start` to the end are.
@@ -131,7 +132,7 @@ class Decoder:
         """
         cursor = Cursor(data, start)
         try:
-            change = read_change(self._root, cursor)
+            change = self._read(cursor)
         except Unsayable as fault:
             raise Reject(INVALID_CHANGE, TRANSFORMATION, located(cursor, fault.detail)) from None
         except InvalidDatum as fault:
@@ -144,16 +145,20 @@ class Decoder:
             raise corrupt(f"{cursor.end - cursor.pos} bytes are left over")
         return change
 
-
-def read_change(root: Node, cursor: Cursor) -> Change:
-    """The record at the cursor; the writer's schema may be a union of records."""
-    node = root
-    if node.kind == UNION:
-        node = branch(node, cursor)
-    if node.kind != RECORD:
-        raise InvalidDatum(node.missing)
-    values = read_fields(node, cursor, 1)
-    return Change(values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7], values[8])
+    def _read(self, cursor: Cursor) -> Change:
+        """The record at the cursor; the writer's schema may be a union of records."""
+        node = self._root
+        if node.kind == UNION:
+            node = branch(node, cursor)
+        if node.kind != RECORD:
+            raise InvalidDatum(node.missing)
+        values = read_fields(node, cursor, 1)
+        key: str = values[3]
+        if key == self._group_key:
+            key = self._group_key
+        else:
+            self._group_key = key
+        return Change(values[0], values[1], values[2], key, values[4], values[5], values[6], values[7], values[8])
 
 
 def corrupt(detail: str) -> Reject:
