@@ -4,25 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from consumer.settings.addresses import base_url, host, servers, url, urls
+from consumer.settings.amounts import duration, size
 from consumer.settings.quarantine import QuarantineEntries, quarantine
 from consumer.settings.values import (
-    base_url,
     choice,
-    duration,
     file,
     file_or_folder,
     flag,
     folder,
-    host,
     project_id,
-    servers,
-    size,
     text,
     token,
     topic,
     topics,
-    url,
-    urls,
     whole,
 )
 from consumer.settings.variable import FILE_TWIN, setting, variables

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from consumer.event.model import DEFAULT
+from consumer.settings.addresses import without_credentials
 from consumer.settings.checks import JOURNAL, contradictions, unknown_variables
 from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Declared
 from consumer.settings.exposure import exposed
@@ -18,7 +19,6 @@ from consumer.settings.projects import Project, read_projects, twice
 from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
 from consumer.settings.read_back import region_of
 from consumer.settings.sources import Given, gather
-from consumer.settings.values import without_credentials
 from consumer.settings.variable import Variable
 
 

@@ -17,11 +17,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from consumer.event.model import DEFAULT
+from consumer.settings.addresses import base_url
 from consumer.settings.declared import HOSTS, QUERY_HOSTS
 from consumer.settings.properties import HIDDEN
 from consumer.settings.read_back import ReadBack, region_of
 from consumer.settings.sources import clipped, secret_in
-from consumer.settings.values import ValueKind, Wrong, base_url, choice, project_id, reason, text, token
+from consumer.settings.values import ValueKind, Wrong, choice, project_id, reason, text, token
 
 # It is a label's value, and is found in an event as it stands here.
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from consumer.settings.addresses import without_credentials
 from consumer.settings.declared import VARIABLES
 from consumer.settings.properties import HIDDEN
-from consumer.settings.values import Wrong, reason, without_credentials
+from consumer.settings.values import Wrong, reason
 from consumer.settings.variable import FILE_TWIN, Variable
 
 MAX_SECRET: Final = 64 * 1024

@@ -1,22 +1,15 @@
 """How the text of one setting becomes a value: what is allowed, and nothing else.
 
-A `Kind` reads a text, or raises `Wrong` with a sentence that says what is allowed. None of them guesses.
+A `ValueKind` reads a text, or raises `Wrong` with a sentence that says what is allowed. None of them guesses.
 """
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-HOST: Final = re.compile(r"[A-Za-z0-9._:%-]+")
-SERVER: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
-NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]+)", re.ASCII)
-SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-BYTES: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 Value = TypeVar("Value")
 
 
@@ -109,52 +102,6 @@ def choice(*choices: str, fold: Callable[[str], str] = str) -> ValueKind[str]:
     return ValueKind(read, "|".join(choices), "")
 
 
-def duration(least: str, most: str) -> ValueKind[float]:
-    """A time in seconds, written as 500ms, 2s or 1m."""
-    low, high = amount(least, SECONDS), amount(most, SECONDS)
-    assert low is not None
-    assert high is not None
-
-    def read(given: str) -> float:
-        seconds = amount(given, SECONDS)
-        if seconds is None:
-            raise Wrong("a number with ms, s, m or h, such as 500ms, 2s or 1m")
-        if not low <= seconds <= high:
-            raise Wrong(f"a time from {least} to {most}")
-        return seconds
-
-    return ValueKind(read, "TIME", 0.0)
-
-
-def size(least: str, most: str) -> ValueKind[int]:
-    """A number of bytes, written as 512KiB or 2MiB."""
-    low, high = amount(least, BYTES), amount(most, BYTES)
-    assert low is not None
-    assert high is not None
-
-    def read(given: str) -> int:
-        count = amount(given, BYTES)
-        if count is None or not count.is_integer():
-            raise Wrong("a number with B, KiB, MiB or GiB, such as 512KiB or 2MiB")
-        if not low <= count <= high:
-            raise Wrong(f"a size from {least} to {most}")
-        return int(count)
-
-    return ValueKind(read, "SIZE", 0)
-
-
-def amount(given: str, units: dict[str, float] | dict[str, int]) -> float | None:
-    """What a number with one of these units comes to; None where the text is none."""
-    match = NUMBER.fullmatch(given)
-    unit = units.get(match[2]) if match else None
-    if match is None or unit is None:
-        return None
-    if unit == 0.001:  # dividing keeps 500ms exactly 0.5
-        return float(match[1]) / 1000
-    value = float(match[1]) * unit
-    return value if math.isfinite(value) else None
-
-
 def topic() -> ValueKind[str]:
     """A topic's name."""
     return ValueKind(topic_name, "TOPIC", "")
@@ -177,82 +124,6 @@ def topics() -> ValueKind[tuple[str, ...]]:
             raise Wrong(f"comma separated, each {wrong}") from None
 
     return ValueKind(read, "TOPIC,...", ())
-
-
-def servers() -> ValueKind[str]:
-    """host:port, comma separated, as Kafka clients take it."""
-
-    def read(given: str) -> str:
-        addresses = [server.strip() for server in given.split(",")]
-        for server in addresses:
-            match = SERVER.fullmatch(server)
-            if match is None or not 0 < int(match[2]) < 65536:
-                raise Wrong("host:port, comma separated, without a scheme, such as kafka-1:9092,kafka-2:9092")
-        return ",".join(addresses)
-
-    return ValueKind(read, "HOST:PORT,...", "")
-
-
-def host() -> ValueKind[str]:
-    """An address or a name of this machine."""
-
-    def read(given: str) -> str:
-        if HOST.fullmatch(given) is None:
-            raise Wrong("an address or a name of this machine, without scheme and port, such as 127.0.0.1 or ::1")
-        return given
-
-    return ValueKind(read, "HOST", "")
-
-
-def url() -> ValueKind[str]:
-    """One URL as it is asked, without credentials."""
-
-    def read(given: str) -> str:
-        parts = web_address(given, "one http:// or https:// URL without ? or #")
-        if parts.username is not None or parts.password is not None:
-            raise Wrong("a URL without user name and password")
-        return given
-
-    return ValueKind(read, "URL", "")
-
-
-def urls() -> ValueKind[tuple[str, ...]]:
-    """URLs of one service, comma separated; each may carry its own credentials."""
-
-    def read(given: str) -> tuple[str, ...]:
-        addresses = tuple(dict.fromkeys(url.strip().rstrip("/") for url in given.split(",")))
-        for url in addresses:
-            web_address(url, "comma separated http:// or https:// URLs without ? or #")
-        return addresses
-
-    return ValueKind(read, "URL,...", (), credentials=True)
-
-
-def base_url(last: str) -> ValueKind[str]:
-    """A URL without credentials, to which requests add the path `last`."""
-
-    def read(given: str) -> str:
-        parts = web_address(given, f"one http:// or https:// URL without ? or #; requests go to {{URL}}/{last}")
-        if parts.username is not None or parts.password is not None:
-            raise Wrong("a URL without user name and password")
-        url = given.rstrip("/")
-        if url.endswith(f"/{last}"):
-            raise Wrong(f"the URL without /{last}, which requests add")
-        return url
-
-    return ValueKind(read, "URL", "")
-
-
-def web_address(given: str, allowed: str) -> SplitResult:
-    """The parts of a URL that has a host, and neither query nor fragment."""
-    try:
-        parts = urlsplit(given)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port or an IPv6 address that is none
-        raise Wrong(allowed) from None
-    if not fits or parts.query or parts.fragment or re.search(r"[\s?#\\]", given):
-        raise Wrong(allowed)
-    return parts
 
 
 def file() -> ValueKind[str]:
@@ -292,9 +163,3 @@ def folder() -> ValueKind[Path | None]:
 def reason(failure: Exception) -> str:
     """Why a file cannot be read, in the words of the system."""
     return (isinstance(failure, OSError) and failure.strerror) or "not a path"
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown."""
-    head, at, host = url.rpartition("@")
-    return f"{head.partition('://')[0]}://***@{host}" if at else url

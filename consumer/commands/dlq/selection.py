@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.kafka.dead_letter_format import Origin
-from consumer.settings.values import Wrong, duration
+from consumer.settings.amounts import duration
+from consumer.settings.values import Wrong
 
 AGO: Final = re.compile(r"(\d+)(s|m|h|d)")
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

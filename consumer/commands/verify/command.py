@@ -11,7 +11,8 @@ from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.options import output_option, refuse, settings_options
 from consumer.commands.reading_back import SETTINGS, missing, project_option, query_api
 from consumer.settings import Settings
-from consumer.settings.values import Wrong, duration
+from consumer.settings.amounts import duration
+from consumer.settings.values import Wrong
 
 SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC", *SETTINGS)
 EXAMPLES: Final = """\b

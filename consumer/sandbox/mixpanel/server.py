@@ -20,17 +20,17 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from consumer.sandbox import answers
-from consumer.sandbox.answers import Dialect, HttpAnswer
-from consumer.sandbox.mixpanel import request_log
-from consumer.sandbox.mixpanel import request_parsing as arrivals
+from consumer.sandbox.answers import HttpAnswer
+from consumer.sandbox.mixpanel import request_log, request_parsing
 from consumer.sandbox.mixpanel.control import Control
-from consumer.sandbox.mixpanel.faults import ActiveFault, Faults, matches
+from consumer.sandbox.mixpanel.faults import ActiveFault, Faults
 from consumer.sandbox.mixpanel.profiles import Profiles
 from consumer.sandbox.mixpanel.project import SandboxProject
 from consumer.sandbox.mixpanel.query import PAGE_SIZE, QueryEndpoint
 from consumer.sandbox.mixpanel.reading import Lag, ReadableProfiles
 from consumer.sandbox.mixpanel.request_log import AppliedUpdates, LoggedRequest, RequestLog
 from consumer.sandbox.mixpanel.request_parsing import Arrival
+from consumer.sandbox.mixpanel.struck import answer_of, dialect_of, instead_of, kept, names_of, resets
 from consumer.sandbox.mixpanel.updates import refusal
 from consumer.sandbox.web import Arrived, Gone, Reply, Reset, Web
 
@@ -139,14 +139,14 @@ class MixpanelSandbox:
         entry.method, entry.size = arrived.method, arrived.size
         entry.content_type = arrived.header("Content-Type")
         struck = self.faults.strike(arrived.size)
-        entry.faults = _names(struck)
-        if _resets(struck, "before-reading"):
+        entry.faults = names_of(struck)
+        if resets(struck, "before-reading"):
             raise Reset
-        arrival = arrivals.read(arrived.query, entry.content_type.lower(), arrived.read())
+        arrival = request_parsing.read(arrived.query, entry.content_type.lower(), arrived.read())
         entry.parameters, entry.updates = arrival.parameters, len(arrival.updates)
         entry.sample = request_log.sample(arrival.updates, max(arrived.size, len(arrived.query)))
         struck = self.faults.strike_for(arrival.updates, arrived.size, struck)
-        entry.faults = _names(struck)
+        entry.faults = names_of(struck)
         with self.applied.held(arrival.updates) if self.applied else nullcontext():
             answer = self._decide(arrived, arrival, entry, struck)
         if "hang" in struck:
@@ -160,15 +160,15 @@ class MixpanelSandbox:
         """Apply what is to be applied, and say what to answer."""
         if "slow" in struck:
             arrived.wait(struck["slow"].options["milliseconds"] / 1000)
-        instead = _instead(struck)
-        if _resets(struck, "before-applying"):
+        instead = instead_of(struck)
+        if resets(struck, "before-applying"):
             raise Reset
         if instead and not instead.options.get("applied", False):
-            answer = _answer_of(instead, arrival.strict)
+            answer = answer_of(instead, arrival.strict)
         else:
             answer = self._apply(arrived, arrival, entry, struck)
-            answer = _answer_of(instead, arrival.strict) if instead else answer
-        if _resets(struck, "after-applying"):
+            answer = answer_of(instead, arrival.strict) if instead else answer
+        if resets(struck, "after-applying"):
             raise Reset
         return answer
 
@@ -178,8 +178,8 @@ class MixpanelSandbox:
         """What Mixpanel does where no fault replaces its answer."""
         if arrived.size > self._max_body:
             return answers.too_large(f"{self._max_body} bytes")
-        if len(arrival.updates) > arrivals.MAX_UPDATES:
-            return answers.too_large(f"{arrivals.MAX_UPDATES} updates")
+        if len(arrival.updates) > request_parsing.MAX_UPDATES:
+            return answers.too_large(f"{request_parsing.MAX_UPDATES} updates")
         if arrival.problem:
             return answers.malformed(arrival.problem, arrival.told)
         refused, on_demand = self._judge(arrival.updates, arrived.size)
@@ -193,7 +193,7 @@ class MixpanelSandbox:
         entry.refused = refused
         if not arrival.strict:
             return answers.lax(refused, len(arrival.updates), arrival.told)
-        return answers.strict(refused, arrival.updates, entry.applied, _dialect(told_by), arrival.verbose)
+        return answers.strict(refused, arrival.updates, entry.applied, dialect_of(told_by), arrival.verbose)
 
     def _judge(self, updates: list[Any], size: int) -> tuple[dict[int, str], ActiveFault | None]:
         """Which updates are refused and with what words, and the fault that refused some."""
@@ -216,11 +216,6 @@ class MixpanelSandbox:
                 self.applied.note(valid)
             if self._watch:
                 self._watch(valid)
-
-
-def kept(valid: list[dict[str, Any]], lost: ActiveFault | None) -> list[dict[str, Any]]:
-    """The updates without those that the fault loses."""
-    return [update for update in valid if lost is None or not matches(lost, update)]
 
 
 def marked(update: dict[str, Any]) -> str | None:
@@ -246,41 +241,3 @@ def _shared(arrived: Arrived) -> list[tuple[str, str]]:
     if arrived.method == "OPTIONS":
         headers += [("Access-Control-Allow-Methods", "GET, POST"), ("Access-Control-Allow-Headers", "Content-Type")]
     return headers
-
-
-def _names(struck: dict[str, ActiveFault]) -> tuple[str, ...]:
-    return tuple(fault.name for fault in struck.values())
-
-
-def _resets(struck: dict[str, ActiveFault], moment: str) -> bool:
-    return "reset" in struck and struck["reset"].options["at"] == moment
-
-
-def _instead(struck: dict[str, ActiveFault]) -> ActiveFault | None:
-    """The fault whose answer takes the place of Mixpanel's own."""
-    for kind in ("hang", "too-large", "status", "temporary", "unreadable"):
-        if kind in struck:
-            return struck[kind]
-    return None
-
-
-def _answer_of(fault: ActiveFault, strict: bool) -> HttpAnswer:
-    """What a fault answers."""
-    options = fault.options
-    if fault.kind == "status":
-        return answers.of_status(options["status"], options["body"], options["retry_after"], strict)
-    if fault.kind == "too-large":
-        return answers.too_large(f"{options['bytes']} bytes")
-    if fault.kind == "temporary":
-        return answers.of_json(200, answers.TEMPORARY)
-    if fault.kind == "unreadable":
-        return HttpAnswer(200, options["body"].encode(), answers.HTML)
-    return HttpAnswer(200, b"")
-
-
-def _dialect(fault: ActiveFault | None) -> Dialect:
-    """How refusals are told: as the fault wants it, else as the sandbox does."""
-    if fault is None:
-        return Dialect()
-    options = fault.options
-    return Dialect(options["dialect"], options["http_status"], options["count"], int(options["status_one"]))
