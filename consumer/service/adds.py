@@ -162,13 +162,13 @@ class Announcing:
 
     def _announced(self, batch: Batch) -> Announcement | None:
         """Have its `$add`s announced; None where there is none."""
-        found: dict[Assignment, dict[Add, int]] = {}
+        by_assignment: dict[Assignment, dict[Add, int]] = {}
         adds: list[tuple[Update, list[Add]]] = []
         for update in batch.updates:
             if update.verb != ADD:
                 continue
             run = update.run
-            places = found.setdefault(run.assignment, {})
+            places = by_assignment.setdefault(run.assignment, {})
             mine: list[Add] = []
             for place in run.contributors(update, len(run.entries)):
                 entry = run.entries[place]
@@ -180,43 +180,49 @@ class Announcing:
         if not adds:
             return None
         announcement = Announcement(batch, self._clock(), adds)
-        for assignment, places in found.items():
+        for assignment, places in by_assignment.items():
             announcement.notes[assignment] = self._journal.announce(assignment, places)
         return announcement
 
     def _let_go(self, draining: bool) -> None:
-        written = [one for one in self._held.values() if one.stamp or self._is_written(one)]
+        written = [
+            announcement
+            for announcement in self._held.values()
+            if announcement.stamp or self._is_written(announcement)
+        ]
         self._prove(written)
         if draining:
-            self._source.look({assignment for one in written for assignment in one.notes})
+            self._source.look({assignment for announcement in written for assignment in announcement.notes})
         now = self._clock()
-        for one in written:
-            if min(map(self._source.proven, one.notes)) < one.stamp:
+        for announcement in written:
+            if min(map(self._source.proven, announcement.notes)) < announcement.stamp:
                 continue
-            if self._pipeline.destinations.still_goes(one.batch, now):
-                self._release(one.batch)
-                self._waited(now - one.began)
-                self._pool.send(one.batch)
+            if self._pipeline.destinations.still_goes(announcement.batch, now):
+                self._release(announcement.batch)
+                self._waited(now - announcement.began)
+                self._pool.send(announcement.batch)
             else:
-                self._withhold(one.batch)  # Mixpanel has asked for a pause since
+                self._withhold(announcement.batch)  # Mixpanel has asked for a pause since
 
-    def _is_written(self, one: Announcement) -> bool:
+    def _is_written(self, announcement: Announcement) -> bool:
         """Whether all of it is; the last comes last."""
-        return all(self._journal.written(note) for notes in reversed(one.notes.values()) for note in reversed(notes))
+        return all(
+            self._journal.written(note) for notes in reversed(announcement.notes.values()) for note in reversed(notes)
+        )
 
     def _prove(self, written: list[Announcement]) -> None:
         """Ask the group whether it still knows us, by a commit that follows the announcements."""
         now = self._clock()
-        fresh = [one for one in written if not one.stamp]
+        fresh = [announcement for announcement in written if not announcement.stamp]
         if not fresh and (not written or now < self._prove_at):
             return
         self._prove_at = now + PROVE_AGAIN
-        asked = {assignment for one in (fresh or written) for assignment in one.notes}
+        asked = {assignment for announcement in (fresh or written) for assignment in announcement.notes}
         every = self._pipeline.partitions.settled_or_first()
         offsets = {assignment: offset for assignment, offset in every.items() if assignment in asked}
         stamp = self._source.prove(offsets)
-        for one in fresh:
-            one.stamp = stamp
+        for announcement in fresh:
+            announcement.stamp = stamp
 
     def _withhold(self, batch: Batch) -> None:
         """It is not sent, and comes back as such."""

@@ -211,7 +211,7 @@ MUTANTS = (
     ),
     Mutant(
         "add-not-proven", 9, "a request with $adds goes without a commit of this generation", "service/adds.py",
-        "            if min(map(self._source.proven, one.notes)) < one.stamp:\n", "            if False:\n", "journal/",
+        "            if min(map(self._source.proven, announcement.notes)) < announcement.stamp:\n", "            if False:\n", "journal/",
     ),
     Mutant(
         "add-doubt-ignored", 9, "a new owner sends what was announced and not settled", "core/past.py",
