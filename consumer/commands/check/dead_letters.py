@@ -36,9 +36,8 @@ def dead_letter_facts(
         yield fault(what, "there is no such topic", fix, command)
         return
     except Denied:
-        yield fault(
-            what, "this user may not write it, if it is there", "let an administrator allow it", allow(name, "Write")
-        )
+        detail = "this user may not write it, if it is there"
+        yield fault(what, detail, "let an administrator allow it", allow(name, "Write"))
         return
     except BrokerError as failure:
         yield fault(what, str(failure), "try again")
