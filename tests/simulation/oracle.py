@@ -40,7 +40,7 @@ class Oracle:
         self.letters: list[tuple[Item, DeadLetter]] = []
         self.applications: dict[int, int] = {}  # of each record, over all epochs
         self.accepted: set[int] = set()  # records that an owner heard to be so
-        self.read_before: dict[int, Epoch] = {}  # of each record, the first epoch that read it
+        self.readers: dict[int, set[Epoch]] = {}  # of each record, the epochs that read it
         self.absorbed: set[int] = set()  # $adds that a $delete made needless
         self.applied_in: dict[str, list[tuple[int, int, Request]]] = {}  # group: epoch, request
         self.unsure: set[str] = set()  # groups that a late application may have left in an older state
@@ -91,7 +91,7 @@ class Oracle:
                 raise self.fail(5, f"{instance} reads on from {epoch}, and was at its limit at the last pause")
             item = epoch.read(self.meant[epoch.partition][record.timestamp])
             number = item.meant.number
-            self.read_before.setdefault(number, epoch)
+            self.readers.setdefault(number, set()).add(epoch)
             applied = item.meant.verb == "$add" and number in self.accepted and number in self.applications
             if self.history.journaling and applied:
                 self._accepted(item)  # it is left out; or else named, which makes it open again
@@ -274,7 +274,7 @@ class Oracle:
         elif reason == "ambiguous_add":
             unknown = meant.group in item.epoch.unknown_adds
             if self.history.journaling:
-                unknown = unknown or self.read_before[meant.number] is not item.epoch
+                unknown = unknown or len(self.readers[meant.number]) > 1  # one that stood still announces late
             right = meant.verb == "$add" and not epoch_resends(item) and unknown
         if not right:
             raise self.fail(
