@@ -118,7 +118,7 @@ class ClientStatus:
         }
 
     def stuck(self) -> str:
-        """Why the client has to be made anew: joining the group stands in one state; empty while it does not."""
+        """Why the client has to be recreated: joining the group stands in one state; empty while it does not."""
         seconds = self._clock() - self._join_since
         if self._join_state in AT_REST or seconds < self._patience:
             return ""

@@ -135,7 +135,7 @@ class Reader:
             low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, PARTITION), timeout=TIMEOUT)
             start = min([start for _, start in wanted])
             if not low <= start <= high:
-                start = low  # all of it: nothing is known of it, or it was made anew
+                start = low  # all of it: nothing is known of it, or it was recreated
             gathered = Gathered()
             if start < high:
                 self._gather(consumer, start, high, gathered)

@@ -87,7 +87,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_it_is_read_from_where_the_commit_says_up_to_its_end(
     reader: Callable[..., Reader], broker: Any, journal: str
 ):
-    """All of it where nothing says so, or where it does not reach so far: it was made anew."""
+    """All of it where nothing says so, or where it does not reach so far: it was recreated."""
     write(broker, journal, *map(noted, range(5)))
     one = reader(broker, journal)
     for start, first in ((2, 2), (START, 0), (5, 5), (99, 0)):
