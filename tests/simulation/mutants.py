@@ -111,7 +111,7 @@ MUTANTS = (
     ),
     Mutant(
         "asleep-and-sure", 4, "a loop that stood still asks nobody", "service/loop.py",
-        "        if not self._in_doubt():\n            self._exchange.start()\n", "        self._exchange.start()\n",
+        "        if not offsets or not self._source.verify(offsets, VERIFY_TIMEOUT):\n            return True\n", "",
     ),
     Mutant(
         "no-limit", 5, "reading never pauses at the limit", "core/room.py",
