@@ -135,10 +135,12 @@ class Commits:
         Waits for nothing: the first call asks, and a poll brings the word. `fenced` has what it calls a stranger's.
         """
         due = self._mine(offsets)
+        if not due:
+            return True
         now = time.monotonic()
         if self._question is None or now - self._question[1] > timeout:
             self._question = (self.prove(consumer, offsets), now)
-            return not due
+            return False
         stamp, _ = self._question
         if all(one.proven < stamp for one, _ in due):
             return False
