@@ -109,9 +109,8 @@ def headers_of(
     goes without it. Of a record with encrypted fields nothing is told that may be one of them in the clear.
     """
     sealed = dead_letter.record.sealed
-    texts = (
-        origin_texts(dead_letter, group_id) + cause_texts(dead_letter, scrub) + record_texts(dead_letter, own_time)
-    )
+    texts = origin_texts(dead_letter, group_id) + cause_texts(dead_letter, scrub)
+    texts += record_texts(dead_letter, own_time)
     headers = [(name, cut(text)) for name, text in texts if text]
     update = b"" if sealed else without_token(dead_letter.update)
     if update and len(update) <= MAX_UPDATE:
@@ -217,11 +216,7 @@ def cut(text: str) -> bytes:
 
 def parted(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Appended]:
     """The record's own headers, and the appended ones by name."""
-    begin = len(headers)
-    for index in range(len(headers) - 1, -1, -1):
-        if headers[index][0] == TOPIC:
-            begin = index
-            break
+    begin = max([place for place, (name, _) in enumerate(headers) if name == TOPIC], default=len(headers))
     own = list(headers[:begin])
     appended: Appended = {}
     for name, value in headers[begin:]:

@@ -1,7 +1,7 @@
 """The ledger against the plainest one: a list of what was seen, and a set of what is settled."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.offsets import KEPT, WIDEST_GAP, Ledger
@@ -9,6 +9,7 @@ from consumer.core.offsets import KEPT, WIDEST_GAP, Ledger
 GAPS = st.sampled_from([1, 1, 1, 1, 2, 7, WIDEST_GAP, WIDEST_GAP + 1, WIDEST_GAP + 2, 10**12])
 
 
+@settings(deadline=None)
 @given(st.data(), st.lists(st.tuples(GAPS, st.booleans(), st.booleans()), max_size=60), st.integers(0, 2**40))
 def test_the_ledger_is_the_plain_one(data, steps, start):
     """Whatever is seen and settled in whatever order, it says the same of commit, open records and ages."""
