@@ -167,7 +167,7 @@ def test_dead_letter_topic_that_is_too_small(facts, place, new_topic):
     found = [fact for fact in facts(1, **place | {"KAFKA_DEAD_LETTER_TOPIC": letters}) if fact[1].startswith("dead")]
     assert [(state, detail.split(",")[0].split(":")[0]) for state, _, detail, _ in found] == [
         ("ok", "1 partition"),
-        ("warning", "it has 1 partitions"),
+        ("warning", "it has 1 partition"),
         ("fault", "its max.message.bytes is 1000"),
         ("fault", "it is compacted"),
         ("warning", "it keeps dead letters for 1 hours"),
