@@ -90,11 +90,9 @@ class Oracle:
             if epoch in instance.barred:
                 raise self.fail(5, f"{instance} reads on from {epoch}, and was at its limit at the last pause")
             item = epoch.read(self.meant[epoch.partition][record.timestamp])
-            number = item.meant.number
-            self.readers.setdefault(number, set()).add(epoch)
-            applied = item.meant.verb == "$add" and number in self.accepted and number in self.applications
-            if self.history.journaling and applied:
-                self._accepted(item)  # it is left out; or else named, which makes it open again
+            self.readers.setdefault(item.meant.number, set()).add(epoch)
+            if self._left_out(item):
+                self._accepted(item)  # or else named, which makes it open again
 
     def end_reached(self, assignment: Assignment, end: int) -> None:
         """The loop hears that the partition has no record before this offset but those that it was given."""
@@ -242,6 +240,16 @@ class Oracle:
         if not item.accepted:
             item.accepted = True
             item.epoch.settle(item, self.world.now)
+        for epoch in self.live.values():  # an owner that was thrown out hears it after the next one has read it
+            twin = epoch.items.get(item.meant.number)
+            if twin is not None and not twin.accepted and twin.run is None and self._left_out(twin):
+                self._accepted(twin)
+
+    def _left_out(self, item: Item) -> bool:
+        """Whether the journal calls the record's $add applied, so that its new owner leaves it out."""
+        number = item.meant.number
+        applied = item.meant.verb == "$add" and number in self.accepted and number in self.applications
+        return self.history.journaling and applied
 
     # Dead letters.
 
