@@ -72,7 +72,7 @@ class Backlog:
         batch = Batch(0, self._name, updates)
         batch.history = history
         batch.suspect = True
-        batch.due = due
+        batch.due = max(due, history.asked_until)
         self.suspects.batches.append(batch)
 
     def cut_suspect(self, updates: list[Update], history: History, now: float) -> None:
@@ -114,7 +114,7 @@ class Backlog:
         if batch.suspect:  # what met the same fault may get through now, too
             for other in self.suspects.batches:
                 if other.history.cause == batch.history.cause:
-                    other.due = min(other.due, now)
+                    other.due = min(other.due, max(now, other.history.asked_until))
 
     def living(self, updates: list[Update]) -> list[Update]:
         """The one place where old epochs are ignored: what was revoked only frees its lane."""

@@ -28,6 +28,8 @@ from consumer.event.model import ADD
 
 # The same failure so often is a batch's own, where others succeeded meanwhile ...
 SAME_FAILURES: Final = 2
+# ... and so often a 429, since that is as a rule about all of a project ...
+SAME_CAPACITY: Final = 4
 # ... and a few of every batch ask for it after LONE_FAILURES without any success, and again after each so many.
 MANY_FAILURES: Final = 8
 
@@ -138,7 +140,7 @@ class Delivery:
                     self._decide(report, update, AMBIGUOUS, Refusal(AMBIGUOUS_ADD, AMBIGUOUS_WORDS))
             updates = [update for update in updates if update.verb != ADD]
         self._note_failure(batch, verdict.cause, now)
-        if verdict.kind == CAPACITY:
+        if verdict.kind == CAPACITY and not self._is_own_capacity(batch):
             report.wait = capacity_wait(batch.history.attempts, verdict.wait, jitter)
             self.dispatch.throttle.over_capacity(now + report.wait)
             self.dispatch.backlog.wait(batch, updates, CAPACITY, now + report.wait)
@@ -146,6 +148,8 @@ class Delivery:
         if verdict.cause == TIMEOUT and not batch.suspect:
             self.dispatch.throttle.timed_out(len(batch.updates))
         if self._is_suspect(batch) or (batch.suspect and len(updates) == 1 and batch.history.attempts > 1):
+            if verdict.kind == CAPACITY:
+                batch.history.asked_until = now + capacity_wait(1, verdict.wait, jitter)
             return self._suspected(report, batch, updates, now)
         batch.updates = updates
         if self._cannot_tell(batch) and self.dispatch.may_part(batch):
@@ -187,6 +191,10 @@ class Delivery:
         """Whether the fault is this batch's own: it met it again, and others that started later did not."""
         return batch.history.same >= SAME_FAILURES and self.dispatch.succeeded > batch.history.started
 
+    def _is_own_capacity(self, batch: Batch) -> bool:
+        """Whether a 429 is this batch's own: it waited as asked, went first, and met it again, as others did not."""
+        return self._is_suspect(batch) and (batch.suspect or batch.history.same >= SAME_CAPACITY)
+
     def _cannot_tell(self, batch: Batch) -> bool:
         """Whether it failed again and again, and nothing says if it is Mixpanel or this batch."""
         same = batch.history.same
@@ -207,6 +215,6 @@ class Delivery:
             report.outcome = "split"
             report.decisions.append(Decision(living[0], DIVIDED, None, batch.history))
         else:
-            report.wait = suspect_wait(batch.history.failed_alone())
+            report.wait = max(batch.history.asked_until - now, suspect_wait(batch.history.failed_alone()))
             self.dispatch.backlog.suspect(living, batch.history, now + report.wait)
         return report

@@ -96,7 +96,9 @@ class Dispatch:
         """A retry, a piece, or a fresh batch: whatever has a place."""
         if self.under_way.others() >= self._allowed():
             return None
-        batch = self.backlog.waiting.take(now)
+        # With one place, and a 429 that ends for all at once, what failed would go first for ever.
+        others_first = self.throttle.allowed == 1 and self.lanes.ready > 0 and self._nothing_gets_through()
+        batch = None if others_first else self.backlog.waiting.take(now)
         if batch is None and self._has_place():
             batch = self.backlog.pieces.take() or self._fresh(now)
         if batch is None and self._nothing_gets_through():
@@ -119,12 +121,8 @@ class Dispatch:
         """While halted one batch asks, and each time another, if there is one: it may be the batch, not Mixpanel."""
         if self.halt.probe is not None or now < self.halt.probe_at:
             return None
-        batch = (
-            self.backlog.pieces.take()
-            or self._fresh(now)
-            or self.backlog.waiting.take_next()
-            or self.backlog.suspects.take_next()
-        )
+        batch = self.backlog.pieces.take() or self._fresh(now)
+        batch = batch or self.backlog.waiting.take_next() or self.backlog.suspects.take_next()
         if batch is not None and self._was_asked(batch):
             few = self.backlog.few_of(batch)
             self.backlog.wait(batch, batch.updates, HALTING, NEVER)

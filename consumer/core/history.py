@@ -11,9 +11,10 @@ class History:
 
     `alone` of them were met as a suspect that cannot be cut. `since` is when it failed first; `started` how many
     requests of the destination had started by then: a success of a later one says that the fault is this batch's own.
+    Until `asked_until` it is not to be sent, since an answer asked for that.
     """
 
-    __slots__ = ("alone", "attempts", "cause", "same", "since", "started")
+    __slots__ = ("alone", "asked_until", "attempts", "cause", "same", "since", "started")
 
     def __init__(self) -> None:
         self.attempts = 0
@@ -22,6 +23,7 @@ class History:
         self.same = 0
         self.since = 0.0
         self.started = NEVER_STARTED
+        self.asked_until = 0.0
 
     def failed(self, cause: str, started: int, now: float) -> None:
         """One more failure."""
@@ -44,4 +46,5 @@ class History:
         part.same = min(self.same, 1)
         part.since = self.since
         part.started = self.started
+        part.asked_until = self.asked_until
         return part

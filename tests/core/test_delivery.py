@@ -485,6 +485,32 @@ def test_a_suspect_alone_that_meets_another_fault_for_once_goes_again_soon():
     assert sending.answer(sending.batch(after=0.02), Answer(504)).wait >= 5.0
 
 
+@pytest.mark.parametrize("slots", [1, 8])
+@pytest.mark.parametrize("count", [1, 2_000])
+def test_a_429_that_one_record_meets_alone_slows_nobody_down_for_long(count: int, slots: int):
+    """Four times in a row, and others got through meanwhile: it is its own, and waits by itself, as asked."""
+    sending = Sending(slots=slots)
+    names = ["poison", *[f"g{number}" for number in range(1, count)]]
+    sending.push(*names)
+    accepted: set[str] = set()
+    for number in range(200):
+        sending.push(f"fresh{number}")
+        batch = sending.batch(after=max(0.0, sending.wait()))
+        bad = "poison" in groups(batch)
+        report = sending.answer(batch, Answer(429, retry_after=3.0) if bad else OK)
+        if bad and batch.suspect and len(groups(batch)) == 1:
+            assert report.wait >= 5.0
+            break
+        accepted.update(group for group, _ in kinds(report))
+    while len(accepted & set(names)) < count - 1:
+        batch = sending.batch(after=max(0.0, sending.wait()))
+        accepted.update(group for group, _ in kinds(sending.answer(batch)))
+    assert sending.now < 40.0
+    sending.push("last")
+    assert "last" in groups(sending.batch())
+    assert sending.dispatch.throttle.resume_at <= sending.now
+
+
 # Capacity.
 
 

@@ -27,6 +27,9 @@ from .pace import check_alone, check_pace, check_share, check_wait
 from .traffic import Meant, Partition, changed_by
 from .world import Violation, World
 
+# A request that is told so often to slow down, one time after the other, may be meant alone.
+SAME_CAPACITY = 4
+
 
 class Oracle:
     """Knows everything that happened, and says where a promise was broken."""
@@ -208,7 +211,9 @@ class Oracle:
             if not request.batch.history.cause and not request.suspect:
                 pace.must_halt = True
         elif request.told == CAPACITY:
-            pace.slow_until = max(pace.slow_until, now + request.wait)
+            again = request.batch.history.same + 1 if request.batch.history.cause in ("429", "503") else 1
+            if again < (2 if request.suspect else SAME_CAPACITY):  # else it may be the request's own, by itself
+                pace.slow_until = max(pace.slow_until, now + request.wait)
         if request.told == AGAIN:
             if request is pace.probe:
                 pace.probe_after = now + 5.0
