@@ -143,7 +143,7 @@ class Delivery:
         if verdict.kind == CAPACITY and not self._is_own_capacity(batch):
             report.wait = capacity_wait(batch.history.attempts, verdict.wait, jitter)
             self.dispatch.throttle.over_capacity(now + report.wait)
-            self.dispatch.backlog.wait(batch, updates, CAPACITY, now + report.wait)
+            self._wait(batch, updates, CAPACITY, now + report.wait, now + report.wait)
             return report
         if verdict.cause == TIMEOUT and not batch.suspect:
             self.dispatch.throttle.timed_out(len(batch.updates))
@@ -151,14 +151,17 @@ class Delivery:
             if verdict.kind == CAPACITY:
                 batch.history.asked_until = now + capacity_wait(1, verdict.wait, jitter)
             return self._suspected(report, batch, updates, now)
+        report.wait = self._retry_wait(batch, verdict, jitter)
+        self._wait(batch, updates, verdict.kind, now + report.wait, now)
+        return report
+
+    def _wait(self, batch: Batch, updates: list[Update], kind: int, due: float, parts_due: float) -> None:
+        """Send it again when it is due; where nothing tells whose fault it is, a few of it before, by themselves."""
         batch.updates = updates
         if self._cannot_tell(batch) and self.dispatch.may_part(batch):
             for part in self.dispatch.backlog.parts_of(batch):
-                self.dispatch.backlog.wait(part, part.updates, TRANSIENT, now)
-            updates = batch.updates
-        report.wait = self._retry_wait(batch, verdict, jitter)
-        self.dispatch.backlog.wait(batch, updates, verdict.kind, now + report.wait)
-        return report
+                self.dispatch.backlog.wait(part, part.updates, kind, parts_due)
+        self.dispatch.backlog.wait(batch, batch.updates, kind, due)
 
     def _retry_wait(self, batch: Batch, verdict: Again, jitter: float) -> float:
         """The first retry comes at once while most requests succeed; that of an overload only within the budget."""

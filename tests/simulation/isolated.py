@@ -2,7 +2,7 @@
 
 letters    the dead-letter topic is missing: partitions without a reject go on (promise 7)
 registry   one schema cannot be had: partitions that do not need it go on (promise 6)
-stuck      every request with one group in it ends in a 500: all other groups go on (promise 6)
+stuck      every request with one group in it meets one fault: all other groups go on (promises 6, 10)
 flood      rejects without end: the breaker opens, or has no reason to (promise 8)
 refused    a few refused values in a long run of one group: each is found with few requests (promise 10)
 again      partitions are revoked and at once assigned to the same again, with requests in flight (promises 2, 4)
@@ -16,12 +16,14 @@ from consumer.core.limits import Limits
 
 from .history import History
 from .instance import SILENCE
+from .mixpanel import NEVER_APPLIED
 from .traffic import LATE, Meant, Traffic
 from .world import Violation
 
 LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP = "letters", "registry", "stuck", "flood", "fenced", "asleep"
 REFUSED, CRASHES, AGAIN = "refused", "journal", "again"
 FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
+STUCK_BY = (NEVER_APPLIED, NEVER_APPLIED, "429", "429_after", "403", "reset_before", "timeout_never")
 REJECTS = 1_000
 WINDOW = 60.0
 RUN = 200
@@ -69,6 +71,7 @@ class Isolated(History):
             self.world.at(end, lambda: self._check_committed(is_late))
         elif self.kind == STUCK:
             self.mixpanel.stuck = self.random.choice(list(self.groups))
+            self.mixpanel.stuck_by = Random(f"stuck {self.world.seed}").choice(STUCK_BY)
             self.world.at(end, self._check_accepted)
         elif self.kind == ASLEEP:
             for began in (2.0, 2.0, 40.0):  # before there was a record, so that nothing was ever committed; and later

@@ -40,6 +40,7 @@ LYING = ("count",)
 FAULTS = NOTHING_READ + SERVER + SLOW_DOWN + HALTING + LYING
 ATTRIBUTED = ("by-index", "records")
 DIALECTS = ("by-index", "by-message", "records", "strings", "error", "plain", "out-of-range", "duplicate")
+NEVER_APPLIED = "500_never"
 TIMEOUT = 5.0
 
 
@@ -82,7 +83,8 @@ class Mixpanel:
         self.weather = ""  # a fault that holds now, for nearly every request
         self.ill = ""  # a project, every request of which meets `illness`
         self.illness = ""
-        self.stuck = ""  # a group whose every request ends in a 500
+        self.stuck = ""  # a group whose every request ends in ...
+        self.stuck_by = NEVER_APPLIED
         self.faults = faults
         self.limit = limit  # bytes of one request
         self.on_applied: Callable[[Request, list[int]], None] = lambda request, indexes: None
@@ -115,7 +117,7 @@ class Mixpanel:
         if self.ill == request.project:
             return self.illness
         if self.stuck and any(changed_by(update) == self.stuck for update in request.updates):
-            return "500_never"
+            return self.stuck_by
         if self.weather and world.chance(0.9):
             return self.weather
         return world.random.choice(FAULTS) if world.chance(self.faults) else ""
@@ -144,7 +146,7 @@ class Mixpanel:
         request.unknown = True
         if fault == "temporary":
             return Answer(200, orjson.dumps(TEMPORARY))
-        if fault != "500_never":
+        if fault != NEVER_APPLIED:
             self._apply(request, latency * world.random.random(), world.random.choice(("all", "none", "some")))
         return Answer(200, b"<html>") if fault == "unreadable" else Answer(int(fault[:3]), b"upstream connect error")
 

@@ -142,7 +142,7 @@ MUTANTS = (
     ),
     Mutant(
         "retry-drops", 6, "a batch that should wait for its retry is forgotten", "core/delivery.py",
-        "        self.dispatch.backlog.wait(batch, updates, verdict.kind, now + report.wait)\n", "        pass\n",
+        "        self.dispatch.backlog.wait(batch, batch.updates, kind, due)\n", "        pass\n",
     ),
     Mutant(
         "retry-at-once", 6, "a retry does not wait", "core/retry.py",
@@ -233,6 +233,10 @@ MUTANTS = (
         "blame-one-by-one", 10, "a refused run is replayed record by record", "core/runs.py",
         "        middle = places[len(places) // 2] if len(places) > 1 else end\n",
         "        middle = places[1] if len(places) > 1 else end\n", "refused/",
+    ),
+    Mutant(
+        "capacity-of-all", 10, "a 429 that one batch meets alone, however often, slows its project down", "core/delivery.py",
+        "        if verdict.kind == CAPACITY and not self._is_own_capacity(batch):\n", "        if verdict.kind == CAPACITY:\n", "stuck/",
     ),
     Mutant(
         "suspects-together", 10, "suspects go as many at once as there are slots", "core/wire.py",
