@@ -61,6 +61,7 @@ class History:
         self.oversleep = random.choice((0.0, 0.2, 0.5, 0.5, 1.0, 1.0))
         self.calm = False
         self.faults = Faults(self)
+        self.alone = False  # nothing is wrong but that one group always meets a fault
         self.ending = False  # all is done, and the instances are told to stop
 
     def run(self) -> None:

@@ -52,6 +52,7 @@ class Isolated(History):
             resend_adds=kind != CRASHES,
         )
         self.journaling = kind == CRASHES
+        self.alone = kind == STUCK
         if kind == CRASHES:
             self.mixpanel.faults = self.random.choice((0.0, 0.05))
             self.journal_topic.slow = self.random.choice((0.02, 0.5, 3.0))

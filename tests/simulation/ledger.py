@@ -26,14 +26,16 @@ class Item:
         "index",
         "lettered",
         "meant",
+        "read_at",
         "request",
         "run",
         "steps",
     )
 
-    def __init__(self, epoch: "Epoch", meant: Meant, index: int) -> None:
+    def __init__(self, epoch: "Epoch", meant: Meant, index: int, read_at: float) -> None:
         self.epoch = epoch
         self.meant = meant
+        self.read_at = read_at
         self.index = index  # in its group
         self.run: Any = None  # the first request that carried it
         self.request: Any = None  # the last one
@@ -78,10 +80,10 @@ class Epoch:
     def __repr__(self) -> str:
         return f"{self.partition[0]}[{self.partition[1]}] epoch {self.number}"
 
-    def read(self, meant: Meant) -> Item:
+    def read(self, meant: Meant, now: float) -> Item:
         """The record was handed to the loop."""
         group = self.groups.setdefault(meant.group, []) if meant.verdict in SENT else []
-        item = Item(self, meant, len(group))
+        item = Item(self, meant, len(group), now)
         group.append(item)
         self.items[meant.number] = item
         self.order.append(item)

@@ -61,6 +61,7 @@ class Request:
     wait: float = 0.0  # that the answer asks for
     told_at: float = 0.0  # when the sender heard of it
     failures: int = 0  # of its batch, up to this answer
+    timed_out: bool = False  # its sender waited for long enough
     suspect: bool = False  # its sender held the fault for its own when it was sent
     given_up: bool = False  # the sender stopped waiting before it was applied
     applied: int = 0
@@ -154,7 +155,8 @@ class Mixpanel:
         if fault == "refused":
             return Answer(0, failure=NOT_SENT, cause="connection")
         request.unknown = True
-        if fault.startswith("timeout"):
+        request.timed_out = fault.startswith("timeout")
+        if request.timed_out:
             if fault == "timeout":
                 self._apply(request, TIMEOUT * self._world.random.random(), "all")
             elif fault == "timeout_late":

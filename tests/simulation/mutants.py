@@ -239,6 +239,28 @@ MUTANTS = (
         "        if verdict.kind == CAPACITY and not self._is_own_capacity(batch):\n", "        if verdict.kind == CAPACITY:\n", "stuck/",
     ),
     Mutant(
+        "window-stays", 10, "requests at once stay as few as a 429 left them", "core/throttle.py",
+        "            self.allowed += 1\n", "            pass\n",
+    ),
+    Mutant(
+        "size-stays", 10, "fresh batches stay as small as a time-out left them", "core/throttle.py",
+        "            self.fresh_updates = min(self._max_updates, max(self.fresh_updates, updates) * 2)\n", "            pass\n",
+    ),
+    Mutant(
+        "body-shrinks", 10, "bodies become smaller than half of what was refused, down to nothing", "core/throttle.py",
+        "        self.cap = min(self.cap, max(size // 2, SMALLEST_BODY))\n", "        self.cap = min(self.cap, size // 2)\n",
+    ),
+    Mutant(
+        "trust-stays-lost", 10, "retries wait for ever after an outage", "core/retry.py",
+        "        self._success += (1.0 - self._success) / MEMORY\n", "        pass\n",
+    ),
+    Mutant(
+        "poison-holds-others", 10, "nothing fresh is sent while there is a suspect", "core/dispatch.py",
+        "        return self.under_way.others() + len(self.backlog.waiting) < self._allowed()\n",
+        "        return self.under_way.others() + len(self.backlog.waiting) < self._allowed() and not len(self.backlog.suspects)\n",
+        "stuck/",
+    ),
+    Mutant(
         "suspects-together", 10, "suspects go as many at once as there are slots", "core/wire.py",
         "        return self._suspects == 0 and self.free(stands)\n",
         "        return self.free(stands)\n", "stuck/",

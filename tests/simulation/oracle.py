@@ -19,6 +19,7 @@ from typing import Any
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
 
+from .caps import check_caps, check_heads
 from .cost import check_blame, count_blame
 from .ledger import Epoch, Item
 from .mixpanel import AGAIN, CAPACITY, HALT, PARTIAL, TAKEN, Request
@@ -92,7 +93,7 @@ class Oracle:
                 raise self.fail(4, f"a record of {record.assignment} was read after it was revoked")
             if epoch in instance.barred:
                 raise self.fail(5, f"{instance} reads on from {epoch}, and was at its limit at the last pause")
-            item = epoch.read(self.meant[epoch.partition][record.timestamp])
+            item = epoch.read(self.meant[epoch.partition][record.timestamp], self.world.now)
             self.readers.setdefault(item.meant.number, set()).add(epoch)
             if self._left_out(item):
                 self._accepted(item)  # or else named, which makes it open again
@@ -201,6 +202,7 @@ class Oracle:
         instance, now = request.sender, self.world.now
         pace = instance.paces[request.project]
         request.told_at = now
+        pace.answers.heard(request)
         if not request.suspect or request.told not in (HALT, AGAIN, CAPACITY):
             pace.ill, pace.answered = request.told in (HALT, AGAIN, CAPACITY), True
         if request.told in (HALT, AGAIN):
@@ -322,6 +324,9 @@ class Oracle:
     def turned(self, instance: Any) -> None:
         """A turn is over: what is settled is committed within a second, where nothing else is going on."""
         now = self.world.now
+        check_caps(self, instance)
+        if self.history.alone:
+            check_heads(self, instance, self.history.mixpanel.stuck)
         for project, pace in instance.paces.items():
             if pace.must_halt and not instance.is_halted(project):
                 raise self.fail(6, f"{instance} was refused everything for the first time, and goes on")

@@ -1,8 +1,9 @@
 """When a request may go: halted, slowed down, after a fault, after an opaque answer, and what suspects may hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .caps import Answers
 from .ledger import Item
 from .mixpanel import AGAIN, OPAQUE, Request
 
@@ -27,6 +28,7 @@ class Pace:
     well_at: float = 0.0  # when an answer last was none of a fault
     ill: bool = False  # the last answer was one, to no suspect
     answered: bool = False
+    answers: Answers = field(default_factory=Answers)
 
 
 def check_pace(oracle: "Oracle", request: Request) -> None:

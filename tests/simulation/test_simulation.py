@@ -21,6 +21,7 @@ BROKEN = (
     "letter-unconfirmed",
     "flood-through",
     "projects-fill-all",
+    "window-stays",
     "add-resent",
     "add-announced-late",
     "settled-with-first-part",

@@ -1,0 +1,86 @@
+"""What faults leave of the limits finds its way back, and nobody waits for a group that always fails.
+
+The least that each cap may be is worked out here from the answers since the last fault of its kind.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .mixpanel import AGAIN, CAPACITY, HALT, LARGE, TIMEOUT, Request
+from .traffic import project_of
+
+if TYPE_CHECKING:
+    from .oracle import Oracle
+
+LONG_AGO = 1_000_000
+SMALLEST_BODY = 65_536
+# The share of good answers is remembered over so many; after so many in a row there is a retry at once again.
+MEMORY = 32
+EARNED = 11
+# An answer, a turn, and a queue of others like it.
+SLACK = 5.0
+
+
+@dataclass(slots=True)
+class Answers:
+    """How many good answers of one project an instance has heard since each kind of fault."""
+
+    timed_out: int = LONG_AGO
+    slowed: int = LONG_AGO
+    failed: int = LONG_AGO
+    smallest_refused: int = 0  # the smallest body of several updates that was too large, in bytes
+
+    def heard(self, request: Request) -> None:
+        """One more answer."""
+        if request.told not in (AGAIN, CAPACITY, HALT):
+            self.timed_out += 1
+            self.slowed += 1
+            self.failed += 1
+        elif not request.suspect:
+            self.failed = 0
+        if request.told == CAPACITY:
+            self.slowed = 0
+        elif request.timed_out:
+            self.timed_out = 0
+        elif request.told == LARGE and len(request.updates) > 1:
+            self.smallest_refused = min(self.smallest_refused or LONG_AGO, request.size)
+
+
+def check_caps(oracle: "Oracle", instance: Any) -> None:
+    """Fresh batches double with each answer, requests at once grow by one; retries and bodies have their least."""
+    limits = instance.limits
+    for project, pace in instance.paces.items():
+        dispatch, answers = instance.loop.pipeline.destinations.by_name[project].dispatch, pace.answers
+        throttle = dispatch.throttle
+        body = max(SMALLEST_BODY, answers.smallest_refused // 2) if answers.smallest_refused else limits.batch_bytes
+        least = min(limits.batch_updates, 2 ** min(answers.timed_out, 20))
+        for what, cap, at_least in (
+            ("updates in a fresh batch", throttle.fresh_updates, least),
+            ("requests at once", throttle.allowed, min(limits.max_in_flight, 1 + answers.slowed)),
+            ("bytes of a body", dispatch.body.cap, min(limits.batch_bytes, body)),
+        ):
+            if cap < at_least:
+                raise oracle.fail(10, f"{instance}: {what} of {project} are {cap}, and should be {at_least} again")
+        share = 1.0 - (1.0 - 1.0 / MEMORY) ** min(answers.failed, LONG_AGO)
+        if dispatch.budget._success < share - 1e-6:
+            raise oracle.fail(
+                10, f"{instance}: the last {answers.failed} answers of {project} were good, and forgotten"
+            )
+        if answers.failed >= EARNED and dispatch.budget._left < 1.0:
+            raise oracle.fail(10, f"{instance}: {answers.failed} answers of {project} were good: no retry is earned")
+
+
+def check_heads(oracle: "Oracle", instance: Any, stuck: str) -> None:
+    """The first change of a group that met no fault does not wait where only another group meets one."""
+    now = oracle.world.now
+    for epoch in oracle.live.values():
+        if epoch.instance is not instance or epoch.bound is not None:
+            continue
+        for group in epoch.groups:
+            open_ = epoch.undecided(group)
+            if not open_ or group == stuck or open_[0].request is not None:
+                continue
+            pace = instance.paces[project_of(group)]
+            since = max(open_[0].read_at, pace.well_at, pace.slow_until)
+            if now - since > TIMEOUT + instance.limits.linger + SLACK + instance.oversleep:
+                raise oracle.fail(10, f"{open_[0]} waits for {now - since:.1f} s, and only {stuck} meets a fault")
