@@ -38,7 +38,7 @@ Change: TypeAlias = Callable[[int, bytes, bool], bytes]
 
 
 @final
-class Part:
+class MarkedType:
     """How one place of the data is passed. `mark` is that of a leaf; `free` says that it takes no bytes at all."""
 
     __slots__ = ("free", "items", "kind", "mark", "names", "size")
@@ -46,7 +46,7 @@ class Part:
     def __init__(self, kind: int, mark: int) -> None:
         self.kind = kind
         self.mark = mark
-        self.items: list[Part] = []
+        self.items: list[MarkedType] = []
         self.names: list[str] = []  # of a record's fields
         self.size = 0  # of a fixed, in bytes
         self.free = False
@@ -81,7 +81,7 @@ def tags_of(writer: Type) -> dict[str, list[str]]:
     return found
 
 
-def parts(writer: Type, marks: Mapping[str, int]) -> Part:
+def parts(writer: Type, marks: Mapping[str, int]) -> MarkedType:
     """How to pass data of the type. `marks` are by field, as `tags_of` names them.
 
     A mark holds for every text and all bytes in the field, but for those in a record within it: its own fields are
@@ -90,13 +90,13 @@ def parts(writer: Type, marks: Mapping[str, int]) -> Part:
     return part(writer, UNMARKED, marks, {})
 
 
-def part(kind: Type, mark: int, marks: Mapping[str, int], known: dict[Type, Part]) -> Part:
+def part(kind: Type, mark: int, marks: Mapping[str, int], known: dict[Type, MarkedType]) -> MarkedType:
     """The part for this type within a field of this mark."""
     if kind.kind == RECORD:
         found = known.get(kind)
         if found is not None:
             return found
-        record = known[kind] = Part(RECORD, UNMARKED)
+        record = known[kind] = MarkedType(RECORD, UNMARKED)
         record.free = True
         for field in kind.fields:
             item = part(field.type, marks.get(f"{kind.name}.{field.name}", UNMARKED), marks, known)
@@ -104,7 +104,7 @@ def part(kind: Type, mark: int, marks: Mapping[str, int], known: dict[Type, Part
             record.names.append(field.name)
             record.free = record.free and item.free
         return record
-    made = Part(kind.kind, mark if kind.kind == STRING or kind.kind == BYTES else UNMARKED)
+    made = MarkedType(kind.kind, mark if kind.kind == STRING or kind.kind == BYTES else UNMARKED)
     made.size = kind.size
     made.free = kind.kind == NULL or (kind.kind == FIXED and kind.size == 0)
     for item_type in kind.items:
@@ -112,9 +112,9 @@ def part(kind: Type, mark: int, marks: Mapping[str, int], known: dict[Type, Part
     return made
 
 
-def has_marks(root: Part) -> bool:
+def has_marks(root: MarkedType) -> bool:
     """Whether any leaf is changed."""
-    seen: set[Part] = set()
+    seen: set[MarkedType] = set()
     waiting = [root]
     while waiting:
         one = waiting.pop()
@@ -126,7 +126,7 @@ def has_marks(root: Part) -> bool:
     return False
 
 
-def rewritten(root: Part, cursor: Cursor, change: Change) -> bytes:
+def rewritten(root: MarkedType, cursor: Cursor, change: Change) -> bytes:
     """The whole value with the datum at the cursor changed; what is before the cursor stays.
 
     Raises what `change` does, and InvalidDatum or IndexError where there is no datum; the cursor's trail leads there.
@@ -137,7 +137,7 @@ def rewritten(root: Part, cursor: Cursor, change: Change) -> bytes:
     return b"".join(output.pieces)
 
 
-def rewrite(at: Part, cursor: Cursor, output: Output, depth: int) -> None:
+def rewrite(at: MarkedType, cursor: Cursor, output: Output, depth: int) -> None:
     """Pass the datum at the cursor."""
     kind = at.kind
     if kind == UNION:
@@ -164,7 +164,7 @@ def rewrite(at: Part, cursor: Cursor, output: Output, depth: int) -> None:
         read_bytes(cursor, 1)
 
 
-def leaf(at: Part, cursor: Cursor, output: Output) -> None:
+def leaf(at: MarkedType, cursor: Cursor, output: Output) -> None:
     """Pass a text or bytes; change it where it is marked."""
     begin = cursor.pos
     found = read_bytes(cursor, read_long(cursor))
@@ -174,7 +174,7 @@ def leaf(at: Part, cursor: Cursor, output: Output) -> None:
         output.copied = cursor.pos
 
 
-def rewrite_fields(at: Part, cursor: Cursor, output: Output, depth: int) -> None:
+def rewrite_fields(at: MarkedType, cursor: Cursor, output: Output, depth: int) -> None:
     """Pass the fields of a record."""
     if depth > MAX_DEPTH:
         raise InvalidDatum("nested too deep")
@@ -191,7 +191,7 @@ def rewrite_fields(at: Part, cursor: Cursor, output: Output, depth: int) -> None
         raise
 
 
-def rewrite_blocks(at: Part, cursor: Cursor, output: Output, depth: int) -> None:
+def rewrite_blocks(at: MarkedType, cursor: Cursor, output: Output, depth: int) -> None:
     """Pass the blocks of an array or a map. One that gives its size is written without: what is in it may grow."""
     if depth > MAX_DEPTH:
         raise InvalidDatum("nested too deep")

@@ -5,7 +5,7 @@ from typing import TypeAlias, final
 
 from consumer.avro.cursor import ENDS_EARLY, Cursor
 from consumer.avro.errors import InvalidDatum
-from consumer.avro.rewriting import Change, Part, rewritten
+from consumer.avro.rewriting import Change, MarkedType, rewritten
 from consumer.core.errors import SealBroken
 from consumer.core.model import Record
 from consumer.event.decode import corrupt, located
@@ -20,7 +20,7 @@ class Seal:
 
     __slots__ = ("_changes", "_opener", "_root")
 
-    def __init__(self, root: Part, opener: Opener) -> None:
+    def __init__(self, root: MarkedType, opener: Opener) -> None:
         self._root = root
         self._opener = opener
         self._changes: dict[str, Change] = {}
