@@ -2,10 +2,10 @@
 
 A turn reads, hands the facts to the pipeline, does the work that the pipeline names, and commits:
 
-    read -> collect -> do -> pause -> commit -> observe
+    read -> collect -> start -> pause -> commit -> observe
 
-Requests and schema fetches run on other threads; what comes back waits in one queue. While requests are
-under way the loop waits on that queue, else on Kafka: where the next fact will come from.
+Requests and schema fetches run on other threads; what comes back waits in one queue (service/exchange.py). While
+requests are under way the loop waits on that queue, else on Kafka: where the next fact will come from.
 
 Each turn renews the lease. Once it has run out, since the process stood still, no thread posts and nothing is started
 until the group has said, to a commit, which partitions are still ours.
@@ -72,7 +72,7 @@ class Loop:
         self.stop()
 
     def turn(self) -> None:
-        """One turn: read, collect what came back, do what is due, pause, commit, observe."""
+        """One turn: read, collect what came back, start what is due, pause, commit, observe."""
         self._read()
         self._exchange.collect(0.0)
         if not self._in_doubt():
