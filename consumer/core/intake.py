@@ -12,7 +12,7 @@ from consumer.core.quarantine import Quarantine
 from consumer.core.redelivery import judged
 from consumer.core.schemas import Schemas
 from consumer.core.sealed import opened
-from consumer.core.taken import REJECTED, TAKEN, Taken, held
+from consumer.core.taken import TAKEN, Taken, held, rejected
 from consumer.event.convert import convert
 from consumer.event.decode import frame
 from consumer.event.encode import bounded_tail
@@ -78,14 +78,8 @@ class Intake:
                 quarantine.schema(schema)
             decoder = self.schemas.decoder(schema, now)
             if decoder is None:
-                self.schemas.want(schema)
-                cause = RULES if schema in self.schemas.ruled else SCHEMA
-                return held(cause, f"schema {schema} is not known yet", schema, {"id": schema})
-            value = record.value
-            assert value is not None
-            if self.schemas.seals:
-                value = opened(self.schemas.seals, schema, record, value, start)
-            change = decoder.decode(value, start)
+                return self._held(schema)
+            change = decoder.decode(self._opened(record, schema, start), start)
             taken = Taken(TAKEN)
             taken.project = DEFAULT if change.project is None else change.project
             opening = self._openings.get(taken.project, -1)
@@ -100,15 +94,33 @@ class Intake:
             taken.tail = bounded_tail(operation, opening)
             return taken
         except Reject as reject:
-            taken = Taken(REJECTED)
-            taken.dead_letter = DeadLetter(
-                record, reject.reason, reject.stage, reject.detail, schema, project=project, company_id=company
+            return rejected(
+                DeadLetter(
+                    record, reject.reason, reject.stage, reject.detail, schema, project=project, company_id=company
+                )
             )
-            return taken
+
         except KeyWanted as wanted:
-            assert schema is not None
-            self.schemas.want(schema)
-            return held(RULES, str(wanted), schema, {"id": schema})
+            return self._held_for_key(schema, wanted)
+
+    def _opened(self, record: Record, schema: SchemaRef, start: int) -> bytes:
+        """The value, with encrypted fields in the clear. Raises `Reject`, `KeyWanted`."""
+        value = record.value
+        assert value is not None
+        seals = self.schemas.seals
+        return opened(seals, schema, record, value, start) if seals else value
+
+    def _held(self, schema: SchemaRef) -> Taken:
+        """The partition waits for this schema."""
+        self.schemas.want(schema)
+        cause = RULES if schema in self.schemas.ruled else SCHEMA
+        return held(cause, f"schema {schema} is not known yet", schema, {"id": schema})
+
+    def _held_for_key(self, schema: SchemaRef | None, wanted: KeyWanted) -> Taken:
+        """The partition waits for a data key of this schema."""
+        assert schema is not None
+        self.schemas.want(schema)
+        return held(RULES, str(wanted), schema, {"id": schema})
 
     def token_changed(self, project: str, opening: int) -> None:
         """Each update of the project begins with so many bytes from now on."""
