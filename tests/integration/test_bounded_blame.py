@@ -43,6 +43,7 @@ def test_a_refused_change_among_a_thousand_of_its_group_costs_few_requests(world
         ("unreadable", {}),
         ("status", {"status": 408}),
         ("status", {"status": 500}),
+        ("status", {"status": 429, "retry_after": "1"}),
     ],
 )
 def test_a_record_whose_request_always_fails_holds_itself_alone(world, fault, options):
