@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import orjson
+
 # Sums stay below this, since a JSON reader may keep numbers as doubles.
 EXACT: Final = 2**53
 
@@ -64,6 +66,8 @@ def one_by_one(part: dict[str, object]) -> list[dict[str, object]]:
 
 def identity(value: object) -> object:
     """What makes two scalars the same to a fold: kind and value, so that true is not 1, nor 1.0."""
+    if isinstance(value, orjson.Fragment):
+        return ("number", orjson.dumps(value))
     return (type(value).__name__, value)
 
 

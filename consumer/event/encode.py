@@ -2,10 +2,12 @@
 
 An open record is kept as this JSON: one object in place of sixteen, a quarter of their bytes. It loses nothing:
 integers have 64 bits at most, doubles are written so that they are read as the same double, names keep their order.
+A number of more digits, which only a mapped decimal is, stands behind a tab and is read back digit by digit.
 It is kept without its beginning, the project's token, which is joined when a request is made: so a token may change
 while records wait, and no secret is in what is said of a record.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Final, cast
 
@@ -17,6 +19,8 @@ from consumer.event.model import DELETE, UNSET, VERB_NAMES, Operation
 VERB_OF: Final = {name: verb for verb, name in enumerate(VERB_NAMES)}
 # Mixpanel's limit for one update (DOC: reference/limits), in bytes of JSON.
 MAX_BYTES: Final = 1_000_000
+# White space of JSON that nothing else here is written with: in a text it is escaped.
+EXACT: Final = b"\t"
 
 
 def update_tail(operation: Operation) -> bytes:
@@ -56,9 +60,18 @@ def bounded_tail(operation: Operation, opening: int) -> bytes:
     return tail
 
 
+def exact_number(text: str) -> orjson.Fragment:
+    """The number that the text is, digit by digit: for one of which a double keeps less."""
+    return orjson.Fragment(EXACT + text.encode())
+
+
 def operation_of(tail: bytes) -> Operation:
     """The operation that `update_tail` wrote."""
-    found: dict[str, object] = orjson.loads(b"{" + tail)
+    found: dict[str, object]
+    if EXACT in tail:
+        found = json.loads(b"{" + tail, parse_float=kept_number, parse_int=kept_number)
+    else:
+        found = orjson.loads(b"{" + tail)
     name, values = found.popitem()  # the verb, which comes last
     verb = VERB_OF[name]
     if verb == DELETE:
@@ -72,6 +85,12 @@ def operation_of(tail: bytes) -> Operation:
         cast("dict[str, object]", values),
         cast("str | None", found.get("$company_id")),
     )
+
+
+def kept_number(text: str) -> object:
+    """What JSON's number is to be, so that it is written again with all of its digits."""
+    number = orjson.loads(text)
+    return number if orjson.dumps(number) == text.encode() else exact_number(text)
 
 
 def opening_of(token: str) -> bytes:

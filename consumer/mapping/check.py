@@ -9,7 +9,7 @@ from typing import final
 from consumer.avro.schema import Type
 from consumer.mapping.errors import Misfit
 from consumer.mapping.faults import Fault, nearest
-from consumer.mapping.fits import copyable, parts_of, unfitting
+from consumer.mapping.fits import SILENT, copyable, parts_of, silent_null, unfitting
 from consumer.mapping.layout import branches, located_in, taken
 from consumer.mapping.notes import note, of_deletes, of_fields, of_group, of_hidden, of_topics, of_values, of_versions
 from consumer.mapping.paths import Found, Lost, locate
@@ -137,6 +137,9 @@ class Check:
             self.fault(take.line, take.path.text, f"copy takes a record or a map, and {kind} is there")
             return
         assert self.rule.copy is not None
+        silent = silent_null(self.rule, kind)
+        if silent:
+            self.fault(take.line, f"copy of {silent}", SILENT)
         left_out = self.rule.copy.excluded | frozenset(self.rule.named)
         for part in parts_of(kind):
             for field in part.fields:

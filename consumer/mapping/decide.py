@@ -173,7 +173,8 @@ def id_of(identity: Identity, seen: Seen, old: bool, optional: bool) -> str | No
         text = str(value)
         if not text:
             raise Unfit("an id that is empty")
-        if at < last and identity.separator and identity.separator in text:
+        # Looked for with the separator behind it: one of several signs may begin within the part.
+        if at < last and (text + identity.separator).find(identity.separator) < len(text):
             raise Unfit("a part of an id that has the separator in it")
         texts.append(text)
     return identity.separator.join(texts)

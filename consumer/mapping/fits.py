@@ -8,9 +8,10 @@ from consumer.event.model import UNION as UNITE
 from consumer.mapping.meanings import INTEGER as WHOLE
 from consumer.mapping.meanings import LIST, NUMBERS, OBJECT, TEXT, TRUTH, meaning_of, named
 from consumer.mapping.paths import HEADER, Found
-from consumer.mapping.rules import Property
+from consumer.mapping.rules import Property, Rule
 from consumer.mapping.words import AS_IS, AS_JSON, AS_LIST, AS_LOWER, AS_NUMBER, AS_TEXT, UNSAID
 
+SILENT: Final = "null may be there, and the rule does not say what it does: null = skip, unset or null"
 NEEDS: Final = {ADD: "add needs a number", UNITE: "union needs a list of texts or numbers"}
 
 
@@ -25,7 +26,7 @@ def unfitting(item: Property, found: dict[int, Found]) -> str:
             if why:
                 return why
     if item.verb == SET and item.null == UNSAID and not item.has_default and nullable(item, found):
-        return "null may be there, and the rule does not say what it does: null = skip, unset or null"
+        return SILENT
     return ""
 
 
@@ -64,6 +65,25 @@ def nullable(item: Property, found: dict[int, Found]) -> bool:
             return False
         may_be = True
     return may_be
+
+
+def silent_null(rule: Rule, kind: Type) -> str:
+    """The field that a copy of this type may take a null from, where the rule does not say what null does."""
+    if rule.null != UNSAID or rule.copy is None:
+        return ""
+    left_out = rule.copy.excluded | frozenset(rule.named)
+    for part in parts_of(kind):
+        if part.kind == MAP and has_null(part.items[0]):
+            return "its values"
+        for field in part.fields:
+            if has_null(field.type) and field.name not in left_out and not field.name.startswith("__"):
+                return field.name
+    return ""
+
+
+def has_null(kind: Type) -> bool:
+    """Whether null may be there."""
+    return kind.kind == NULL or (kind.kind == UNION and any(branch.kind == NULL for branch in kind.items))
 
 
 def parts_of(kind: Type) -> list[Type]:

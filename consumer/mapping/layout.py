@@ -6,7 +6,7 @@ from typing import Final, final
 from consumer.avro.schema import NULL, UNION, Type
 from consumer.mapping.entries import Entries
 from consumer.mapping.errors import Hold, Misfit
-from consumer.mapping.fits import copyable, unfitting
+from consumer.mapping.fits import SILENT, copyable, silent_null, unfitting
 from consumer.mapping.paths import ROW_ROOT, VALUE, Found, Lost, Path, locate
 from consumer.mapping.placeholders import Form, Placeholder, form_of
 from consumer.mapping.readers import DatumReader, reader_of
@@ -188,6 +188,9 @@ class Planner:
             kind = found[rule.copy.take.number].type
             if not copyable(kind):
                 raise Hold(rule.name, rule.copy.take.path.text, f"{kind} is neither a record nor a map")
+            silent = silent_null(rule, kind)
+            if silent:
+                raise Hold(rule.name, rule.copy.take.path.text, f"{silent}: {SILENT}")
 
 
 def steps_of(path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Paths of the mapping file: `value.company.name`, and where they lead in an Avro type."""
 
+from collections.abc import Sequence
 from typing import Final, final
 
 from consumer.avro.schema import MAP, NULL, RECORD, UNION, Type, unqualified
@@ -12,6 +13,15 @@ ROW_ROOT: Final = 4
 ROOTS: Final = ("value", "key", "header", "record", "row", "op", "source")
 RECORD_PARTS: Final = ("topic", "partition", "offset", "timestamp")
 SEVERAL_TYPES: Final = "a union of several types is there, and a path names one of its records"
+
+
+class UnknownPart(ValueError):
+    """A part that is none of those that can stand there."""
+
+    def __init__(self, message: str, part: str, known: Sequence[str]) -> None:
+        super().__init__(message)
+        self.part = part
+        self.known = known
 
 
 @final
@@ -47,7 +57,8 @@ def parse_path(text: str, debezium: bool) -> Path:
         return Path(text, HEADER, rest)
     if root == "record":
         if len(rest) != 1 or rest[0] not in RECORD_PARTS:
-            raise ValueError(f"of a record there are {', '.join(RECORD_PARTS)}")
+            part = rest[0] if rest else ""
+            raise UnknownPart(f"of a record there are {', '.join(RECORD_PARTS)}", part, RECORD_PARTS)
         return Path(text, RECORD_ROOT, rest)
     if root in ("row", "op", "source"):
         if not debezium:
@@ -55,7 +66,8 @@ def parse_path(text: str, debezium: bool) -> Path:
         if root == "op" and rest:
             raise ValueError("op has no parts")
         return Path(text, ROW_ROOT, rest) if root == "row" else Path(text, VALUE, parts)
-    raise ValueError(f"a path begins with one of {', '.join(ROOTS)}")
+    known = ROOTS if debezium else ROOTS[:4]
+    raise UnknownPart(f"a path begins with one of {', '.join(known)}", root, known)
 
 
 def split(text: str) -> list[str]:

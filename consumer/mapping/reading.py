@@ -48,6 +48,8 @@ def read(
         file = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise InvalidMapping([not_toml(str(fault))]) from None
+    except RecursionError:
+        raise InvalidMapping([not_toml("it nests too deep")]) from None
     reading = FileReading(lines_of(text), topics, projects, hash_key, default_project)
     mapping = whole(reading, file)
     if reading.faults:

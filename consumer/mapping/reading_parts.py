@@ -38,7 +38,10 @@ def read_identity(reading: FileReading, debezium: bool, found: object, place: Pl
         reading.known(found, ("join", "with"), place, where)
         parts = reading.texts(found["join"], (*place, "join"), where)
         takes = [reading.take(part, ID, (*place, "join"), where, debezium) for part in parts]
-        return Identity(takes, reading.text(found, "with", place, where), line)
+        separator = reading.text(found, "with", place, where)
+        if "with" not in found:
+            reading.fault(place, where, "the parts of an id are joined with a text that tells them apart: with")
+        return Identity(takes, separator, line)
     reading.known(found, ("from", "as"), place, where)
     named = reading.one_of(found, "as", CONVERSIONS, place, where, "")
     if named == "hash" and not reading.hash_key:

@@ -3,7 +3,9 @@
 from typing import Final, final
 
 from consumer.event.model import ADD, REMOVE, SET, SET_ONCE, UNION
+from consumer.mapping.errors import Unfit
 from consumer.mapping.rules import Copy, Property, Rule
+from consumer.mapping.scalars import limited
 from consumer.mapping.tables import FileReading, Place, constant
 from consumer.mapping.words import AS_IS, AS_TEXT, CONVERSIONS, COPY, DEBEZIUM, EVENT, NULLS, SKIP_NULL
 
@@ -136,6 +138,11 @@ class PropertyReader:
             says = "a constant is text, a finite number, a boolean, a list or a table; a date is written as text"
             self.reading.fault(place, where, says)
             return
+        try:
+            limited(value)
+        except Unfit as unfit:
+            self.reading.fault(place, where, f"a constant has {unfit.detail}")
+            return
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if found.verb == ADD and not number:
             self.reading.fault(place, where, "add takes a number")
@@ -151,6 +158,10 @@ class PropertyReader:
         table = self.reading.table(self.table["copy"], place, where)
         self.reading.known(table, ("from", "except"), place, where)
         take = self.reading.take(table.get("from"), COPY, (*place, "from"), where, self.debezium)
+        if take.path.text and not take.path.of_value:
+            self.reading.fault(
+                (*place, "from"), where, f"{take.path.text}: copy takes a record or a map of the value"
+            )
         excluded: list[str] = []
         if "except" in table:
             excluded = self.reading.texts(table["except"], (*place, "except"), where)

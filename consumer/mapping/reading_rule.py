@@ -16,6 +16,7 @@ from consumer.mapping.words import (
     FORMATS,
     IGNORE,
     KEY_FORMATS,
+    KEY_SCHEMA,
     NULLS,
     UNSAID,
     WILD,
@@ -215,6 +216,10 @@ class RuleReader:
             self.fault("name", "the rule has no property to write or clear")
         if rule.format != EVENT and rule.deletes != IGNORE and not rule.before_whole:
             self.deletable(rule)
+        for take in rule.takes() if rule.key != KEY_SCHEMA else ():
+            if take.path.of_key and take.path.parts:
+                says = f"{take.path.text}: a key written as {KEY_FORMATS[rule.key]} has no parts, it is key"
+                self.reading.faults.append(Fault(take.line, f"{self.where}, key", says))
 
     def deletable(self, rule: Rule) -> None:
         """A deleted row has its key for certain, and nothing else."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 
+from consumer.event.encode import exact_number
 from consumer.mapping.errors import Unfit
 from consumer.mapping.meanings import (
     ANY_DECIMAL,
@@ -49,6 +50,7 @@ UNITS: Final = {AS_SECONDS: 1, AS_MILLIS: 1_000, AS_MICROS: 1_000_000}
 # Mixpanel's limits for objects and lists.
 MAX_KEYS: Final = 255
 MAX_NESTING: Final = 3
+MAX_LISTS: Final = 32  # in each other: far from where a writer of JSON gives up
 
 
 def convert(raw: object, meaning: int, units: int, how: int, secret: bytes) -> object:
@@ -158,8 +160,8 @@ def exact(value: int, scale: int) -> object:
     text = digits(value, scale)
     if scale <= 0:
         integer = int(text)
-        return integer if -(2**63) <= integer < 2**64 else orjson.Fragment(text.encode())
-    return float(text) if len(str(abs(value))) <= FAITHFUL else orjson.Fragment(text.encode())
+        return integer if -(2**63) <= integer < 2**64 else exact_number(text)
+    return float(text) if len(str(abs(value))) <= FAITHFUL else exact_number(text)
 
 
 def number(text: str) -> object:
@@ -182,7 +184,7 @@ def text_of(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, orjson.Fragment):
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value).decode().strip()
     if value is True:
         return "true"
     if value is False:
@@ -206,16 +208,18 @@ def parsed(text: str) -> object:
         raise Unfit("text that is not JSON") from None
 
 
-def limited(value: object, depth: int = 0) -> object:
-    """The value, within Mixpanel's limits for objects and lists. Raises `Unfit`."""
+def limited(value: object, depth: int = 0, lists: int = 0) -> object:
+    """The value, within Mixpanel's limits for objects, and lists that JSON can be made of. Raises `Unfit`."""
     if isinstance(value, dict):
         if len(value) > MAX_KEYS:
             raise Unfit(f"an object of more than {MAX_KEYS} keys")
         if depth >= MAX_NESTING:
             raise Unfit(f"objects that nest more than {MAX_NESTING} levels")
         for item in value.values():
-            limited(item, depth + 1)
+            limited(item, depth + 1, lists)
     elif isinstance(value, list):
+        if lists >= MAX_LISTS:
+            raise Unfit(f"lists that nest more than {MAX_LISTS} levels")
         for item in value:
-            limited(item, depth)
+            limited(item, depth, lists + 1)
     return value

@@ -6,7 +6,7 @@ from typing import final
 
 from consumer.mapping.faults import Fault, nearest
 from consumer.mapping.lines import Place
-from consumer.mapping.paths import Path, parse_path
+from consumer.mapping.paths import Path, UnknownPart, parse_path
 from consumer.mapping.rules import Take
 
 __all__ = ["Place", "FileReading", "constant"]
@@ -100,6 +100,8 @@ class FileReading:
         else:
             try:
                 path = parse_path(found, debezium)
+            except UnknownPart as fault:
+                self.fault(place, where, f"path {found}: {fault}", nearest(fault.part, fault.known))
             except ValueError as fault:
                 self.fault(place, where, f"path {found}: {fault}")
         self.takes += 1

@@ -330,3 +330,30 @@ def test_a_choice_of_null_is_a_refusal(choice: str) -> None:
     reason = "unknown_project" if choice == "project" else "invalid_change"
     assert table.event({"id": "a", "x": None}) == [f"{reason}: rule r, value.x: null, which names nothing"]
     assert len(table.event({"id": "a", "x": "b"})) == 1
+
+
+def test_lists_that_no_writer_of_json_takes_are_a_refusal() -> None:
+    """A text may nest them by the thousand; what cannot be written must not end the process."""
+    for depth, taken in ((32, True), (33, False), (300, False), (1000, False)):
+        came = come("string", "[" * depth + "]" * depth, '{ from = "value.x", as = "json" }')
+        assert (came == "invalid_change: rule r, value.x: lists that nest more than 32 levels") is not taken
+
+
+@pytest.mark.parametrize(
+    ("separator", "parts", "came"),
+    [
+        ("/", ("a", "b/c"), "a/b/c"),
+        ("/", ("a/b", "c"), None),
+        ("aa", ("x", "az"), "xaaaz"),
+        ("aa", ("xa", "z"), None),  # xaaaz as well
+    ],
+)
+def test_parts_of_an_id_are_told_apart(separator: str, parts: tuple[str, str], came: str | None) -> None:
+    schema = {"type": "record", "name": "E", "fields": [{"name": name, "type": "string"} for name in "ab"]}
+    rule = SET.replace('"value.id"', f'{{ join = ["value.a", "value.b"], with = "{separator}" }}')
+    mapped = Table(rule % ("set", '"value.a"'), schema, topic="T").send(
+        encode(schema, dict(zip("ab", parts, strict=True)))
+    )
+    ids = [operation.group_id for part in mapped.parts for operation in part.operations]
+    assert ids == ([] if came is None else [came])
+    assert bool(mapped.refusals) is (came is None)

@@ -162,3 +162,27 @@ def test_lines_of_every_form_of_toml() -> None:
 def test_the_nearest_name_is_none_where_none_is_like_it() -> None:
     assert nearest("PLAN", ["plan", "owner"]) == "plan"
     assert nearest("zzz", ["plan", "owner"]) == ""
+
+
+RULE = 'version = 1\n[[rule]]\nname = "r"\ntopics = ["cdp.calls"]\n'
+GROUP = 'group = { key = "company", id = "value.id" }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ('group = { key = "c", id = { join = ["value.a", "value.b"] } }\nset = { A = "value.a" }\n', 5, "with"),
+        (GROUP + 'copy = { from = "header.traits" }\n', 6, "a record or a map of the value"),
+        (GROUP + 'copy = { from = "key" }\n', 6, "a record or a map of the value"),
+        (GROUP + 'key = "text"\nset = { A = "key.id" }\n', 7, "key.id: a key written as text has no parts"),
+        (GROUP + 'set = { A = "valu.name" }\n', 6, "(nearest: value)"),
+        (GROUP + 'set = { A = "record.ofset" }\n', 6, "(nearest: offset)"),
+        (GROUP + f"set = {{ A = {{ value = {'[' * 40}{']' * 40} }} }}\n", 6, "lists that nest more than 32 levels"),
+        (GROUP + "set = { A = { value = { a.b.c.d = 1 } } }\n", 6, "objects that nest more than 3 levels"),
+        (GROUP + f"set = {{ A = {{ value = {'[' * 5000}{']' * 5000} }} }}\n", 1, "it nests too deep"),
+    ],
+)
+def test_a_fault_that_only_running_would_show(text: str, line: int, says: str) -> None:
+    [fault] = faults(RULE + text)
+    assert fault.startswith(f"line {line}: ")
+    assert says in fault
