@@ -134,7 +134,9 @@ class Check:
     def copied(self, take: Take, kind: Type) -> None:
         """A record or map, and every field of it that is copied."""
         if not copyable(kind):
-            self.fault(take.line, take.path.text, f"copy takes a record or a map, and {kind} is there")
+            self.fault(
+                take.line, take.path.text, f"copy takes a record, a map or text that holds JSON, and {kind} is there"
+            )
             return
         assert self.rule.copy is not None
         silent = silent_null(self.rule, kind)

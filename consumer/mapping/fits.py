@@ -73,7 +73,7 @@ def silent_null(rule: Rule, kind: Type) -> str:
         return ""
     left_out = rule.copy.excluded | frozenset(rule.named)
     for part in parts_of(kind):
-        if part.kind == MAP and has_null(part.items[0]):
+        if meaning_of(part) == TEXT or (part.kind == MAP and has_null(part.items[0])):
             return "its values"
         for field in part.fields:
             if has_null(field.type) and field.name not in left_out and not field.name.startswith("__"):
@@ -93,6 +93,12 @@ def parts_of(kind: Type) -> list[Type]:
 
 
 def copyable(kind: Type) -> bool:
-    """Whether it has fields or entries to copy."""
+    """Whether it has fields or entries to copy, or is text, which may hold them as JSON."""
     parts = parts_of(kind)
-    return bool(parts) and all(part.kind == RECORD or part.kind == MAP for part in parts)
+    return bool(parts) and (all(part.kind == RECORD or part.kind == MAP for part in parts) or holds_json(kind))
+
+
+def holds_json(kind: Type) -> bool:
+    """Whether nothing but text is there."""
+    parts = parts_of(kind)
+    return bool(parts) and all(meaning_of(part) == TEXT for part in parts)

@@ -6,14 +6,14 @@ from typing import Final, final
 from consumer.avro.schema import NULL, UNION, Type
 from consumer.mapping.entries import Entries
 from consumer.mapping.errors import Hold, Misfit
-from consumer.mapping.fits import SILENT, copyable, silent_null, unfitting
+from consumer.mapping.fits import SILENT, copyable, holds_json, silent_null, unfitting
 from consumer.mapping.paths import ROW_ROOT, VALUE, Found, Lost, Path, locate
 from consumer.mapping.placeholders import Form, Placeholder, form_of
 from consumer.mapping.readers import DatumReader, reader_of
 from consumer.mapping.rules import Rule, Take
 from consumer.mapping.walk import Walk
 from consumer.mapping.walks import Marks, Walks
-from consumer.mapping.words import COPY, DEBEZIUM, EVENT, EXISTS, RAW, ROW
+from consumer.mapping.words import AS_JSON, COPY, DEBEZIUM, EVENT, EXISTS, RAW, ROW
 
 ENVELOPE: Final = ("before", "after", "op")
 
@@ -145,8 +145,11 @@ class Planner:
 
     def _spot(self, rule: Rule, take: Take, kind: Type, place: Found, marks: Marks) -> Spot:
         try:
-            reader = reader_of(place.type, EXISTS if take.how == COPY else take.how, self._secret)
-            entries = self._entries(rule, place.type) if take.how == COPY else None
+            how = take.how
+            if how == COPY:
+                how = AS_JSON if holds_json(place.type) else EXISTS
+            reader = reader_of(place.type, how, self._secret)
+            entries = self._entries(rule, place.type) if take.how == COPY and how == EXISTS else None
         except Misfit as misfit:
             raise Hold(rule.name, take.path.text, str(misfit)) from None
         spot = Spot(marks.slot(place.steps), reader)
@@ -187,7 +190,7 @@ class Planner:
         if rule.copy is not None and rule.copy.take.number in found:
             kind = found[rule.copy.take.number].type
             if not copyable(kind):
-                raise Hold(rule.name, rule.copy.take.path.text, f"{kind} is neither a record nor a map")
+                raise Hold(rule.name, rule.copy.take.path.text, f"{kind} is no record, map or text of JSON")
             silent = silent_null(rule, kind)
             if silent:
                 raise Hold(rule.name, rule.copy.take.path.text, f"{silent}: {SILENT}")

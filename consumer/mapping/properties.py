@@ -7,12 +7,13 @@ import orjson
 from consumer.event.convert import MAX_PROPERTIES
 from consumer.event.errors import TOO_LARGE
 from consumer.event.model import ADD, REMOVE, SET, UNION, UNSET, Operation
-from consumer.mapping.entries import PropertyEntry
+from consumer.mapping.entries import HIDDEN, PropertyEntry
 from consumer.mapping.errors import Unfit
+from consumer.mapping.layout import Spot
 from consumer.mapping.readers import read
 from consumer.mapping.rules import Copy, Property, Rule
 from consumer.mapping.scalars import limited
-from consumer.mapping.seen import LEFT_OUT, UNAVAILABLE, Mark, Seen
+from consumer.mapping.seen import LEFT_OUT, UNAVAILABLE, Body, Mark, Seen, at
 from consumer.mapping.words import SEND_NULL, SKIP_NULL, UNSAID, UNSET_NULL, WILD
 
 OMITTED: Final = Mark("omitted")
@@ -184,7 +185,10 @@ def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: GroupOpera
     there = seen.value(found.take)
     spot = seen.spot(found.take)
     body = seen.data
-    if there is None or isinstance(there, Mark) or spot is None or spot.entries is None or body is None:
+    if there is None or isinstance(there, Mark) or spot is None or body is None:
+        return
+    if spot.entries is None:
+        copy_json(rule, found, there, json_before(body, spot) if changed and spot.old >= 0 else None, writing)
         return
     data = body.cursor.data
     before: dict[str, PropertyEntry] = {}
@@ -200,3 +204,24 @@ def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: GroupOpera
         body.cursor.pos = entry.start
         value = read(entry.reader, body.cursor, 0)
         writing.put(SET, entry.name, null_of(rule.null) if value is None else sendable(SET, value))
+
+
+def json_before(body: Body, spot: Spot) -> object:
+    """What the text held before; None where that was no JSON."""
+    try:
+        return at(body, spot, True)
+    except Unfit:
+        return None
+
+
+def copy_json(rule: Rule, found: Copy, there: object, before: object, writing: GroupOperations) -> None:
+    """Every field of an object that a text holds, but those that are as they were `before`. Raises `Unfit`."""
+    if not isinstance(there, dict):
+        raise Unfit("text that holds no object of JSON")
+    old = before if isinstance(before, dict) else {}
+    for name, value in there.items():
+        if name.startswith(HIDDEN) or name in found.excluded or name in rule.named:
+            continue
+        if name in old and orjson.dumps(old[name]) == orjson.dumps(value):
+            continue
+        writing.put(SET, name, null_of(rule.null) if value is None else sendable(SET, value))

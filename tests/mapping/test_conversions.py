@@ -357,3 +357,31 @@ def test_parts_of_an_id_are_told_apart(separator: str, parts: tuple[str, str], c
     ids = [operation.group_id for part in mapped.parts for operation in part.operations]
     assert ids == ([] if came is None else [came])
     assert bool(mapped.refusals) is (came is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "came"),
+    [
+        ('{"plan": "pro", "seats": 3, "tags": ["a"], "email": "a@b.c", "__op": 1, "id": 9, "gone": null}',
+         [{"$set": {"Id": "a", "plan": "pro", "seats": 3, "tags": ["a"], "id": 9}}, {"$unset": ["gone"]}]),
+        (None, [{"$set": {"Id": "a"}}]),
+        ("null", [{"$set": {"Id": "a"}}]),
+        ("[1]", ["invalid_change: rule r, value.x: text that holds no object of JSON"]),
+        ("5", ["invalid_change: rule r, value.x: text that holds no object of JSON"]),
+        ("plain", ["invalid_change: rule r, value.x: text that is not JSON"]),
+        ('{"a": {"b": {"c": {"d": {}}}}}', ["invalid_change: rule r, value.x: objects that nest more than 3 levels"]),
+        (f'{{"a":{"[" * 99}{"]" * 99}}}', ["invalid_change: rule r, value.x: lists that nest more than 32 levels"]),
+    ],
+)  # fmt: skip
+def test_a_copy_of_an_object_that_a_text_holds(text: str | None, came: list[Any]) -> None:
+    """As an outbox's payload: field by field, but for what is left out or named."""
+    rule = (SET % ("set", '"value.id"')).replace("skip", "unset").replace("X =", "Id =")
+    rule += '[rule.copy]\nfrom = "value.x"\nexcept = ["email"]\n'
+    schema = event(["null", connect("string", "io.debezium.data.Json")])
+    found = words(Table(rule, schema, topic="T").send(encode(schema, {"id": "a", "x": text})))
+    shown = [
+        {name: value for name, value in one.items() if name not in ("$group_key", "$group_id")}
+        if isinstance(one, dict) else one
+        for one in found
+    ]  # fmt: skip
+    assert shown == came

@@ -241,3 +241,18 @@ def test_parts_are_decided_apart() -> None:
         written(**{"$name": "ACME", "Seats": 3}),
         "invalid_change: rule second, row.labels: text that is not JSON",
     ]
+
+
+def test_of_an_object_that_a_text_holds_only_what_changed_is_copied() -> None:
+    """The placeholder is no object, and what was none before says nothing."""
+    text = RULE + 'before = "whole"\nsend = "changed"\ncopy = { from = "row.labels" }\n'
+    table = Table(text)
+    row = ROW | {"labels": '{"a": 1, "b": true, "c": null}'}
+    other = row | {"labels": '{"a": 1, "b": 1, "c": 2, "d": [1]}'}
+    assert table.change("u", other, row) == [written(b=1, c=2, d=[1])]
+    assert table.change("u", row, row) == ["ignored: unchanged"]
+    assert table.change("u", row | {"labels": PLACEHOLDER}, row) == ["ignored: unchanged"]
+    unset = {"$group_key": "company", "$group_id": "7", "$unset": ["c"]}
+    assert table.change("u", row, row | {"labels": None}) == [written(a=1, b=True), unset]
+    for before in (PLACEHOLDER, "no JSON", "[1]"):
+        assert table.change("u", row, row | {"labels": before}) == [written(a=1, b=True), unset]
