@@ -100,8 +100,8 @@ class FileReading:
         else:
             try:
                 path = parse_path(found, debezium)
-            except UnknownPart as fault:
-                self.fault(place, where, f"path {found}: {fault}", nearest(fault.part, fault.known))
+            except UnknownPart as unknown:
+                self.fault(place, where, f"path {found}: {unknown}", nearest(unknown.part, unknown.known))
             except ValueError as fault:
                 self.fault(place, where, f"path {found}: {fault}")
         self.takes += 1

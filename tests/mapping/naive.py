@@ -134,19 +134,21 @@ class Naive(Properties):
         path = rule["copy"]["from"]
         container, kind = self.find(path, "after")
         old, _ = self.find(path, "before") if path.startswith("row") and only else (None, None)
+        if isinstance(container, str):
+            container, old, kind = held(container), held(old, optional=True), None
         changed = False
         named = {name for verb in rule if verb in VERBS for name in rule[verb]}
         for name, value in ({} if container in (None, MISSING, HIDDEN) else container).items():
             if name.startswith("__") or name in named or name in rule["copy"].get("except", []):
                 continue
-            types = {field["name"]: field["type"] for field in kind.get("fields", [])}
-            item = types[name] if types else kind["values"]
+            types = {field["name"]: field["type"] for field in (kind or {}).get("fields", [])}
+            item = types[name] if types else kind and kind["values"]
             if hidden(value) and rule.get("format") in ("row", "debezium"):
                 continue
             if only and isinstance(old, dict) and name in old and same(old[name], value):
                 continue
             changed = True
-            came = self.natural(value, item)
+            came = value if kind is None else self.natural(value, item)
             if came is None:
                 null = rule.get("null", "skip")
                 if null == "skip":
@@ -228,3 +230,16 @@ class Naive(Properties):
         listed = [condition["is"]] if "is" in condition else condition.get("in", condition.get("not_in"))
         inside = there and any(type(value) is type(item) and value == item for item in listed)
         return not inside if "not_in" in condition else inside
+
+
+def held(text: Any, optional: bool = False) -> Any:
+    """The object that a text holds as JSON."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        found = ""
+    if found is not None and not isinstance(found, dict):
+        if optional:
+            return None
+        raise Refused
+    return found

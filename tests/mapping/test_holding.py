@@ -137,3 +137,15 @@ def test_a_path_of_the_key_that_its_schema_lacks_holds() -> None:
     table = Table(HEAD.replace("key.id", "key.nr") + '[rule.set]\nId = "row.id"\n')
     with pytest.raises(Hold, match="the key's schema"):
         table.map.key_plan(parse(KEY))
+
+
+@pytest.mark.parametrize(
+    ("source", "named"), [("row", "kind"), ("row.attrs", "its values"), ("row.labels", "its values")]
+)
+def test_a_copy_that_may_take_a_null_needs_a_word_on_it(source: str, named: str) -> None:
+    """Of a column, of a map's values, of what a text holds as JSON."""
+    copy = f'copy = {{ from = "{source}" }}\n'
+    with pytest.raises(Hold) as caught:
+        Table(HEAD + copy).value_plan()
+    assert caught.value.why.startswith(f"{named}: null may be there")
+    Table(HEAD + 'null = "skip"\n' + copy).value_plan()

@@ -119,9 +119,11 @@ def rule(draw: st.DrawFn, form: str, root: str, kinds: dict[str, str], name: str
     if selected:
         lines.append(f"where = [{condition(draw, root, kinds, compared)}]")
     lines.append(f'null = "{draw(st.sampled_from(["skip", "unset", "null"]))}"')
+    copied = copy_of(draw, root, kinds) if draw(st.booleans()) else []
     if form != "event":
-        lines.append(f'deletes = "{draw(st.sampled_from(["delete", "clear", "ignore"]))}"')
-        lines.append(f'leaves = "{draw(st.sampled_from(["delete", "clear", "ignore"]))}"')
+        endings = ["delete", "ignore"] if copied else ["delete", "clear", "ignore"]
+        lines.append(f'deletes = "{draw(st.sampled_from(endings))}"')
+        lines.append(f'leaves = "{draw(st.sampled_from(endings))}"')
     if whole:
         lines.append('before = "whole"')
         lines.append(f'send = "{draw(st.sampled_from(["all", "changed"]))}"')
@@ -130,7 +132,19 @@ def rule(draw: st.DrawFn, form: str, root: str, kinds: dict[str, str], name: str
         verb = draw(st.sampled_from(list(VERBS)))
         source = property_of(draw, root, kinds, verb)
         verbs.setdefault(verb, []).append(f"P{number} = {source}")
-    return "\n".join(lines + [line for verb, found in verbs.items() for line in (f"[rule.{verb}]", *found)]) + "\n"
+    return (
+        "\n".join(lines + [line for verb, found in verbs.items() for line in (f"[rule.{verb}]", *found)] + copied)
+        + "\n"
+    )
+
+
+def copy_of(draw: st.DrawFn, root: str, kinds: dict[str, str]) -> list[str]:
+    """A copy of the row but for bytes, of a map, or of what a text holds."""
+    octets = [column for column, kind in kinds.items() if kind == "bytes"]
+    path = draw(
+        st.sampled_from([root, *(f"{root}.{name}" for name, kind in kinds.items() if kind in ("map", "text"))])
+    )
+    return ["[rule.copy]", f'from = "{path}"', f"except = {json.dumps([*octets, 'b'])}"]
 
 
 def condition(draw: st.DrawFn, root: str, kinds: dict[str, str], compared: list[str]) -> str:
