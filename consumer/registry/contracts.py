@@ -12,7 +12,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from consumer.avro.rewriting import tags_of
 from consumer.avro.schema import Type
@@ -23,6 +24,19 @@ ALGORITHM: Final = "encrypt.dek.algorithm"
 EXPIRY_DAYS: Final = "encrypt.dek.expiry.days"
 DEFAULT_ALGORITHM: Final = "AES256_GCM"
 ALGORITHMS: Final = ("AES128_GCM", DEFAULT_ALGORITHM, "AES256_SIV")
+
+
+class KeyId(NamedTuple):
+    """Which data key: of which key-encryption key, for which subject."""
+
+    kek: str
+    subject: str
+    algorithm: str
+    version: int
+
+    def path(self) -> str:
+        """Where a registry has it."""
+        return f"/dek-registry/v1/keks/{quote(self.kek, safe='')}/deks/{quote(self.subject, safe='')}/versions/"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from confluent_kafka.schema_registry import Metadata, Rule, RuleMode, Schema
 from confluent_kafka.schema_registry.rules.encryption import encrypt_executor
@@ -21,13 +21,10 @@ from confluent_kafka.schema_registry.rules.encryption.encrypt_executor import Ae
 from confluent_kafka.schema_registry.rules.encryption.kms_driver_registry import get_kms_driver
 from confluent_kafka.schema_registry.serde import FieldType, RuleContext, RuleError
 
-from consumer.core.errors import SealBroken
+from consumer.core.errors import KeyWanted, SealBroken
 from consumer.core.schemas import Need
-from consumer.registry.contracts import Contract, FieldRule
+from consumer.registry.contracts import Contract, FieldRule, KeyId
 from consumer.registry.errors import KeyOutage
-
-if TYPE_CHECKING:
-    from consumer.registry.keys import Keys
 
 # Of one key's unwrapping, in seconds.
 PATIENCE: Final = 10.0
@@ -60,11 +57,20 @@ class DataKey:
         return self.dek
 
 
+class KnownKeys(Protocol):
+    """The data keys that are had by now; see registry/keys.py."""
+
+    had: dict[KeyId, DataKey]
+
+    def is_none(self, key: KeyId) -> bool: ...
+    def want(self, need: Need, key: KeyId, rule: FieldRule) -> KeyWanted: ...
+
+
 class Decryption:
     """Decrypts the fields of one subject's records."""
 
     def __init__(
-        self, keys: "Keys", need: Need, subject: str, chains: list[tuple[FieldRule, ...]], contract: Contract
+        self, keys: KnownKeys, need: Need, subject: str, chains: list[tuple[FieldRule, ...]], contract: Contract
     ) -> None:
         """`chains` are the rules for each mark, in the order of reading."""
         self._keys = keys
@@ -82,8 +88,6 @@ class Decryption:
         return data
 
     def _decrypted(self, rule: FieldRule, data: bytes, is_text: bool) -> bytes:
-        from consumer.registry.keys import KeyId
-
         key = KeyId(rule.kek, self._subject, rule.algorithm, version_of(rule, data, is_text))
         known = self._keys.had.get(key)
         if known is None:

@@ -12,7 +12,7 @@ import importlib.util
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from consumer.avro.errors import IncompatibleSchema
@@ -21,7 +21,7 @@ from consumer.core.errors import KeyWanted
 from consumer.core.schemas import Need, schema_of_need
 from consumer.core.sealed import Seal
 from consumer.registry.client import Fetched, RegistryClient
-from consumer.registry.contracts import FieldRule, marks
+from consumer.registry.contracts import FieldRule, KeyId, marks
 from consumer.registry.errors import KeyOutage
 from consumer.registry.versions import subjects_of, type_of
 
@@ -32,19 +32,6 @@ UNKNOWN_KEY: Final = 40470
 # For how many seconds a registry must not know a key before that is believed, and for how many it then is.
 UNKNOWN_AFTER: Final = 5.0
 UNKNOWN_FOR: Final = 60.0
-
-
-class KeyId(NamedTuple):
-    """Which data key: of which key-encryption key, for which subject."""
-
-    kek: str
-    subject: str
-    algorithm: str
-    version: int
-
-    def path(self) -> str:
-        """Where a registry has it."""
-        return f"/dek-registry/v1/keks/{quote(self.kek, safe='')}/deks/{quote(self.subject, safe='')}/versions/"
 
 
 def installed() -> bool:

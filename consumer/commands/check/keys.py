@@ -6,8 +6,8 @@ from consumer.commands.check.facts import Fact, fault, warning
 from consumer.registry.advice import advice
 from consumer.registry.client import Fetched, RegistryClient
 from consumer.registry.configured import access, keys
+from consumer.registry.contracts import KeyId
 from consumer.registry.errors import KeyOutage, Outage
-from consumer.registry.keys import KeyId
 from consumer.settings import Settings
 
 TIMEOUT: Final = 10.0
