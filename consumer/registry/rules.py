@@ -5,8 +5,9 @@ A field that a rule encrypted decodes as ordinary text, and a migration changes 
 
 from typing import Final
 
-# Rules of this mode alone are run by producers only.
+# Rules of this mode alone are run by producers only; what they encrypt stays so for a reader.
 WRITE: Final = "WRITE"
+ENCRYPTING: Final = "ENCRYPT"
 MOST_NAMED: Final = 5
 
 
@@ -28,8 +29,11 @@ def read_rules(rule_set: object) -> tuple[str, ...]:
 
 
 def is_read(rule: object) -> bool:
-    """Whether the rule is active when a record is read."""
-    return not isinstance(rule, dict) or (rule.get("mode") != WRITE and rule.get("disabled") is not True)
+    """Whether a reader has to mind the rule: it is active when a record is read, or has encrypted what is read."""
+    if not isinstance(rule, dict):
+        return True
+    encrypts = str(rule.get("type")).upper().startswith(ENCRYPTING)
+    return rule.get("disabled") is not True and (rule.get("mode") != WRITE or encrypts)
 
 
 def named(rules: tuple[str, ...]) -> str:

@@ -715,7 +715,8 @@ def rule(**more: object) -> dict[str, object]:
         (ruled(rule(mode="UPGRADE", type="JSONATA"), kind="migrationRules"), ("hide-owner (JSONATA)",)),
         (ruled(rule(type="ENCRYPT_PAYLOAD"), kind="encodingRules"), ("hide-owner (ENCRYPT_PAYLOAD)",)),
         (ruled(rule(mode=None)), ("hide-owner (ENCRYPT)",)),
-        (ruled(rule(mode="WRITE"), rule(name="second")), ("second (ENCRYPT)",)),
+        (ruled(rule(mode="WRITE", type="CEL"), rule(name="second")), ("second (ENCRYPT)",)),
+        (ruled(rule(mode="WRITE")), ("hide-owner (ENCRYPT)",)),
         (ruled(7), ("unnamed",)),
     ],
 )
@@ -735,7 +736,7 @@ def test_a_schema_with_rules_for_reading_is_held(
 @pytest.mark.parametrize(
     "answer",
     [
-        ruled(rule(mode="WRITE")),
+        ruled(rule(mode="WRITE", type="CEL")),
         ruled(rule(disabled=True)),
         ruled(),
         {"schema": TEXT, "ruleSet": None},
