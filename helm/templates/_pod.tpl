@@ -142,6 +142,11 @@ checksum/properties: {{ . | sha256sum }}
 {{- with .Values.mapping.text }}
 checksum/mapping: {{ . | sha256sum }}
 {{- end }}
+{{- with .Values.mapping.existingConfigMap }}
+{{- with lookup "v1" "ConfigMap" $.Release.Namespace . }}
+checksum/mapping: {{ dig "data" $.Values.mapping.key "" . | sha256sum }}
+{{- end }}
+{{- end }}
 {{- with .Values.secrets.revision }}
 group-consumer/secrets-revision: {{ . | quote }}
 {{- end }}

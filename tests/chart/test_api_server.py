@@ -172,6 +172,24 @@ def test_an_upgrade_without_changes_replaces_no_pod(release, cluster, kubelet):
     assert cluster.workload(release.namespace)["metadata"]["generation"] == before
 
 
+def test_an_upgrade_after_a_change_of_the_mapping_in_a_config_map_replaces_the_pods(release, cluster, kubelet):
+    """One that is not the chart's: the same file again replaces none, another one all."""
+    place = f"/api/v1/namespaces/{release.namespace}/configmaps"
+    mapping = {"metadata": {"name": "companies"}, "data": {"mapping.toml": "version = 1\n"}}
+    cluster.call("POST", place, {"apiVersion": "v1", "kind": "ConfigMap", **mapping})
+    values = scenario("minimal", mapping={"existingConfigMap": "companies"})
+    release.well("install", values=values)
+    rolled_out(cluster, release.namespace, 2)
+    before = cluster.workload(release.namespace)["metadata"]["generation"]
+    release.well("upgrade", values=values)
+    assert cluster.workload(release.namespace)["metadata"]["generation"] == before
+    changed = {"data": {"mapping.toml": "version = 1\n# another\n"}}
+    cluster.call("PATCH", f"{place}/companies", changed, "application/merge-patch+json")
+    release.well("upgrade", values=values)
+    assert cluster.workload(release.namespace)["metadata"]["generation"] > before
+    rolled_out(cluster, release.namespace, 2)
+
+
 def test_an_upgrade_keeps_what_an_autoscaler_has_set(release, cluster, kubelet):
     """Five pods by KEDA's hand stay five, with Helm 4 too, whose upgrade fails where `replicas` is rendered."""
     values = scenario("minimal", autoscaling={"mode": "keda", "maxReplicas": 8})
