@@ -3,7 +3,7 @@
     polled -> intake: decode, convert, encode -> lane -> fold, batch -> delivered -> settled -> committable
                    \\-> dead letter -> dead_lettered -> settled
 
-A record is encoded when it is read, by itself; what waits in a lane is folded only when a batch takes it.
+A record is encoded when it is taken in, by itself; what waits in a lane is folded only when a batch takes it.
 
 Methods named after facts (`assigned`, `polled`, `schema_known`, `delivered`, `dead_lettered`, `revoked`, ...)
 change the state; `work` says what is to be done now; `paused` and `partitions` say what holds. The caller
@@ -107,9 +107,9 @@ class Pipeline:
     def drain(self, assignments: list[Assignment], deadline: float) -> None:
         """These partitions are about to go: take no new records of them, send only what closes gaps.
 
-        What was sent, or is below something that was sent, still goes: it would be repeated by the next owner.
-        All lanes are hurried, not only those that go: no batch of any partition waits for the linger, and none is
-        started that cannot finish by `deadline`.
+        What is under way is finished, and so is all below it: else the commit stays below what was sent, and the next
+        owner repeats that. All lanes are hurried, those of partitions that stay too: no batch waits for the linger,
+        and none is started that cannot finish by `deadline`.
         """
         bounds: dict[Assignment, int] = {}
         for assignment in assignments:
@@ -134,8 +134,9 @@ class Pipeline:
     def revoked(self, assignments: list[Assignment]) -> int:
         """These partitions are gone, drained or lost. Returns how many requests in flight were given up.
 
-        Nothing of them is sent, dead-lettered or committed after. A late answer takes the way of every other, and
-        only frees its groups: `Backlog.living`, the one place that knows of epochs, leaves out what was revoked.
+        Nothing of them is sent, dead-lettered or committed after. A late answer comes through `delivered` like any
+        other, and only frees its groups for other partitions: what was revoked is left out in one place,
+        `core/backlog.py`, `living`.
         """
         gone = {assignment for assignment in assignments if self.partitions.remove(assignment)}
         self._unconfirmed.forget(gone)
@@ -165,8 +166,8 @@ class Pipeline:
     def schema_refused(self, need: Need, reason: str, detail: str, now: float) -> None:
         """Records of this schema are rejects: it can never be resolved, or it is unknown.
 
-        Unknown is what every registry did not know for 5 s of asking, while partitions were held. It is believed for
-        a minute, and then asked for again.
+        Unknown: for 5 s each registry was asked and had it not, while the partitions waited; one that does not answer
+        is no such word. That is believed for a minute, and the next record of the schema has it asked for again.
         """
         self._intake.schemas.refused(need, reason, detail, now)
         self._admission.release_held(need, now)
@@ -190,8 +191,9 @@ class Pipeline:
     def delivered(self, batch: Batch, answer: Answer, now: float, jitter: float) -> Delivered:
         """The request came back with this answer. `jitter` is a random number in [0, 1).
 
-        A batch that met a 5xx, or no answer, keeps its lanes and goes again, but for `$add`s that may have been
-        applied. Only 429, and 503 with Retry-After, lower how many requests go at the same time.
+        A batch that met a 5xx, a 429 or no answer keeps its lanes and goes again; its `$add`s that may have been
+        applied go the way that `AMBIGUOUS_ADD` says. Only 429, and 503 with Retry-After, lower how many go at the
+        same time.
         """
         delivery = self.destinations.by_name[batch.destination]
         report = delivery.answered(batch, answer, now, jitter)

@@ -1,14 +1,14 @@
 """The loop: one thread turns it, and owns the pipeline, the Kafka consumer and the dead-letter producer.
 
-A turn reads, hands the facts to the pipeline, does the work that the pipeline names, and commits:
+A turn reads, hands the facts to the pipeline, does the work that it names (through the exchange), and commits:
 
     read -> collect -> start -> pause -> commit -> observe
 
 Requests and schema fetches run on other threads; what comes back waits in one queue (service/exchange.py). While
 requests are under way the loop waits on that queue, else on Kafka: where the next fact will come from.
 
-Each turn renews the lease. Once it has run out, since the process stood still, no thread posts and nothing is started
-until the group has said, to a commit, which partitions are still ours.
+Each turn renews the lease. Once it has run out, because the process stood still, no thread posts and nothing is
+started until the group has answered a commit: it refuses those of a member that it has forgotten.
 """
 
 import logging
@@ -30,7 +30,7 @@ WAIT_FOR_RECORDS = 0.05
 WAIT_FOR_JOURNAL = 0.005
 COMMIT_EVERY = 0.5
 OBSERVE_EVERY = 1.0
-# The end of a drain that belongs to dead letters and the commit; a short drain gives a fifth of itself.
+# The end of a drain that belongs to dead letters and the commit; a drain of less than 10 s gives a fifth.
 RESERVED = 2.0
 # How long the group may take to say whether it still knows us; then it is asked again.
 VERIFY_TIMEOUT = 2.0
@@ -60,7 +60,7 @@ class Loop:
         self._lease = lease
         self._commit_at = 0.0
         self._observe_at = 0.0
-        self._doubt = False  # it stood still, and has said so
+        self._doubt = False  # the lease ran out, and the group has not answered since
         self._more = False  # the last read was full: there is more at once
         self._paused: dict[Assignment, str] = {}
         source.subscribe(self)
@@ -82,7 +82,7 @@ class Loop:
         self._observe()
 
     def stop(self) -> None:
-        """Drain every partition, commit, and close what was opened; never longer than the drain may take."""
+        """Drain every partition and commit within the time of a drain; then close what was opened."""
         self._drain(self.pipeline.partitions.assignments(), "stop")
         self._source.close(RESERVED)
         self._exchange.close()
@@ -94,7 +94,7 @@ class Loop:
         now = self._clock()
         wait = 0.0 if self._more else max(0.0, self.pipeline.wake_at(now) - now)
         if self._doubt:
-            wait = WAIT_FOR_RECORDS  # nothing that is due is done
+            wait = WAIT_FOR_RECORDS  # what is due is not started: no reason to turn at once
         if self._exchange.journal_pending():
             wait = min(wait, WAIT_FOR_JOURNAL)
         if self._exchange.busy():
@@ -118,7 +118,7 @@ class Loop:
         if not self._doubt:
             self._doubt = True
             log.warning("the loop stood still: the group is asked whether the partitions are still ours")
-        offsets = self.pipeline.partitions.settled_or_first()  # nothing to ask with is nothing to send
+        offsets = self.pipeline.partitions.settled_or_first()  # without any there is nothing to send, either
         if not offsets or not self._source.verify(offsets, VERIFY_TIMEOUT):
             return True
         self._doubt = False
@@ -163,7 +163,7 @@ class Loop:
     def revoked(self, assignments: list[Assignment]) -> None:
         """These partitions go to another: drain, commit, forget. When this returns nothing of them is sent."""
         mine = set(self.pipeline.partitions.assignments())
-        going = [assignment for assignment in assignments if assignment in mine]  # none of them after a stop
+        going = [assignment for assignment in assignments if assignment in mine]  # none where `stop` let go of them
         if going:
             self._observer.rebalanced("revoked", going)
             self._drain(going, "revoke")
@@ -188,7 +188,7 @@ class Loop:
         self._exchange.collect(0.0)
         offsets = self.pipeline.partitions.committable()
         mine = {assignment: offsets[assignment] for assignment in assignments if assignment in offsets}
-        if mine:  # inside a rebalance no poll brings the broker's word: what the group has is read back instead
+        if mine:  # a rebalance is inside a poll, and none brings the broker's word: what the group has is read back
             self._source.commit_without_polling(mine, max(0.1, end - self._clock()))
         given_up = self._exchange.give_up(assignments)
         self._observer.drained(assignments, self._clock() - began, given_up, clean)
