@@ -108,14 +108,13 @@ def headers_of(
     `scrub` takes the secrets out of what others said. `own_time` says the record's timestamp, where the dead letter
     goes without it. Of a record with encrypted fields nothing is told that may be one of them in the clear.
     """
-    sealed = dead_letter.record.sealed
     texts = origin_texts(dead_letter, group_id) + cause_texts(dead_letter, scrub)
     texts += record_texts(dead_letter, own_time)
     headers = [(name, cut(text)) for name, text in texts if text]
-    update = b"" if sealed else without_token(dead_letter.update)
+    update = b"" if dead_letter.record.sealed else without_token(dead_letter.update)
     if update and len(update) <= MAX_UPDATE:
         headers.append((UPDATE, update))
-    told = refusals(dead_letter.parts, withheld if sealed else scrub)
+    told = refusals(dead_letter.parts, scrub)
     if told and len(told) <= MAX_RULES:
         headers.append((REFUSALS, told))
     return headers
@@ -138,7 +137,7 @@ def cause_texts(dead_letter: DeadLetter, scrub: Callable[[str], str]) -> list[tu
     """Why it is a dead letter, and what of."""
     sealed = dead_letter.record.sealed
     detail = scrub(dead_letter.detail)
-    error = withheld(dead_letter.error) if sealed else scrub(dead_letter.error)
+    error = words_of(dead_letter, scrub)
     if not error and dead_letter.reason == REJECTED:
         error = "refused without a reason"
     return [
@@ -178,7 +177,7 @@ def refusals(parts: Sequence[DeadLetter], scrub: Callable[[str], str]) -> bytes:
             "rule": part.rule,
             "reason": part.reason,
             "status": part.status or None,
-            "error": scrub(part.error)[:MAX_WORDS] or None,
+            "error": words_of(part, scrub)[:MAX_WORDS] or None,
         }
         for part in parts
     ]
@@ -186,9 +185,11 @@ def refusals(parts: Sequence[DeadLetter], scrub: Callable[[str], str]) -> bytes:
     return told if len(told) <= MAX_RULES else orjson.dumps([row | {"error": None} for row in rows])
 
 
-def withheld(words: str) -> str:
-    """In place of Mixpanel's words, which may repeat what came encrypted."""
-    return "not told: fields of the record came encrypted" if words else ""
+def words_of(dead_letter: DeadLetter, scrub: Callable[[str], str]) -> str:
+    """Mixpanel's words, as far as they may be told: they may repeat what came encrypted."""
+    if dead_letter.record.sealed and dead_letter.error:
+        return "not told: fields of the record came encrypted"
+    return scrub(dead_letter.error)
 
 
 def without_token(update: bytes) -> bytes:

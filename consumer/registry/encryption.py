@@ -36,6 +36,8 @@ DRIVERS: Final = {
     "hcvault": ("hcvault.hcvault_driver", "HcVaultKmsDriver"),
     "local-kms": ("localkms.local_driver", "LocalKmsDriver"),
 }
+# The highest version of a data key: a registry takes a higher one for no version at all.
+MOST_VERSIONS: Final = 2**31 - 1
 PACKAGE: Final = "confluent_kafka.schema_registry.rules.encryption"
 # It warns of each attempt; what comes of them is ours to say.
 logging.getLogger(encrypt_executor.__name__).setLevel(logging.ERROR)
@@ -133,9 +135,10 @@ def version_of(rule: FieldRule, data: bytes, is_text: bool) -> int:
         sealed = base64.b64decode(data) if is_text else data
     except ValueError:
         sealed = b""
-    if len(sealed) < 5 or sealed[0] != 0:
+    version = int.from_bytes(sealed[1:5], "big")
+    if len(sealed) < 5 or sealed[0] != 0 or not 0 < version <= MOST_VERSIONS:
         raise SealBroken(f"rule {rule.name}: it is not encrypted, or names no data key")
-    return int.from_bytes(sealed[1:5], "big") or 1
+    return version
 
 
 def unwrapped(kek_answer: dict[str, Any], dek_answer: dict[str, Any], rule: FieldRule, secret: str) -> DataKey:

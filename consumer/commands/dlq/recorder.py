@@ -15,6 +15,7 @@ from consumer.core.batch import Batch
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.event.errors import AMBIGUOUS_ADD
 from consumer.event.model import ADD
+from consumer.kafka.dead_letter_format import words_of
 
 MOST_WORDS: Final = 2_048
 
@@ -119,7 +120,7 @@ class Recorder:
 
     def produce(self, dead_letter: DeadLetter) -> None:
         """The record is refused again."""
-        detail, error = (self._scrub(text)[:MOST_WORDS] for text in (dead_letter.detail, dead_letter.error))
+        detail, error = self._scrub(dead_letter.detail)[:MOST_WORDS], words_of(dead_letter, self._scrub)[:MOST_WORDS]
         self._note(
             dead_letter.record,
             Receipt(REFUSED, now_ms(), dead_letter.reason, detail, error, dead_letter.status),

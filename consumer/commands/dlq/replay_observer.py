@@ -10,8 +10,11 @@ from consumer.core.batch import Batch
 from consumer.core.causes import MAPPING, RULES
 from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.pipeline import Pipeline
+from consumer.core.schemas import Need
 from consumer.core.settlement import Delivered
+from consumer.kafka.dead_letter_format import words_of
 from consumer.mixpanel.pool import Response
+from consumer.registry.advice import advice
 from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaHeld
 from consumer.registry.rules import named
 from consumer.terminal.progress import say
@@ -41,8 +44,8 @@ class ReplayObserver:
         self._scrub = scrub
         self._done = 0
         self._done_at = time.monotonic()
-        self._failing = ""  # of the registry
-        self._rules = ""  # of a schema
+        self._failing: dict[Need, str] = {}  # the causes of outages, by what is asked for
+        self._rules: dict[Need, str] = {}  # that are not run here, of schemas
         self._again = ""  # why the last request has to be repeated
         self._said = ""
         self.stuck = ""
@@ -60,12 +63,17 @@ class ReplayObserver:
         if len(self.samples) < SAMPLES:
             place = dead_letter.record.assignment
             name = f"{place.topic}:{place.partition}:{dead_letter.record.offset}"
-            self.samples.append((name, dead_letter.reason, self._scrub(dead_letter.error or dead_letter.detail)))
+            words = words_of(dead_letter, self._scrub) or self._scrub(dead_letter.detail)
+            self.samples.append((name, dead_letter.reason, words))
 
     def schema(self, fact: SchemaFact) -> None:
         """A word of the schema registry."""
-        self._failing = fact.cause if isinstance(fact, SchemaFailing) else ""
-        self._rules = named(fact.rules) if isinstance(fact, SchemaHeld) else self._rules
+        self._failing.pop(fact.ref, None)
+        self._rules.pop(fact.ref, None)
+        if isinstance(fact, SchemaFailing):
+            self._failing[fact.ref] = fact.cause
+        elif isinstance(fact, SchemaHeld):
+            self._rules[fact.ref] = named(fact.rules)
 
     def turned(self, now: float) -> None:
         """The loop went on."""
@@ -97,12 +105,22 @@ class ReplayObserver:
         if held:
             return f"the mapping file does not fit {held[0].assignment}: {held[0].why_held}"
         if RULES in self._pipeline.paused().values():
-            return f"a schema has rules that are not run here ({self._rules}): SCHEMA_RULES=ignore reads it as it is"
+            return self._waits_for_rules()
         for cause in self._pipeline.destinations.halted().values():
             return f"Mixpanel answers {cause}: check MIXPANEL_TOKEN, MIXPANEL_REGION and MIXPANEL_URL"
         if self._pipeline.partitions.held_schemas() and self._failing:
-            return f"the schema registry cannot be asked ({self._failing}): check SCHEMA_REGISTRY_URL"
+            (cause, *_) = self._failing.values()
+            return f"the schema registry cannot be asked ({cause}): check SCHEMA_REGISTRY_URL"
         return f"Mixpanel gives no clear answer ({self._again})" if self._again else ""
+
+    def _waits_for_rules(self) -> str:
+        """For which rules that are not run here, or else why a data key is not had."""
+        if self._rules:
+            rules = ", ".join(dict.fromkeys(self._rules.values()))
+            return f"a schema has rules that are not run here ({rules}): SCHEMA_RULES=ignore reads it as it is"
+        for cause in self._failing.values():
+            return f"a data key cannot be had ({cause}): {advice(cause)}"
+        return "a data key is asked for"
 
     # What says nothing here.
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from consumer.sandbox.registry.models import ApiError, Json
 
 NO_KEY: Final = 40470
+NO_VERSION: Final = 42202
 
 
 class Deks:
@@ -68,9 +69,14 @@ class Deks:
         self._kek(name)
         numbers = sorted(place[3] for place in self.deks if place[:3] == (name, subject, algorithm))
         if rest == ["versions"]:
+            if not numbers:
+                raise ApiError(404, NO_KEY, f"Key '{subject}' not found")
             return numbers
         asked = rest[1] if rest[:1] == ["versions"] and len(rest) == 2 else "1"
-        number = numbers[-1] if asked in ("-1", "latest") and numbers else int(asked) if asked.isdecimal() else -1
+        newest = asked in ("-1", "latest")
+        if not newest and not (asked.isdecimal() and 0 < int(asked) < 2**31):
+            raise ApiError(422, NO_VERSION, f"The specified version '{asked}' is not a valid version id")
+        number = (numbers[-1] if numbers else 0) if newest else int(asked)
         found = self.deks.get((name, subject, algorithm, number))
         if found is None:
             raise ApiError(404, NO_KEY, f"Key '{subject}' not found")
