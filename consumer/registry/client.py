@@ -79,7 +79,7 @@ class RegistryClient:
         path = f"/subjects/{quote(subject, safe='')}/versions"
 
         def asked(endpoint: Endpoint) -> list[SubjectVersion] | None:
-            numbers = self._numbers(endpoint, path)
+            numbers = self._numbers(endpoint, path, NO_SUBJECT)
             if numbers is None:
                 return None
             found = []
@@ -110,6 +110,13 @@ class RegistryClient:
             return self._first(lambda endpoint: self._get(endpoint, path, unknown=unknown))
         except NotRegistered:
             return None
+
+    def numbers(self, path: str, unknown: int) -> list[int]:
+        """The JSON array of numbers at the path; none where all say `unknown`, a code of an error. Raises `Outage`."""
+        try:
+            return self._first(lambda endpoint: self._numbers(endpoint, path, unknown))
+        except NotRegistered:
+            return []
 
     def _listed(self, path: str) -> list[object]:
         """The JSON array at the path; an empty one where the registry knows nothing there. Raises `Outage`."""
@@ -189,8 +196,8 @@ class RegistryClient:
             return None
         raise Outage("unreadable" if status == 200 else f"status_{status}", endpoint.url)
 
-    def _numbers(self, endpoint: Endpoint, path: str) -> list[int] | None:
-        """The numbers of a subject's versions; None where there is no such subject."""
+    def _numbers(self, endpoint: Endpoint, path: str, unknown: int) -> list[int] | None:
+        """The numbers of what has versions; None where the registry does not know it, with this code of an error."""
         status, body = self._transport.get(endpoint, path)
         if status == 200:
             try:
@@ -198,7 +205,7 @@ class RegistryClient:
             except (ValueError, TypeError):
                 raise Outage("unreadable", endpoint.url) from None
         found = object_in(body)
-        if status == 404 and found is not None and found.get("error_code") == NO_SUBJECT:
+        if status == 404 and found is not None and found.get("error_code") == unknown:
             return None
         raise Outage(f"status_{status}", endpoint.url)
 

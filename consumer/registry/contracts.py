@@ -27,16 +27,17 @@ ALGORITHMS: Final = ("AES128_GCM", DEFAULT_ALGORITHM, "AES256_SIV")
 
 
 class KeyId(NamedTuple):
-    """Which data key: of which key-encryption key, for which subject."""
+    """Which data key: of which key-encryption key, for which subject: the first of these that has it."""
 
     kek: str
-    subject: str
+    subjects: tuple[str, ...]
     algorithm: str
     version: int
 
-    def path(self) -> str:
-        """Where a registry has it."""
-        return f"/dek-registry/v1/keks/{quote(self.kek, safe='')}/deks/{quote(self.subject, safe='')}/versions/"
+    def paths(self) -> list[str]:
+        """Where a registry has the versions, by subject."""
+        deks = f"/dek-registry/v1/keks/{quote(self.kek, safe='')}/deks"
+        return [f"{deks}/{quote(subject, safe='')}/versions" for subject in self.subjects]
 
 
 @dataclass(frozen=True)

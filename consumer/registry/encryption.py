@@ -72,12 +72,17 @@ class Decryption:
     """Decrypts the fields of one subject's records."""
 
     def __init__(
-        self, keys: KnownKeys, need: Need, subject: str, chains: list[tuple[FieldRule, ...]], contract: Contract
+        self,
+        keys: KnownKeys,
+        need: Need,
+        subjects: tuple[str, ...],
+        chains: list[tuple[FieldRule, ...]],
+        contract: Contract,
     ) -> None:
-        """`chains` are the rules for each mark, in the order of reading."""
+        """`subjects` may have the keys, the likeliest first. `chains` are each mark's rules, in the order of reading."""
         self._keys = keys
         self._need = need
-        self._subject = subject
+        self._subjects = subjects
         self._chains = chains
         metadata = Metadata.from_dict(json.loads(contract.metadata))
         self._target = Schema("", "AVRO", [], metadata)
@@ -90,7 +95,7 @@ class Decryption:
         return data
 
     def _decrypted(self, rule: FieldRule, data: bytes, is_text: bool) -> bytes:
-        key = KeyId(rule.kek, self._subject, rule.algorithm, version_of(rule, data, is_text))
+        key = KeyId(rule.kek, self._subjects, rule.algorithm, version_of(rule, data, is_text))
         known = self._keys.had.get(key)
         if known is None:
             if self._keys.is_none(key):
@@ -115,7 +120,7 @@ class Decryption:
         ours = Rule.from_dict(json.loads(rule.text))
         nowhere = cast("Any", None)  # for rules that look at topic and headers
         context = RuleContext(
-            None, nowhere, None, self._target, self._subject, RuleMode.READ, ours, 0, [ours], None, None
+            None, nowhere, None, self._target, self._subjects[0], RuleMode.READ, ours, 0, [ours], None, None
         )
         return functools.partial(executor.new_transform(context).transform, context)
 

@@ -25,7 +25,10 @@ class Outage(Exception):
 
 
 class KeyOutage(Outage):
-    """A data key cannot be had. `cause` is key_unknown (of the registry) or kms (not unwrapped); `words` say it."""
+    """A data key cannot be had. `cause` is key_registry (no answer of use), key_unknown or kms (not unwrapped).
+
+    `words` say it.
+    """
 
     def __init__(self, cause: str, words: str) -> None:
         super().__init__(cause, words)

@@ -15,14 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from consumer.core.schemas import Need, schema_of_need
-from consumer.core.sealed import Seal
 from consumer.event.errors import INCOMPATIBLE_SCHEMA
 from consumer.mapping.mapper import TopicMap
 from consumer.registry.access import Access
 from consumer.registry.asks import PATIENCE, Asks, Patience
 from consumer.registry.cache import SchemaCache
 from consumer.registry.client import Fetched, RegistryClient
-from consumer.registry.errors import NotRegistered, Outage, Unusable
+from consumer.registry.errors import KeyOutage, NotRegistered, Outage, Unusable
 from consumer.registry.facts import SchemaHeld, SchemaKnown, SchemaRefused, SchemaResults, SchemaUnfitting
 from consumer.registry.keys import Keys, installed, would_be_run
 from consumer.registry.resolver import Resolver
@@ -116,7 +115,7 @@ class RegistryFetcher:
                 self._asks.failed(ref, outage)
             else:
                 self._asks.note_failing(ref, outage)
-                self._judge(client, ref, cached, keep=False)
+                self._judge(client, ref, cached, fresh=False)
         except NotRegistered:
             self._asks.note_back()
             self._asks.unknown(ref)
@@ -124,35 +123,48 @@ class RegistryFetcher:
             self._asks.note_back()
             self._asks.conclude(ref, SchemaRefused(ref, INCOMPATIBLE_SCHEMA, str(unusable)))
         else:
-            self._asks.note_back()
-            self._judge(client, ref, fetched, keep=True)
+            self._judge(client, ref, fetched, fresh=True)
 
-    def _judge(self, client: RegistryClient, ref: Need, fetched: Fetched, *, keep: bool) -> None:
-        """Say what the schema is good for; `keep` it where records can be read with it."""
-        seal: Seal | None = None
+    def _judge(self, client: RegistryClient, ref: Need, fetched: Fetched, *, fresh: bool) -> None:
+        """Say what the schema is good for; a `fresh` one is the registry's, and kept where records can be read by it.
+
+        The registry is back once all that was asked of it has an answer.
+        """
+        outage: Outage | None = None
         try:
-            if fetched.rules and self._hold_rules:
-                seal = self._keys.seal(client, ref, fetched)
-                if seal is None:
-                    self._hold_ruled(ref, fetched)
-                    return
-                self._keys.load(client, ref)
-            result = self._resolver.of(client, ref, fetched)
-        except Outage as outage:
+            result = self._judged(client, ref, fetched)
+        except Outage as failed:
+            outage = failed
+        if fresh and (outage is None or isinstance(outage, KeyOutage)):
+            self._asks.note_back()
+        if outage is not None:
             self._asks.failed(ref, outage)
-            return
-        if isinstance(result, SchemaUnfitting):
+        elif isinstance(result, SchemaHeld):
+            self._hold_ruled(result, fetched)
+        elif isinstance(result, SchemaUnfitting):
             self._hold_unfitting(result)
-            return
-        if isinstance(result, SchemaKnown):
-            if seal is not None:  # not kept in the folder: without the registry there are no keys
-                result = replace(result, seal=seal)
-            elif keep:
+        else:
+            # Without the registry there are no keys: what needs them is not kept in the folder.
+            if fresh and isinstance(result, SchemaKnown) and result.seal is None:
                 self._cache.write(schema_of_need(ref), fetched)
-        self._asks.conclude(ref, result)
+            self._asks.conclude(ref, result)
 
-    def _hold_ruled(self, ref: Need, fetched: Fetched) -> None:
-        if self._asks.hold(ref, SchemaHeld(ref, fetched.rules)):
+    def _judged(
+        self, client: RegistryClient, ref: Need, fetched: Fetched
+    ) -> SchemaKnown | SchemaRefused | SchemaUnfitting | SchemaHeld:
+        """What the schema is good for, with the keys of its encrypted fields. Raises `Outage`."""
+        if not fetched.rules or not self._hold_rules:
+            return self._resolver.of(client, ref, fetched)
+        seal = self._keys.seal(client, ref, fetched)
+        if seal is None:
+            return SchemaHeld(ref, fetched.rules)
+        self._keys.load(client, ref)
+        result = self._resolver.of(client, ref, fetched)
+        return replace(result, seal=seal) if isinstance(result, SchemaKnown) else result
+
+    def _hold_ruled(self, fact: SchemaHeld, fetched: Fetched) -> None:
+        ref = fact.ref
+        if self._asks.hold(ref, fact):
             words = HELD % (
                 INSTALL if would_be_run(fetched) and not installed() else "SCHEMA_RULES=ignore allows that"
             )

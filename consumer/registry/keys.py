@@ -22,7 +22,7 @@ from consumer.core.schemas import Need, schema_of_need
 from consumer.core.sealed import Seal
 from consumer.registry.client import Fetched, RegistryClient
 from consumer.registry.contracts import FieldRule, KeyId, marks
-from consumer.registry.errors import KeyOutage
+from consumer.registry.errors import KeyOutage, Outage
 from consumer.registry.versions import subjects_of, type_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ UNKNOWN_KEY: Final = 40470
 # For how many seconds a registry must not know a key before that is believed, and for how many it then is.
 UNKNOWN_AFTER: Final = 5.0
 UNKNOWN_FOR: Final = 60.0
+# Keys are rotated one by one: a version that is further than this from the newest stands for all of these.
+FAR: Final = 10
 
 
 def installed() -> bool:
@@ -57,7 +59,8 @@ class Keys:
         self._secret = secret
         self._lock = threading.Lock()
         self.had: dict[KeyId, DataKey] = {}
-        self._none_until: dict[KeyId, float] = {}
+        self._newest: dict[KeyId, int] = {}  # of a key's versions; by `any_version`
+        self._none_until: dict[KeyId, float] = {}  # by `stands_for`, as is the next
         self._unknown_since: dict[KeyId, float] = {}
         self._wanted: dict[Need, dict[KeyId, FieldRule]] = {}
 
@@ -67,11 +70,11 @@ class Keys:
         """A record of this schema waits for the key; what to raise."""
         with self._lock:
             self._wanted.setdefault(need, {})[key] = rule
-        return KeyWanted(f"the data key {key.version} of {key.kek} for subject {key.subject} is not known yet")
+        return KeyWanted(f"the data key {key.version} of {key.kek} for subject {key.subjects[0]} is not known yet")
 
     def is_none(self, key: KeyId) -> bool:
         """Whether the registry never gave out this key."""
-        return time.monotonic() < self._none_until.get(key, 0.0)
+        return time.monotonic() < self._none_until.get(self._stands_for(key), 0.0)
 
     # On the registry's threads.
 
@@ -93,8 +96,8 @@ class Keys:
 
         def opener(topic: str) -> Decryption:
             named = list(subjects_of(topic, writer, of_key=of_key))
-            subject = next((name for name in named if name in subjects), named[0])
-            return Decryption(self, need, subject, chains, contract)
+            likely = tuple(sorted(named, key=lambda name: name not in subjects))
+            return Decryption(self, need, likely, chains, contract)
 
         return Seal(parts(writer, found), opener)
 
@@ -121,28 +124,55 @@ class Keys:
             raise missing
 
     def load_one(self, client: RegistryClient, key: KeyId, rule: FieldRule) -> None:
-        """Get this key; none where it is sure that there is none. Raises `KeyOutage`, `Outage`."""
+        """Get this key; none where it is sure that there is none. Raises `KeyOutage`."""
         from consumer.registry.encryption import unwrapped
 
-        kek = client.found(f"/dek-registry/v1/keks/{quote(key.kek, safe='')}?deleted=true", UNKNOWN_KEY)
+        try:
+            kek = client.found(f"/dek-registry/v1/keks/{quote(key.kek, safe='')}?deleted=true", UNKNOWN_KEY)
+            dek = None if kek is None else self._found(client, key)
+        except KeyOutage:
+            raise
+        except Outage as outage:
+            raise KeyOutage("key_registry", f"the registry's DEK endpoints: {outage}") from None
         if kek is None:
             raise KeyOutage("key_unknown", f"the registry has no key-encryption key {key.kek}")
-        query = f"?algorithm={key.algorithm}&deleted=true"
-        dek = client.found(f"{key.path()}{key.version}{query}", UNKNOWN_KEY)
-        if dek is None:
-            newest = client.found(f"{key.path()}-1{query}", UNKNOWN_KEY)
-            given = newest.get("version") if newest is not None else None
-            if isinstance(given, int) and key.version > given and self._believed(key):
-                return
-            words = f"the registry has no data key {key.version} of {key.kek} for subject {key.subject}"
-            raise KeyOutage("key_unknown", words)
-        self.had[key] = unwrapped(kek, dek, rule, self._secret())
+        if dek is not None:
+            self.had[key] = unwrapped(kek, dek, rule, self._secret())
 
-    def _believed(self, key: KeyId) -> bool:
+    def _found(self, client: RegistryClient, key: KeyId) -> dict[str, object] | None:
+        """The data key as the first subject has it that does; None where it is sure that there is none."""
+        query = f"?algorithm={key.algorithm}&deleted=true"
+        for path in key.paths():
+            dek = client.found(f"{path}/{key.version}{query}", UNKNOWN_KEY)
+            if dek is not None:
+                return dek
+        newest = max([0, *(number for path in key.paths() for number in client.numbers(path + query, UNKNOWN_KEY))])
+        if newest and key.version > newest and self._believed(key, newest):
+            return None
+        words = f"the registry has no data key {key.version} of {key.kek} for subject {' or '.join(key.subjects)}"
+        raise KeyOutage("key_unknown", words)
+
+    def _believed(self, key: KeyId, newest: int) -> bool:
         """Whether it is sure by now that there is no such key: a registry's follower may lag behind."""
         now = time.monotonic()
-        if now - self._unknown_since.setdefault(key, now) < UNKNOWN_AFTER:
-            return False
-        del self._unknown_since[key]
-        self._none_until[key] = now + UNKNOWN_FOR
+        with self._lock:
+            self._newest[any_version(key)] = newest
+            one = self._stands_for(key)
+            if now - self._unknown_since.setdefault(one, now) < UNKNOWN_AFTER:
+                return False
+            if one == key:  # the next of a rotation may come at any time
+                self._unknown_since.pop(key)
+            self._none_until = {kept: until for kept, until in self._none_until.items() if until > now}
+            self._none_until[one] = now + UNKNOWN_FOR
         return True
+
+    def _stands_for(self, key: KeyId) -> KeyId:
+        """The key itself; of versions far beyond the newest the one that stands for all, so that few are kept."""
+        every = any_version(key)
+        newest = self._newest.get(every)
+        return every if newest is not None and key.version > newest + FAR else key
+
+
+def any_version(key: KeyId) -> KeyId:
+    """The key, whichever version."""
+    return key._replace(version=0)

@@ -20,6 +20,7 @@ from consumer.registry.fetcher import RegistryFetcher
 from consumer.registry.keys import Keys
 from consumer.registry.login import nobody
 from consumer.registry.tls import Tls
+from consumer.sandbox.registry.models import ApiError
 from consumer.sandbox.registry.server import RegistrySandbox
 from tests.integration.events import SCHEMA, change, framed
 from tests.sealing import KEK, SECRET, needs_rules, rule, tagged, written
@@ -37,13 +38,14 @@ class World:
         self.registry = registry
         self.results: SimpleQueue[SchemaFact] = SimpleQueue()
         self.intake = Intake({DEFAULT: 0})
+        self.keys = Keys(lambda: secret)
         self.fetcher = RegistryFetcher(
             Access((Endpoint(registry.url, nobody()),), Tls()),
             cache_dir=None,
             reader=reader(),
             results=self.results,
             patience=Patience(unknown_after=0.1, held_for=0.1, backoff=(0.02, 0.05)),
-            keys=Keys(lambda: secret),
+            keys=self.keys,
         )
 
     def register(self, schema: Any, *rules: dict[str, Any], subject: str = f"{TOPIC}-value", **more: Any) -> None:
@@ -270,3 +272,50 @@ def test_a_kms_that_does_not_answer_is_given_up(monkeypatch):
         with pytest.raises(KeyOutage, match="no answer"):
             encryption.bounded("slow://", hang)
     end.set()
+
+
+def test_versions_that_were_never_given_out_stall_once(world, monkeypatch):
+    """Each clear text may name another: the first is waited for, and of all the others nothing is kept."""
+    monkeypatch.setattr("consumer.registry.keys.UNKNOWN_AFTER", 0.1)
+    world.register(tagged(SCHEMA, "group_id"), rule(dek_expiry_days="7"))
+    assert world.take(written(world.registry.url, TOPIC, change("acme", plan="gold")))[0].outcome == TAKEN
+    taken = None
+    for version in range(1_000, 1_020):
+        value = framed(change(base64.b64encode(b"\0" + version.to_bytes(4, "big") + bytes(40)).decode(), plan="x"))
+        taken, _ = world.take(value)
+        while taken.outcome == HELD and version == 1_000:
+            while isinstance(fact := world.results.get(timeout=PATIENCE), SchemaFailing):
+                pass
+            world.intake.schemas.known(fact.ref, fact.reader, fact.seal)
+            taken, _ = world.take(value)
+        assert taken.outcome == REJECTED, version
+    assert len(world.keys._none_until) == 1
+
+
+def test_a_key_of_another_subject_is_found(world):
+    """Where the topic's subject has the schema, too, and its producers wrote under the record's name."""
+    schema = tagged(SCHEMA, "group_id")
+    world.register(schema, rule())
+    world.register(schema, rule(), subject="mixpanel.groups.GroupChange")
+    conf = {"subject.name.strategy": lambda *_: "mixpanel.groups.GroupChange"}
+    taken, _ = world.take(written(world.registry.url, TOPIC, change("acme", plan="gold"), more=conf))
+    assert taken.operation.group_id == "acme"
+
+
+def test_a_login_without_the_right_to_keys_is_an_outage_of_the_key(world, caplog, monkeypatch):
+    """Held, in one line; the registry itself is neither failing nor back."""
+    caplog.set_level("INFO")
+    world.register(tagged(SCHEMA, "group_id"), rule())
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold"))
+
+    def refused(*_: object) -> None:
+        raise ApiError(403, 40301, "may not")
+
+    monkeypatch.setattr(world.registry.deks, "answer", refused)
+    taken, _ = world.take(value)
+    assert (taken.outcome, taken.cause) == (HELD, "rules")
+    assert world.facts(3) == [SchemaFailing(1, "key_registry")] * 3
+    world.fetcher.close()
+    (line,) = [line for line in caplog.records if line.name == "consumer.registry"]
+    assert "DEK endpoints" in line.getMessage()
+    assert "status_403" in line.why

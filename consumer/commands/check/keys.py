@@ -7,7 +7,7 @@ from consumer.registry.advice import advice
 from consumer.registry.client import Fetched, RegistryClient
 from consumer.registry.configured import access, keys
 from consumer.registry.contracts import KeyId
-from consumer.registry.errors import KeyOutage, Outage
+from consumer.registry.errors import KeyOutage
 from consumer.settings import Settings
 
 TIMEOUT: Final = 10.0
@@ -25,11 +25,9 @@ def key_fact(settings: Settings, what: str, place: str, subject: str, fetched: F
     for rule in rules:
         version = NEWEST if rule.rotated else 1
         try:
-            ours.load_one(client, KeyId(rule.kek, subject, rule.algorithm, version), rule)
+            ours.load_one(client, KeyId(rule.kek, (subject,), rule.algorithm, version), rule)
         except KeyOutage as outage:
-            say = fault if outage.cause == "kms" else warning
+            say = warning if outage.cause == "key_unknown" else fault
             words = f"{place}: rule {rule.name} cannot be run, and its records would hold their partition"
             return say(what, f"{words}: {outage.words}", advice(outage.cause))
-        except Outage as outage:
-            return fault(what, f"{place}: its keys cannot be asked for: {outage}", advice(outage.cause))
     return None
