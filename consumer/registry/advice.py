@@ -24,8 +24,8 @@ ADVICE: Final = {
     "SCHEMA_REGISTRY_KEY_LOCATION, SCHEMA_REGISTRY_KEY_PASSWORD and SCHEMA_REGISTRY_CA_LOCATION",
     "unreadable": "the answer is no registry's: check SCHEMA_REGISTRY_URL",
     "key_unknown": "let its keys be in the registry (its DEK endpoints), and these credentials read them",
-    "key_registry": "let these credentials read the registry's DEK endpoints (in Confluent Cloud DeveloperRead on the "
-    "key-encryption keys), and see that they answer",
+    "key_registry": "let these credentials read the registry's DEK endpoints (in Confluent Cloud DeveloperRead on "
+    "the key-encryption keys), and see that they answer",
     "kms": "let this service unwrap with the key of that KMS, by the credentials of its SDK's environment; "
     "SCHEMA_RULES_LOCAL_SECRET for local-kms",
     "request": "no request could be made: check SCHEMA_REGISTRY_URL",

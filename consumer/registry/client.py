@@ -112,7 +112,7 @@ class RegistryClient:
             return None
 
     def numbers(self, path: str, unknown: int) -> list[int]:
-        """The JSON array of numbers at the path; none where all say `unknown`, a code of an error. Raises `Outage`."""
+        """The JSON array of numbers at the path; none where all say `unknown`, an error code. Raises `Outage`."""
         try:
             return self._first(lambda endpoint: self._numbers(endpoint, path, unknown))
         except NotRegistered:

@@ -79,7 +79,7 @@ class Decryption:
         chains: list[tuple[FieldRule, ...]],
         contract: Contract,
     ) -> None:
-        """`subjects` may have the keys, the likeliest first. `chains` are each mark's rules, in the order of reading."""
+        """`subjects` may have the keys, the likeliest first. `chains` are the rules for each mark, as read."""
         self._keys = keys
         self._need = need
         self._subjects = subjects
