@@ -26,6 +26,7 @@ ADVICE: Final = {
     "key_unknown": "let its keys be in the registry (its DEK endpoints), and these credentials read them",
     "key_registry": "let these credentials read the registry's DEK endpoints (in Confluent Cloud DeveloperRead on "
     "the key-encryption keys), and see that they answer",
+    "key_other": "what the rule means and what the registry has differ: let whoever registers rules and keys look",
     "kms": "let this service unwrap with the key of that KMS, by the credentials of its SDK's environment; "
     "SCHEMA_RULES_LOCAL_SECRET for local-kms",
     "request": "no request could be made: check SCHEMA_REGISTRY_URL",

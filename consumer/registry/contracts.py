@@ -20,6 +20,8 @@ from consumer.avro.schema import Type
 from consumer.registry.rules import is_read
 
 KEK_NAME: Final = "encrypt.kek.name"
+KMS_TYPE: Final = "encrypt.kms.type"
+KMS_KEY_ID: Final = "encrypt.kms.key.id"
 ALGORITHM: Final = "encrypt.dek.algorithm"
 EXPIRY_DAYS: Final = "encrypt.dek.expiry.days"
 DEFAULT_ALGORITHM: Final = "AES256_GCM"
@@ -50,6 +52,8 @@ class FieldRule:
     kek: str
     algorithm: str
     rotated: bool
+    kms_type: str = ""  # empty where the rule does not say it, as is the next
+    kms_key_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class Contract:
         """What decrypts fields, the last rule first, as Confluent's clients read; None where others are run."""
         found: list[FieldRule] = []
         properties = self._metadata("properties")
-        for kind, rules in json.loads(self.rule_set).items():
+        rule_set = json.loads(self.rule_set)
+        if rule_set.get("enableAt") not in (None, "ALL", "CLIENT") or any(map(is_odd, self._metadata("tags"))):
+            return None
+        for kind, rules in rule_set.items():
             if not isinstance(rules, list):
                 continue
             for rule in rules:
@@ -107,13 +114,16 @@ def field_rule(rule: object, properties: Mapping[str, Any]) -> FieldRule | None:
         return None
     params = rule.get("params")
     said = {**properties, **(params if isinstance(params, dict) else {})}
-    kek, algorithm = said.get(KEK_NAME), said.get(ALGORITHM) or DEFAULT_ALGORITHM
-    days = str(said.get(EXPIRY_DAYS) or "0")
-    if not isinstance(kek, str) or not kek or algorithm not in ALGORITHMS or not days.isdecimal():
+    kek, algorithm = said.get(KEK_NAME), said.get(ALGORITHM, DEFAULT_ALGORITHM)
+    days = str(said.get(EXPIRY_DAYS, "0"))
+    tags = [] if rule.get("tags") is None else rule["tags"]
+    if not isinstance(tags, list) or not isinstance(kek, str) or not kek:
         return None
-    tags = rule.get("tags") or ()
+    if algorithm not in ALGORITHMS or not days.isdecimal():
+        return None
     name = str(rule.get("name") or "unnamed")
-    return FieldRule(name, json.dumps(rule), tuple(map(str, tags)), kek, algorithm, int(days) > 0)
+    kms = [str(said.get(one) or "") for one in (KMS_TYPE, KMS_KEY_ID)]
+    return FieldRule(name, json.dumps(rule), tuple(map(str, tags)), kek, algorithm, int(days) > 0, *kms)
 
 
 def marks(
@@ -130,6 +140,11 @@ def marks(
                 chains.append(chain)
             found[field] = chains.index(chain)
     return found, chains
+
+
+def is_odd(path: str) -> bool:
+    """Whether a path of the metadata has more than is understood here: classes of letters, escapes."""
+    return "[" in path or "\\" in path
 
 
 def matches(name: str, path: str) -> bool:

@@ -10,14 +10,15 @@ import importlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 from confluent_kafka.schema_registry import Metadata, Rule, RuleMode, Schema
 from confluent_kafka.schema_registry.rules.encryption import encrypt_executor
-from confluent_kafka.schema_registry.rules.encryption.dek_registry.dek_registry_client import Dek, Kek
-from confluent_kafka.schema_registry.rules.encryption.encrypt_executor import AeadWrapper, EncryptionExecutor
+from confluent_kafka.schema_registry.rules.encryption.dek_registry.dek_registry_client import Dek, DekAlgorithm, Kek
+from confluent_kafka.schema_registry.rules.encryption.encrypt_executor import AeadWrapper, Cryptor, EncryptionExecutor
 from confluent_kafka.schema_registry.rules.encryption.kms_driver_registry import get_kms_driver
 from confluent_kafka.schema_registry.serde import FieldType, RuleContext, RuleError
 
@@ -26,8 +27,9 @@ from consumer.core.schemas import Need
 from consumer.registry.contracts import Contract, FieldRule, KeyId
 from consumer.registry.errors import KeyOutage
 
-# Of one key's unwrapping, in seconds.
+# Of one key's unwrapping, in seconds; and after how many one that never came back keeps nobody waiting any more.
 PATIENCE: Final = 10.0
+GIVEN_UP: Final = 300.0
 # By the scheme of a key-encryption key, the module and the class of what speaks to its keeper.
 DRIVERS: Final = {
     "aws-kms": ("awskms.aws_driver", "AwsKmsDriver"),
@@ -103,10 +105,10 @@ class Decryption:
                     f"rule {rule.name}: it names data key {key.version}, which the registry never gave out"
                 )
             raise self._keys.want(self._need, key, rule)
-        transform = self._transforms.get((rule, key.version))
-        if transform is None:
-            transform = self._transforms[rule, key.version] = self._transform(rule, known)
         try:
+            transform = self._transforms.get((rule, key.version))
+            if transform is None:
+                transform = self._transforms[rule, key.version] = self._transform(rule, known)
             if is_text:
                 return str(transform(FieldType.STRING, data.decode())).encode()
             return bytes(transform(FieldType.BYTES, data))
@@ -152,12 +154,25 @@ def unwrapped(kek_answer: dict[str, Any], dek_answer: dict[str, Any], rule: Fiel
     wrapped = dek.get_encrypted_key_material_bytes()
     if wrapped is None:
         raise KeyOutage("key_unknown", f"the registry's data key of {rule.kek} has no key material")
+    place = f"{kek.kms_type}://{kek.kms_key_id}"
+    meant = f"{rule.kms_type or kek.kms_type}://{rule.kms_key_id or kek.kms_key_id}"
+    if meant != place:
+        raise KeyOutage("key_other", f"rule {rule.name} says that {rule.kek} is {meant}, and the registry {place}")
     if dek.get_key_material_bytes() is None:
-        place = f"{kek.kms_type}://{kek.kms_key_id}"
         register(kek)
         wrapper = Wrapped({"secret": secret} if secret else {}, kek)
         dek.set_key_material(bounded(place, lambda: wrapper.decrypt(wrapped, b"")))
+    check_material(dek, rule)
     return DataKey(kek, dek)
+
+
+def check_material(dek: Dek, rule: FieldRule) -> None:
+    """Raises `KeyOutage` for what is no key of the rule's algorithm."""
+    try:
+        Cryptor(DekAlgorithm[rule.algorithm]).encrypt(dek.get_key_material_bytes() or b"", b"", b"")
+    except Exception:  # noqa: BLE001  # Tink and protobuf raise many kinds
+        words = f"the registry's data key {dek.version} of {rule.kek} is none of {rule.algorithm}, once unwrapped"
+        raise KeyOutage("key_other", words) from None
 
 
 def register(kek: Kek) -> None:
@@ -172,11 +187,25 @@ def register(kek: Kek) -> None:
         getattr(importlib.import_module(f"{PACKAGE}.{module}"), name).register()
 
 
-_under_way: dict[str, threading.Thread] = {}
+class Place:
+    """One keeper of keys: it is asked by one thread at a time; the others wait for their turn."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.thread = threading.Thread()
+        self.began = 0.0
+
+    def is_stuck(self) -> bool:
+        """Whether what was begun has not come back, and may still."""
+        return self.thread.is_alive() and time.monotonic() - self.began < GIVEN_UP
 
 
-def bounded(place: str, unwrap: Callable[[], bytes]) -> bytes:
-    """What it unwraps, if that takes no longer than `PATIENCE`. Raises `KeyOutage`."""
+_places: dict[str, Place] = {}
+_lock = threading.Lock()
+
+
+def bounded(name: str, unwrap: Callable[[], bytes]) -> bytes:
+    """What it unwraps, if that takes no longer than `PATIENCE`, once it is its turn there. Raises `KeyOutage`."""
     found: list[bytes | Exception] = []
 
     def work() -> None:
@@ -185,14 +214,20 @@ def bounded(place: str, unwrap: Callable[[], bytes]) -> bytes:
         except Exception as failure:  # noqa: BLE001  # whatever an SDK raises: it goes to who waits
             found.append(failure)
 
-    before = _under_way.get(place)
-    if before is None or not before.is_alive():
-        thread = _under_way[place] = threading.Thread(target=work, name="unwrap", daemon=True)
-        thread.start()
-        thread.join(PATIENCE)
+    with _lock:
+        place = _places.setdefault(name, Place())
+    if place.turn.acquire(timeout=PATIENCE):
+        try:
+            if not place.is_stuck():
+                place.thread = threading.Thread(target=work, name="unwrap", daemon=True)
+                place.began = time.monotonic()
+                place.thread.start()
+                place.thread.join(PATIENCE)
+        finally:
+            place.turn.release()
     if not found:
-        raise KeyOutage("kms", f"{place} gave no answer within {PATIENCE:.0f} s")
+        raise KeyOutage("kms", f"{name} gave no answer within {PATIENCE:.0f} s")
     if isinstance(found[0], Exception):
         why = found[0].__cause__ or found[0]
-        raise KeyOutage("kms", f"{place} does not unwrap a data key ({type(why).__name__})")
+        raise KeyOutage("kms", f"{name} does not unwrap a data key ({type(why).__name__})")
     return found[0]

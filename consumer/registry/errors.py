@@ -25,7 +25,8 @@ class Outage(Exception):
 
 
 class KeyOutage(Outage):
-    """A data key cannot be had. `cause` is key_registry (no answer of use), key_unknown or kms (not unwrapped).
+    """A data key cannot be had. `cause` is key_registry (no answer of use), key_unknown, key_other (not the
+    one that the rule means) or kms (not unwrapped).
 
     `words` say it.
     """

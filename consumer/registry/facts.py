@@ -39,7 +39,7 @@ class SchemaFailing:
     """An attempt failed, and the next will come by itself.
 
     `cause` is one word: connection, dns, tls, proxy, timeout, unreadable, request, internal, or status_NNN; of a data
-    key key_registry, key_unknown or kms.
+    key key_registry, key_unknown, key_other or kms.
     """
 
     ref: Need

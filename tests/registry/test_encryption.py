@@ -15,6 +15,7 @@ from consumer.core.taken import HELD, REJECTED, TAKEN, Taken
 from consumer.event.model import DEFAULT
 from consumer.registry.access import Access, Endpoint
 from consumer.registry.asks import Patience
+from consumer.registry.contracts import contract_of
 from consumer.registry.facts import SchemaFact, SchemaFailing, SchemaHeld, SchemaKnown
 from consumer.registry.fetcher import RegistryFetcher
 from consumer.registry.keys import Keys
@@ -235,13 +236,33 @@ def test_a_registry_without_the_key_holds_until_it_is_there(world):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"type": "ENCRYPT_PAYLOAD"}, {"type": "CEL"}, {"kind": "CONDITION"}, {"params": {}}, {"mode": "UPDOWN"}],
+    [
+        {"type": "ENCRYPT_PAYLOAD"},
+        {"type": "CEL"},
+        {"kind": "CONDITION"},
+        {"params": {}},
+        {"mode": "UPDOWN"},
+        {"tags": "PII"},
+        {"params": {"encrypt.kek.name": KEK, "encrypt.dek.algorithm": ""}},
+        {"params": {"encrypt.kek.name": KEK, "encrypt.dek.expiry.days": ""}},
+    ],
 )
 def test_other_rules_stay_held(world, changed: dict[str, Any]):
     """One rule that is not run here is enough."""
     world.register(tagged(SCHEMA, "group_id"), rule(), rule("second") | changed)
     world.fetcher.fetch(1)
     assert isinstance(world.results.get(timeout=PATIENCE), SchemaHeld)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "more"),
+    [({"tags": {"a.[bc]": ["PII"]}}, {}), ({"tags": {r"a.\*": ["PII"]}}, {}), ({}, {"enableAt": "CLUSTER_LINK"})],
+)
+def test_what_is_not_understood_stays_held(metadata: dict[str, Any], more: dict[str, Any]):
+    """Paths with more than wildcards, rules that somebody else has run."""
+    answer = {"ruleSet": {"domainRules": [rule()], **more}, "metadata": metadata}
+    assert contract_of(answer).field_rules() is None
+    assert contract_of({"ruleSet": {"domainRules": [rule()], "enableAt": "CLIENT"}}).field_rules() is not None
 
 
 def test_without_the_extra_it_is_said_what_to_install(world, monkeypatch, caplog):
@@ -319,3 +340,60 @@ def test_a_login_without_the_right_to_keys_is_an_outage_of_the_key(world, caplog
     (line,) = [line for line in caplog.records if line.name == "consumer.registry"]
     assert "DEK endpoints" in line.getMessage()
     assert "status_403" in line.why
+
+
+def test_two_threads_take_turns_at_one_kms():
+    """The second waits for the first, and is not told that there was no answer."""
+    from consumer.registry import encryption
+
+    begun, end = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        begun.set()
+        end.wait(PATIENCE)
+        return b"one"
+
+    found: list[bytes] = []
+    first = threading.Thread(target=lambda: found.append(encryption.bounded("turns://", slow)))
+    second = threading.Thread(target=lambda: found.append(encryption.bounded("turns://", lambda: b"two")))
+    first.start()
+    assert begun.wait(PATIENCE)
+    second.start()
+    second.join(0.1)
+    end.set()
+    first.join(PATIENCE)
+    second.join(PATIENCE)
+    assert found == [b"one", b"two"]
+
+
+def test_a_kms_that_never_came_back_is_asked_again_one_day(monkeypatch):
+    """A thread that hangs for ever blocks nobody for ever."""
+    from consumer.registry import encryption
+    from consumer.registry.errors import KeyOutage
+
+    end = threading.Event()
+    monkeypatch.setattr(encryption, "PATIENCE", 0.05)
+    with pytest.raises(KeyOutage, match="no answer"):
+        encryption.bounded("gone://", lambda: bytes(end.wait(PATIENCE)))
+    monkeypatch.setattr(encryption, "GIVEN_UP", 0.0)
+    monkeypatch.setattr(encryption, "PATIENCE", PATIENCE)
+    assert encryption.bounded("gone://", lambda: b"key") == b"key"
+    end.set()
+
+
+@pytest.mark.parametrize("wrong", ["kms", "id", "length"])
+def test_a_key_that_the_rule_does_not_mean_holds(world, wrong: str):
+    """It is the key that is wrong, and no record."""
+    from confluent_kafka.schema_registry.rules.encryption.localkms.local_client import LocalKmsClient
+
+    world.register(tagged(SCHEMA, "group_id"), rule())
+    value = written(world.registry.url, TOPIC, change("acme", plan="gold"))
+    if wrong == "length":
+        wrapped = LocalKmsClient(SECRET).get_aead("local-kms://here").encrypt(b"short", b"")
+        (dek,) = world.registry.deks.deks.values()
+        dek["encryptedKeyMaterial"] = base64.b64encode(wrapped).decode()
+    else:
+        world.registry.deks.keks[KEK]["kmsType" if wrong == "kms" else "kmsKeyId"] = "other"
+    taken, _ = world.take(value)
+    assert (taken.outcome, taken.cause) == (HELD, "rules")
+    assert world.facts(2) == [SchemaFailing(1, "key_other")] * 2
