@@ -1,7 +1,7 @@
 """The named types of a schema and of what it refers to: defined once, or more than once in the same words.
 
 Imports and code generators write a shared type out wherever it is used. Definitions that read the same data, under
-the same annotations, are one type; two that differ leave open which was meant.
+the same annotations, are one type with the tags of both; two that differ leave open which was meant.
 """
 
 from typing import Final, final
@@ -66,7 +66,10 @@ class Definitions:
         name = defined.name
         self._open.discard(name)
         first = self._types[name]
-        if first is defined or same(first, defined):
+        if first is defined:
+            return first
+        if same(first, defined):
+            add_tags(first, defined)
             return first
         places = f"in {self._places[name]} and in {self._here()}"
         raise IncompatibleSchema(f"the type {name} is defined twice and not the same, {places}")
@@ -77,6 +80,14 @@ class Definitions:
             return self._source or "the schema itself"
         path = "field " + ".".join(self.path)
         return f"{path} of {self._source}" if self._source else path
+
+
+def add_tags(first: Type, again: Type) -> None:
+    """What either definition says of a field holds: one that may be encrypted is never taken for clear."""
+    for position, field in enumerate(first.fields):
+        for tag in again.fields[position].tags:
+            if tag not in field.tags:
+                field.tags.append(tag)
 
 
 def same(one: Type, other: Type) -> bool:

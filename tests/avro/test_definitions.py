@@ -11,6 +11,7 @@ from consumer.avro.definitions import MAX_TYPES
 from consumer.avro.errors import IncompatibleSchema
 from consumer.avro.parsing import parse
 from consumer.avro.resolution import plan
+from consumer.avro.rewriting import tags_of
 from consumer.event.decode import resolve
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
@@ -45,6 +46,14 @@ def test_the_same_definition_twice_is_one_type(again: dict[str, object]):
     assert found.fields[1].type.items[1] is first
     assert found.fields[2].type is first
     assert resolve(change(AUDIT, again), SCHEMA)
+
+
+@pytest.mark.parametrize("tagged_first", [True, False])
+def test_the_tags_of_either_definition_hold(tagged_first: bool):
+    """A field that one of them marks may be encrypted in both."""
+    marked = {**AUDIT, "fields": [{"name": "by", "type": "string", "confluent:tags": ["PII"]}]}
+    kinds = (marked, AUDIT) if tagged_first else (AUDIT, marked)
+    assert tags_of(parse(record("R", *kinds)))["acme.Audit.by"] == ["PII"]
 
 
 @pytest.mark.parametrize(

@@ -405,6 +405,32 @@ def test_rules_for_reading(facts, place, schemas):
     assert "sent as it is" in one(facts(0, **place, SCHEMA_RULES="ignore"), what, "warning")[2]
 
 
+@needs_rules
+def test_rules_and_keys_of_a_mapped_topic(facts, place, schemas, tmp_path):
+    """Of values and of keys, by their subjects, whatever the mapping makes of them."""
+    topic = place["KAFKA_TOPICS"]
+    company = {"type": "record", "name": "Company", "fields": [{"name": "id", "type": "string"}]}
+    changed = {"name": "new-id", "kind": "TRANSFORM", "type": "CEL_FIELD", "mode": "READ"}
+    schemas.subjects.level = "NONE"
+    schemas.register(f"{topic}-value", json.dumps(company), rules={"domainRules": [changed]})
+    schemas.register(f"{topic}-key", json.dumps(tagged(company, "id")), rules={"domainRules": [rule()]})
+    file = tmp_path / "mapping.toml"
+    file.write_text(
+        f"""version = 1
+[[rule]]
+name = "companies"
+topics = ["{topic}"]
+group = {{ key = "company", id = "key.id" }}
+null = "skip"
+[rule.set]
+Id = "value.id"
+"""
+    )
+    found = facts(1, **place, MAPPING_FILE=str(file))
+    assert "new-id (CEL_FIELD)" in one(found, f"schema {topic}-value", "fault")[2]
+    assert "no key-encryption key customers" in one(found, f"schema {topic}-key", "warning")[2]
+
+
 def test_no_registry_at_all(facts, place, mixpanel):
     """A web server that is no registry is a fault."""
     assert one(facts(1, **place | {"SCHEMA_REGISTRY_URL": mixpanel.url}), "registry")[0] == "fault"

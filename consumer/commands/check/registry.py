@@ -1,6 +1,7 @@
 """What `check` asks the schema registries: does each answer, and can the topics' schemas be read?"""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
@@ -20,7 +21,7 @@ LOOKED_AT: Final = 20
 
 
 def registry_facts(settings: Settings, dates: list[tuple[str, str]], mapped: Collection[str] = ()) -> Iterator[Fact]:
-    """Each registry, then the subject of each topic that is not `mapped`.
+    """Each registry, then the subject of each topic; of `mapped` topics the rules and keys alone.
 
     `dates` gets the `Date` of an answer, and whose it is.
     """
@@ -48,9 +49,10 @@ def registry_facts(settings: Settings, dates: list[tuple[str, str]], mapped: Col
         yield warning(fact.what, fact.detail, fact.fix) if answering and fact.state == "fault" else fact
     if answering:
         for topic in settings.kafka_topics:
-            if topic in mapped:
-                continue  # its records are no events
-            yield from subject_facts(api, f"{topic}-value", settings)
+            if topic in mapped:  # its records are no events
+                yield from contract_facts(api, topic, settings)
+            else:
+                yield from subject_facts(api, f"{topic}-value", settings)
 
 
 def subject_facts(api: RegistryApi, subject: str, settings: Settings) -> Iterator[Fact]:
@@ -86,15 +88,36 @@ def version_fact(api: RegistryApi, what: str, version: RegisteredVersion, settin
     except Unusable as other:
         return fault(what, f"{place}: {other}: its records are dead letters", fix)
     judged = judge(fetched.schema, fetched.references)
-    hold = settings.schema_rules == "hold"
-    rules = not_run(fetched) if hold else fetched.rules
-    if rules and judged.readable != "none":
-        return rules_fact(what, f"{place} has rules for reading that are not run here", rules, hold, install(fetched))
     if judged.readable == "none":
         return fault(what, f"{place} cannot be read, its records are dead letters: {judged.why}", fix)
-    if judged.readable == "some":
+    fact = contract_fact(what, place, version.subject, fetched, settings)
+    if fact is None and judged.readable == "some":
         return warning(what, f"{place}: some records are dead letters: {judged.why}", fix)
-    return key_fact(settings, what, place, version.subject, fetched) if hold and fetched.rules else None
+    return fact
+
+
+def contract_facts(api: RegistryApi, topic: str, settings: Settings) -> Iterator[Fact]:
+    """What rules and keys are in the way of a mapped topic's values and keys; the rest is said of its mapping."""
+    for subject in (f"{topic}-value", f"{topic}-key"):
+        what = f"schema {subject}"
+        try:
+            for version in (api.versions(subject) or [])[-LOOKED_AT:]:
+                with suppress(Unusable):
+                    place = f"version {version.version} (id {version.id})"
+                    fact = contract_fact(what, place, subject, api.fetched(version.id), settings)
+                    if fact is not None:
+                        yield fact
+        except RegistryError as failure:
+            yield fault(what, str(failure), "see the registry's log")
+
+
+def contract_fact(what: str, place: str, subject: str, fetched: Fetched, settings: Settings) -> Fact | None:
+    """Which of the schema's rules, or keys, is in the way of its records; None where none is."""
+    hold = settings.schema_rules == "hold"
+    rules = not_run(fetched) if hold else fetched.rules
+    if rules:
+        return rules_fact(what, f"{place} has rules for reading that are not run here", rules, hold, install(fetched))
+    return key_fact(settings, what, place, subject, fetched) if hold and fetched.rules else None
 
 
 def install(fetched: Fetched) -> str:
