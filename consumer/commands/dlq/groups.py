@@ -12,7 +12,7 @@ from consumer.app import registry
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Names, digest
 from consumer.commands.dlq.scan import Failed
-from consumer.commands.dlq.today import Today
+from consumer.commands.dlq.today import Today, incoming
 from consumer.commands.map.registered import UnreadableSchema
 from consumer.event.decode import Decoder, frame
 from consumer.event.errors import Reject
@@ -62,7 +62,7 @@ class Groups:
         """The names of a dead letter's record; of a mapped topic of what was refused. Raises `Failed`."""
         rows = dead_letter.origin is not None and self._today.of_rows(dead_letter.origin.topic)
         if dead_letter.origin is not None and self._today.takes(dead_letter.origin.topic):
-            names = self._of_mapped(dead_letter.key, lambda: self._today.mapped(dead_letter))
+            names = self._of_mapped(incoming(dead_letter), lambda: self._today.mapped(dead_letter))
         else:
             names = self.names(dead_letter.key, dead_letter.value, dead_letter.headers)
         return Named(names if rows else names[:-1] or names, names)
@@ -74,11 +74,13 @@ class Groups:
             return self.names(key, value, headers)
         place = (message.partition() or 0, message.offset() or 0)
         record = Incoming(topic, *place, message.timestamp()[1], key, value, headers)
-        return self._of_mapped(key, lambda: self._today.of_record(record))
+        return self._of_mapped(record, lambda: self._today.of_record(record))
 
-    def _of_mapped(self, key: bytes | None, mapped: Callable[[], Mapped]) -> Names:
-        by_key = digest(key)
+    def _of_mapped(self, record: Incoming, mapped: Callable[[], Mapped]) -> Names:
+        by_key = digest(record.key)
         try:
+            if self._today.is_ruled(record):  # what is encrypted names no group
+                return (by_key,)
             parts = mapped().parts
         except (Reject, Hold, UnreadableSchema):
             return (by_key,)

@@ -26,6 +26,7 @@ class Today:
     def __init__(self, settings: Settings, topics: Mapping[str, TopicMap]) -> None:
         self._topics = topics
         self._reader = RecordReader(settings, topics) if topics else None
+        self._hold_rules = settings.schema_rules == "hold"
 
     def gone(self, dead_letter: StoredDeadLetter) -> bool:
         """Whether a rule that refused it is not there any more, or none has its topic still: it stays open."""
@@ -54,12 +55,7 @@ class Today:
 
         Raises `Reject`, `Hold`, `Unreadable`, `RegistryError`.
         """
-        assert dead_letter.origin is not None
-        mapped = self.of_record(
-            Incoming(
-                *dead_letter.origin, dead_letter.timestamp, dead_letter.key, dead_letter.value, dead_letter.headers
-            )
-        )
+        mapped = self.of_record(incoming(dead_letter))
         if dead_letter.rules:
             mapped.parts = [part for part in mapped.parts if part.rule in dead_letter.rules]
             mapped.refusals = [refusal for refusal in mapped.refusals if refusal.rule in dead_letter.rules]
@@ -70,6 +66,14 @@ class Today:
         """What a record of a mapped topic comes to. Raises as `mapped`."""
         assert self._reader is not None
         return self._reader.mapped(record)
+
+    def is_ruled(self, record: Incoming) -> bool:
+        """Whether it has rules for reading, which are not run here: what it says may be encrypted.
+
+        Raises `Reject`, `RegistryError`.
+        """
+        assert self._reader is not None
+        return self._hold_rules and bool(self._reader.rules_of(record))
 
     def differs(self, dead_letter: StoredDeadLetter) -> bool:
         """Whether it does not come to the updates that were refused, today. Raises `Failed` without a registry."""
@@ -83,6 +87,14 @@ class Today:
         except RegistryError as failure:
             raise Failed(f"the mapping of today cannot be compared: {failure}") from failure
         return any(update not in updates for update in refused)
+
+
+def incoming(dead_letter: StoredDeadLetter) -> Incoming:
+    """Its record, as the topic had it."""
+    assert dead_letter.origin is not None
+    return Incoming(
+        *dead_letter.origin, dead_letter.timestamp, dead_letter.key, dead_letter.value, dead_letter.headers
+    )
 
 
 def updates_in(dead_letter: StoredDeadLetter) -> list[Any]:
