@@ -19,6 +19,8 @@ from typing import Final
 from consumer.event.model import SchemaRef
 from consumer.registry.client import Fetched
 
+# Of what a file says: older ones may not say every rule that counts.
+FORMAT: Final = 2
 # Of all files together, in bytes: half of the smallest volume that a chart would give.
 BUDGET: Final = 8 * 1024 * 1024
 # A schema larger than this would push too many others out.
@@ -57,7 +59,7 @@ class SchemaCache:
             return None
         fetched = self._parsed(text, ref)
         if fetched is None:
-            log.warning("a cached schema is broken, and ignored", extra={"file": str(path)})
+            log.warning("a cached schema is broken or of an older release, and ignored", extra={"file": str(path)})
         return fetched
 
     def write(self, ref: SchemaRef, fetched: Fetched) -> None:
@@ -68,6 +70,7 @@ class SchemaCache:
         if self._folder is None or self._root is None:
             return
         content = {
+            "format": FORMAT,
             "urls": self._urls,
             "ref": ref,
             "schema": fetched.schema,
@@ -105,7 +108,9 @@ class SchemaCache:
             content = json.loads(text)
         except (ValueError, RecursionError):
             return None
-        if not isinstance(content, dict) or content.get("urls") != self._urls or content.get("ref") != ref:
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            return None
+        if content.get("urls") != self._urls or content.get("ref") != ref:
             return None
         schema, references, rules = content.get("schema"), content.get("references"), content.get("rules")
         if not isinstance(schema, str) or not isinstance(references, list) or not isinstance(rules, list):

@@ -642,6 +642,19 @@ def test_refused_schemas_do_not_enter_the_cache(server, start, results, tmp_path
     assert [path.name for path in tmp_path.glob("*/*")] == ["id-2.json"]
 
 
+def test_a_file_of_an_older_format_is_not_believed(tmp_path: Path):
+    """It may not say every rule that counts today."""
+    cache = SchemaCache(tmp_path, ["http://one"])
+    fetched = Fetched('"string"', (), ("hide (ENCRYPT)",))
+    cache.write(7, fetched)
+    assert cache.read(7) == fetched
+    (file,) = tmp_path.glob("*/*.json")
+    content = json.loads(file.read_text())
+    del content["format"]
+    file.write_text(json.dumps(content))
+    assert cache.read(7) is None
+
+
 def test_the_cache_has_a_budget(tmp_path: Path, caplog):
     """All files together stay within it, the oldest go first, another registry's too; one too large is not kept."""
     other, own = SchemaCache(tmp_path, ["http://old"]), SchemaCache(tmp_path, ["http://new"])
