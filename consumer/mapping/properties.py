@@ -60,9 +60,8 @@ def write(rule: Rule, seen: Seen, changed: bool, writing: GroupOperations) -> No
     for item in rule.properties:
         if not changed or item_changed(item, seen):
             writing.put(item.verb, item.name, value_of(item, seen))
-    if rule.copy is not None:
-        copy(rule, rule.copy, seen, changed, writing)
-    if changed and not any_column(rule, seen):
+    copied = rule.copy is not None and copy(rule, rule.copy, seen, changed, writing)
+    if changed and not copied and not any_column(rule, seen):
         writing.verbs.clear()
 
 
@@ -79,12 +78,12 @@ def item_changed(item: Property, seen: Seen) -> bool:
 
 
 def any_column(rule: Rule, seen: Seen) -> bool:
-    """Whether any mapped column differs."""
+    """Whether a column of any property differs."""
     for item in rule.properties:
         for take in item.takes:
             if seen.differs(take):
                 return True
-    return rule.copy is not None and seen.differs(rule.copy.take)
+    return False
 
 
 def value_of(item: Property, seen: Seen) -> object:
@@ -180,16 +179,16 @@ def sendable(verb: int, value: object) -> object:
     return value
 
 
-def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: GroupOperations) -> None:
-    """Every field of the record or map there, as properties to set."""
+def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: GroupOperations) -> bool:
+    """Every field of the record or map there, as properties to set; whether there was one, a null or not."""
     there = seen.value(found.take)
     spot = seen.spot(found.take)
     body = seen.data
     if there is None or isinstance(there, Mark) or spot is None or body is None:
-        return
+        return False
     if spot.entries is None:
-        copy_json(rule, found, there, json_before(body, spot) if changed and spot.old >= 0 else None, writing)
-        return
+        return copy_json(rule, found, there, json_before(body, spot) if changed and spot.old >= 0 else None, writing)
+    copied = False
     data = body.cursor.data
     before: dict[str, PropertyEntry] = {}
     if changed and spot.old >= 0 and body.places.starts[spot.old] >= 0:
@@ -201,9 +200,11 @@ def copy(rule: Rule, found: Copy, seen: Seen, changed: bool, writing: GroupOpera
             old = before.get(entry.name)
             if old is not None and data[old.start : old.end] == data[entry.start : entry.end]:
                 continue
+        copied = True
         body.cursor.pos = entry.start
         value = read(entry.reader, body.cursor, 0)
         writing.put(SET, entry.name, null_of(rule.null) if value is None else sendable(SET, value))
+    return copied
 
 
 def json_before(body: Body, spot: Spot) -> object:
@@ -214,14 +215,20 @@ def json_before(body: Body, spot: Spot) -> object:
         return None
 
 
-def copy_json(rule: Rule, found: Copy, there: object, before: object, writing: GroupOperations) -> None:
-    """Every field of an object that a text holds, but those that are as they were `before`. Raises `Unfit`."""
+def copy_json(rule: Rule, found: Copy, there: object, before: object, writing: GroupOperations) -> bool:
+    """Every field of an object that a text holds, but those that are as they were `before`; whether there was one.
+
+    Raises `Unfit`.
+    """
     if not isinstance(there, dict):
         raise Unfit("text that holds no object of JSON")
     old = before if isinstance(before, dict) else {}
+    copied = False
     for name, value in there.items():
         if name.startswith(HIDDEN) or name in found.excluded or name in rule.named:
             continue
         if name in old and orjson.dumps(old[name]) == orjson.dumps(value):
             continue
+        copied = True
         writing.put(SET, name, null_of(rule.null) if value is None else sendable(SET, value))
+    return copied

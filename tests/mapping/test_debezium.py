@@ -234,6 +234,14 @@ def test_a_copy_of_the_row_takes_each_column_by_itself() -> None:
     assert changed.change("u", row, ROW) == ["ignored: unchanged"]
 
 
+def test_a_column_that_is_not_copied_brings_no_constant_with_it() -> None:
+    """What has no column of its own goes along with what changed, and only with that."""
+    rule = RULE + 'before = "whole"\nsend = "changed"\n[rule.set]\nFrom = { value = "CRM" }\n'
+    table = Table(rule + '[rule.copy]\nfrom = "row"\nexcept = ["seats"]\n')
+    assert table.change("u", ROW | {"seats": 4}, ROW) == ["ignored: unchanged"]
+    assert table.change("u", ROW | {"name": "B"}, ROW) == [written(From="CRM", name="B")]
+
+
 def test_parts_are_decided_apart() -> None:
     second = RULE.replace('"companies"', '"second"') + '[rule.set]\nLabels = { from = "row.labels", as = "json" }\n'
     table = Table(RULE + SET + second)
