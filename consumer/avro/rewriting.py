@@ -30,6 +30,7 @@ from consumer.avro.schema import (
     UNION,
     Type,
 )
+from consumer.avro.varint import varint
 
 UNMARKED: Final = -1
 
@@ -112,20 +113,6 @@ def part(kind: Type, mark: int, marks: Mapping[str, int], known: dict[Type, Mark
     return made
 
 
-def has_marks(root: MarkedType) -> bool:
-    """Whether any leaf is changed."""
-    seen: set[MarkedType] = set()
-    waiting = [root]
-    while waiting:
-        one = waiting.pop()
-        if one.mark != UNMARKED:
-            return True
-        if one not in seen:
-            seen.add(one)
-            waiting += one.items
-    return False
-
-
 def rewritten(root: MarkedType, cursor: Cursor, change: Change) -> bytes:
     """The whole value with the datum at the cursor changed; what is before the cursor stays.
 
@@ -170,7 +157,7 @@ def leaf(at: MarkedType, cursor: Cursor, output: Output) -> None:
     found = read_bytes(cursor, read_long(cursor))
     if at.mark != UNMARKED:
         changed = output.change(at.mark, found, at.kind == STRING)
-        output.pieces += [cursor.data[output.copied : begin], zigzag(len(changed)), changed]
+        output.pieces += [cursor.data[output.copied : begin], varint(len(changed)), changed]
         output.copied = cursor.pos
 
 
@@ -205,7 +192,7 @@ def rewrite_blocks(at: MarkedType, cursor: Cursor, output: Output, depth: int) -
         ends = read_block(cursor, count, item.free and not keyed)
         if count < 0:
             count = -count
-            output.pieces += [cursor.data[output.copied : begin], zigzag(count)]
+            output.pieces += [cursor.data[output.copied : begin], varint(count)]
             output.copied = cursor.pos
         for _ in range(count):
             if keyed:
@@ -213,14 +200,3 @@ def rewrite_blocks(at: MarkedType, cursor: Cursor, output: Output, depth: int) -
             rewrite(item, cursor, output, depth)
         if ends >= 0 and cursor.pos != ends:
             raise InvalidDatum("a block of another size than it says")
-
-
-def zigzag(number: int) -> bytes:
-    """A number that is not negative, as Avro writes it."""
-    number <<= 1
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)

@@ -6,6 +6,7 @@ from typing import Final, final
 
 from consumer.avro.cursor import Cursor
 from consumer.avro.schema import ARRAY, BYTES, DOUBLE, FLOAT, INT, LONG, MAP, STRING, UNION, Type
+from consumer.avro.varint import varint
 from consumer.mapping.readers import DatumReader, read, reader_of
 from consumer.mapping.scalars import canonical
 from consumer.mapping.words import RAW
@@ -82,10 +83,10 @@ def form_of(kind: Type, whole: Placeholder | None) -> Form | None:
 def slices_of(kind: Type, whole: Placeholder) -> list[bytes]:
     """The Avro bytes of the placeholder as text and as bytes."""
     if kind.kind == UNION:
-        return [number(at) + data for at, branch in enumerate(kind.items) for data in slices_of(branch, whole)]
+        return [varint(at) + data for at, branch in enumerate(kind.items) for data in slices_of(branch, whole)]
     if kind.kind == STRING:
-        return [number(len(data)) + data for data in (text.encode() for text in whole.texts)]
-    return [number(len(whole.octets)) + whole.octets] if kind.kind == BYTES else []
+        return [varint(len(data)) + data for data in (text.encode() for text in whole.texts)]
+    return [varint(len(whole.octets)) + whole.octets] if kind.kind == BYTES else []
 
 
 def listed(kind: Type) -> bool:
@@ -99,14 +100,3 @@ def listed(kind: Type) -> bool:
         values = kind.items[0].items if kind.items[0].kind == UNION else kind.items
         return any(value.kind in (STRING, BYTES) for value in values)
     return False
-
-
-def number(value: int) -> bytes:
-    """A length as Avro writes it."""
-    value *= 2
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)

@@ -22,6 +22,7 @@ from consumer.event.decode import Decoder, frame, resolve
 from consumer.event.encode import update_tail
 from consumer.event.errors import CORRUPT, INVALID_CHANGE, Reject
 from consumer.event.model import Change
+from tests.avro.written import varint
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "group_change.avsc").read_text())
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -197,16 +198,6 @@ def primitive(kind: str, value: Any) -> bytes:
         return struct.pack("<f" if kind == "float" else "<d", value)
     raw = value.encode() if isinstance(value, str) else value
     return varint(len(raw)) + raw
-
-
-def varint(number: int) -> bytes:
-    """The number as Avro writes a long."""
-    zigzag = (number << 1) ^ (number >> 63)
-    found = bytearray()
-    while zigzag > 0x7F:
-        found.append(zigzag & 0x7F | 0x80)
-        zigzag >>= 7
-    return bytes(found) + bytes([zigzag])
 
 
 def blocks(draw: st.DrawFn, items: list[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consumer.avro.cursor import Cursor
 from consumer.avro.errors import InvalidDatum
 from consumer.avro.parsing import parse
-from consumer.avro.rewriting import has_marks, parts, rewritten, tags_of
+from consumer.avro.rewriting import UNMARKED, MarkedType, parts, rewritten, tags_of
 
 SCALARS = {
     "null": st.none(),
@@ -143,6 +143,20 @@ def test_blocks_that_say_their_size_may_grow():
     assert rewritten(marked(schema), Cursor(data, 0), lambda _mark, found, _text: found * 2) == bytes(
         [4, 4, ord("a"), ord("a"), 4, ord("b"), ord("b"), 0]
     )
+
+
+def has_marks(root: MarkedType) -> bool:
+    """Whether any leaf is changed."""
+    seen: set[MarkedType] = set()
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if part.mark != UNMARKED:
+            return True
+        if part not in seen:
+            seen.add(part)
+            waiting += part.items
+    return False
 
 
 def test_a_record_within_has_tags_of_its_own():

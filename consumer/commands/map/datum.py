@@ -27,6 +27,7 @@ from consumer.avro.schema import (
     Type,
     unqualified,
 )
+from consumer.avro.varint import varint
 from consumer.mapping.faults import nearest
 from consumer.mapping.meanings import DECIMAL, meaning_of
 
@@ -45,17 +46,17 @@ def encoded(kind: Type, value: Any, path: str) -> bytes:
     """The datum's bytes, without a frame. `path` is what its place is called. Raises `NoDatum`."""
     if kind.kind == UNION:
         at, inner = branch_for(kind, value, path)
-        return number(at) + encoded(kind.items[at], inner, path)
+        return varint(at) + encoded(kind.items[at], inner, path)
     if kind.kind == RECORD:
         return record(kind, value, path)
     if kind.kind == ARRAY and isinstance(value, list):
         items = b"".join(encoded(kind.items[0], item, f"{path}, item {at}") for at, item in enumerate(value, 1))
-        return (number(len(value)) + items if value else b"") + number(0)
+        return (varint(len(value)) + items if value else b"") + varint(0)
     if kind.kind == MAP and isinstance(value, dict):
         entries = b"".join(
             sized(name.encode()) + encoded(kind.items[0], v, f"{path}.{name}") for name, v in value.items()
         )
-        return (number(len(value)) + entries if value else b"") + number(0)
+        return (varint(len(value)) + entries if value else b"") + varint(0)
     if not fits(kind, value):
         raise NoDatum(f"{path} is no {kind}")
     return scalar(kind, value, path)
@@ -68,11 +69,11 @@ def scalar(kind: Type, value: Any, path: str) -> bytes:
     if kind.kind == BOOLEAN:
         return b"\1" if value else b"\0"
     if kind.kind in RANGES:
-        return number(value)
+        return varint(value)
     if kind.kind in (FLOAT, DOUBLE):
         return struct.pack("<f" if kind.kind == FLOAT else "<d", value)
     if kind.kind == ENUM:
-        return number(kind.symbols.index(value))
+        return varint(kind.symbols.index(value))
     data = value.encode() if isinstance(value, str) else unscaled(kind, value, path)
     if kind.kind != FIXED:
         return sized(data)
@@ -162,17 +163,6 @@ def unscaled(kind: Type, value: float, path: str) -> bytes:
         raise NoDatum(f"{path} is too large for {kind}") from None
 
 
-def number(value: int) -> bytes:
-    """An int or long."""
-    left = (value << 1) ^ (value >> 63)
-    out = bytearray()
-    while left > 0x7F:
-        out.append(left & 0x7F | 0x80)
-        left >>= 7
-    out.append(left)
-    return bytes(out)
-
-
 def sized(data: bytes) -> bytes:
     """Bytes behind their number."""
-    return number(len(data)) + data
+    return varint(len(data)) + data
