@@ -1,10 +1,11 @@
-"""`python -m bench.plots FIGURES FOLDER`: draws as SVG what `python -m bench all --output FIGURES` measured."""
+"""What was measured as SVG: bars, each with its value."""
 
-import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
+
+from bench.turns import Row
+from bench.whole import MIXED, NEW, POPULAR, TUNED
 
 WIDTH, LEFT, BAR, GAP = 760, 250, 22, 12
 INK, MUTED, OURS, THEIRS = "#1f2430", "#687087", "#2f6fde", "#b9c0cf"
@@ -36,27 +37,18 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
     )
 
 
-def of_million(run: dict[str, Any]) -> float:
-    """CPU seconds for a million events."""
-    return float(run["cpu"] / run["events"] * 1e6)
-
-
-def contest(whole: dict[str, Any]) -> str:
-    """The service and the loops, on the workload where nothing folds; the service on the mixed one, too."""
+def contest(whole: Mapping[str, Row]) -> str:
+    """The service and the loops; the middle of the rounds."""
     rows = []
-    for label in (
-        "service, mixed, 80 ms",
-        "service, every group new, 80 ms",
-        "tuned loop, every group new, 80 ms",
-        "popular loop, every group new, 80 ms",
-    ):
-        run = whole[label]
-        words = f"{of_million(run):.1f} s, {run['events'] / run['seconds']:,.0f} events/s"
-        rows.append((label.removesuffix(", 80 ms"), of_million(run), words, label.startswith("service")))
+    for label in (MIXED, NEW, f"{TUNED}, {MIXED}", f"{TUNED}, {NEW}", f"{POPULAR}, {NEW}"):
+        cpu, rate = median(whole[label]["cpus"]), median(whole[label]["rates"])
+        ours = label in (MIXED, NEW)
+        words = f"{cpu:.1f} s, {rate:,.0f} events/s"
+        rows.append(((f"service, {label}" if ours else label).removesuffix(", 80 ms"), cpu, words, ours))
     return bars("CPU seconds for a million events, one core, Mixpanel at 80 ms", rows)
 
 
-def waits(latency: dict[str, Any]) -> str:
+def waits(latency: Mapping[str, Any]) -> str:
     """From produce to accepted, by the events that came a second."""
     rows = [
         (f"{rate}, {name}", row[name], f"{row[name]:,.0f} ms", True)
@@ -66,24 +58,20 @@ def waits(latency: dict[str, Any]) -> str:
     return bars("Milliseconds from produce to accepted, Mixpanel at 80 ms, linger 1 s", rows)
 
 
-def grown(growth: dict[str, Any]) -> str:
-    """CPU for a million events, while something grows."""
+def grown(growth: Mapping[str, Row]) -> str:
+    """CPU for a million events, while something grows; the best of the rounds."""
     rows = [
-        (label, row["cpu"], f"{row['cpu']:.1f} s, {row['updates']:.0f} updates", True)
+        (label, min(row["cpus"]), f"{min(row['cpus']):.1f} s, {row['updates']:.0f} updates", True)
         for label, row in growth.items()
     ]
     return bars("CPU seconds for a million events, as it grows (and updates for 1,000 events)", rows)
 
 
-def main() -> None:
-    """Draw all of them."""
-    figures = json.loads(Path(sys.argv[1]).read_text())
-    folder = Path(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cost.svg").write_text(contest(figures["whole"]))
-    (folder / "waits.svg").write_text(waits(figures["latency"]))
-    (folder / "growth.svg").write_text(grown(figures["growth"]))
-
-
-if __name__ == "__main__":
-    main()
+def all_of(figures: Mapping[str, Any]) -> dict[str, str]:
+    """The plots of what was measured, by their file's name."""
+    drawn = {
+        "whole": ("cost.svg", contest),
+        "latency": ("waits.svg", waits),
+        "growth": ("growth.svg", grown),
+    }
+    return {name: draw(figures[part]) for part, (name, draw) in drawn.items() if part in figures}

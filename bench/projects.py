@@ -1,33 +1,33 @@
 """One stream for 1, 10 and 100 projects: what an event costs where requests are as full, and the memory."""
 
-from typing import Any, Final
+from typing import Final
 
 from bench import workload as workloads
-from bench.rig import Rig
+from bench.rig import Contestant, Rig
+from bench.turns import Row, best_ratio, in_turns
 
-COUNTS: Final = (1, 10, 100)
+ROUNDS: Final = 4
+ONE: Final = "1 project"
+COUNTS: Final = {ONE: 1, "10 projects": 10, "100 projects": 100}
 # So many updates a request, for each count: a hundred projects fill these in the records that may be open.
 FULL: Final = 200
-ROUNDS: Final = 3
 
 
-def run(built: Rig, events: int) -> dict[str, Any]:
-    """The best of some rounds, taken in turns."""
+def run(built: Rig, events: int) -> dict[str, Row]:
+    """In turns, every group new and the projects one after the other."""
     file = built.folder / "projects.toml"
-    names = [workloads.project_of(number, max(COUNTS)) for number in range(max(COUNTS))]
+    most = max(COUNTS.values())
+    names = [workloads.project_of(number, most) for number in range(most)]
     file.write_text("".join(f'[{name}]\ntoken = "{n:032x}"\n' for n, name in enumerate(names) if name is not None))
-    several = {"MIXPANEL_PROJECTS_FILE": str(file), "BATCH_MAX_UPDATES": str(FULL)}
-    loads = {count: built.load("new", events, projects=count) for count in COUNTS}
-    found: dict[str, dict[str, float]] = {}
-    for _ in range(ROUNDS):
-        for count, load in loads.items():
-            settings = several if count > 1 else {"BATCH_MAX_UPDATES": str(FULL)}
-            result = built.drain("service", load, 0.08, settings)
-            label = f"{count} projects" if count > 1 else "1 project"
-            if label not in found or result.cpu_a_million < found[label]["cpu"]:
-                updates = result.updates / max(1, result.requests)
-                found[label] = {"cpu": result.cpu_a_million, "updates": updates, "mib": result.peak_mib}
-    print(f"\n{'projects in one stream':<24}{'CPU s/M':>10}{'updates/req':>14}{'peak MiB':>11}")
-    for label, row in found.items():
-        print(f"{label:<24}{row['cpu']:>10.1f}{row['updates']:>14.0f}{row['mib']:>11.0f}", flush=True)
-    return found
+    full = {"BATCH_MAX_UPDATES": str(FULL)}
+    several = full | {"MIXPANEL_PROJECTS_FILE": str(file)}
+    contestants = {
+        label: Contestant(built.load("new", events, projects=count), settings=full if label == ONE else several)
+        for label, count in COUNTS.items()
+    }
+    return in_turns(built, contestants, ROUNDS)
+
+
+def ratios(found: dict[str, Row]) -> dict[str, float]:
+    """Each over one project."""
+    return {f"CPU, {label} / {ONE}": best_ratio(row, found[ONE]) for label, row in found.items() if label != ONE}

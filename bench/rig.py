@@ -3,34 +3,35 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from bench import workload as workloads
+from bench.processes import MINE, THEIRS, Process, awake, cpu_of, memory_of, pinned, until
 from bench.stub import MOST
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.registry.server import RegistrySandbox
 
-COMMANDS = {
-    "service": [sys.executable, "-P", "-m", "consumer", "run"],
-    "popular loop": [sys.executable, "-P", "-m", "bench.loops", "popular"],
-    "tuned loop": [sys.executable, "-P", "-m", "bench.loops", "tuned"],
-    "retrying loop": [sys.executable, "-P", "-m", "bench.loops", "retrying"],
+SERVICE: Final = "service"
+COMMANDS: Final = {
+    SERVICE: ["consumer", "run"],
+    "popular": ["bench.loops", "popular"],
+    "tuned": ["bench.loops", "tuned"],
+    "retrying": ["bench.loops", "retrying"],
 }
-PROCESSORS = sorted(os.sched_getaffinity(0))
-MINE, THEIRS = {PROCESSORS[0]}, set(PROCESSORS[1:]) or {PROCESSORS[0]}
-TICKS = os.sysconf("SC_CLK_TCK")
+FULL: Final = 20_000  # so many events to a batch of the producer at most: full, however many partitions there are
 
 
 @dataclass
@@ -39,22 +40,45 @@ class Load:
 
     name: str
     partitions: int
-    events: int
-    bytes: int
+    events: int = 0
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Who reads what, and under which conditions: `latency` and `mood` are the stub's, times in seconds."""
+
+    load: Load
+    latency: float = 0.08
+    command: str = SERVICE
+    settings: Mapping[str, str] = field(default_factory=dict)
+    mood: str = "quiet"
+    awake: bool = False  # whether its processor is kept from sleeping while it waits
+
+    def alike(self) -> object:
+        """Equal for those whose starts take as much."""
+        return self.command, self.load.partitions, self.awake, *sorted(self.settings.items())
+
+
+@dataclass
+class Running:
+    """A contestant that was started at `began`, in this group."""
+
+    process: Process
+    stub: int
+    group: str
+    began: float
 
 
 @dataclass
 class Result:
-    """What one run of one contestant came to."""
+    """What one run came to. `cpu` is that of the whole process, less what a start with nothing to read takes."""
 
-    contestant: str
-    workload: str
     events: int
-    seconds: float
-    most_seconds: float  # until 95 % of the updates had come: the rest may wait for the busiest group
+    seconds: float  # from the first request until all was committed
+    most_seconds: float  # until 95 % of the updates had come: the rest may wait for the linger or the busiest group
     cpu: float
     mib_sent: float
-    peak_mib: float
+    mib: float  # the most it had
     requests: int
     updates: int
     failed: int
@@ -86,118 +110,110 @@ class Rig:
         self.broker = broker
         self.registry = registry
         self.schema_id = registry.register("group-changes-value", workloads.SCHEMA_TEXT)
-        self._runs = 0
+        self._numbers = count(1)
+        self._loads: dict[tuple[object, ...], Load] = {}
 
     def load(
-        self, workload: str, events: int, partitions: int = 4, groups: int = workloads.GROUPS, projects: int = 1
+        self,
+        workload: str,
+        events: int,
+        partitions: int = 4,
+        groups: int = workloads.GROUPS,
+        projects: int = 1,
+        to_a_batch: int = FULL,
     ) -> Load:
-        """A new topic with so many events of the workload."""
-        source = workloads.events(workload, events, self.schema_id, groups=groups, projects=projects)
-        return self.filled(workload, source, partitions)
+        """A topic with so many events of the workload; the one that is there already, if there is one."""
+        key = (workload, events, partitions, groups, projects, to_a_batch)
+        if key not in self._loads:
+            source = workloads.events(workload, events, self.schema_id, groups=groups, projects=projects)
+            self._loads[key] = self.filled(workload, source, partitions, to_a_batch)
+        return self._loads[key]
 
-    def filled(self, name: str, records: Iterable[tuple[str | bytes, bytes]], partitions: int = 4) -> Load:
+    def filled(
+        self, name: str, records: Iterable[tuple[str | bytes, bytes]], partitions: int = 4, to_a_batch: int = FULL
+    ) -> Load:
         """A new topic with these keys and values."""
-        self._runs += 1
-        load = Load(f"bench-{self._runs}-{name}", partitions, 0, 0)
+        load = Load(f"bench-{next(self._numbers)}-{name}", partitions)
         self.broker.create_topic(load.name, partitions)
-        producer = self.producer(linger_ms=500)  # full batches, however many partitions there are
+        producer = self.producer(linger_ms=500, to_a_batch=to_a_batch)
         for key, value in records:
             producer.produce(load.name, value, key=key)
             load.events += 1
-            load.bytes += len(value)
             if load.events % 5_000 == 0:
                 producer.poll(0)
         assert producer.flush(120) == 0
         return load
 
-    def producer(self, linger_ms: int = 20) -> Producer:
+    def producer(self, linger_ms: int = 20, to_a_batch: int = FULL) -> Producer:
         """A fast one."""
         return Producer(
             {
                 "bootstrap.servers": self.broker.bootstrap,
                 "linger.ms": linger_ms,
                 "batch.size": 1_000_000,
-                "batch.num.messages": 20_000,
+                "batch.num.messages": to_a_batch,
                 "queue.buffering.max.messages": 5_000_000,
                 "queue.buffering.max.kbytes": 2_000_000,
                 "compression.type": "lz4",
             }
         )
 
-    def drain(
-        self,
-        contestant: str,
-        load: Load,
-        latency: float,
-        settings: dict[str, str] | None = None,
-        mood: str = "quiet",
-    ) -> Result:
-        """Time from the first request until everything in the topic is committed; `mood` is that of the stub."""
-        with self._started(contestant, load, latency, settings, mood) as (process, stub, began):
-            committed = self._committed(load)
-            until(lambda: counts(stub)["requests"] > 0)
-            started, cpu_before = time.time(), cpu_of(process.pid)
-            already = counts(stub)["updates"]
-            until(lambda: committed() >= load.events)
-            return self._result(contestant, load, process, stub, started, cpu_before, began, already)
+    def drain(self, contestant: Contestant, started_cpu: float = 0.0) -> Result:
+        """Run until everything in the topic is committed; the CPU is what it took beyond that of a start."""
+        with self.started(contestant) as running:
+            self.settled(running, contestant.load)
+            return self.result(running, contestant.load.events, started_cpu)
 
-    def steady(self, load: Load, rate: int, seconds: float, latency: float) -> Result:
-        """Produce at a rate, with one event in a hundred timed from there to Mixpanel's answer."""
-        source = list(workloads.events("mixed", int(rate * seconds), self.schema_id, seed=2))
-        with self._started("service", load, latency, None) as (process, stub, began):
-            producer = self.producer(linger_ms=10)
-            producer.produce(load.name, source[0][1])
-            producer.flush(60)
-            until(lambda: counts(stub)["requests"] > 0)  # it has joined and knows the schema
-            started, cpu_before = time.time(), cpu_of(process.pid)
-            produce_steadily(producer, load.name, rate, source, self.schema_id)
-            producer.flush(60)
-            load.events += 1 + len(source)
-            committed = self._committed(load)
-            until(lambda: committed() >= load.events)
-            result = self._result("service", load, process, stub, started, cpu_before, began, 1)
-            result.first_request = 0.0  # it waited for the first event
-            return result
+    def start(self, contestant: Contestant) -> tuple[float, float]:
+        """CPU seconds of a start with nothing left to read, until it has its partitions; and MiB resident then."""
+        with self.started(contestant, at_the_end=True) as running:
+            admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
 
-    def _result(
-        self,
-        contestant: str,
-        load: Load,
-        process: "subprocess.Popen[bytes]",
-        stub: int,
-        started: float,
-        cpu_before: float,
-        began: float,
-        already: int,
-    ) -> Result:
-        found = counts(stub)
+            def has_partitions() -> bool:
+                described = admin.describe_consumer_groups([running.group])[running.group].result()
+                return any(member.assignment.topic_partitions for member in described.members)
+
+            until(has_partitions)
+            return cpu_of(running.process.pid), memory_of(running.process.pid)[0]
+
+    def result(self, running: Running, events: int, cpu_before: float, since: float = 0.0) -> Result:
+        """What it came to by now: from the first request on, or since a moment."""
+        found, now = counts(running.stub), time.time()
+        since = since or found["first"]
         return Result(
-            contestant=contestant,
-            workload=load.name.split("-")[-1],
-            events=max(1, load.events - already),
-            seconds=time.time() - started,
-            most_seconds=max(0.001, found["most"] - started),
-            cpu=cpu_of(process.pid) - cpu_before,
+            events=events,
+            seconds=now - since,
+            most_seconds=max(0.001, found["most"] - since),
+            cpu=cpu_of(running.process.pid) - cpu_before,
             mib_sent=found["bytes"] / 2**20,
-            peak_mib=peak_of(process.pid),
+            mib=memory_of(running.process.pid)[1],
             requests=found["requests"],
             updates=found["updates"],
             failed=found["failed"],
             refused=found["refused"],
-            first_request=found["first"] - began,
+            first_request=found["first"] - running.began,
             waits=found["waits"],
         )
 
+    def settled(self, running: Running, load: Load) -> None:
+        """Wait until all that is in the topic is committed."""
+        with self._as_member(running.group) as consumer:
+            places = [TopicPartition(load.name, number) for number in range(load.partitions)]
+
+            def committed() -> int:
+                return sum(max(0, place.offset) for place in consumer.committed(places, timeout=10))
+
+            until(lambda: committed() >= load.events)
+
     @contextmanager
-    def _started(
-        self, contestant: str, load: Load, latency: float, settings: dict[str, str] | None, mood: str = "quiet"
-    ) -> Iterator[tuple["subprocess.Popen[bytes]", int, float]]:
-        port = free_port()
-        command = [sys.executable, "-P", "-m", "bench.stub", str(port), str(latency), mood]
-        stub = pinned(command, THEIRS, {}, subprocess.DEVNULL)
-        self._runs += 1
-        group = f"bench-group-{self._runs}"
+    def started(self, contestant: Contestant, at_the_end: bool = False) -> Iterator[Running]:
+        """The contestant in a group of its own, with a stub of its own; `at_the_end` all is committed before."""
+        load, group, port = contestant.load, f"bench-group-{next(self._numbers)}", free_port()
         self.broker.create_topic(f"{group}.dead-letters", load.partitions)
+        if at_the_end:
+            self._commit_all(group, load)
+        command = [sys.executable, "-P", "-m", "bench.stub", str(port), str(contestant.latency), contestant.mood]
+        stub = pinned(command, THEIRS)
         environ = {
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap,
             "KAFKA_TOPICS": load.name,
@@ -206,28 +222,35 @@ class Rig:
             "MIXPANEL_TOKEN": "0123456789abcdef0123456789abcdef",
             "MIXPANEL_URL": f"http://127.0.0.1:{port}",
             "HTTP_PORT": "0",
-            **(settings or {}),
+            **contestant.settings,
         }
-        self._group = group
-        with (self.folder / f"{group}.log").open("wb") as log:
+        with awake(MINE) if contestant.awake else nullcontext(), (self.folder / f"{group}.log").open("wb") as log:
             until(lambda: answers(port))
             began = time.time()
-            process = pinned(COMMANDS[contestant], MINE, environ, log)
+            process = pinned([sys.executable, "-P", "-m", *COMMANDS[contestant.command]], MINE, environ, log)
+            try:
+                yield Running(process, port, group, began)
+            finally:
+                for one in (process, stub):
+                    gently = one is process and contestant.command == SERVICE
+                    one.send_signal(signal.SIGTERM if gently else signal.SIGKILL)
+                    one.wait(60)
+
+    def _commit_all(self, group: str, load: Load) -> None:
+        with self._as_member(group) as consumer:
+            places = [TopicPartition(load.name, number) for number in range(load.partitions)]
+            for place in places:
+                place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
+            consumer.commit(offsets=places, asynchronous=False)
+
+    @contextmanager
+    def _as_member(self, group: str) -> Iterator[Consumer]:
+        """A client that may ask and say what the group has committed, and never joins it."""
+        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": group})
         try:
-            yield process, port, began
+            yield consumer
         finally:
-            for one in (process, stub):
-                one.send_signal(signal.SIGTERM if one is process and contestant == "service" else signal.SIGKILL)
-                one.wait(60)
-
-    def _committed(self, load: Load) -> Any:
-        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": self._group})
-        places = [TopicPartition(load.name, number) for number in range(load.partitions)]
-
-        def total() -> int:
-            return sum(max(0, place.offset) for place in consumer.committed(places, timeout=10))
-
-        return total
+            consumer.close()
 
 
 @contextmanager
@@ -238,53 +261,6 @@ def built() -> Iterator[Rig]:
         folder = Path(temporary)
         with Broker(folder / "broker") as broker, RegistrySandbox() as registry:
             yield Rig(folder, broker, registry)
-
-
-def produce_steadily(
-    producer: Producer, topic: str, rate: int, source: list[tuple[str, bytes]], schema_id: int
-) -> None:
-    """So many events a second, in slices of 10 ms; one in a hundred says when it was made."""
-    began = time.time()
-    for written, (key, value) in enumerate(source):
-        if written % 100 == 0:
-            key, value = timed(schema_id, written)
-        producer.produce(topic, value, key=key)
-        ahead = written / rate - (time.time() - began)
-        if ahead > 0.01:
-            producer.poll(ahead)
-
-
-def timed(schema_id: int, number: int) -> tuple[str, bytes]:
-    """An event that says when it was made."""
-    import io
-
-    import fastavro
-
-    event = {
-        "event_id": str(number),
-        "occurred_at": 0,
-        "project": None,
-        "group_key": "company",
-        "group_id": f"timed-{number}",
-        "operation": "SET",
-        "properties": {"sent_at": int(time.time() * 1e6)},
-        "property_names": [],
-    }
-    written = io.BytesIO()
-    written.write(b"\0" + schema_id.to_bytes(4, "big"))
-    fastavro.schemaless_writer(written, workloads.SCHEMA, event)
-    return f"company:timed-{number}", written.getvalue()
-
-
-def pinned(command: list[str], processors: set[int], environ: dict[str, str], log: Any) -> "subprocess.Popen[bytes]":
-    """A process that may use these processors alone."""
-    return subprocess.Popen(
-        command,
-        env={**os.environ, **environ},
-        stdout=log,
-        stderr=log,
-        preexec_fn=lambda: os.sched_setaffinity(0, processors),
-    )
 
 
 def counts(port: int) -> dict[str, Any]:
@@ -301,25 +277,3 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def cpu_of(pid: int) -> float:
-    """CPU seconds of a process so far, all threads, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def peak_of(pid: int) -> float:
-    """The most memory that a process had, in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def until(condition: Any, seconds: float = 600.0) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the contestant does not come to an end"
-        time.sleep(0.05)

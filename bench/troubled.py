@@ -4,66 +4,36 @@ Both are times to settle the same records, so their ratios hold on any machine. 
 request at a time and tries again soon; it needs as many requests as the service, since nothing there folds.
 """
 
-import operator
-import statistics
-from typing import Any
+from typing import Final
 
-from bench.rig import Result, Rig
+from bench.rig import Contestant, Rig
+from bench.turns import Row, in_turns, middle_ratio, side_by_side
 
-EVENTS = 20_000
-ROUNDS = 3
-LATENCY = 0.08
-QUICKER = {"MIXPANEL_TIMEOUT": "2s"}  # what hangs is not what is measured
-LOOP = "retrying loop"
+ROUNDS: Final = 3
+QUICKER: Final = {"MIXPANEL_TIMEOUT": "2s"}  # what hangs is not what is measured
+FAULTS, LOOP = "28 % of the requests fail", "the same, retrying loop"
+REFUSED, TAKEN = "1 % of a busy group refused", "the same, none refused"
 
 
-def faults(built: Rig, events: int) -> dict[str, Any]:
-    """Seconds of the service and of the loop to settle all, in turns."""
+def faults(built: Rig, events: int) -> dict[str, Row]:
+    """The service and the loop; all at once, since they wait for answers nearly all of the time."""
     load = built.load("chained", events, 1)
-    return _rounds(
-        "28 % of the requests fail",
-        {
-            "service": lambda: built.drain("service", load, LATENCY, QUICKER, "faults"),
-            LOOP: lambda: built.drain(LOOP, load, LATENCY, QUICKER, "faults"),
-        },
-    )
+    service = Contestant(load, settings=QUICKER, mood="faults")
+    loop = Contestant(load, settings=QUICKER, mood="faults", command="retrying")
+    return side_by_side(built, {FAULTS: service, LOOP: loop}, ROUNDS)
 
 
-def refusals(built: Rig, events: int) -> dict[str, Any]:
-    """Seconds of the service to settle all where 1 % of a busy group's changes are refused, and where none is."""
+def refusals(built: Rig, events: int) -> dict[str, Row]:
+    """The service, in turns with itself where none is refused."""
     load = built.load("refusals", events)
-    return _rounds(
-        "1 % of a busy group refused",
-        {
-            "refused": lambda: built.drain("service", load, LATENCY, mood="refusals"),
-            "taken": lambda: built.drain("service", load, LATENCY),
-        },
-    )
+    return in_turns(built, {REFUSED: Contestant(load, mood="refusals"), TAKEN: Contestant(load)}, ROUNDS)
 
 
-def ratios(figures: dict[str, Any]) -> dict[str, float]:
-    """The middle ratio of the rounds."""
-    found: dict[str, float] = {}
-    for what, name, ours, theirs in (
-        ("faults", f"time, 28 % of requests fail / {LOOP}", "service", LOOP),
-        ("refusals", "time, 1 % of a hot group refused / none", "refused", "taken"),
-    ):
-        if what in figures:
-            found[name] = statistics.median(map(operator.truediv, figures[what][ours], figures[what][theirs]))
-    return found
+def faults_ratios(found: dict[str, Row]) -> dict[str, float]:
+    """The time of the loop that is needed."""
+    return {"time, 28 % of requests fail / retrying loop": middle_ratio(found[FAULTS], found[LOOP], "seconds")}
 
 
-def _rounds(title: str, contestants: dict[str, Any]) -> dict[str, Any]:
-    """Seconds of each contestant in each round, printed as they come."""
-    print(f"\n{title:<36}{'seconds':>10}{'requests':>10}{'failed':>8}{'refused':>9}{'peak MiB':>10}", flush=True)
-    found: dict[str, list[float]] = {label: [] for label in contestants}
-    for _ in range(ROUNDS):
-        for label, run in contestants.items():
-            result: Result = run()
-            found[label].append(result.seconds)
-            print(
-                f"{label:<36}{result.seconds:>10.1f}{result.requests:>10,}{result.failed:>8}"
-                f"{result.refused:>9}{result.peak_mib:>10.0f}",
-                flush=True,
-            )
-    return found
+def refusals_ratios(found: dict[str, Row]) -> dict[str, float]:
+    """How many times as long it takes."""
+    return {"time, 1 % of a hot group refused / none": middle_ratio(found[REFUSED], found[TAKEN], "seconds")}

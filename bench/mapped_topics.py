@@ -1,10 +1,8 @@
 """The whole service on mapped topics: records that become the same updates as built-in events, and a Debezium table.
 
-built-in                GroupChange events, every one a SET, every group new
-built-in, a file beside the same topic; a mapping file names another one, which is empty
-mapped, from columns    the same groups and properties, each property a column of a domain event
-mapped, from a map      the same, the properties in one map that a rule copies
-Debezium, 75 columns    the envelopes of bench/mapped.py, 8 of their columns mapped
+The built-in ones are GroupChange events, every one a SET, every group new; also with a mapping file beside them that
+names another topic, which is empty. Mapped have the same groups and properties, each property a column of a domain
+event, or all of them in one map that a rule copies. The table has the envelopes of bench/envelope.py.
 """
 
 import io
@@ -17,11 +15,17 @@ from typing import Any, Final
 
 import fastavro
 
-from bench import mapped
+from bench import envelope
 from bench import workload as workloads
-from bench.rig import Load, Rig
+from bench.rig import Contestant, Load, Rig
+from bench.turns import Row, best_ratio, in_turns
 
-ROUNDS: Final = 5
+ROUNDS: Final = 4
+BUILT_IN: Final = "built-in"
+BESIDE: Final = "built-in, a file beside that names another topic"
+COLUMNS_MAPPED: Final = "ten nullable columns, each a property"
+MAP_MAPPED: Final = "a map that a rule copies"
+ENVELOPES: Final = "a Debezium envelope of 75 columns with its key"
 SCALAR: Final = ["null", "string", "long", "double", "boolean"]
 META: Final[list[dict[str, Any]]] = [
     {"name": "event_id", "type": "string"},
@@ -49,35 +53,21 @@ SET_COLUMNS: Final = "[rule.set]\n" + "".join(f'{name} = "value.{name}"\n' for n
 COPY: Final = '[rule.copy]\nfrom = "value.properties"\n'
 
 
-def run(built: Rig, events: int) -> dict[str, Any]:
-    """The best of some rounds, taken in turns."""
-    found: dict[str, dict[str, float]] = {}
-    contestants = prepared(built, events)
-    for _ in range(ROUNDS):
-        for label, (load, settings) in contestants.items():
-            result = built.drain("service", load, 0.08, settings)
-            row = found.setdefault(label, {"cpu": result.cpu_a_million, "rate": 0.0, "mib": 0.0})
-            row["cpu"] = min(row["cpu"], result.cpu_a_million)
-            row["rate"] = max(row["rate"], result.rate)
-            row["mib"] = max(row["mib"], result.peak_mib)
-    print(f"\n{'built-in and mapped':<28}{'events/s':>10}{'CPU s/M':>10}{'/ built-in':>12}{'peak MiB':>10}")
-    for label, row in found.items():
-        over = row["cpu"] / found["built-in"]["cpu"]
-        print(f"{label:<28}{row['rate']:>10,.0f}{row['cpu']:>10.1f}{over:>12.2f}{row['mib']:>10.0f}", flush=True)
-    return found
+def run(built: Rig, events: int) -> dict[str, Row]:
+    """In turns."""
+    return in_turns(built, contestants(built, events), ROUNDS)
 
 
-def ratios(figures: dict[str, Any]) -> dict[str, float]:
+def ratios(found: dict[str, Row]) -> dict[str, float]:
     """What each costs over the built-in event of the same run."""
-    rows = figures.get("mapped", {})
     return {
-        f"CPU, {label} / built-in": row["cpu"] / rows["built-in"]["cpu"]
-        for label, row in rows.items()
-        if label != "built-in"
+        f"CPU, {label} / {BUILT_IN}": best_ratio(row, found[BUILT_IN])
+        for label, row in found.items()
+        if label != BUILT_IN
     }
 
 
-def prepared(built: Rig, events: int) -> dict[str, tuple[Load, dict[str, str]]]:
+def contestants(built: Rig, events: int) -> dict[str, Contestant]:
     """Each topic, filled, and the settings of the service that reads it."""
     plain = built.filled("sets", encoded(workloads.SCHEMA, built.schema_id, map(event, changes(events))))
     columns = mapped_load(built, "columns", COLUMNS, (change.meta | change.properties for change in changes(events)))
@@ -87,11 +77,11 @@ def prepared(built: Rig, events: int) -> dict[str, tuple[Load, dict[str, str]]]:
     beside = built.filled("empty", ())
     named = mapping(built, beside.name, RULE + SET_COLUMNS) | {"KAFKA_TOPICS": f"{plain.name},{beside.name}"}
     return {
-        "built-in": (plain, {}),
-        "built-in, a file beside": (plain, named),
-        "mapped, from columns": (columns, mapping(built, columns.name, RULE + SET_COLUMNS)),
-        "mapped, from a map": (copied, mapping(built, copied.name, RULE + COPY)),
-        "Debezium, 75 columns": (envelopes, mapping(built, envelopes.name, mapped.FILE)),
+        BUILT_IN: Contestant(plain),
+        BESIDE: Contestant(plain, settings=named),
+        COLUMNS_MAPPED: Contestant(columns, settings=mapping(built, columns.name, RULE + SET_COLUMNS)),
+        MAP_MAPPED: Contestant(copied, settings=mapping(built, copied.name, RULE + COPY)),
+        ENVELOPES: Contestant(envelopes, settings=mapping(built, envelopes.name, envelope.FILE)),
     }
 
 
@@ -135,9 +125,9 @@ def mapped_load(built: Rig, name: str, schema: dict[str, Any], rows: Iterable[di
 
 def table(built: Rig, events: int) -> Load:
     """A topic of envelopes, with keys as Connect's converter writes them."""
-    schema, values, keys = mapped.workload(events)
+    schema, values, keys = envelope.workload(events)
     value_id = built.registry.register("bench.envelopes-value", json.dumps(schema))
-    key_id = built.registry.register("bench.envelopes-key", json.dumps(mapped.KEY))
+    key_id = built.registry.register("bench.envelopes-key", json.dumps(envelope.KEY))
     return built.filled(
         "envelopes", ((head(key_id) + key, head(value_id) + value) for key, value in zip(keys, values, strict=True))
     )
@@ -160,5 +150,5 @@ def head(number: int) -> bytes:
 def mapping(built: Rig, topic: str, text: str) -> dict[str, str]:
     """The setting that names this file, about this topic."""
     file = built.folder / f"{topic}.toml"
-    file.write_text(text.replace(mapped.TOPIC, topic))
+    file.write_text(text.replace(envelope.TOPIC, topic))
     return {"MAPPING_FILE": str(file)}
