@@ -17,6 +17,7 @@ import fastavro
 from bench import workload as workloads
 from bench.projects import FULL
 from consumer.app import GC_THRESHOLDS
+from consumer.core.entry import Entry
 from consumer.core.fold import Fold
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
@@ -24,7 +25,6 @@ from consumer.core.model import Answer, Assignment, Record
 from consumer.core.offsets import Ledger
 from consumer.core.pipeline import Pipeline
 from consumer.core.room import Share
-from consumer.core.runs import Entry
 from consumer.event.convert import convert
 from consumer.event.decode import resolve
 from consumer.event.encode import opening_of, operation_of, update_tail

@@ -10,11 +10,11 @@ import click
 
 from consumer.commands.events import BadLine, Event, EventReader
 from consumer.commands.options import output_option, settings_options
+from consumer.core.entry import Entry
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Share
-from consumer.core.runs import Entry
 from consumer.event.encode import opening_of, update_tail
 from consumer.event.model import DEFAULT, DELETE
 from consumer.settings import Settings

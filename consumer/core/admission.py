@@ -5,11 +5,11 @@ from typing import final
 from consumer.core.breaker import ACCEPTED, ADMITTED, UNREADABLE, Breaker
 from consumer.core.causes import PROJECT
 from consumer.core.destinations import Destinations
+from consumer.core.entry import Entry
 from consumer.core.intake import Intake
 from consumer.core.model import Record
 from consumer.core.partition import Partition
 from consumer.core.partitions import Partitions
-from consumer.core.runs import Entry
 from consumer.core.scatter import SAMPLE, Scatter
 from consumer.core.schemas import Need
 from consumer.core.settling import UNCOUNTED

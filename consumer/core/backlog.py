@@ -8,11 +8,12 @@ from collections import deque
 from typing import Final, final
 
 from consumer.core.batch import Batch, pieces
+from consumer.core.entry import Update
 from consumer.core.history import History
 from consumer.core.lanes import Lanes
 from consumer.core.queues import Pieces, Waiting
 from consumer.core.retry import CAPACITY, HALTING
-from consumer.core.runs import OVER, Run, Update
+from consumer.core.runs import OVER, Run
 
 # A suspect is cut in so many pieces: fewer time-outs one after the other than with halves.
 PIECES: Final = 8

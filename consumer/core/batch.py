@@ -3,8 +3,8 @@
 from typing import Final, final
 
 from consumer.core.blame import Refusal
+from consumer.core.entry import Update
 from consumer.core.history import History
-from consumer.core.runs import Update
 
 # What was decided on an update that was not accepted.
 REFUSED: Final = 0

@@ -10,8 +10,10 @@ Nothing that was parsed is kept: a step is a stretch of places, and is read from
 
 from typing import TypeAlias, final
 
+from consumer.core.entry import Entry
 from consumer.core.history import History
 from consumer.event.encode import operation_of
+from consumer.event.model import UNSET, creates
 
 # The JSON of updates, for the properties that they are about; None for all properties.
 Owned: TypeAlias = tuple[bytes, ...] | None
@@ -108,6 +110,75 @@ class Blame:
         """The entries that were refused since the last call."""
         fresh, self.fresh = self.fresh, []
         return fresh
+
+    def plan(self, entries: list[Entry], created: bool) -> None:
+        """All that was sent of these entries is decided: what is to be sent next is the last of `steps`.
+
+        `created` says that an update which creates a missing profile was accepted.
+        """
+        if self.creating and not created:
+            self.steps.clear()  # what was to create the profile was refused: another may
+        self._split(entries)
+        self._skip_empty(entries)
+        if not self.steps and self.rejected and not created:
+            self._plan_creation(entries)
+
+    def _split(self, entries: list[Entry]) -> None:
+        """Cut what was refused as a whole in two, by the records that said something of what it owned."""
+        refused = self.refused
+        if not refused:
+            return
+        self.refused = []
+        start = refused[0][0]
+        end = refused[0][1]
+        owned = tuple([json for _, _, json in refused])
+        places = touching(entries, self.rejected, start, end, names_of(owned), end - start)
+        middle = places[len(places) // 2] if len(places) > 1 else end
+        self.push(middle, end, owned)
+        self.push(start, middle, owned)
+
+    def _skip_empty(self, entries: list[Entry]) -> None:
+        """Forget steps that have nothing to say any more."""
+        while self.steps:
+            step = self.steps[-1]
+            if touching(entries, self.rejected, step.start, step.end, step.names(), 1):
+                return
+            self.steps.pop()
+
+    def _plan_creation(self, entries: list[Entry]) -> None:
+        """Send again what an `$unset` absorbed, where that alone is left to create the profile.
+
+        After SET{bad}, SET{a}, UNSET[a] the profile exists without a property, though SET{bad} was refused. The
+        first entry that creates goes by itself, the rest after it.
+        """
+        count = len(entries)
+        unset = tuple([entry.json for entry in entries if entry.verb == UNSET])
+        for place in touching(entries, self.rejected, 0, count, names_of(unset), count):
+            if creates(entries[place].verb):
+                self.creating = True
+                self.push(place + 1, count, unset)
+                self.push(place, place + 1, unset)
+                return
+
+
+def touching(
+    entries: list[Entry],
+    rejected: dict[int, Refusal] | None,
+    start: int,
+    end: int,
+    names: set[str] | None,
+    most: int,
+) -> list[int]:
+    """The places of the entries that say something of these properties, and are not refused; at most so many."""
+    places: list[int] = []
+    for place in range(start, end):
+        if rejected is not None and place in rejected:
+            continue
+        if names is None or touches(operation_of(entries[place].json).values, names):
+            places.append(place)
+            if len(places) == most:
+                break
+    return places
 
 
 def names_of(owned: tuple[bytes, ...]) -> set[str]:

@@ -11,6 +11,7 @@ from consumer.core.batch import AMBIGUOUS, DIVIDED, REFUSED, Batch, Decision, Re
 from consumer.core.blame import Refusal
 from consumer.core.clock import NEVER
 from consumer.core.dispatch import LONE_FAILURES, Dispatch
+from consumer.core.entry import Update
 from consumer.core.history import History
 from consumer.core.model import Answer
 from consumer.core.retry import (
@@ -21,7 +22,6 @@ from consumer.core.retry import (
     suspect_wait,
     transient_wait,
 )
-from consumer.core.runs import Update
 from consumer.core.verdict import TIMEOUT, WITHHELD, Accepted, Again, Halted, Opaque, Refused, TooLarge
 from consumer.event.errors import AMBIGUOUS_ADD, REJECTED, TOO_LARGE
 from consumer.event.model import ADD

@@ -7,10 +7,10 @@ from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
 from consumer.core.delivery import Delivery
 from consumer.core.dispatch import Dispatch
+from consumer.core.entry import Entry
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Open, Share, half_of
-from consumer.core.runs import Entry
 from consumer.core.wire import Wire
 
 
@@ -117,7 +117,7 @@ class Destinations:
             for run in {update.run for batch in dispatch.suspects() for update in batch.updates}:
                 stuck = len(run.entries) - run.settled
                 behind[run.assignment] = behind.get(run.assignment, 0) + stuck
-                for entry in dispatch.lanes.behind(run):
+                for entry in run.behind():
                     behind[entry.record.assignment] = behind.get(entry.record.assignment, 0) + 1
         return behind
 

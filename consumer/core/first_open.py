@@ -4,20 +4,20 @@ from typing import final
 
 from consumer.core.batch import Batch
 from consumer.core.dispatch import Dispatch
-from consumer.core.lane import Lane
+from consumer.core.entry import Entry
 from consumer.core.model import Assignment, Record
-from consumer.core.runs import Entry, Run
+from consumer.core.runs import Run
 from consumer.core.whole import Whole
 
 
 @final
 class Head:
-    """A first open record, or a part of it, in its lane: `place` is that in the lane's run, -1 where it waits."""
+    """A first open record, or a part of it, in its lane: `place` is that in the lane's `run`, -1 where it waits."""
 
-    __slots__ = ("batch", "flying", "lane", "place", "rank", "record")
+    __slots__ = ("batch", "flying", "place", "rank", "record", "run")
 
-    def __init__(self, lane: Lane, place: int, record: Record) -> None:
-        self.lane = lane
+    def __init__(self, run: Run, place: int, record: Record) -> None:
+        self.run = run
         self.place = place
         self.record = record
         self.batch: Batch | None = None  # the one that it waits for
@@ -26,8 +26,8 @@ class Head:
 
     def own_run(self) -> Run | None:
         """What is under way of its group, where that is of its own partition."""
-        run = self.lane.run
-        return run if run is not None and run.assignment is self.record.assignment else None
+        run = self.run
+        return run if run.begun and run.assignment is self.record.assignment else None
 
     def offer(self, batch: Batch, flying: bool, covers: bool) -> None:
         """The batch has an update of its run: the one that `covers` its place counts first."""
@@ -51,9 +51,9 @@ def find(dispatches: list[Dispatch], first: dict[Assignment, int]) -> list[list[
         for number, lanes in enumerate(queues):
             if depth >= len(lanes):
                 continue
-            lane = lanes[depth]
-            for place, entry in stands(lane, first):
-                heads[number].append(Head(lane, place, entry.record))
+            run = lanes[depth]
+            for place, entry in stands(run, first):
+                heads[number].append(Head(run, place, entry.record))
                 whole = entry.whole
                 if whole is not None and whole not in wholes:
                     wholes.add(whole)
@@ -78,19 +78,18 @@ def meet(dispatch: Dispatch, heads: list[Head]) -> None:
             offer(batch, False, by_run)
 
 
-def stands(lane: Lane, first: dict[Assignment, int]) -> list[tuple[int, Entry]]:
-    """The entries of those records in this lane, each with its place in the run, -1 where it waits for that."""
+def stands(run: Run, first: dict[Assignment, int]) -> list[tuple[int, Entry]]:
+    """The entries of those records in this lane, each with its place in the run, -1 where it waits."""
     entries: list[tuple[int, Entry]] = []
-    run = lane.run
-    offset = first.get(run.assignment, -1) if run is not None else -1
-    if run is not None and offset >= 0:
+    offset = first.get(run.assignment, -1) if run.begun else -1
+    if offset >= 0:
         for place in range(run.settled, len(run.entries)):
             entry = run.entries[place]
             if entry.record.offset > offset:
                 break
             if entry.record.offset == offset and not rejected(run, place):
                 entries.append((place, entry))
-    for entry in lane.waiting:
+    for entry in run.behind() if run.begun else run.entries:
         offset = first.get(entry.record.assignment, -1)
         if offset == entry.record.offset:
             entries.append((-1, entry))

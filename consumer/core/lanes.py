@@ -1,10 +1,10 @@
 """Order per group, and batches that are full all the same.
 
-A lane is the queue of one group. It is idle, or one run of it is under way; then the rest of it waits. A
-batch drains idle lanes, the one with the oldest waiting record first. There is no number of lanes to tune:
-a lane exists while its group has something open, and is forgotten after.
+A lane is the queue of one group: a run that is to go next, or is under way, and what waits behind it. Lanes whose run
+is not under way are idle. A batch drains idle lanes, the one with the oldest waiting record first. There is no number
+of lanes to tune: a lane exists while its group has something open, and is forgotten after.
 
-    push    a record's update is encoded, and waits behind its group's others
+    push    a record's update waits behind its group's others
     take    what waits is folded into runs, as many as make a batch
     replay  the next step of a run is ready for one of the next batches
     release the run is over, and its group goes on
@@ -14,11 +14,11 @@ import heapq
 from collections import deque
 from typing import final
 
-from consumer.core.lane import Lane
+from consumer.core.entry import Entry, Update
 from consumer.core.model import Assignment, Group
 from consumer.core.room import Share
-from consumer.core.runs import Entry, Run, Update
-from consumer.core.stretch import deleting, fold_waiting, step_of
+from consumer.core.runs import Run
+from consumer.core.stretch import front_of, step_of
 from consumer.event.model import DELETE
 
 
@@ -34,10 +34,10 @@ class Lanes:
         self._max_updates = max_updates
         self._fold = fold
         self._share = share
-        self._lanes: dict[Group, Lane] = {}
+        self._lanes: dict[Group, Run] = {}  # by the run at the front of each
         # Ready lanes in the order of their heads: new ones come in order, those that return out of it.
-        self._fresh: deque[Lane] = deque()
-        self._returned: list[tuple[int, Lane]] = []
+        self._fresh: deque[Run] = deque()
+        self._returned: list[tuple[int, Run]] = []
         self.ready = 0
 
     def __len__(self) -> int:
@@ -45,25 +45,23 @@ class Lanes:
 
     def push(self, group: Group, entry: Entry) -> None:
         """Let the record's update wait behind its group's others. Its order is above that of any before."""
-        lane = self._lanes.get(group)
-        if lane is None:
-            self._lanes[group] = lane = Lane(group, entry)
+        run = self._lanes.get(group)
+        if run is None:
+            self._lanes[group] = run = Run(group, [entry], entry.order if entry.verb == DELETE else -1)
         else:
-            lane.waiting.append(entry)
+            run.add(entry)
         self._share.add(1, entry.record.size)
-        if entry.verb == DELETE:
-            lane.deleted = entry.order
-        if not lane.queued and lane.run is None:
-            lane.queued = True
-            self._fresh.append(lane)
+        if not run.queued and not run.begun:
+            run.queued = True
+            self._fresh.append(run)
             self.ready += 1
 
     def oldest(self) -> float:
         """When the oldest record that a batch may take was polled; -1 where there is none."""
-        lane = self._peek()
-        if lane is None:
+        run = self._peek()
+        if run is None:
             return -1.0
-        return lane.first().record.polled_at
+        return run.first().record.polled_at
 
     def returned(self) -> bool:
         """Whether a group is ready that was in a request before."""
@@ -77,14 +75,13 @@ class Lanes:
         updates: list[Update] = []
         size = 1
         while self.ready and len(updates) < max_updates:
-            lane = self._pop()
+            run = self._pop()
             taken = len(updates)
-            replaying = lane.run is not None
-            self._begin(lane, updates)
+            self._begin(run, updates)
             for place in range(taken, len(updates)):
                 size += len(updates[place].json) + self.opening + 1
             if taken and (size > max_bytes or len(updates) > max_updates):
-                self._put_back(lane, updates[taken:], replaying)
+                self._put_back(run, len(updates) - taken)
                 del updates[taken:]
                 break
         return updates
@@ -95,52 +92,42 @@ class Lanes:
 
     def replay(self, run: Run) -> None:
         """Send the next step of the run with one of the next batches."""
-        self._return(self._lanes[run.group])
+        self._return(run)
 
     def release(self, run: Run) -> None:
         """The run is over: what waited behind it is ready, or the group is forgotten."""
-        lane = self._lanes[run.group]
         self._forget(run)
-        lane.run = None
-        if lane.waiting:
-            self._return(lane)
+        follower = run.over()
+        if follower is not None:
+            self._lanes[run.group] = follower
+            self._return(follower)
         else:
-            del self._lanes[lane.group]
+            del self._lanes[run.group]
 
     def runs(self) -> list[Run]:
         """Everything that is under way."""
-        return [lane.run for lane in self._lanes.values() if lane.run is not None]
+        return [run for run in self._lanes.values() if run.begun]
 
-    def all(self) -> list[Lane]:
-        """Every lane, those of old first."""
+    def all(self) -> list[Run]:
+        """The front of every lane, those of old first."""
         return list(self._lanes.values())
-
-    def behind(self, run: Run) -> list[Entry]:
-        """What waits for this run to be over."""
-        return self._lanes[run.group].waiting
-
-    def lane_of(self, group: Group) -> Lane | None:
-        """The lane of the group, while something of it is open."""
-        return self._lanes.get(group)
 
     def strip(self, bounds: dict[Assignment, int]) -> list[Entry]:
         """Forget waiting records of these assignments at or above the bound of each; return them."""
         dropped: list[Entry] = []
-        for lane in list(self._lanes.values()):
-            if lane.run is not None and not lane.run.live and lane.queued:
-                self._forget(lane.run)
-                lane.run = None  # revoked between two steps of a replay
-            kept: list[Entry] = []
-            for entry in lane.waiting:
-                bound = bounds.get(entry.record.assignment)
-                if bound is not None and entry.record.offset >= bound:
-                    self._share.add(-1, -entry.record.size)
-                    dropped.append(entry)
-                else:
-                    kept.append(entry)
-            lane.waiting = kept
-            if not kept and lane.run is None:
-                del self._lanes[lane.group]
+        for front in list(self._lanes.values()):
+            run: Run | None = front
+            if front.begun and not front.live and front.queued:
+                self._forget(front)
+                run = front.over()  # revoked between two steps of a replay
+            if run is not None:
+                dropped += run.keep(bounds)
+            if run is None or not run.entries:
+                del self._lanes[front.group]
+            elif run is not front:
+                self._lanes[front.group] = run
+        for entry in dropped:
+            self._share.add(-1, -entry.record.size)
         self._requeue()
         return dropped
 
@@ -153,22 +140,22 @@ class Lanes:
 
     def _requeue(self) -> None:
         """Build the queue of ready lanes again, in order."""
-        found: list[tuple[int, Lane]] = []
-        for lane in self._lanes.values():
-            lane.queued = (lane.run is None or lane.queued) and bool(lane.waiting or lane.run)
-            if lane.queued:
-                found.append((lane.first().order, lane))
-        self._fresh = deque([lane for _, lane in sorted(found, key=by_order)])
+        ready: list[tuple[int, Run]] = []
+        for run in self._lanes.values():
+            run.queued = run.queued or not run.begun
+            if run.queued:
+                ready.append((run.first().order, run))
+        self._fresh = deque([run for _, run in sorted(ready, key=by_order)])
         self._returned = []
-        self.ready = len(found)
+        self.ready = len(ready)
 
-    def _return(self, lane: Lane) -> None:
-        lane.queued = True
-        heapq.heappush(self._returned, (lane.first().order, lane))
+    def _return(self, run: Run) -> None:
+        run.queued = True
+        heapq.heappush(self._returned, (run.first().order, run))
         self.ready += 1
 
-    def _peek(self) -> Lane | None:
-        """The ready lane with the oldest head."""
+    def _peek(self) -> Run | None:
+        """The front of the ready lane with the oldest head."""
         if self._returned_first():
             return self._returned[0][1]
         return self._fresh[0] if self._fresh else None
@@ -179,54 +166,33 @@ class Lanes:
             return False
         return not self._fresh or self._returned[0][0] <= self._fresh[0].first().order
 
-    def _pop(self) -> Lane:
+    def _pop(self) -> Run:
         """The same, which is ready no more."""
-        lane = heapq.heappop(self._returned)[1] if self._returned_first() else self._fresh.popleft()
-        lane.queued = False
+        run = heapq.heappop(self._returned)[1] if self._returned_first() else self._fresh.popleft()
+        run.queued = False
         self.ready -= 1
-        return lane
+        return run
 
-    def _begin(self, lane: Lane, updates: list[Update]) -> None:
-        """Add the next step of the lane to the updates: a step of a replay, or a new run of all that folds."""
-        run = lane.run
-        if run is not None:
+    def _begin(self, run: Run, updates: list[Update]) -> None:
+        """Add the next step of the run to the updates, or begin it with all that folds."""
+        if run.begun:
             updates.extend(step_of(run, self._max_updates))
-            return
-        waiting = lane.waiting
-        first = waiting[0]
-        assignment = first.record.assignment
-        if len(waiting) == 1 or not self._fold:
-            run = lane.run = Run(lane.group, assignment, lane.take(1))
-            updates.append(Update(run, first.verb, first.json, 0, 1))
-            run.began(1)
-            return
-        count = deleting(waiting, assignment, lane.deleted)
-        if count:
-            last = waiting[count - 1]
-            run = lane.run = Run(lane.group, assignment, lane.take(count))
-            updates.append(Update(run, last.verb, last.json, 0, count))  # its own update says all of the run
-            run.began(1)
-            return
-        folded = fold_waiting(waiting, assignment, self._max_updates)
-        run = lane.run = Run(lane.group, assignment, lane.take(folded.end))
-        updates.extend(folded.updates(run, 0))
-
-    def _put_back(self, lane: Lane, updates: list[Update], replaying: bool) -> None:
-        """Undo `_pop` and `_begin`: the lane is first again."""
-        run = lane.run
-        assert run is not None
-        run.unbegun(len(updates))
-        if replaying:
-            assert run.blame is not None
-            run.blame.put_back()
+        elif len(run.entries) == 1 or not self._fold:
+            first = run.entries[0]
+            run.begin(1)
+            run.made(first)
+            updates.append(first)
         else:
-            lane.waiting[:0] = run.entries
-            lane.run = None
-        lane.queued = True
-        self._fresh.appendleft(lane)
+            updates.extend(front_of(run, self._max_updates))
+
+    def _put_back(self, run: Run, updates: int) -> None:
+        """Undo `_pop` and `_begin`, which made so many updates: the lane is first again."""
+        run.put_back(updates)
+        run.queued = True
+        self._fresh.appendleft(run)
         self.ready += 1
 
 
-def by_order(item: tuple[int, Lane]) -> int:
+def by_order(item: tuple[int, Run]) -> int:
     """The order of a lane's head."""
     return item[0]

@@ -1,4 +1,4 @@
-"""What is under way of one group: a run of its records, and the updates made of it.
+"""The queue of one group, whose front is a run: what goes together of it, or is under way.
 
 A run is the only one that changes its own state. Each fact about one of its updates (`accepted`, `refused`,
 `ambiguous`, `divided`, `dropped`) says what comes of the run: OPEN, REPLAY or OVER.
@@ -6,12 +6,11 @@ A run is the only one that changes its own state. Each fact about one of its upd
 
 from typing import Final, final
 
-from consumer.core.blame import Blame, Refusal, names_of, touches
+from consumer.core.blame import Blame, Refusal, names_of, touching
+from consumer.core.entry import Entry, Update
 from consumer.core.history import History
-from consumer.core.model import Assignment, Group, Record
-from consumer.core.whole import Whole
-from consumer.event.encode import operation_of
-from consumer.event.model import ADD, DELETE, UNSET, Operation, creates
+from consumer.core.model import Assignment, Group
+from consumer.event.model import ADD, DELETE, creates
 
 # What comes of a run.
 OPEN: Final = 0  # some of its updates have no verdict yet
@@ -20,58 +19,39 @@ OVER: Final = 2  # nothing of it is to be sent any more
 
 
 @final
-class Entry:
-    """One record, or one part of it, that waits in its lane or is part of a run, with its own update as `json`.
-
-    `json` is the update without what begins it, the project's token: see `encode.update_tail`. `order` rises with
-    every entry. `rule` is the mapping's that made it; `whole` counts the record's parts, None where it is the only.
-    """
-
-    __slots__ = ("json", "order", "record", "rule", "verb", "whole")
-
-    def __init__(
-        self, record: Record, verb: int, json: bytes, order: int, rule: str = "", whole: Whole | None = None
-    ) -> None:
-        self.record = record
-        self.verb = verb
-        self.json = json
-        self.order = order
-        self.rule = rule
-        self.whole = whole
-
-
-@final
-class Update:
-    """One JSON object for Mixpanel, made of the run's entries from `start` up to `end`."""
-
-    __slots__ = ("end", "json", "run", "start", "verb")
-
-    def __init__(self, run: "Run", verb: int, json: bytes, start: int, end: int) -> None:
-        self.run = run
-        self.verb = verb
-        self.json = json
-        self.start = start
-        self.end = end
-
-    @property
-    def operation(self) -> Operation:
-        """What it asks for, read again each time."""
-        return operation_of(self.json)
-
-
-@final
 class Run:
-    """The front of a lane, of one assignment, folded into updates that go out together.
+    """The front of one group's queue: records that go out together, folded into updates, or are under way.
 
-    `settled` counts the entries at its front that have been settled early; `live` is off once the epoch is over.
+    Until it `begun` the group's records join its `entries`. Then those are the ones under way, all of one
+    `assignment`, and what comes is `waiting` for it to be over. `deleted` is the order of the queue's last `$delete`;
+    `queued` says that a batch may take from it; `settled` counts the entries at the front that have been settled
+    early; `live` is off once the epoch is over.
     """
 
-    __slots__ = ("_flying", "_undecided", "assignment", "blame", "created", "entries", "group", "live", "settled")
+    __slots__ = (
+        "_flying",
+        "_undecided",
+        "assignment",
+        "begun",
+        "blame",
+        "created",
+        "deleted",
+        "entries",
+        "group",
+        "live",
+        "queued",
+        "settled",
+        "waiting",
+    )
 
-    def __init__(self, group: Group, assignment: Assignment, entries: list[Entry]) -> None:
+    def __init__(self, group: Group, entries: list[Entry], deleted: int) -> None:
         self.group = group
-        self.assignment = assignment
         self.entries = entries
+        self.waiting: list[Entry] | None = None
+        self.deleted = deleted
+        self.queued = False
+        self.begun = False
+        self.assignment = entries[0].record.assignment
         self.blame: Blame | None = None  # comes with the first refusal
         self.created = False  # an update that creates a missing profile was accepted
         self.live = True
@@ -79,15 +59,77 @@ class Run:
         self._undecided = 0
         self._flying = 0
 
+    # As a queue.
+
+    def add(self, entry: Entry) -> None:
+        """One more record of the group."""
+        if not self.begun:
+            self.entries.append(entry)
+        elif self.waiting is None:
+            self.waiting = [entry]
+        else:
+            self.waiting.append(entry)
+        if entry.verb == DELETE:
+            self.deleted = entry.order
+
+    def first(self) -> Entry:
+        """The entry that a batch would take first: of its next step, where it has begun."""
+        if not self.begun:
+            return self.entries[0]
+        assert self.blame is not None
+        return self.entries[self.blame.steps[-1].start]
+
+    def keep(self, bounds: dict[Assignment, int]) -> list[Entry]:
+        """Forget what waits of these assignments at or above the bound of each; return it."""
+        kept: list[Entry] = []
+        dropped: list[Entry] = []
+        for entry in self.behind() if self.begun else self.entries:
+            bound = bounds.get(entry.record.assignment)
+            if bound is not None and entry.record.offset >= bound:
+                dropped.append(entry)
+            else:
+                kept.append(entry)
+        if self.begun:
+            self.waiting = kept
+        else:
+            self.entries = kept
+            if kept:
+                self.assignment = kept[0].record.assignment
+        return dropped
+
+    def behind(self) -> list[Entry]:
+        """What waits for it to be over."""
+        return self.waiting if self.waiting is not None else []
+
+    def over(self) -> "Run | None":
+        """Nothing of it is to be sent any more: what comes next of the group, None where nothing waits."""
+        self.entries.clear()  # each entry knows its run
+        return Run(self.group, self.waiting, self.deleted) if self.waiting else None
+
     # What happens to it.
 
-    def began(self, updates: int) -> None:
-        """So many updates were made of it, or of its next step: none of them has a verdict."""
-        self._undecided += updates
+    def begin(self, count: int) -> None:
+        """So many entries from the front go together: the others wait."""
+        self.begun = True
+        if count < len(self.entries):
+            self.waiting = self.entries[count:]
+            del self.entries[count:]
 
-    def unbegun(self, updates: int) -> None:
-        """They were not sent after all."""
+    def made(self, update: Update) -> None:
+        """The update was made of it, or of its next step: it has no verdict yet."""
+        update.run = self
+        self._undecided += 1
+
+    def put_back(self, updates: int) -> None:
+        """So many updates were not sent after all: it is as it was before it, or its next step, began."""
         self._undecided -= updates
+        if self.blame is not None:
+            self.blame.put_back()
+            return
+        self.begun = False
+        if self.waiting is not None:
+            self.entries += self.waiting
+            self.waiting = None
 
     def sent(self) -> None:
         """One of its updates is in a request now."""
@@ -152,18 +194,14 @@ class Run:
         """Whether one of its updates is in a request right now."""
         return self._flying > 0
 
-    def next_entry(self) -> Entry:
-        """The entry that is sent first when its next step goes."""
-        assert self.blame is not None
-        return self.entries[self.blame.steps[-1].start]
-
     def contributors(self, update: Update, most: int) -> list[int]:
         """The places of the entries that the update may stem from, at most so many."""
         if update.verb == DELETE:
             return [update.end - 1]
         if update.end - update.start == 1:
             return [update.start]
-        return self._touching(update.start, update.end, names_of((update.json,)), most)
+        rejected = self.blame.rejected if self.blame is not None else None
+        return touching(self.entries, rejected, update.start, update.end, names_of((update.json,)), most)
 
     def through(self) -> int:
         """How many entries at the front nothing more will be sent of, though the run goes on.
@@ -173,19 +211,6 @@ class Run:
         if not self.created or self.blame is None or not self.blame.steps:
             return self.settled
         return self.blame.steps[-1].start
-
-    def _touching(self, start: int, end: int, names: set[str] | None, most: int) -> list[int]:
-        """The places of the entries that say something of these properties, and are not refused; at most so many."""
-        places: list[int] = []
-        rejected = self.blame.rejected if self.blame is not None else None
-        for place in range(start, end):
-            if rejected is not None and place in rejected:
-                continue
-            if names is None or touches(operation_of(self.entries[place].json).values, names):
-                places.append(place)
-                if len(places) == most:
-                    break
-        return places
 
     def _blame(self) -> Blame:
         if self.blame is None:
@@ -199,46 +224,5 @@ class Run:
         blame = self.blame
         if blame is None:
             return OVER
-        if blame.creating and not self.created:
-            blame.steps.clear()  # what was to create the profile was refused: another may
-        self._split(blame)
-        self._skip_empty(blame)
-        if not blame.steps and blame.rejected and not self.created:
-            self._plan_creation(blame)
+        blame.plan(self.entries, self.created)
         return REPLAY if blame.steps else OVER
-
-    def _split(self, blame: Blame) -> None:
-        """Cut what was refused as a whole in two, by the records that said something of what it owned."""
-        refused = blame.refused
-        if not refused:
-            return
-        blame.refused = []
-        start = refused[0][0]
-        end = refused[0][1]
-        owned = tuple([json for _, _, json in refused])
-        places = self._touching(start, end, names_of(owned), end - start)
-        middle = places[len(places) // 2] if len(places) > 1 else end
-        blame.push(middle, end, owned)
-        blame.push(start, middle, owned)
-
-    def _skip_empty(self, blame: Blame) -> None:
-        """Forget steps that have nothing to say any more."""
-        while blame.steps:
-            step = blame.steps[-1]
-            if self._touching(step.start, step.end, step.names(), 1):
-                return
-            blame.steps.pop()
-
-    def _plan_creation(self, blame: Blame) -> None:
-        """Send again what an `$unset` absorbed, where that alone is left to create the profile.
-
-        After SET{bad}, SET{a}, UNSET[a] the profile exists without a property, though SET{bad} was refused. The
-        first entry that creates goes by itself, the rest after it.
-        """
-        unset = tuple([entry.json for entry in self.entries if entry.verb == UNSET])
-        for place in self._touching(0, len(self.entries), names_of(unset), len(self.entries)):
-            if creates(self.entries[place].verb):
-                blame.creating = True
-                blame.push(place + 1, len(self.entries), unset)
-                blame.push(place, place + 1, unset)
-                return

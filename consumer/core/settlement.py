@@ -3,8 +3,9 @@
 from typing import final
 
 from consumer.core.batch import AMBIGUOUS, Report
+from consumer.core.entry import Entry
 from consumer.core.model import DeadLetter, Record
-from consumer.core.runs import Entry, Run
+from consumer.core.runs import Run
 from consumer.event.decode import frame
 from consumer.event.encode import update_json
 from consumer.event.errors import TASK_PUT, Reject

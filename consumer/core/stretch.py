@@ -1,68 +1,59 @@
 """A stretch of one group's entries becomes updates: the front of a lane, or a step of a replay."""
 
-from typing import final
-
+from consumer.core.entry import Update
 from consumer.core.fold import Fold, restricted
-from consumer.core.model import Assignment
-from consumer.core.runs import Entry, Run, Update
+from consumer.core.runs import Run
 from consumer.event.encode import operation_of, update_tail
 from consumer.event.model import DELETE, Operation
 
 
-@final
-class Folded:
-    """What the entries up to `end` make: their operations folded, or one update as its record has it."""
-
-    __slots__ = ("_entry", "_operations", "end")
-
-    def __init__(self, end: int, operations: list[Operation], entry: Entry | None) -> None:
-        self.end = end
-        self._operations = operations
-        self._entry = entry
-
-    def updates(self, run: Run, start: int) -> list[Update]:
-        """The updates, of the run's entries from `start` up to the end; they have begun."""
-        entry = self._entry
-        if entry is not None:
-            run.began(1)
-            return [Update(run, entry.verb, entry.json, start, self.end)]
-        made: list[Update] = []
-        for operation in self._operations:
-            made.append(Update(run, operation.verb, update_tail(operation), start, self.end))  # noqa: PERF401
-        run.began(len(made))
-        return made
-
-
-def fold_waiting(waiting: list[Entry], assignment: Assignment, max_updates: int) -> Folded:
-    """Fold as many entries from the front as make one run."""
-    count = 0
-    first = operation_of(waiting[0].json)
+def front_of(run: Run, max_updates: int) -> list[Update]:
+    """The run begins with as many entries from its front as go together: the updates that they make."""
+    entries = run.entries
+    count = deleting(run)
+    if count:
+        last = entries[count - 1]
+        return begun(run, count, [Update(last.verb, last.json, 0, count)])  # its own update says all of the run
+    first = operation_of(entries[0].json)
     fold = Fold(max_updates)
-    for entry in waiting:
-        if entry.record.assignment is not assignment:
+    for entry in entries:
+        if entry.record.assignment is not run.assignment:
             break
         operation = first if count == 0 else operation_of(entry.json)
         if not fold.add(operation, len(entry.json)):
             break
         count += 1
     if count == 1:
-        return Folded(1, [], waiting[0])
-    return Folded(count, fold.updates(first.group_key, first.group_id, first.company_id), None)
+        return begun(run, 1, [entries[0]])
+    return begun(run, count, updates_of(fold, first, 0, count))
 
 
-def deleting(waiting: list[Entry], assignment: Assignment, deleted: int) -> int:
-    """How many of the waiting entries the last `$delete` among them replaces, itself included; 0 without one.
+def begun(run: Run, count: int, updates: list[Update]) -> list[Update]:
+    """The run began with so many of its entries, and these updates."""
+    run.begin(count)
+    for update in updates:
+        run.made(update)
+    return updates
 
-    What a barrier would part is one run all the same, where the group is deleted after it. `deleted` is the order
-    of the lane's last `$delete`.
+
+def deleting(run: Run) -> int:
+    """How many of the entries the last `$delete` among them replaces, itself included; 0 without one.
+
+    What a barrier would part is one run all the same, where the group is deleted after it.
     """
     count = 0
-    for place, entry in enumerate(waiting):
-        if entry.order > deleted or entry.record.assignment is not assignment:
+    for place, entry in enumerate(run.entries):
+        if entry.order > run.deleted or entry.record.assignment is not run.assignment:
             break
         if entry.verb == DELETE:
             count = place + 1
     return count
+
+
+def updates_of(fold: Fold, first: Operation, start: int, end: int) -> list[Update]:
+    """What was folded of the entries from `start` up to `end`, as updates; `first` is one of their operations."""
+    operations = fold.updates(first.group_key, first.group_id, first.company_id)
+    return [Update(operation.verb, update_tail(operation), start, end) for operation in operations]
 
 
 def step_of(run: Run, max_updates: int) -> list[Update]:
@@ -78,8 +69,9 @@ def step_of(run: Run, max_updates: int) -> list[Update]:
         place = last_delete(run, step.start, step.end)
         if place >= 0:
             blame.push(place + 1, step.end, None)
-            run.began(1)
-            return [Update(run, DELETE, run.entries[place].json, step.start, place + 1)]
+            update = Update(DELETE, run.entries[place].json, step.start, place + 1)
+            run.made(update)
+            return [update]
     fold = Fold(max_updates, keeps_creation=False)
     end = step.end
     first: Operation | None = None
@@ -95,8 +87,12 @@ def step_of(run: Run, max_updates: int) -> list[Update]:
             blame.push(place, step.end, step.owned)
             break
         first = first or part
-    operations = fold.updates(first.group_key, first.group_id, first.company_id) if first is not None else []
-    return Folded(end, operations, None).updates(run, step.start)
+    if first is None:
+        return []
+    updates = updates_of(fold, first, step.start, end)
+    for update in updates:
+        run.made(update)
+    return updates
 
 
 def last_delete(run: Run, start: int, end: int) -> int:

@@ -136,10 +136,9 @@ def met(batch: Batch, flying: bool, now: float) -> Detail:
 
 def ahead(head: Head) -> Record | None:
     """The record of another partition that goes before it."""
-    lane = head.lane
-    run = lane.run
-    if run is None:
-        first = lane.waiting[0].record
+    run = head.run
+    if not run.begun:
+        first = run.entries[0].record
         return None if first is head.record else first
     if run.assignment is head.record.assignment:
         return None

@@ -11,9 +11,9 @@ from typing import Final, Protocol
 
 from consumer.core.announced import Add, Note
 from consumer.core.batch import Batch
+from consumer.core.entry import Update
 from consumer.core.model import NOT_SENT, Answer, Assignment
 from consumer.core.pipeline import Pipeline
-from consumer.core.runs import Update
 from consumer.core.settlement import Delivered
 from consumer.core.verdict import WITHHELD
 from consumer.event.model import ADD

@@ -8,10 +8,11 @@ from consumer.core.batch import AMBIGUOUS, REFUSED, Batch, Report
 from consumer.core.clock import NEVER
 from consumer.core.delivery import Delivery
 from consumer.core.dispatch import Dispatch
+from consumer.core.entry import Entry
 from consumer.core.limits import Limits
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, Record
 from consumer.core.room import Share
-from consumer.core.runs import OVER, Entry
+from consumer.core.runs import OVER
 from consumer.core.wire import PACE, Wire
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, SET, UNSET, Operation

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
 from consumer.core.batch import Batch
-from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment
-from consumer.core.runs import Run, Update
+from consumer.core.entry import Entry, Update
+from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, Record
+from consumer.core.runs import Run
 from consumer.event.model import SET
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Pool, Response, TokenChanged
@@ -43,12 +44,15 @@ class Poster:
 LEASE = Lease(lambda: 0.0, 1.0)
 
 
-RUN = Run(("company", "acme", None), Assignment("changes", 0), [])
+PLACE = Assignment("changes", 0)
 
 
-def batch(number: int, tail: bytes = b"x", run: Run = RUN) -> Batch:
+def batch(number: int, tail: bytes = b"x", place: Assignment = PLACE) -> Batch:
     """A batch of one update; what is in it is nothing to the pool."""
-    return Batch(number, "default", [Update(run, SET, tail, 0, 1)])
+    record = Record(place, 0, None, None, None, -1, 0.0)
+    update = Update(SET, tail, 0, 1)
+    Run(("company", "acme", None), [Entry(record, SET, tail, 0)], -1).made(update)
+    return Batch(number, "default", [update])
 
 
 class Watched(bytes):
@@ -160,9 +164,8 @@ def test_what_has_not_begun_begins_no_more_once_its_partitions_are_gone():
     poster, results = Poster(), SimpleQueue()
     pool = Pool({"default": poster}, 2, results, LEASE)
     going, staying = Assignment("changes", 1), Assignment("changes", 2)
-    other = Run(("company", "other", None), staying, [])
-    pool.send(batch(1, b"goes", Run(("company", "acme", None), going, [])))
-    pool.send(batch(2, b"stays", other))
+    pool.send(batch(1, b"goes", going))
+    pool.send(batch(2, b"stays", staying))
     assert {poster.arrived.get(timeout=PATIENCE) for _ in range(2)} == {b"goes", b"stays"}
     assert pool.withdraw({going}) == 1
     for _ in range(2):

@@ -10,12 +10,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.core.entry import Entry
 from consumer.core.joined import EXACT
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Share
-from consumer.core.runs import Entry
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
 from consumer.sandbox.mixpanel.profiles import Profiles, identity

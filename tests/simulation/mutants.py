@@ -56,21 +56,21 @@ MUTANTS = (
     ),
     Mutant(
         "lane-not-held", 2, "a group goes on while a request of it is under way", "core/lanes.py",
-        "        if not lane.queued and lane.run is None:\n", "        if not lane.queued:\n",
+        "        if not run.queued and not run.begun:\n", "        if not run.queued:\n",
     ),
     Mutant(
         "halves-together", 2, "both halves of a split batch go at once", "core/batch.py",
         "            if update.run.flying:\n                return False\n", "            pass\n",
     ),
     Mutant(
-        "replay-last-first", 2, "a refused run is replayed from its end", "core/runs.py",
-        "        blame.push(middle, end, owned)\n        blame.push(start, middle, owned)\n",
-        "        blame.push(start, middle, owned)\n        blame.push(middle, end, owned)\n",
+        "replay-last-first", 2, "a refused run is replayed from its end", "core/blame.py",
+        "        self.push(middle, end, owned)\n        self.push(start, middle, owned)\n",
+        "        self.push(start, middle, owned)\n        self.push(middle, end, owned)\n",
     ),
     Mutant(
-        "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/runs.py",
-        "        blame.push(middle, end, owned)\n        blame.push(start, middle, owned)\n",
-        "        blame.push(middle, end, None)\n        blame.push(start, middle, None)\n",
+        "replay-whole", 2, "a refused run is replayed whole, not restricted to what was refused", "core/blame.py",
+        "        self.push(middle, end, owned)\n        self.push(start, middle, owned)\n",
+        "        self.push(middle, end, None)\n        self.push(start, middle, None)\n",
     ),
     Mutant(
         "no-barrier", 3, "$union joins a $remove of the same property instead of waiting", "core/fold.py",
@@ -80,12 +80,14 @@ MUTANTS = (
     ),
     Mutant(
         "unfolded-together", 3, "without folding all changes of a group go in one request", "core/lanes.py",
-        "        if len(waiting) == 1 or not self._fold:\n",
-        "        if not self._fold:\n            count = len([e for e in waiting if e.record.assignment is assignment])\n"
-        "            run = lane.run = Run(lane.group, assignment, front(lane, count))\n"
-        "            updates.extend([Update(run, e.verb, e.json, n, n + 1) for n, e in enumerate(run.entries)])\n"
-        "            run.began(count)\n            return\n"
-        "        if len(waiting) == 1:\n",
+        "        elif len(run.entries) == 1 or not self._fold:\n",
+        "        elif not self._fold:\n"
+        "            mine = [e for e in run.entries if e.record.assignment is run.assignment]\n"
+        "            run.begin(len(mine))\n"
+        "            for place, entry in enumerate(mine):\n"
+        "                updates.append(Update(entry.verb, entry.json, place, place + 1))\n"
+        "                run.made(updates[-1])\n"
+        "        elif len(run.entries) == 1:\n",
     ),
     Mutant(
         "set-keeps-first", 3, "$set folded on $set keeps the earlier value", "core/fold.py",
@@ -94,9 +96,9 @@ MUTANTS = (
     ),
     Mutant(
         "delete-takes-all", 3, "a run that a $delete ends takes what follows it, too", "core/stretch.py",
-        "        if entry.order > deleted or entry.record.assignment is not assignment:\n"
+        "        if entry.order > run.deleted or entry.record.assignment is not run.assignment:\n"
         "            break\n        if entry.verb == DELETE:\n            count = place + 1\n",
-        "        if deleted < 0 or entry.record.assignment is not assignment:\n"
+        "        if run.deleted < 0 or entry.record.assignment is not run.assignment:\n"
         "            break\n        count = place + 1\n",
     ),
     Mutant(
@@ -106,8 +108,8 @@ MUTANTS = (
     ),
     Mutant(
         "revoked-frees-its-group", 4, "a group goes on while a request of an epoch that is over is under way", "core/lanes.py",
-        "            if lane.run is not None and not lane.run.live and lane.queued:\n",
-        "            if lane.run is not None and not lane.run.live:\n", "again/",
+        "            if front.begun and not front.live and front.queued:\n",
+        "            if front.begun and not front.live:\n", "again/",
     ),
     Mutant(
         "asleep-and-sure", 4, "a loop that stood still asks nobody", "service/loop.py",
@@ -230,7 +232,7 @@ MUTANTS = (
         "            if update.run.live:\n                living.append", "            if True:\n                living.append",
     ),
     Mutant(
-        "blame-one-by-one", 10, "a refused run is replayed record by record", "core/runs.py",
+        "blame-one-by-one", 10, "a refused run is replayed record by record", "core/blame.py",
         "        middle = places[len(places) // 2] if len(places) > 1 else end\n",
         "        middle = places[1] if len(places) > 1 else end\n", "refused/",
     ),

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from consumer.core.runs import Update
+from consumer.core.entry import Update
 
 from .ledger import Epoch, Item
 from .mixpanel import Request

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from consumer.commands.dlq.receipts import RecordIdentity
 from consumer.commands.dlq.recorder import Gate
 from consumer.core.batch import Batch
+from consumer.core.entry import Entry
 from consumer.core.model import Assignment, Record
-from consumer.core.runs import Entry, Run, Update
+from consumer.core.runs import Run
 from consumer.event.encode import update_tail
 from consumer.event.model import ADD, SET, Operation
 
@@ -61,8 +62,8 @@ class Fixture:
         operation = Operation("k", name, verb, {"a": 1})
         json = update_tail(operation)
         entry = Entry(record, verb, json, 0)
-        run = Run(("k", name, None), assignment, [entry])
-        return Batch(1, "default", [Update(run, verb, json, 0, 1)])
+        Run(("k", name, None), [entry], -1).made(entry)
+        return Batch(1, "default", [entry])
 
 
 def test_a_request_waits_for_the_marks_before_it():
