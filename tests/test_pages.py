@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from consumer.core.causes import CAUSES
+from consumer.service.readiness import HOLDING
+
 ROOT = Path(__file__).parents[1]
 # Where a word for a request that is sent again is made, and how.
 MADE = {
@@ -26,6 +29,15 @@ def test_the_causes_of_retries_are_listed():
     }
     # A connection is told apart before it is counted: refused, or reset. What the lease withheld is no retry.
     assert listed == made - {"connection", "lease"}
+
+
+def test_the_causes_of_waiting_are_listed():
+    """docs/operations.md has every word of `/status` in the order in which one is told before another."""
+    text = (ROOT / "docs/operations.md").read_text()
+    table = text.split("| Cause | The first open record", 1)[1].split("\n\n", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(CAUSES)
+    held = {word for row in re.findall(r"every partition is held: ([^|]*)\|", text) for word in re.findall(r"\w+", row)}
+    assert held == set(HOLDING)
 
 
 def test_every_page_that_code_cites_is_there():

@@ -1,5 +1,6 @@
 """What `check --canary` and `verify` share: the Query API of the settings, and the ids of group keys."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -12,6 +13,8 @@ from consumer.settings import Settings
 from consumer.settings.read_back import NEEDED, ReadBack, setting_of
 
 SETTINGS: Final = tuple(setting_of(DEFAULT, name) for name in (*NEEDED, "query_url"))
+# The id of a group key: a signed number, kept as text.
+DATA_GROUP_ID: Final = re.compile(r"-?[0-9]{1,20}")
 project_option = click.option(
     "--project",
     default=DEFAULT,

@@ -111,6 +111,26 @@ def test_what_is_no_status_is_an_error(call):
     assert json.loads(result.stdout)[0]["error"] == "its /status answers 404"
 
 
+def test_another_servers_json_is_an_error(call):
+    """It is told what it lacks; the others are shown."""
+    web = Web(0, lambda _: Reply(of_json(200, {"instance": "a", "partitions": []})))
+    web.start()
+    try:
+        result = call("status", "--url", f"http://127.0.0.1:{web.port}")
+    finally:
+        web.stop()
+    assert result.exit_code == 1
+    assert "lacks ready, reasons, requests, projects" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "10.0.0.7", "http://", "ftp://a", "http://a:70000"])
+def test_what_is_no_url_is_wrong_usage(call, url):
+    """Nothing is asked."""
+    result = call("status", "--url", url)
+    assert result.exit_code == 2
+    assert "is no URL such as http://10.0.0.7:8080" in result.output
+
+
 def test_an_instance_that_starts_is_shown(call):
     """The service's own port, before its loop has turned."""
     server = HealthServer("", 0, Health(time.monotonic), lambda: (b"", ""))

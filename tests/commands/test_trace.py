@@ -27,7 +27,8 @@ def trace(scene: Scene) -> Any:
 def instance(scene: Scene) -> Iterator[tuple[Web, dict[str, Any]]]:
     """An instance that answers `/status`, and the row of its one partition."""
     row: dict[str, Any] = {"topic": scene.topic, "partition": 0, "blocked": None}
-    web = Web(0, lambda arrived: Reply(of_json(200, {"instance": "a", "partitions": [row]})))
+    said = {"instance": "a", "ready": True, "reasons": [], "requests": [], "projects": [], "partitions": [row]}
+    web = Web(0, lambda arrived: Reply(of_json(200, said)))
     web.start()
     yield web, row
     web.stop()
@@ -74,6 +75,25 @@ def test_a_record_that_waits(scene: Scene, trace: Any, instance: Any) -> None:
     assert found["why"] == "committed is 0; retry for 61 s (answered 503, attempts 4)"
     (found,) = trace(f"{scene.topic}:0:{second}", "--url", url)
     assert found["why"].startswith(f"committed is 0; behind offset {first}: retry for 61 s")
+    row["blocked"] = {"offset": second, "seconds": 1.0, "cause": "in_flight", "detail": {}}
+    (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
+    assert found["why"] == "committed is 0; it is settled, and its commit is not confirmed yet"
+
+
+def test_a_topic_that_the_service_does_not_read(scene: Scene, trace: Any) -> None:
+    """Nobody will ever commit it."""
+    offset = scene.change("acme", "set", {"a": 1})
+    place, scene.environ["KAFKA_TOPICS"] = f"{scene.topic}:0:{offset}", "other"
+    (found,) = trace(place)
+    assert found["why"] == "nothing of the partition is committed; KAFKA_TOPICS does not have the topic"
+
+
+def test_a_topic_that_is_not_there_is_named(scene: Scene, trace: Any) -> None:
+    """In whichever way it is asked for."""
+    assert "the topic gone.away does not exist" in trace("gone.away:0:1", status=1)
+    scene.environ["KAFKA_TOPICS"] = "gone.away"
+    assert "gone.away" in trace("--group", "company:acme", status=1)
+    assert "gone.away" in scene.call("--all").stderr
 
 
 def test_an_instance_that_does_not_answer_is_said(scene: Scene) -> None:

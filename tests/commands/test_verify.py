@@ -8,6 +8,9 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from consumer.commands.dlq.scan import Failed
+from consumer.sandbox.answers import of_json
+from consumer.sandbox.web import Reply, Web
 from tests.commands.scene import Scene
 
 
@@ -101,6 +104,37 @@ def test_what_waits_is_not_lost(scene: Scene) -> None:
     assert any("waits is not lost" in note for note in found["notes"])
 
 
+def test_an_instance_says_why_it_waits(scene: Scene) -> None:
+    """Of the first record of the group that does; one that gives no answer is said, and no fault."""
+    blocked = {"offset": 1, "seconds": 61.4, "cause": "halted", "detail": {}}
+    row = {"topic": scene.topic, "partition": 0, "blocked": blocked}
+    said = {"instance": "a", "ready": True, "reasons": [], "requests": [], "projects": [], "partitions": [row]}
+    web = Web(0, lambda arrived: Reply(of_json(200, said)))
+    web.start()
+    try:
+        scene.commit(scene.change("acme", "set", {"a": 1}) + 1)
+        scene.change("acme", "set", {"a": 2}, applied=False)
+        scene.change("acme", "set", {"a": 3}, applied=False)
+        found = scene.verify("--all", "--url", f"http://127.0.0.1:{web.port}", "--url", "http://127.0.0.1:1")
+    finally:
+        web.stop()
+    (finding,) = found["findings"]
+    assert finding["why"] == f"2 of its changes are not committed; {scene.topic}:0:1: halted for 61 s"
+    assert "http://127.0.0.1:1: it cannot be reached: connection" in found["notes"]
+
+
+def test_dead_letters_that_may_not_be_read(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are no missing topic: what was refused would seem lost."""
+
+    def denied(*_: Any) -> None:
+        raise Failed("the topic cannot be read: Topic authorization failed")
+
+    monkeypatch.setattr("consumer.commands.dlq.topic.partitions_of", denied)
+    scene.change("acme", "set", {"a": 1})
+    result = scene.call("--all")
+    assert (result.exit_code, "authorization failed" in result.stderr) == (1, True)
+
+
 def test_a_dead_letter_is_not_expected(scene: Scene) -> None:
     """A refused change is not in the profile; an ambiguous $add is unknown."""
     scene.change("acme", "set", {"a": 1, "n": 1})
@@ -132,7 +166,7 @@ def test_a_late_profile_is_looked_at_again(scene: Scene, monkeypatch: pytest.Mon
         now += seconds
 
     monkeypatch.setattr("consumer.commands.verify.verdict.time.sleep", sleep)
-    monkeypatch.setattr("consumer.commands.verify.verdict.verify.__defaults__", (sleep,))
+    monkeypatch.setattr("consumer.commands.verify.verdict.verify.__defaults__", ((), sleep))
     assert scene.verify("--all", "--settle", "10s")["same"] == 1
     assert scene.mixpanel.query.limits.used() == 2
 

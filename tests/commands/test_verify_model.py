@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from consumer.commands.verify.compare import Finding, altered, judge
+from consumer.commands.verify.alterations import altered_value
+from consumer.commands.verify.compare import Finding, judge
 from consumer.commands.verify.model import ABSENT, Group, Known, State, Unknown
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, VERB_NAMES
 from consumer.sandbox.mixpanel.profiles import Profiles
@@ -155,6 +156,11 @@ def test_dead_letters_in_doubt() -> None:
         ("x" * 300, "x" * 255, "text cut after 255 characters"),
         ("x" * 300, "x" * 254, ""),
         ("x" * 10, "x" * 9, ""),
+        ("é" * 200, "é" * 127, "text cut after 255 bytes"),
+        ("é" * 200, "é" * 127 + "\ufffd", "text cut after 255 bytes"),
+        ("é" * 200, "é" * 126, ""),
+        ("é" * 127, "é" * 126, ""),
+        ("é" * 300, "é" * 255, "text cut after 255 characters"),
         (2**53 + 1, float(2**53), "rounded number"),
         (10**13, 10**13 + 1, ""),
         (0.1 + 0.2, 0.3, "rounded number"),
@@ -164,13 +170,17 @@ def test_dead_letters_in_doubt() -> None:
         ("2026-01-02T03:04:05Z", "2026-01-01T19:04:05", "date written otherwise"),
         ("2026-01-02T03:04:05", "2026-01-02T05:04:05", ""),
         ("2026-01-02T03:04:05Z", "2026-01-02T03:05:05", ""),
+        ("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+00:00", "date written otherwise"),
+        ("2026-01-02T03:04:05.678901", "2026-01-02T03:04:05.678", "date written otherwise"),
+        ("2026-01-02T03:04:05.100", "2026-01-02T03:04:05.900", ""),
+        ("2026-01-02T03:04:05Z", "2026-01-02T04:04:05+01:00", "date written otherwise"),
         (["y" * 256, 1], ["y" * 255, 1], "text cut after 255 characters"),
         ({"a": "y" * 256, "b": 1}, {"a": "y" * 255, "b": 2}, ""),
     ],
 )
 def test_known_alterations(expected: Any, found: Any, how: str) -> None:
     """Told apart from other values."""
-    assert altered(expected, found) == how
+    assert altered_value(expected, found) == how
     kind = "altered" if how else "other"
     assert kinds(judge(group((SET, {"a": expected})), {"a": found})) == {"a": kind}
 
@@ -178,3 +188,42 @@ def test_known_alterations(expected: Any, found: Any, how: str) -> None:
 def test_a_long_name_is_looked_for_cut() -> None:
     """As Mixpanel cuts names."""
     assert judge(group((SET, {"n" * 300: 1})), {"n" * 255: 1}) == []
+    assert judge(group((SET, {"é" * 200: 1})), {"é" * 127: 1}) == []
+    assert judge(group((SET, {"": 1})), {"": 1}) == []
+
+
+def test_items_of_a_union_that_were_altered() -> None:
+    """In whatever order they come; one that is another is a fault."""
+    made = group((UNION, {"l": ["x" * 300, "b"]}), (UNION, {"l": [2**53 + 1]}))
+    assert kinds(judge(made, {"l": ["b", float(2**53), "x" * 255]})) == {"l": "altered"}
+    assert kinds(judge(made, {"l": ["b", float(2**53), "x" * 254]})) == {"l": "other"}
+    assert kinds(judge(made, {"l": ["b", float(2**53), "x" * 255, "more"]})) == {"l": "other"}
+    assert kinds(judge(group((SET, {"l": ["x" * 300, "b"]})), {"l": ["b", "x" * 255]})) == {"l": "other"}
+
+
+def test_a_sum_of_fractions_in_another_order() -> None:
+    """It may be off by a little of what was added, however little is left of it."""
+    made = group(*((ADD, {"n": value}) for value in (0.1, 0.2, -0.3)))
+    assert kinds(judge(made, {"n": 0.1 + (0.2 - 0.3)})) == {"n": "altered"}
+    assert kinds(judge(made, {"n": 0})) == {"n": "altered"}
+    assert kinds(judge(made, {"n": 1e-9})) == {"n": "other"}
+    assert kinds(judge(group((ADD, {"n": 10**13}), (ADD, {"n": 1})), {"n": 10**13})) == {"n": "other"}
+
+
+def test_a_profile_without_a_property_left() -> None:
+    """Whether Mixpanel shows one after the last $unset nobody knows."""
+    made = group((SET, {"a": 1}), (UNSET, {"a": None}))
+    assert kinds(judge(made, None)) == {None: "unknown"}
+    assert judge(made, {}) == []
+    assert kinds(judge(made, {"a": 1})) == {"a": "left over"}
+
+
+def test_a_profile_of_which_the_topic_has_the_end_alone() -> None:
+    """It is left over, whatever it has; what Mixpanel itself notes on a profile does not tell."""
+    made = group((DELETE, {}), gap=GONE)
+    assert kinds(judge(made, {"plan": "pro"})) == {None: "left over"}
+    assert judge(made, None) == judge(made, {"$last_seen": "2026-01-02T03:04:05"}) == []
+    assert kinds(judge(group((DELETE, {}), waiting=True), {"plan": "pro"})) == {None: "waiting"}
+    doubtful = Group("company", "acme")
+    doubtful.doubt(DELETE, {}, HERE, "in doubt", gap="", sticky=False)
+    assert judge(doubtful, {"plan": "pro"}) == []

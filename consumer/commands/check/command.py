@@ -15,7 +15,8 @@ from consumer.commands.check.mapping import mapped_topics_of, mapping_facts
 from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.commands.check.registry import registry_facts
 from consumer.commands.options import output_option, refuse, settings_options
-from consumer.commands.reading_back import SETTINGS, missing, project_option
+from consumer.commands.parsed import Parsed
+from consumer.commands.reading_back import DATA_GROUP_ID, SETTINGS, missing, project_option
 from consumer.event.model import DEFAULT
 from consumer.settings import Settings
 from consumer.terminal.progress import StatusLine
@@ -35,11 +36,23 @@ Exit status 1 where there is a fault.
 """
 
 
+def read_data_group_id(text: str) -> str:
+    """The id of a group key. Raises ValueError."""
+    if not DATA_GROUP_ID.fullmatch(text):
+        raise ValueError(f"{text!r} is not the number of a group key, such as -1405123841946871899")
+    return text
+
+
 @click.command(epilog=EXAMPLES)
 @click.option(
     "--canary", metavar="GROUP_KEY", help="Write one profile, read it back, delete it: is it the right project?"
 )
-@click.option("--data-group-id", metavar="ID", help="Of the canary's group key, where the project does not tell it.")
+@click.option(
+    "--data-group-id",
+    type=Parsed("ID", read_data_group_id),
+    metavar="ID",
+    help="Of the canary's group key, where the project does not tell it.",
+)
 @project_option
 @output_option
 @settings_options(warn=False, shown=SETTINGS)

@@ -7,7 +7,7 @@ import click
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.index import Index
-from consumer.commands.dlq.options import SHOWN, Parsed, selection_options
+from consumer.commands.dlq.options import SHOWN, selection_options
 from consumer.commands.dlq.plan import reason_of
 from consumer.commands.dlq.receipts import Receipt
 from consumer.commands.dlq.replay_command import replay
@@ -17,6 +17,7 @@ from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.dlq.summary import DeadLetterSummary
 from consumer.commands.dlq.topic import Topic
 from consumer.commands.options import output_option, settings_options
+from consumer.commands.parsed import Parsed
 from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
 

@@ -8,29 +8,13 @@ import click
 
 from consumer.commands.dlq.dead_letter import FOREIGN
 from consumer.commands.dlq.selection import Range, Selection, read_range, read_time
+from consumer.commands.parsed import Parsed
 from consumer.event.errors import REASONS
 
 # Settings that every such command shows in its help.
 SHOWN: Final = ("KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Parsed(click.ParamType):  # type: ignore[type-arg]  # older versions take no argument
-    """A parameter that a function reads; its ValueError is what the user is told."""
-
-    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
-        self.name = name
-        self._read = read
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, read."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._read(value)
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
 
 
 TIME: Final = Parsed("TIME", read_time)

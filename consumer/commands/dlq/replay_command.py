@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from consumer.commands.dlq.options import SHOWN, Parsed, selection_options
+from consumer.commands.dlq.options import SHOWN, selection_options
 from consumer.commands.dlq.selection import Selection, read_patience
 from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.dlq.topic import Topic
 from consumer.commands.options import output_option, settings_options
+from consumer.commands.parsed import Parsed
 from consumer.settings import Settings
 
 if TYPE_CHECKING:

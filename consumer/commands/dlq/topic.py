@@ -8,7 +8,7 @@ from confluent_kafka import Message
 
 from consumer.commands.dlq.dead_letter import StoredDeadLetter
 from consumer.commands.dlq.receipts import SUFFIX, ReceiptsRead
-from consumer.commands.dlq.scan import Failed, OffsetSpan, TopicMissing, opened, partitions_of, read, spans_of
+from consumer.commands.dlq.scan import OffsetSpan, TopicMissing, opened, partitions_of, read, spans_of
 from consumer.commands.dlq.selection import Selection
 from consumer.kafka.config import consumer_config
 from consumer.kafka.headers import headers_of
@@ -42,12 +42,12 @@ class Topic:
         return None
 
     def replicas(self) -> dict[int, int]:
-        """Its partitions, each with the number of its replicas. Raises `Failed`."""
+        """Its partitions, each with the number of its replicas. Raises `TopicMissing` or `Failed`."""
         try:
             return partitions_of(self.consumer, self.name)
         except TopicMissing as missing:
             advice = "nothing could be dead-lettered yet, or KAFKA_DEAD_LETTER_TOPIC or KAFKA_GROUP_ID name another"
-            raise Failed(f"{missing}: {advice}") from missing
+            raise TopicMissing(f"{missing}: {advice}") from missing
 
     def close(self) -> None:
         """Close the connections."""

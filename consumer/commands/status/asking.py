@@ -11,6 +11,7 @@ from consumer.http.deadline import Cut, cuttable, word_for
 
 TIMEOUT: Final = 5.0
 AT_ONCE: Final = 16
+FIELDS: Final = ("instance", "ready", "reasons", "requests", "projects", "partitions")
 
 
 def ask_all(urls: Sequence[str]) -> list[dict[str, Any]]:
@@ -41,6 +42,7 @@ def ask(url: str) -> dict[str, Any]:
             status = json.loads(answer.content)
         except ValueError:
             raise ValueError("its /status is not JSON") from None
-    if not isinstance(status, dict) or not isinstance(status.get("partitions"), list):
-        raise ValueError("its /status has no partitions")  # noqa: TRY004  # as wrong as any other answer
-    return status
+    lacking = [name for name in FIELDS if name not in status] if isinstance(status, dict) else list(FIELDS)
+    if lacking:
+        raise ValueError(f"its /status lacks {', '.join(lacking)}: is it one of group-consumer, of this version?")
+    return dict(status)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from consumer.commands.options import output_option
+from consumer.commands.parsed import URL
 from consumer.terminal.table import counted, show
 
 DEFAULT_URL: Final = "http://localhost:8080"
@@ -25,6 +26,7 @@ It asks the HTTP port of each instance for its /status. Exit status 1: one of th
 @click.option(
     "--url",
     "urls",
+    type=URL,
     multiple=True,
     metavar="URL",
     default=[DEFAULT_URL],

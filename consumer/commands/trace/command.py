@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import click
 
-from consumer.commands.dlq.options import TIME, Parsed
+from consumer.commands.dlq.options import TIME
 from consumer.commands.dlq.selection import read_origin, read_time
 from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.options import output_option, settings_options
+from consumer.commands.parsed import URL, Parsed
 from consumer.commands.verify.command import read_group
 from consumer.kafka.dead_letter_format import Origin
 from consumer.settings import Settings
@@ -34,7 +35,7 @@ instance that reads its partition: name it, or all of them, with --url.
 @click.option("--group", type=Parsed("KEY:ID", read_group), metavar="KEY:ID", help="The changes of this group.")
 @click.option("--company", metavar="ID", help="Only in this company; else the group is meant in every one.")
 @click.option("--since", type=TIME, metavar="TIME", default="2h", show_default=True, help="Not older than this.")
-@click.option("--url", "urls", multiple=True, metavar="URL", help="An instance's HTTP port, asked for its /status.")
+@click.option("--url", "urls", type=URL, multiple=True, metavar="URL", help="An instance's HTTP port: its /status.")
 @output_option
 @settings_options(("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"), shown=SHOWN)
 def trace(
@@ -48,7 +49,7 @@ def trace(
 ) -> None:
     """Show what became of a record: its event, its update, and whether it was applied, died or waits."""
     from consumer.commands.map.options import mapped_in
-    from consumer.commands.trace.instances import Instances
+    from consumer.commands.status.instances import Instances
     from consumer.commands.trace.records import Tracer
 
     if (record is None) == (group is None):

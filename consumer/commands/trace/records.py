@@ -8,11 +8,11 @@ import orjson
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from consumer.commands.dlq.event import fields
-from consumer.commands.dlq.receipts import REFUSED, SETTLED
+from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.scan import TIMEOUT, Failed, OffsetSpan, opened, partitions_of, read, spans_of
 from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import updates_of
-from consumer.commands.trace.instances import Instances
+from consumer.commands.status.instances import Instances
 from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_dead_letters
 from consumer.commands.verify.decoding import Decoding
 from consumer.event.convert import convert
@@ -32,6 +32,11 @@ APPLIED: Final = "applied"
 DEAD: Final = "dead letter"
 REPLAYED: Final = "replayed"
 WAITING: Final = "waiting"
+# What became of a dead letter by its last replay, where that did not settle it.
+SINCE: Final = {
+    REFUSED: "; a replay of it was refused again",
+    SENDING: "; a replay of it has begun, and nobody knows whether it was applied",
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class Tracer:
                     for place in brokers.offsets(self._settings.kafka_group_id, brokers.topic(name)):
                         self._committed[name, place.partition] = place.committed
         except BrokerError as failure:
-            raise Failed(str(failure)) from failure
+            raise Failed(f"what is committed of {', '.join(topics)} is not told: {failure}") from failure
         self._dead_letters = read_dead_letters(self._settings)
 
     def _begin(self, topic: str, since: int) -> Mapping[int, int]:
@@ -178,12 +183,11 @@ class Tracer:
         committed = self._committed.get((place.topic, place.partition), -1)
         if buried is not None:
             receipt = self._dead_letters.receipts.get(buried.identity)
-            where = f"{buried.reason}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
+            rules = f" of rule {', '.join(sorted(buried.rules))}" if buried.rules else ""
+            where = f"{buried.reason}{rules}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
             if receipt is not None and receipt.state == SETTLED:
                 return REPLAYED, f"was {where}; a replay of it was accepted"
-            return DEAD, where + (
-                "; a replay of it was refused again" if receipt and receipt.state == REFUSED else ""
-            )
+            return DEAD, where + (SINCE.get(receipt.state, "") if receipt is not None else "")
         if place.offset < committed:
             return APPLIED, f"committed is {committed}, and it has no dead letter"
         return WAITING, self._reason(place, committed)
@@ -191,12 +195,6 @@ class Tracer:
     def _reason(self, place: Origin, committed: int) -> str:
         """Why it is not committed, as far as an instance says."""
         begin = f"committed is {committed}" if committed >= 0 else "nothing of the partition is committed"
-        block = self._instances.block(place.topic, place.partition)
-        if block is None:
-            owned = self._instances.owned(place.topic, place.partition)
-            more = "nothing blocks the partition" if owned else "--url of the instance that reads it tells why"
-            return f"{begin}; {more}"
-        cause = f"{block.cause} for {block.seconds:.0f} s" + (f" ({block.detail})" if block.detail else "")
-        return (
-            f"{begin}; {cause}" if block.offset == place.offset else f"{begin}; behind offset {block.offset}: {cause}"
-        )
+        if place.topic not in self._settings.kafka_topics:
+            return f"{begin}; KAFKA_TOPICS does not have the topic"
+        return f"{begin}; {self._instances.reason(place)}"

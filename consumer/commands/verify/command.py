@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import click
 
-from consumer.commands.dlq.options import Parsed
 from consumer.commands.dlq.selection import read_patience
 from consumer.commands.dlq.starting import start_log, told
 from consumer.commands.options import output_option, refuse, settings_options
-from consumer.commands.reading_back import SETTINGS, missing, project_option, query_api
+from consumer.commands.parsed import URL, Parsed
+from consumer.commands.reading_back import DATA_GROUP_ID, SETTINGS, missing, project_option, query_api
 from consumer.settings import Settings
 from consumer.settings.amounts import duration
 from consumer.settings.values import Wrong
@@ -39,8 +39,8 @@ def read_group(text: str) -> tuple[str, str]:
 
 def read_given(text: str) -> tuple[str, str]:
     """Group key and id of `KEY=ID`. Raises ValueError."""
-    key, sign, number = text.rpartition("=")
-    if not key or not sign or not number.removeprefix("-").isdecimal():
+    key, _, number = text.rpartition("=")
+    if not key or not DATA_GROUP_ID.fullmatch(number):
         raise ValueError(f"{text!r} is not KEY=ID, such as company=-1405123841946871899")
     return key, number
 
@@ -83,6 +83,7 @@ def read_settle(text: str) -> float:
 )
 @project_option
 @click.option("--company", metavar="ID", help="Only groups of this company; else KEY:ID names one in every company.")
+@click.option("--url", "urls", type=URL, multiple=True, metavar="URL", help="An instance's HTTP port: its /status.")
 @output_option
 @settings_options(("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"), shown=SHOWN)
 def verify(
@@ -106,7 +107,9 @@ def verify(
         history = TopicHistory(settings, project, mapped, more["company"])
         try:
             wanted = None if everything else set(groups or history.sample(sample or 0))
-            outcome = compare(history, ProfileReader(query, dict(more["given"])), wanted, more["settle"])
+            outcome = compare(
+                history, ProfileReader(query, dict(more["given"])), wanted, more["settle"], more["urls"]
+            )
         finally:
             history.close()
             query.close()

@@ -6,13 +6,12 @@ waiting                                         right once the records that are 
 unknown                                         the topic cannot tell
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
-from consumer.commands.verify.model import Absent, Group, Known, Name, State, Unknown, identity, is_number
+from consumer.commands.verify.alterations import altered, names_of
+from consumer.commands.verify.model import Absent, Group, Known, Name, State, Unknown, identity
 
 MISSING_PROFILE: Final = "missing profile"
 MISSING: Final = "missing"
@@ -24,12 +23,10 @@ UNKNOWN: Final = "unknown"
 UNREAD: Final = "unread"
 FAULTS: Final = (MISSING_PROFILE, MISSING, OTHER, LEFT_OVER)
 KINDS: Final = (*FAULTS, UNREAD, ALTERED, WAITING, UNKNOWN)
-# Mixpanel cuts names and texts after so many characters.
-CUT: Final = 255
-# Numbers are doubles there: what is nearer than this, in proportion, is the same number.
-NEAR: Final = 1e-12
-# A project's time zone moves a date by no more.
-ZONES: Final = timedelta(hours=14)
+EMPTY: Final = "no property of it is left: whether Mixpanel shows such a profile nobody knows"
+DELETED: Final = "the topic's last change deletes it"
+# What a profile has that nobody wrote: it says nothing of whether it was deleted.
+OWN: Final = frozenset(("$last_seen", "$city", "$region", "$country_code", "$timezone", "$mp_first_event_time"))
 
 
 @dataclass(frozen=True)
@@ -52,21 +49,32 @@ class Finding:
 
 def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
     """What differs, property by property; only those that the topic's events touch."""
-    if profile is None and group.exists:
-        late = any(existed is not True for existed in group.existed)
-        why = waits(group) if late else ""
-        kind = WAITING if late else MISSING_PROFILE
+    whole = judge_whole(group, profile)
+    if whole is not None:
+        kind, why = whole
         return [Finding(kind, group.key, group.id, why=why, company_id=group.company)]
     findings = []
     for name, state in group.states.items():
-        at = name if profile is not None and name in profile else name[:CUT]
-        there = profile is not None and at in profile
-        kind, why = kind_of(group, name, there, profile[at] if profile is not None and there else None)
+        at = next((at for at in names_of(name) if profile is not None and at in profile), None)
+        actual = profile[at] if profile is not None and at is not None else None
+        kind, why = kind_of(group, name, at is not None, actual)
         if kind:
-            actual = profile[at] if profile is not None and there else None
             expected = state.value if isinstance(state, Known) else None
             findings.append(Finding(kind, group.key, group.id, name, expected, actual, why, group.company))
     return findings
+
+
+def judge_whole(group: Group, profile: Mapping[str, object] | None) -> tuple[str, str] | None:
+    """What is said of the profile as a whole, kind and reason; None where its properties tell."""
+    if profile is None and group.exists:
+        if any(existed is not True for existed in group.existed):
+            return WAITING, waits(group)
+        if all(isinstance(state, Absent) for state in group.states.values()):
+            return UNKNOWN, EMPTY
+        return MISSING_PROFILE, ""
+    if group.exists is False and not group.states and profile is not None and not profile.keys() <= OWN:
+        return (WAITING, waits(group)) if group.waiting else (LEFT_OVER, DELETED)
+    return None
 
 
 def kind_of(group: Group, name: str, there: bool, actual: object) -> tuple[str, str]:
@@ -74,13 +82,13 @@ def kind_of(group: Group, name: str, there: bool, actual: object) -> tuple[str, 
     state = group.states[name]
     if fits(state, there, actual):
         return ("", "") if not isinstance(state, Unknown) else (UNKNOWN, state.why)
-    if any(fits(earlier, there, actual) or nearly(earlier, actual) for earlier in group.earlier.get(name, ())):
+    if any(explains(earlier, there, actual) for earlier in group.earlier.get(name, ())):
         return WAITING, waits(group)
     more = f"{waits(group)}, and none of them explains it" if name in group.earlier else ""
     if not there:
         return MISSING, more
     if isinstance(state, Known):
-        how = altered(state.value, actual)
+        how = altered(state, actual)
         return (ALTERED, how) if how else (OTHER, more)
     return LEFT_OVER, more
 
@@ -98,57 +106,11 @@ def fits(state: State, there: bool, actual: object) -> bool:
     return identity(state.value) == identity(actual)
 
 
-def nearly(state: State, actual: object) -> bool:
-    """Whether the value is the state's, as Mixpanel is known to alter it."""
-    return isinstance(state, Known) and bool(altered(state.value, actual))
+def explains(state: State, there: bool, actual: object) -> bool:
+    """Whether the profile is as the state has it, but for what Mixpanel is known to alter."""
+    return fits(state, there, actual) or (isinstance(state, Known) and there and bool(altered(state, actual)))
 
 
 def waits(group: Group) -> str:
     """How much of the group is not committed."""
     return f"{group.waiting} of its changes {'is' if group.waiting == 1 else 'are'} not committed"
-
-
-def altered(expected: object, actual: object) -> str:
-    """How Mixpanel is known to have altered the value; empty where it is another one."""
-    if is_number(expected) and is_number(actual):
-        assert isinstance(expected, int | float)
-        assert isinstance(actual, int | float)
-        return "rounded number" if rounded(expected, actual) else ""
-    if isinstance(expected, str) and isinstance(actual, str):
-        if len(expected) > CUT and len(actual) < len(expected) and expected.startswith(actual) and len(actual) >= CUT:
-            return f"text cut after {len(actual)} characters"
-        return "date written otherwise" if same_date(expected, actual) else ""
-    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
-        return of_parts([(old, new) for old, new in zip(expected, actual, strict=True)])
-    if isinstance(expected, dict) and isinstance(actual, dict) and expected.keys() == actual.keys():
-        return of_parts([(expected[name], actual[name]) for name in expected])
-    return ""
-
-
-def rounded(expected: float, actual: float) -> bool:
-    """Whether both are the same double, or nearly so where sums of fractions may be added in another order."""
-    try:
-        near = 0.0 if isinstance(expected, int) else NEAR
-        return math.isclose(float(expected), float(actual), rel_tol=near)
-    except OverflowError:
-        return False
-
-
-def of_parts(pairs: list[tuple[object, object]]) -> str:
-    """How the parts were altered; empty where one is another value."""
-    hows = [altered(old, new) for old, new in pairs if identity(old) != identity(new)]
-    return hows[0] if hows and all(hows) else ""
-
-
-def same_date(expected: str, actual: str) -> bool:
-    """Whether both are one time: with or without its zone, which the project's may have taken the place of."""
-    try:
-        first, second = datetime.fromisoformat(expected), datetime.fromisoformat(actual)
-    except ValueError:
-        return False
-    if first.tzinfo and second.tzinfo:
-        return first == second
-    if first.tzinfo is None and second.tzinfo is None:
-        return first.replace(microsecond=0) == second.replace(microsecond=0)
-    apart = abs(first.replace(tzinfo=None, microsecond=0) - second.replace(tzinfo=None, microsecond=0))
-    return apart <= ZONES and apart.total_seconds() % 900 == 0

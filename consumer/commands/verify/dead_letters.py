@@ -6,7 +6,7 @@ from confluent_kafka import Message
 
 from consumer.commands.dlq.dead_letter import identity_of
 from consumer.commands.dlq.receipts import SENDING, SETTLED, Receipt
-from consumer.commands.dlq.scan import Failed
+from consumer.commands.dlq.scan import TopicMissing
 from consumer.commands.dlq.selection import Selection
 from consumer.commands.dlq.topic import Topic
 from consumer.event.errors import AMBIGUOUS_ADD, QUARANTINED
@@ -62,7 +62,7 @@ def read_dead_letters(settings: Settings) -> DeadLettersByRecord:
     with Topic(settings) as topic:
         try:
             topic.replicas()
-        except Failed:
+        except TopicMissing:
             dead_letters.missing = True
             return dead_letters
         for dead_letter in topic.dead_letters(Selection()):

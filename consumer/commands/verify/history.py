@@ -13,6 +13,7 @@ from consumer.event.model import Operation
 from consumer.kafka.broker_errors import BrokerError
 from consumer.kafka.brokers import Brokers
 from consumer.kafka.config import consumer_config
+from consumer.kafka.dead_letter_format import Origin
 from consumer.mapping.mapper import TopicMap
 from consumer.settings import Settings
 from consumer.terminal.progress import bar
@@ -39,6 +40,7 @@ class TopicHistory:
         self._company = company
         self._settings = settings
         self.groups: dict[Name, Group] = {}
+        self.first_waiting: dict[Name, Origin] = {}  # of each group that waits, the first record that does
         self._committed: dict[Place, int] = {}
         self._gaps: dict[Place, str] = {}
         self._ends: dict[Place, int] = {}
@@ -91,9 +93,11 @@ class TopicHistory:
     def _ask_brokers(self) -> None:
         with Brokers(self._settings) as brokers:
             for name in self._settings.kafka_topics:
-                topic = brokers.topic(name)
-                for place in brokers.offsets(self._settings.kafka_group_id, topic):
-                    self._committed[name, place.partition] = place.committed
+                try:
+                    for place in brokers.offsets(self._settings.kafka_group_id, brokers.topic(name)):
+                        self._committed[name, place.partition] = place.committed
+                except BrokerError as failure:
+                    raise Failed(f"what is committed of {name} is not told: {failure}") from failure
                 try:
                     policy = brokers.config(name).get("cleanup.policy", "")
                 except BrokerError:
@@ -116,6 +120,8 @@ class TopicHistory:
         if doubt is None:
             waiting = (message.offset() or 0) >= self._committed.get(place, -1)
             group.apply(operation.verb, operation.values, place, gap=gap, waiting=waiting)
+            if waiting:
+                self.first_waiting.setdefault(group.name, Origin(*place, message.offset() or 0))
         elif doubt[1]:
             sticky, why = doubt
             group.doubt(operation.verb, operation.values, place, why, gap=gap, sticky=sticky)

@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET
 
 SEVERAL: Final = "it is changed from several partitions, whose order nobody knows"
+# Numbers are doubles at Mixpanel: fractions that are nearer than this, in proportion, are one.
+NEAR: Final = 1e-12
 CREATING: Final = frozenset((SET, SET_ONCE, ADD, UNION))
 
 Place: TypeAlias = tuple[str, int]
@@ -23,10 +25,15 @@ Name: TypeAlias = tuple[str, str, str | None]
 
 @dataclass(frozen=True)
 class Known:
-    """The property has this value; `loose`: a list that was put together: a set."""
+    """The property has this value.
+
+    `loose`: a list that was put together: a set. `error`: what a sum of fractions may be off by, since Mixpanel may
+    add them in another order.
+    """
 
     value: object
     loose: bool = False
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -174,7 +181,12 @@ def added(before: Known | Absent, value: object) -> State:
     if not is_number(old) or not isinstance(old, int | float) or not isinstance(value, int | float):
         return before
     total = old + value
-    return Known(total) if math.isfinite(total) else before
+    if not math.isfinite(total):
+        return before
+    error = before.error if isinstance(before, Known) else 0.0
+    if isinstance(total, float):
+        error += NEAR * (abs(old) + abs(value))
+    return Known(total, error=error)
 
 
 def united(before: Known | Absent, value: object) -> State:

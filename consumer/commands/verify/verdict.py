@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import click
 
+from consumer.commands.status.instances import Instances
 from consumer.commands.verify.compare import FAULTS, UNKNOWN, UNREAD, WAITING, Finding, judge
 from consumer.commands.verify.history import TopicHistory
 from consumer.commands.verify.model import Group
@@ -38,11 +39,13 @@ def verify(
     reader: ProfileReader,
     wanted: Collection[tuple[str, str]] | None,
     settle: float,
+    urls: Sequence[str] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> VerifyResult:
     """Compare the groups of the wanted keys and ids, None for all of the topic.
 
-    What differs is read again after `settle` seconds. Raises `Failed` where Kafka or the registry cannot be read.
+    What differs is read again after `settle` seconds. The instances at `urls` say why that waits which is not
+    committed. Raises `Failed` where Kafka or the registry cannot be read.
     """
     history.read(wanted)
     findings = look(history, reader, list(history.groups.values()))
@@ -53,13 +56,24 @@ def verify(
         sleep(settle)
         again = look(history, reader, [group for name, group in history.groups.items() if name in doubtful])
         findings = [finding for finding in findings if finding.name() not in doubtful] + again
+    instances = Instances(urls if any(finding.kind == WAITING for finding in findings) else ())
+    if urls:
+        findings = [explained(history, instances, finding) for finding in findings]
     outcome = VerifyResult(len(history.groups), findings=findings)
     told = {finding.name() for finding in findings}
     outcome.same = len(history.groups) - len(told)
     for key, name in sorted(set(wanted or ()) - {name[:2] for name in history.groups}):
         outcome.findings.append(Finding(UNKNOWN, key, name, why=NO_CHANGE))
-    outcome.notes = notes(history, findings)
+    outcome.notes = notes(history, findings) + instances.silent
     return outcome
+
+
+def explained(history: TopicHistory, instances: Instances, finding: Finding) -> Finding:
+    """The finding, with why the first record of its group waits that is not committed, where one does."""
+    first = history.first_waiting.get(finding.name())
+    if finding.kind != WAITING or first is None:
+        return finding
+    return replace(finding, why=f"{finding.why}; {first}: {instances.reason(first)}")
 
 
 def look(history: TopicHistory, reader: ProfileReader, groups: list[Group]) -> list[Finding]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consumer.commands.status.asking import ask_all
+from consumer.kafka.dead_letter_format import Origin
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,18 @@ class Instances:
             else:
                 self._take(status["partitions"])
 
-    def owned(self, topic: str, partition: int) -> bool:
-        """Whether one of them reads the partition."""
-        return (topic, partition) in self._partitions
-
-    def block(self, topic: str, partition: int) -> ReportedBlock | None:
-        """What blocks the partition; None where nothing does, or nobody says."""
-        return self._partitions.get((topic, partition))
+    def reason(self, place: Origin) -> str:
+        """Why the record at this place is not committed yet, as far as one of them says."""
+        partition = place.topic, place.partition
+        if partition not in self._partitions:
+            return "--url of the instance that reads it tells why"
+        block = self._partitions[partition]
+        if block is None:
+            return "nothing blocks the partition"
+        if block.offset > place.offset:
+            return "it is settled, and its commit is not confirmed yet"
+        cause = f"{block.cause} for {block.seconds:.0f} s" + (f" ({block.detail})" if block.detail else "")
+        return cause if block.offset == place.offset else f"behind offset {block.offset}: {cause}"
 
     def _take(self, rows: list[Any]) -> None:
         for row in rows:
