@@ -36,7 +36,9 @@ def test_the_causes_of_waiting_are_listed():
     text = (ROOT / "docs/operations.md").read_text()
     table = text.split("| Cause | The first open record", 1)[1].split("\n\n", 1)[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(CAUSES)
-    held = {word for row in re.findall(r"every partition is held: ([^|]*)\|", text) for word in re.findall(r"\w+", row)}
+    held = {
+        word for row in re.findall(r"every partition is held: ([^|]*)\|", text) for word in re.findall(r"\w+", row)
+    }
     assert held == set(HOLDING)
 
 

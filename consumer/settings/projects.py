@@ -3,7 +3,7 @@
 [emea]
 token_file = "/run/secrets/emea"   # or token = "..."
 region = "eu"                      # or url = "..."; neither: MIXPANEL_URL, else MIXPANEL_REGION
-project_id = "1234567"             # with a service account: only for reading profiles back
+project_id = "1234567"             # or 1234567; with a service account: only for reading profiles back
 service_account_username = "reader"
 service_account_secret_file = "/run/secrets/emea-reader"
 """
@@ -180,6 +180,8 @@ class ProjectsReading:
         if kind is None:
             self._fault(name, key, f"is no field of a project: there are {', '.join(FIELDS)}")
             return ""
+        if key == "project_id" and type(given) is int:
+            given = str(given)
         if not isinstance(given, str) or not given:
             self._fault(name, key, "is empty" if given == "" else "is no text: put it in quotes")
             return ""

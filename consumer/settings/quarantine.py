@@ -43,7 +43,8 @@ def entries(texts: Iterable[str]) -> QuarantineEntries:
     projects: set[str] = set()
     groups: set[tuple[str, str]] = set()
     schemas: set[int | str] = set()
-    for text in texts:
+    for given in texts:
+        text = given if given.startswith("group:") else given.rstrip()  # a group's id may end in a space
         form, _, rest = text.partition(":")
         if form == "project":
             if not rest:

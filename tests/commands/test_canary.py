@@ -10,6 +10,7 @@ from click.testing import Result
 
 from consumer.commands.check.canary import GROUP_ID, PROPERTY, Canary
 from consumer.commands.check.facts import Fact
+from consumer.sandbox.answers import HttpAnswer
 from consumer.sandbox.mixpanel.project import SandboxProject, id_of
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
 from consumer.settings import load
@@ -173,6 +174,33 @@ def test_what_cannot_be_read_back_is_unknown(sandbox: MixpanelSandbox, fly: Call
     assert (fact.state, fact.what) == ("unknown", "canary company")
     assert "cannot be read back" in fact.detail
     assert sandbox.profiles.snapshot() == []
+
+
+def test_a_look_without_an_answer_is_not_the_last_one(sandbox: MixpanelSandbox, fly: Callable[..., Fact]) -> None:
+    """A fault that passes decides nothing."""
+    engage = sandbox.query._engage
+    looks = 0
+
+    def fail_once(asked: dict[str, Any], session: str, struck: dict[str, Any]) -> HttpAnswer:
+        nonlocal looks
+        looks += 1
+        return HttpAnswer(502, b"") if looks == 1 else engage(asked, session, struck)
+
+    sandbox.query._engage = fail_once  # type: ignore[method-assign]
+    fact = fly()
+    assert (fact.state, fact.detail) == ("ok", "a profile was written, and read back within 15 s")
+
+
+@pytest.mark.parametrize("text", ["company=-1405", "-", "12a", "\N{ARABIC-INDIC DIGIT ONE}"])
+def test_what_is_no_id_of_a_group_key_is_wrong_usage(
+    sandbox: MixpanelSandbox, call: Callable[..., Result], text: str
+) -> None:
+    """Nothing is written."""
+    environ = environment(sandbox) | {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "SCHEMA_REGISTRY_URL": "http://a"}
+    result = call("check", "--canary", "company", "--data-group-id", text, **environ)
+    assert result.exit_code == 2
+    assert "is not the number of a group key" in result.output
+    assert sandbox.requests.newest() == []
 
 
 def test_a_refusal_in_mixpanels_words(sandbox: MixpanelSandbox, fly: Callable[..., Fact]) -> None:

@@ -218,10 +218,11 @@ def test_quarantine(facts, place, broker, new_topic):
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     committed = ConsumerGroupTopicPartitions(place["KAFKA_GROUP_ID"], [TopicPartition(topic, 0, 4)])
     admin.alter_consumer_group_offsets([committed])[place["KAFKA_GROUP_ID"]].result()
-    named = f"{topic}:0:3,{topic}:0:4,{topic}:7:0,elsewhere:0:0,schema:5"
+    named = f"{topic}:0:3,{topic}:0:4,{topic}:7:0,elsewhere:0:0,schema:5,project:emae"
     found = facts(0, **place | {"QUARANTINE": named})
-    assert "5 named" in one(found, "quarantine", "ok")[2]
+    assert "6 named" in one(found, "quarantine", "ok")[2]
     assert [fact[2] for fact in found if fact[:2] == ("warning", "quarantine")] == [
+        "project:emae matches nothing: the settings have default",
         "elsewhere:0:0 matches nothing: KAFKA_TOPICS does not have the topic",
         f"{topic}:0:3 matches nothing any more: committed is 4",
         f"{topic}:7:0 matches nothing: the topic has no such partition",

@@ -428,6 +428,14 @@ def test_quarantine():
     assert not load(REQUIRED).quarantine
 
 
+def test_spaces_between_entries_of_quarantine():
+    """They are no part of an entry, but of a group's id, which may end in one."""
+    named = load(REQUIRED | {"QUARANTINE": " changes:0:17 , project:crm , group:company:a , schema:42 "}).quarantine
+    assert named.places == {("changes", 0, 17)}
+    assert (named.projects, named.schemas) == (frozenset({"crm"}), frozenset({42}))
+    assert named.groups == {("company", "a ")}
+
+
 def test_quarantine_from_a_file(tmp_path):
     """One entry a line, as it stands; a problem names the setting."""
     file = tmp_path / "quarantine"

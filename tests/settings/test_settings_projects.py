@@ -52,12 +52,13 @@ def test_projects(given, tmp_path):
     }
 
 
-def test_what_it_is_read_back_with(given, tmp_path):
+@pytest.mark.parametrize("number", ["77", "'77'"])
+def test_what_it_is_read_back_with(given, tmp_path, number):
     """A number and a service account, and the Query API of its region; a URL of nobody's is a proxy's."""
     (tmp_path / "secret").write_text("of-a-file\n")
     account = f"service_account_username = 'reader'\nservice_account_secret_file = '{tmp_path}/secret'\n"
     settings = given(
-        f"[emea]\ntoken = 'x'\nregion = 'eu'\nproject_id = '77'\n{account}"
+        f"[emea]\ntoken = 'x'\nregion = 'eu'\nproject_id = {number}\n{account}"
         "[host]\ntoken = 'x'\nurl = 'https://api-in.mixpanel.com'\n[proxy]\ntoken = 'y'\nurl = 'http://proxy:1'\n"
         "[none]\ntoken = 'z'\n",
         MIXPANEL_QUERY_URL="http://query:2",
@@ -72,6 +73,13 @@ def test_what_it_is_read_back_with(given, tmp_path):
     assert row.value == "https://api-eu.mixpanel.com, token ********, project 77, service account reader ********"
     assert "of-a-file" in settings.secrets()
     assert "of-a-file" not in repr(settings.projects) + repr(settings.rows())
+
+
+@pytest.mark.parametrize("number", ["true", "7.5", "0", "-7", "[7]"])
+def test_what_is_no_number_of_a_project(faults, number):
+    """Whatever TOML makes of it."""
+    (found,) = faults(f"[a]\ntoken = 'x'\nproject_id = {number}\n")
+    assert found.startswith("line 3, [a] project_id: is ")
 
 
 def test_half_an_account(faults):

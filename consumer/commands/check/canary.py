@@ -179,17 +179,24 @@ class Canary:
         raise Undecided(fault(self._what, f"Mixpanel refuses the profile: {message}", "see its message"))
 
     def _look(self, query: QueryApi, group: DataGroup, run: str) -> Fact:
-        """Look for the profile until it shows, or until the last look."""
+        """Look for the profile until it shows, or until the last look; one without an answer is no last word."""
         passed = 0.0
+        failure: QueryFailed | None = None
         for wait in self._waits:
             self._sleep(wait)
             passed += wait
             try:
                 profiles = query.profiles(group.id, [GROUP_ID])
+                failure = None
             except QueryFailed as failed:
-                return unknown(self._what, f"was written, and cannot be read back: {failed}", "try again later")
+                failure = failed
+                if failed.cause != AWAY:
+                    break
+                continue
             if profiles.get(GROUP_ID, {}).get(PROPERTY) == run:
                 return ok(self._what, f"a profile was written, and read back within {passed:g} s")
+        if failure is not None:
+            return unknown(self._what, f"was written, and cannot be read back: {failure}", "try again later")
         return self._lost(passed)
 
     def _set(self, field: str) -> str:

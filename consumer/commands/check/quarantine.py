@@ -12,12 +12,18 @@ DROP = "take the entry out of QUARANTINE"
 
 
 def quarantine_facts(brokers: Brokers, settings: Settings, sources: Sequence[ExistingTopic]) -> Iterator[Fact]:
-    """How much is named, and each place that is not read again. Groups and schemas may always come again."""
+    """How much is named, each place that is not read again, each project that is not there.
+
+    Groups and schemas may always come again.
+    """
     named = settings.quarantine
     if not named:
         return
     count = len(named.places) + len(named.projects) + len(named.groups) + len(named.schemas)
     yield ok(WHAT, f"{count} named in QUARANTINE: a dead letter each, wherever it is met")
+    for project in sorted(named.projects - settings.projects.keys()):
+        there = ", ".join(settings.projects) or "none"
+        yield warning(WHAT, f"project:{project} matches nothing: the settings have {there}", DROP)
     topics = {topic.name: topic for topic in sources}
     places: dict[str, dict[int, GroupPlace]] = {}
     for name, partition, offset in sorted(named.places):
