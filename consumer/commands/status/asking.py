@@ -11,7 +11,8 @@ from consumer.http.deadline import Cut, cuttable, word_for
 
 TIMEOUT: Final = 5.0
 AT_ONCE: Final = 16
-FIELDS: Final = ("instance", "ready", "reasons", "requests", "projects", "partitions")
+LISTS: Final = ("reasons", "requests", "projects", "partitions")
+FIELDS: Final = {"instance": str, "ready": bool} | dict.fromkeys(LISTS, list)
 
 
 def ask_all(urls: Sequence[str]) -> list[dict[str, Any]]:
@@ -42,7 +43,8 @@ def ask(url: str) -> dict[str, Any]:
             status = json.loads(answer.content)
         except ValueError:
             raise ValueError("its /status is not JSON") from None
-    lacking = [name for name in FIELDS if name not in status] if isinstance(status, dict) else list(FIELDS)
+    given = status if isinstance(status, dict) else {}
+    lacking = [name for name, kind in FIELDS.items() if not isinstance(given.get(name), kind)]
     if lacking:
         raise ValueError(f"its /status lacks {', '.join(lacking)}: is it one of group-consumer, of this version?")
-    return dict(status)
+    return given
