@@ -79,9 +79,7 @@ def resident(whole: Mapping[str, Row]) -> str:
         for label, row in whole.items()
         if AWAKE not in label
     ]
-    return bars(
-        "The most memory resident, MiB; Mixpanel at 80 ms, or as it says", rows
-    )
+    return bars("The most memory resident, MiB; Mixpanel at 80 ms, or as it says", rows)
 
 
 def all_of(figures: Mapping[str, Any]) -> dict[str, str]:
