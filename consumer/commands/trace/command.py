@@ -18,6 +18,7 @@ from consumer.settings import Settings
 from consumer.terminal.table import counted, show
 
 SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
+LONGEST: Final = 240  # of what a line says of an update; the record by its place has all of it
 COLOURS: Final = {"applied": "", "replayed": "", "dead letter": "red", "waiting": "yellow"}
 EXAMPLES: Final = """\b
 Examples:
@@ -104,7 +105,8 @@ def short(traced: Any) -> str:
     updates = traced.update if isinstance(traced.update, list) else [traced.update]
     said = [{name: value for name, value in update.items() if "$group" not in name} for update in updates]
     parts = [json.dumps(update, ensure_ascii=False) for update in said]
-    return ", ".join(parts + [traced.problem] * bool(traced.problem))
+    text = ", ".join(parts + [traced.problem] * bool(traced.problem))
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def moment(milliseconds: int) -> str:

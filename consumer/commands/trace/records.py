@@ -18,7 +18,7 @@ from consumer.commands.verify.decoding import Decoding
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import UNMAPPED, Reject
-from consumer.event.model import Change
+from consumer.event.model import Change, Operation
 from consumer.kafka.broker_errors import BrokerError
 from consumer.kafka.brokers import Brokers
 from consumer.kafka.config import consumer_config
@@ -57,6 +57,27 @@ class Traced:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A group by its key and id, in one company or, where that is None, in every one."""
+
+    key: str
+    id: str
+    company: str | None
+
+    def names(self, key: str, group_id: str, company: str | None) -> bool:
+        """Whether it is this one."""
+        return (key, group_id) == (self.key, self.id) and self.company in (None, company)
+
+    def __call__(self, operation: Operation) -> bool:
+        """Whether the operation is on it."""
+        return self.names(operation.group_key, operation.group_id, operation.company_id)
+
+    def keyed(self, key: bytes | None) -> bool:
+        """Whether a record that nobody can read has its key."""
+        return key == f"{self.key}:{self.id}".encode()
+
+
 class Tracer:
     """Finds records. Joins no group and commits nothing; `close` ends the connections."""
 
@@ -91,14 +112,15 @@ class Tracer:
 
         It is named by key and id, and meant in every company where none is given.
         """
+        wanted = Wanted(*group, company)
         self._prepare(self._settings.kafka_topics)
         for topic in self._settings.kafka_topics:
             spans = spans_of(self._consumer, topic, self._begin(topic, since))
             with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
                 for messages in read(self._consumer, topic, spans, moved):
                     for message in messages:
-                        if self._is_of(message, topic, group, company):
-                            yield self._traced(message, topic)
+                        if self._is_of(message, topic, wanted):
+                            yield self._traced(message, topic, wanted)
 
     def close(self) -> None:
         """End the connections."""
@@ -125,32 +147,32 @@ class Tracer:
             raise Failed(f"the offsets of {topic} are not told: {failure.args[0].str()}") from failure
         return {place.partition: place.offset if place.offset >= 0 else 2**62 for place in begins}
 
-    def _is_of(self, message: Message, topic: str, group: tuple[str, str], company: str | None) -> bool:
+    def _is_of(self, message: Message, topic: str, wanted: Wanted) -> bool:
         try:
             if self._decoding.is_mapped(topic):
                 parts = self._decoding.mapped(message, topic).parts
-                operations = [operation for part in parts for operation in part.operations]
-                return any(
-                    (operation.group_key, operation.group_id) == group and company in (None, operation.company_id)
-                    for operation in operations
-                )
+                return any(wanted(operation) for part in parts for operation in part.operations)
             change = self._decoding.change(message)
         except (Hold, UnreadableSchema):
             return False
         except Reject:
-            return message.key() == ":".join(group).encode()
-        return (change.group_key, change.group_id) == group and company in (None, change.company_id)
+            return wanted.keyed(message.key())
+        return wanted.names(change.group_key, change.group_id, change.company_id)
 
-    def _traced(self, message: Message, topic: str) -> Traced:
+    def _traced(self, message: Message, topic: str, wanted: Wanted | None = None) -> Traced:
+        """The record; of one with several updates only those of the wanted group, where one is given."""
         place = Origin(topic, message.partition() or 0, message.offset() or 0)
         if self._decoding.is_mapped(topic):
-            fate, why = self._fate(message, place)
-            return Traced(str(place), message.timestamp()[1], None, *self._mapped(message, topic), fate, why)
+            updates, problem = self._mapped(message, topic, wanted)
+            rules = frozenset(update["rule"] for update in updates or ())
+            return Traced(
+                str(place), message.timestamp()[1], None, updates, problem, *self._fate(message, place, rules)
+            )
         event, update, problem = self._read(message)
         fate, why = self._fate(message, place)
         return Traced(str(place), message.timestamp()[1], event, update, problem, fate, why)
 
-    def _mapped(self, message: Message, topic: str) -> tuple[list[dict[str, Any]] | None, str]:
+    def _mapped(self, message: Message, topic: str, wanted: Wanted | None) -> tuple[list[dict[str, Any]] | None, str]:
         """The updates that rules make of it, and what they refuse."""
         try:
             mapped = self._decoding.mapped(message, topic)
@@ -158,7 +180,12 @@ class Tracer:
             return None, f"{reject.reason}: {reject.detail}"
         except (Hold, UnreadableSchema, Failed) as failure:
             return None, str(failure)
-        updates = [{"rule": part.rule, **update} for part in mapped.parts for update in updates_of(part)]
+        updates = [
+            {"rule": part.rule, **update}
+            for part in mapped.parts
+            for operation, update in zip(part.operations, updates_of(part), strict=True)
+            if wanted is None or wanted(operation)
+        ]
         problems = [f"{refusal.reason}: {refusal.detail}" for refusal in mapped.refusals]
         if mapped.unmapped:
             problems.append(UNMAPPED)
@@ -177,17 +204,21 @@ class Tracer:
         except Failed as failed:
             return None, None, str(failed)
 
-    def _fate(self, message: Message, place: Origin) -> tuple[str, str]:
-        """What became of the record, in a word, and more."""
+    def _fate(self, message: Message, place: Origin, rules: frozenset[str] = frozenset()) -> tuple[str, str]:
+        """What became of the record, or of what these rules of a mapping made of it: in a word, and more."""
         buried = self._dead_letters.of(message, place.topic)
+        if buried is not None and buried.rules and rules and not buried.rules & rules:
+            buried = None
         committed = self._committed.get((place.topic, place.partition), -1)
         if buried is not None:
             receipt = self._dead_letters.receipts.get(buried.identity)
-            rules = f" of rule {', '.join(sorted(buried.rules))}" if buried.rules else ""
-            where = f"{buried.reason}{rules}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
+            whose = f" of rule {', '.join(sorted(buried.rules))}" if buried.rules else ""
+            where = f"{buried.reason}{whose}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
             if receipt is not None and receipt.state == SETTLED:
                 return REPLAYED, f"was {where}; a replay of it was accepted"
-            return DEAD, where + (SINCE.get(receipt.state, "") if receipt is not None else "")
+            others = sorted(rules - buried.rules) if buried.rules else []
+            rest = f"; what {', '.join(others)} made of it was applied" if others else ""
+            return DEAD, where + (SINCE.get(receipt.state, "") if receipt is not None else "") + rest
         if place.offset < committed:
             return APPLIED, f"committed is {committed}, and it has no dead letter"
         return WAITING, self._reason(place, committed)

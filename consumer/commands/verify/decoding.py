@@ -1,9 +1,11 @@
 """From a message to the operation that it asks for, by the code with which the service reads it."""
 
+import json
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 from typing import Final
 
+import orjson
 from confluent_kafka import Message
 
 from consumer.app import registry
@@ -29,6 +31,12 @@ from consumer.settings import Settings
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
 
 
+def plain(operation: Operation) -> Operation:
+    """The operation with its values as a reader of its JSON has them: a number that is kept digit by digit, too."""
+    values = json.loads(orjson.dumps(operation.values))
+    return Operation(operation.group_key, operation.group_id, operation.verb, values, operation.company_id)
+
+
 class Decoding:
     """Decodes messages; schemas are fetched as they are met. `close` ends the connections to the registry."""
 
@@ -48,7 +56,7 @@ class Decoding:
         try:
             if self.is_mapped(topic):
                 parts = [part for part in self.mapped(message, topic).parts if (part.project or DEFAULT) == project]
-                return [(operation, part.rule) for part in parts for operation in part.operations]
+                return [(plain(operation), part.rule) for part in parts for operation in part.operations]
             change = self.change(message)
             return [(convert(change), "")] if (change.project or DEFAULT) == project else []
         except (Reject, Hold, UnreadableSchema):
