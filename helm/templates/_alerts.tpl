@@ -8,7 +8,7 @@ number that `monitoring.rules.alerts` may change. A symptom is silent while an a
 
 {{- define "gc.alerts" -}}
 {{- $s := include "gc.series" . -}}
-{{- $causes := printf "max(group_consumer_halted{%s}) > 0 or max(group_consumer_breaker_open{%s}) > 0 or max(group_consumer_dead_letters_blocked{%s}) > 0 or sum(group_consumer_paused{%s,cause=~\"schema|rules\"}) > 0" $s $s $s $s -}}
+{{- $causes := printf "max(group_consumer_halted{%s}) > 0 or max(group_consumer_breaker_open{%s}) > 0 or max(group_consumer_dead_letters_blocked{%s}) > 0 or sum(group_consumer_paused{%s,cause=~\"fault|schema|rules|mapping|journal\"}) > 0" $s $s $s $s -}}
 GroupConsumerHalted:
   for: 2m
   severity: critical
@@ -45,6 +45,18 @@ GroupConsumerSchemaRules:
   expr: sum(group_consumer_paused{ {{- $s -}},cause="rules"}) > 0
   summary: A schema has rules that the service does not run, or whose key it has not
   description: "{{`{{ $value }}`}} partitions are held: what the rules encrypted or changed would be sent as it is."
+GroupConsumerMappingUnfitting:
+  for: 2m
+  severity: critical
+  expr: sum(group_consumer_paused{ {{- $s -}},cause="mapping"}) > 0
+  summary: The mapping file does not fit the schema of records
+  description: "{{`{{ $value }}`}} partitions are held at a record that the mapping file cannot read: a column is gone, or of another type."
+GroupConsumerFault:
+  for: 2m
+  severity: critical
+  expr: sum(group_consumer_paused{ {{- $s -}},cause="fault"}) > 0
+  summary: Records cannot be read, or the service itself stumbles over one
+  description: "{{`{{ $value }}`}} partitions are held: a batch is damaged or too large once decompressed, or a record meets a fault of the service."
 GroupConsumerRetriesWithoutSuccess:
   for: 5m
   severity: critical

@@ -104,6 +104,32 @@ CASES = [
     ),
     Case("a schema is needed only", "GroupConsumerSchemaRules", "9m", [series("paused", "1x30", 'cause="schema"')]),
     Case(
+        "a column is gone",
+        "GroupConsumerMappingUnfitting",
+        "5m",
+        [series("paused", "0 2x20", 'cause="mapping"')],
+        "2 partitions are held at a record that the mapping file cannot read: a column is gone, or of another type.",
+    ),
+    Case("rules are not run", "GroupConsumerMappingUnfitting", "9m", [series("paused", "1x30", 'cause="rules"')]),
+    Case(
+        "a batch cannot be read",
+        "GroupConsumerFault",
+        "5m",
+        [series("paused", "0 1x20", 'cause="fault"')],
+        "1 partitions are held: a batch is damaged or too large once decompressed, or a record meets a fault of the"
+        " service.",
+    ),
+    Case("paused for memory only", "GroupConsumerFault", "9m", [series("paused", "1x30", 'cause="limit"')]),
+    *(
+        Case(
+            f"{cause} has its own alert",
+            "GroupConsumerNoProgress",
+            "20m",
+            [BUSY, STUCK, series("paused", "1x60", f'cause="{cause}"')],
+        )
+        for cause in ("fault", "schema", "rules", "mapping", "journal")
+    ),
+    Case(
         "only retries",
         "GroupConsumerRetriesWithoutSuccess",
         "20m",
