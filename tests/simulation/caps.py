@@ -6,7 +6,7 @@ The least that each cap may be is worked out here from the answers since the las
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .mixpanel import AGAIN, CAPACITY, HALT, LARGE, TIMEOUT, Request
+from .mixpanel import AGAIN, CAPACITY, HALT, LARGE, OPAQUE, PARTIAL, TAKEN, TIMEOUT, Request
 from .traffic import project_of
 
 if TYPE_CHECKING:
@@ -14,11 +14,41 @@ if TYPE_CHECKING:
 
 LONG_AGO = 1_000_000
 SMALLEST_BODY = 65_536
+# So long a size that was refused is believed, in seconds.
+BELIEVED_FOR = 300.0
 # The share of good answers is remembered over so many; after so many in a row there is a retry at once again.
 MEMORY = 32
 EARNED = 11
 # An answer, a turn, and a queue of others like it.
 SLACK = 5.0
+
+
+@dataclass(slots=True)
+class Body:
+    """The least that the largest body may have, in bytes."""
+
+    limit: int
+    least: int
+    refused: int = 0  # the smallest size of several updates that was refused; 0 where none is believed to be
+    refused_at: float = 0.0
+
+    def heard(self, request: Request, now: float) -> None:
+        """One more answer: what was refused is halved, and doubled by each body that is read.
+
+        Up to an eighth below what was refused; beyond once that is 300 s ago, or as large a body was read.
+        """
+        if request.told == LARGE and len(request.updates) > 1:
+            self.refused = min(self.refused or LONG_AGO, request.size)
+            self.refused_at = now
+            self.least = min(self.least, max(SMALLEST_BODY, request.size // 2))
+        elif request.told in (TAKEN, PARTIAL, OPAQUE):
+            if request.size >= self.refused or now - self.refused_at > BELIEVED_FOR:
+                self.refused = 0
+            if not self.refused:
+                self.least = min(self.limit, self.least * 2)
+            elif request.size * 2 >= self.least:
+                most = max(SMALLEST_BODY, self.refused - self.refused // 8)
+                self.least = max(self.least, min(self.limit, self.least * 2, most))
 
 
 @dataclass(slots=True)
@@ -28,7 +58,6 @@ class Answers:
     timed_out: int = LONG_AGO
     slowed: int = LONG_AGO
     failed: int = LONG_AGO
-    smallest_refused: int = 0  # the smallest body of several updates that was too large, in bytes
 
     def heard(self, request: Request) -> None:
         """One more answer."""
@@ -42,8 +71,6 @@ class Answers:
             self.slowed = 0
         elif request.timed_out:
             self.timed_out = 0
-        elif request.told == LARGE and len(request.updates) > 1:
-            self.smallest_refused = min(self.smallest_refused or LONG_AGO, request.size)
 
 
 def check_caps(oracle: "Oracle", instance: Any) -> None:
@@ -52,12 +79,11 @@ def check_caps(oracle: "Oracle", instance: Any) -> None:
     for project, pace in instance.paces.items():
         dispatch, answers = instance.loop.pipeline.destinations.by_name[project].dispatch, pace.answers
         throttle = dispatch.throttle
-        body = max(SMALLEST_BODY, answers.smallest_refused // 2) if answers.smallest_refused else limits.batch_bytes
         least = min(limits.batch_updates, 2 ** min(answers.timed_out, 20))
         for what, cap, at_least in (
             ("updates in a fresh batch", throttle.fresh_updates, least),
             ("requests at once", throttle.allowed, min(limits.max_in_flight, 1 + answers.slowed)),
-            ("bytes of a body", dispatch.body.cap, min(limits.batch_bytes, body)),
+            ("bytes of a body", dispatch.body.cap, pace.body.least),
         ):
             if cap < at_least:
                 raise oracle.fail(10, f"{instance}: {what} of {project} are {cap}, and should be {at_least} again")

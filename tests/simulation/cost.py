@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 from .ledger import Epoch, Item
 from .mixpanel import OPAQUE, PARTIAL, Request
-from .traffic import changed_by
 
 if TYPE_CHECKING:
     from .oracle import Oracle
 
-# What a run may need beside its blame: to create the profile that only a refused change would have.
+# What a run with an $unset may need beside its blame: to create the profile that only a refused change would have.
 CREATION = 4
 
 
@@ -21,7 +20,7 @@ def count_blame(items: list[Item], request: Request) -> None:
     for item in items:
         last = item.request
         if item.again and last is not None and item.run is not None and (last.told == PARTIAL or refused_alone(last)):
-            item.run.blame.add(request)
+            item.run.blame.add((request, item.meant.group))
             return
 
 
@@ -39,8 +38,9 @@ def check_blame(oracle: "Oracle", epoch: Epoch) -> None:
     for (run, group), items in runs.items():
         dead = sum(1 for item in items if item.lettered)
         barriers = sum(1 for item in items if item.meant.verb in ("$add", "$delete"))
-        most = max(1, dead) * (2 * ceil(log2(max(2, len(items)))) + 2) + barriers + CREATION
-        spent = len([request for request in run.blame if any(changed_by(u) == group for u in request.updates)])
+        creation = CREATION if any(item.meant.verb == "$unset" for item in items) else 0
+        most = max(1, dead) * (2 * ceil(log2(max(2, len(items)))) + 2) + barriers + creation
+        spent = len([request for request, whose in run.blame if whose == group])
         if spent > most:
             words = f"{spent} requests for {dead} dead letters of a run of {len(items)} of {group}"
             raise oracle.fail(10, words)

@@ -62,6 +62,7 @@ class History:
         self.calm = False
         self.faults = Faults(self)
         self.alone = False  # nothing is wrong but that one group always meets a fault
+        self.full = False  # so much is open that what is kept beside it can be weighed
         self.ending = False  # all is done, and the instances are told to stop
 
     def run(self) -> None:

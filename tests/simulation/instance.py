@@ -13,6 +13,7 @@ from consumer.registry.facts import SchemaKnown, SchemaRefused
 from consumer.service.exchange import Exchange
 from consumer.service.loop import Loop
 
+from .caps import Body
 from .journal import Adds, Back, reached
 from .ledger import Epoch
 from .letters import DeadLetters
@@ -47,7 +48,8 @@ class Instance:
         self.stopping = False
         self.stopped = False
         self.flying: list[Request] = []
-        self.paces = {project: Pace() for project in history.projects}
+        size = limits.batch_bytes
+        self.paces = {project: Pace(Body(size, size)) for project in history.projects}
         self.trouble_at = -1e9  # when one last was
         self.busy_at = 0.0
         self.polled_at = world.now

@@ -5,6 +5,8 @@ registry   one schema cannot be had: partitions that do not need it go on (promi
 stuck      every request with one group in it meets one fault: all other groups go on (promises 6, 10)
 flood      rejects without end: the breaker opens, or has no reason to (promise 8)
 refused    a few refused values in a long run of one group: each is found with few requests (promise 10)
+full       a full state that is refused, in any dialect: little more than what is open is kept (promises 5, 10)
+large      large bodies are refused for a while, as by a proxy: they come back once that is over (promise 10)
 again      partitions are revoked and at once assigned to the same again, with requests in flight (promises 2, 4)
 journal    instances end, or are thrown out, at any moment: no $add is applied twice, or lost unsaid (promise 9)
 """
@@ -17,16 +19,19 @@ from consumer.core.limits import Limits
 from .history import History
 from .instance import SILENCE
 from .mixpanel import NEVER_APPLIED
-from .traffic import LATE, Meant, Traffic
+from .traffic import LATE, PROJECTS, Meant, Traffic, group_of
 from .world import Violation
 
 LETTERS, REGISTRY, STUCK, FLOOD, FENCED, ASLEEP = "letters", "registry", "stuck", "flood", "fenced", "asleep"
-REFUSED, CRASHES, AGAIN = "refused", "journal", "again"
+REFUSED, CRASHES, AGAIN, FULL, LARGE = "refused", "journal", "again", "full", "large"
 FLOODS = ("all rejects", "half rejects", "breaker off", "too few rejects", "too slow rejects")
 STUCK_BY = (NEVER_APPLIED, NEVER_APPLIED, "429", "429_after", "403", "reset_before", "timeout_never")
+LASTS = {LETTERS: 40.0, STUCK: 1_000.0, FLOOD: 200.0, ASLEEP: 90.0, LARGE: 500.0}
 REJECTS = 1_000
 WINDOW = 60.0
 RUN = 200
+FULL_RECORDS = 200
+BURST_EVERY = 20.0
 
 
 class Isolated(History):
@@ -40,7 +45,7 @@ class Isolated(History):
         self.letter_topic.faults = 0.0
         self.letter_topic.slow = 0.1
         self.oversleep = 0.5
-        self.lasts = {LETTERS: 40.0, REGISTRY: 60.0, STUCK: 1_000.0, FLOOD: 200.0, ASLEEP: 90.0}.get(kind, 60.0)
+        self.lasts = LASTS.get(kind, 60.0)
         self.faults_until = self.world.now + self.lasts
         self.flood = self.random.choice(FLOODS)
         self.limits = Limits(
@@ -53,6 +58,11 @@ class Isolated(History):
         )
         self.journaling = kind == CRASHES
         self.alone = kind == STUCK
+        self.full = kind == FULL
+        if self.full:
+            self._fill_up()
+        if kind == LARGE:
+            self._refuse_large()
         if kind == CRASHES:
             self.mixpanel.faults = self.random.choice((0.0, 0.05))
             self.journal_topic.slow = self.random.choice((0.02, 0.5, 3.0))
@@ -61,6 +71,33 @@ class Isolated(History):
             self.mixpanel.faults = 0.3
             self.mixpanel.latency = self.random.choice((1.0, 3.0))
             self.drain_timeout = 0.5
+
+    def _spread(self, groups: int) -> None:
+        """So many groups over all partitions."""
+        places = list(self.broker.logs)
+        self.groups = {group_of(PROJECTS[0], number): self.random.choice(places) for number in range(groups)}
+
+    def _fill_up(self) -> None:
+        """All that is open goes in requests at once, in runs of ten of which one update is sent."""
+        random = self.random
+        self._spread(FULL_RECORDS // 10)
+        self.mixpanel.latency = random.choice((0.02, 0.1))
+        self.limits = Limits(
+            batch_updates=random.choice((5, 2_000)),
+            linger=0.1,
+            max_in_flight=random.choice((2, 8)),
+            open_records=FULL_RECORDS,
+            breaker=False,
+        )
+
+    def _refuse_large(self) -> None:
+        """A proxy takes 70 to 300 KB, for a while."""
+        random = self.random
+        self._spread(60)
+        self.mixpanel.limit = random.choice((70_000, 150_000, 300_000))
+        self.limits = Limits(
+            batch_updates=2_000, batch_bytes=random.choice((200_000, 1_000_000)), linger=0.1, breaker=False
+        )
 
     def plan_faults(self) -> None:
         end = self.faults_until - 0.01
@@ -91,6 +128,8 @@ class Isolated(History):
                 self.world.after(self.world.between(5.0, self.lasts), self.faults.fence)
         elif self.kind == FLOOD:
             self.world.at(end, self._check_flood)
+        elif self.kind == LARGE:
+            self.world.after(self.world.between(50.0, 100.0), lambda: setattr(self.mixpanel, "limit", 10_000_000))
 
     def _plan_records(self) -> None:
         if self.kind == FLOOD:
@@ -98,6 +137,12 @@ class Isolated(History):
             return
         if self.kind == REFUSED:
             self._plan_refused(self.random)
+            return
+        if self.kind == FULL:
+            self._plan_full(self.random)
+            return
+        if self.kind == LARGE:
+            self._plan_large(self.random)
             return
         unreadable = {LETTERS: 0.8, REGISTRY: 0.05}.get(self.kind, 0.0)
         traffic = Traffic(
@@ -142,6 +187,22 @@ class Isolated(History):
             if meant.group == hot and meant.verb == "$set":
                 self._append(meant)
                 left -= 1
+
+    def _plan_full(self, random: Random) -> None:
+        """More than may be open, of many small properties or a large one; all of it is there at the start."""
+        bad, small = random.choice((0.1, 0.5, 1.0)), random.random() < 0.5
+        traffic = Traffic(random, self.groups, bad=0.0, unreadable=0.0, large=0.0)
+        for number in range(FULL_RECORDS * 3 // 2):
+            group = list(self.groups)[number // 10 % len(self.groups)]
+            self._append(traffic.broad(group, size=0 if small else 1_500, bad=random.random() < bad))
+
+    def _plan_large(self, random: Random) -> None:
+        """Half a megabyte at once, again and again."""
+        traffic = Traffic(random, self.groups, bad=0.0, unreadable=0.0, large=0.0)
+        for number in range(int(self.lasts / BURST_EVERY)):
+            for group in self.groups:
+                meant = traffic.broad(group, size=random.choice((2_000, 14_000)))
+                self.world.at(self.world.now + number * BURST_EVERY, lambda meant=meant: self._append(meant))
 
     # What must be true just before the fault ends.
 

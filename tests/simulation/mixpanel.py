@@ -65,7 +65,7 @@ class Request:
     suspect: bool = False  # its sender held the fault for its own when it was sent
     given_up: bool = False  # the sender stopped waiting before it was applied
     applied: int = 0
-    blame: set[Any] = field(default_factory=set)  # the oracle's: what was sent again for a refusal
+    blame: set[Any] = field(default_factory=set)  # the oracle's: what went again for a refusal, and of which group
     covers: list[Any] = field(default_factory=list)  # the oracle's: for each update what it carries
     assignments: dict[str, Any] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)  # the oracle's: for each group the epoch it was sent in

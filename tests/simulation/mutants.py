@@ -237,6 +237,18 @@ MUTANTS = (
         "        middle = places[1] if len(places) > 1 else end\n", "refused/",
     ),
     Mutant(
+        "replay-keeps-parsed", 10, "each step of a replay keeps what it is about, parsed", "core/blame.py",
+        '    __slots__ = ("end", "owned", "start")\n\n    def __init__(self, start: int, end: int, owned: Owned) -> None:\n',
+        '    __slots__ = ("end", "kept", "owned", "start")\n\n    def __init__(self, start: int, end: int, owned: Owned) -> None:\n'
+        "        self.kept = [operation_of(json) for json in owned or ()]\n", "full/",
+    ),
+    Mutant(
+        "replay-keeps-copies", 10, "each step of a replay has a copy of what was refused", "core/blame.py",
+        "            self.steps.append(Step(start, end, owned))\n",
+        "            copies = None if owned is None else tuple([bytes(bytearray(json)) for json in owned])\n"
+        "            self.steps.append(Step(start, end, copies))\n", "full/",
+    ),
+    Mutant(
         "capacity-of-all", 10, "a 429 that one batch meets alone, however often, slows its project down", "core/delivery.py",
         "        if verdict.kind == CAPACITY and not self._is_own_capacity(batch):\n", "        if verdict.kind == CAPACITY:\n", "stuck/",
     ),
@@ -251,6 +263,14 @@ MUTANTS = (
     Mutant(
         "body-shrinks", 10, "bodies become smaller than half of what was refused, down to nothing", "core/throttle.py",
         "        self.cap = min(self.cap, max(size // 2, SMALLEST_BODY))\n", "        self.cap = min(self.cap, size // 2)\n",
+    ),
+    Mutant(
+        "body-stays", 10, "bodies stay as small as half of what was refused", "core/throttle.py",
+        "            self.cap = min(self._limit, self.cap * 2, self._highest())\n", "            pass\n", "large/",
+    ),
+    Mutant(
+        "body-never-forgets", 10, "a size that was refused once is believed for ever", "core/throttle.py",
+        "(size >= self._refused or now - self._refused_at > REFUSED_FOR)", "size >= self._refused", "large/",
     ),
     Mutant(
         "trust-stays-lost", 10, "retries wait for ever after an outage", "core/retry.py",

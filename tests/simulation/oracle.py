@@ -22,6 +22,7 @@ from consumer.core.model import Assignment, DeadLetter, Record
 from .caps import check_caps, check_heads
 from .cost import check_blame, count_blame
 from .ledger import Epoch, Item
+from .memory import check_memory
 from .mixpanel import AGAIN, CAPACITY, HALT, PARTIAL, TAKEN, Request
 from .order import carried, check_commute, check_order
 from .pace import check_alone, check_pace, check_share, check_wait
@@ -203,6 +204,7 @@ class Oracle:
         pace = instance.paces[request.project]
         request.told_at = now
         pace.answers.heard(request)
+        pace.body.heard(request, now)
         if not request.suspect or request.told not in (HALT, AGAIN, CAPACITY):
             pace.ill, pace.answered = request.told in (HALT, AGAIN, CAPACITY), True
         if request.told in (HALT, AGAIN):
@@ -325,6 +327,8 @@ class Oracle:
         """A turn is over: what is settled is committed within a second, where nothing else is going on."""
         now = self.world.now
         check_caps(self, instance)
+        if self.history.full:
+            check_memory(self, instance)
         if self.history.alone:
             check_heads(self, instance, self.history.mixpanel.stuck)
         for project, pace in instance.paces.items():

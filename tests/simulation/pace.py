@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .caps import Answers
+from .caps import Answers, Body
 from .ledger import Item
 from .mixpanel import AGAIN, OPAQUE, Request
 
@@ -21,6 +21,7 @@ SUSPECT = 5.0
 class Pace:
     """What the answers of one project allow one instance."""
 
+    body: Body
     must_halt: bool = False  # an answer of this turn refused everything
     probe: Request | None = None
     probe_after: float = 0.0

@@ -205,6 +205,16 @@ class Traffic:
         meant.size = len(orjson.dumps([update]))
         return meant
 
+    def broad(self, group: str, *, size: int, bad: bool = False) -> Meant:
+        """A $set of its own property, and of one of this size, or of a hundred, that all such records have."""
+        self.number += 1
+        number = self.number
+        values: dict[str, Any] = {"p2": "x" * size} if size else {f"q{n:02}": number for n in range(100)}
+        values[f"#{number}"] = number
+        if bad:
+            values[f"bad{number}"] = POISON
+        return self._framed(group, "bad" if bad else "good", "set", values, [])
+
     def rejected(self, group: str, reason: str) -> Meant:
         """A record that is refused before it is sent; `late` where its schema comes late, and may be in time."""
         partition = self._groups[group]

@@ -1,0 +1,56 @@
+"""What the core keeps of a full state that is refused: what is open, and little more.
+
+All objects that can be reached from what goes to Mixpanel, or to the dead-letter topic, are counted, whatever their
+names. Open are the records, each with its update as JSON; all else came with requests and refusals: runs, folded
+updates, steps, batches, dead letters.
+"""
+
+import gc
+from sys import getsizeof
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .oracle import Oracle
+
+# Beyond what is open, as a share of it; and what is there at all times, however little is open.
+MOST = 0.3
+EMPTY = 16_384
+OPEN = ("Record", "Entry", "Lane")
+PLAIN = (bytes, str, int, float, tuple, list)
+ELSEWHERE = (type, FunctionType, MethodType, ModuleType)
+
+
+def check_memory(oracle: "Oracle", instance: Any) -> None:
+    """What is kept beyond the open records is a fraction of them."""
+    open_, beyond = sizes(instance.loop.pipeline)
+    if beyond > MOST * open_ + EMPTY:
+        raise oracle.fail(10, f"{instance} keeps {beyond} bytes beyond the {open_} of what is open")
+
+
+def sizes(pipeline: Any) -> tuple[int, int]:
+    """The bytes of open records with their updates, and of all else that can be reached."""
+    found = reachable([pipeline.destinations, pipeline._unconfirmed], [pipeline.partitions])
+    open_: dict[int, Any] = {}
+    for one in found:
+        if type(one).__name__ in OPEN:
+            open_[id(one)] = one
+            for part in gc.get_referents(one):
+                if isinstance(part, PLAIN) and not (type(one).__name__ == "Lane" and isinstance(part, bytes)):
+                    open_[id(part)] = part
+    own = sum(map(getsizeof, open_.values()))
+    return own, sum([getsizeof(one) for one in found if id(one) not in open_])
+
+
+def reachable(roots: list[Any], apart: list[Any]) -> list[Any]:
+    """All objects that these lead to, themselves included; nothing through those apart, or through code."""
+    seen = {id(one) for one in apart}
+    found: list[Any] = []
+    while roots:
+        one = roots.pop()
+        if id(one) in seen or isinstance(one, ELSEWHERE) or type(one).__name__ == "Assignment":
+            continue
+        seen.add(id(one))
+        found.append(one)
+        roots.extend(gc.get_referents(one))
+    return found
