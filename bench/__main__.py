@@ -42,7 +42,7 @@ STEPS: Final[dict[str, tuple[Step, int]]] = {
     "projects": (projects.run, 200_000),
     "mapped": (mapped_topics.run, 200_000),
     "journal": (journal.run, 400_000),
-    "refusals": (troubled.refusals, 20_000),
+    "refusals": (troubled.refusals, 10_000),
     "faults": (troubled.faults, 20_000),
 }
 PARTS: Final = ("micro", *STEPS)

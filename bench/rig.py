@@ -82,9 +82,9 @@ class Result:
     requests: int
     updates: int
     failed: int
-    refused: int
     first_request: float
     waits: list[float]
+    dead_letters: int = 0
 
     @property
     def rate(self) -> float:
@@ -162,7 +162,11 @@ class Rig:
         """Run until everything in the topic is committed; the CPU is what it took beyond that of a start."""
         with self.started(contestant) as running:
             self.settled(running, contestant.load)
-            return self.result(running, contestant.load.events, started_cpu)
+            result = self.result(running, contestant.load.events, started_cpu)
+            with self._as_member(running.group) as consumer:
+                places = [TopicPartition(dead_letters(running.group), n) for n in range(contestant.load.partitions)]
+                result.dead_letters = sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
+            return result
 
     def start(self, contestant: Contestant) -> tuple[float, float]:
         """CPU seconds of a start with nothing left to read, until it has its partitions; and MiB resident then."""
@@ -190,7 +194,6 @@ class Rig:
             requests=found["requests"],
             updates=found["updates"],
             failed=found["failed"],
-            refused=found["refused"],
             first_request=found["first"] - running.began,
             waits=found["waits"],
         )
@@ -209,7 +212,7 @@ class Rig:
     def started(self, contestant: Contestant, at_the_end: bool = False) -> Iterator[Running]:
         """The contestant in a group of its own, with a stub of its own; `at_the_end` all is committed before."""
         load, group, port = contestant.load, f"bench-group-{next(self._numbers)}", free_port()
-        self.broker.create_topic(f"{group}.dead-letters", load.partitions)
+        self.broker.create_topic(dead_letters(group), load.partitions)
         if at_the_end:
             self._commit_all(group, load)
         command = [sys.executable, "-P", "-m", "bench.stub", str(port), str(contestant.latency), contestant.mood]
@@ -261,6 +264,11 @@ def built() -> Iterator[Rig]:
         folder = Path(temporary)
         with Broker(folder / "broker") as broker, RegistrySandbox() as registry:
             yield Rig(folder, broker, registry)
+
+
+def dead_letters(group: str) -> str:
+    """Where the service puts them, if nothing else is set."""
+    return f"{group}.dead-letters"
 
 
 def counts(port: int) -> dict[str, Any]:

@@ -148,13 +148,13 @@ def troubled(ours: str, theirs: str) -> Callable[[Mapping[str, Row]], str]:
 
     def of(found: Mapping[str, Row]) -> str:
         return table(
-            ("", "seconds", "ratio, in the middle", "requests", "failed", "updates refused"),
+            ("", "seconds", "ratio, in the middle", "requests", "failed", "dead letters"),
             (
                 (
                     label,
                     ", ".join(f"{seconds:.1f}" for seconds in found[label]["seconds"]),
                     f"{middle_ratio(found[label], found[theirs], 'seconds'):.2f}",
-                    *(f"{found[label][name]:,}" for name in ("requests", "failed", "refused")),
+                    *(f"{found[label][name]:,}" for name in ("requests", "failed", "dead_letters")),
                 )
                 for label in (ours, theirs)
             ),

@@ -35,5 +35,9 @@ def faults_ratios(found: dict[str, Row]) -> dict[str, float]:
 
 
 def refusals_ratios(found: dict[str, Row]) -> dict[str, float]:
-    """How many times as long it takes."""
-    return {"time, 1 % of a hot group refused / none": middle_ratio(found[REFUSED], found[TAKEN], "seconds")}
+    """How many times as long it takes, and the requests that each record more costs."""
+    refused, taken = found[REFUSED], found[TAKEN]
+    return {
+        "time, 1 % of a hot group refused / none": middle_ratio(refused, taken, "seconds"),
+        "requests for a record that is refused": (refused["requests"] - taken["requests"]) / refused["dead_letters"],
+    }

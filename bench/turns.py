@@ -2,7 +2,7 @@
 
 A row of figures, as the parts give it and files keep it: `cpus`, `rates`, `most_rates`, `seconds` and `mibs` of each
 round; of the last one `events`, `updates` (for 1,000 events), `to_a_request`, `mib_sent` (for a million events),
-`first_request`, `requests`, `failed` and `refused`.
+`first_request`, `requests`, `failed` and `dead_letters`.
 """
 
 import operator
@@ -73,7 +73,7 @@ def row(results: list[Result]) -> Row:
         "first_request": last.first_request,
         "requests": last.requests,
         "failed": last.failed,
-        "refused": last.refused,
+        "dead_letters": last.dead_letters,
     }
 
 
