@@ -86,7 +86,7 @@ def page() -> str:
     refused = [f"| `{name}` | {why} |" for name, why in FIXED.items()]
     refused += [f"| `{name}` | set `{setting}` |" for name, setting in SET_BY.items()]
     consumer = {**CONSUMER, **CLASSIC, "session.timeout.ms": SESSION_MS}
-    consumer["queued.max.messages.kbytes"] = "a quarter of `MAX_OPEN_BYTES`, at most 16384"
+    consumer["queued.max.messages.kbytes"] = "a quarter of `MAX_OPEN_BYTES`, at most 4096"
     properties = PROPERTIES.format(
         broker_side=", ".join(f"`{name}`" for name in BROKER_SIDE),
         refused="\n".join(refused),

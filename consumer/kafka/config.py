@@ -29,7 +29,8 @@ CONSUMER: Final[Mapping[str, object]] = {
     "fetch.queue.backoff.ms": 10,  # without it a small queue caps the throughput at one queue a second
     "fetch.min.bytes": 32_768,  # a fetch for each few records costs more than the records ...
     "fetch.wait.max.ms": 40,  # ... and this is how much later one may come for it
-    "fetch.max.bytes": 8 * 1024 * 1024,
+    "fetch.max.bytes": 1024 * 1024,  # compressed: a response is kept whole until its last message is read ...
+    "max.partition.fetch.bytes": 256 * 1024,  # ... and comes on top of the queue's limit
     "receive.message.max.bytes": LARGEST_RESPONSE,
     "socket.keepalive.enable": True,
     "reconnect.backoff.max.ms": 5_000,
@@ -71,6 +72,7 @@ PRODUCER_ONLY: Final = frozenset(
 )
 # The other names of properties that have a default here: the file's must replace ours, not stand beside it.
 ALIASES: Final = {
+    "fetch.message.max.bytes": "max.partition.fetch.bytes",
     "queue.buffering.max.ms": "linger.ms",
     "compression.codec": "compression.type",
     "delivery.timeout.ms": "message.timeout.ms",
@@ -124,4 +126,4 @@ def chosen(properties: Mapping[str, str], foreign: frozenset[str]) -> dict[str, 
 
 def prefetch_kbytes(max_open_bytes: int) -> int:
     """A quarter of what may be open: librdkafka's queue is memory too."""
-    return max(64, min(16_384, max_open_bytes // 4 // 1024))
+    return max(64, min(4_096, max_open_bytes // 4 // 1024))

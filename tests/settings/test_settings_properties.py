@@ -233,11 +233,11 @@ def test_session_below_poll_interval(with_file):
 
 
 def test_prefetch_follows_the_limit():
-    """The prefetch queue is a quarter of MAX_OPEN_BYTES, and 16 MiB at most."""
+    """The prefetch queue is a quarter of MAX_OPEN_BYTES, and 4 MiB at most."""
     small = load(REQUIRED | {"MAX_OPEN_BYTES": "8MiB"})
     large = load(REQUIRED | {"MAX_OPEN_BYTES": "8GiB"})
     assert consumer_config(small)["queued.max.messages.kbytes"] == 2048
-    assert consumer_config(large)["queued.max.messages.kbytes"] == 16384
+    assert consumer_config(large)["queued.max.messages.kbytes"] == 4096
 
 
 def test_properties_known(tmp_path):
