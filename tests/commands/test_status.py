@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from consumer.commands.status.command import why
 from consumer.sandbox.answers import of_json
 from consumer.sandbox.ports import free_port
 from consumer.sandbox.web import Reply, Web
@@ -84,6 +85,22 @@ def test_several_instances_make_one_picture(call, pods):
     for expected in ("pod-a", "pod-b", "Mixpanel", "401", "2 partitions", "lane:", "suspect:"):
         assert expected in words
     assert result.stdout.index("changes:0") < result.stdout.index("changes:1 ")
+
+
+@pytest.mark.parametrize(
+    ("blocked", "words"),
+    [
+        (
+            {"cause": "mapping", "detail": {"id": 7, "rule": "r", "path": "value.n"}},
+            "mapping: rule r, path value.n, id 7",
+        ),
+        ({"cause": "schema", "detail": {"id": 7}}, "schema: id 7"),
+        ({"cause": "halted", "detail": {}}, "halted"),
+    ],
+)
+def test_a_cause_is_told_with_what_it_names(blocked, words):
+    """Which rule, path and schema it is about."""
+    assert why(blocked) == words
 
 
 def test_one_that_cannot_be_reached_has_an_error(call, pods):

@@ -13,6 +13,7 @@ from consumer.terminal.table import counted, show
 DEFAULT_URL: Final = "http://localhost:8080"
 WATCHED_EVERY: Final = 2.0
 CALM: Final = ("in_flight", "linger", "limit", "lane")  # what passes by itself
+NAMED: Final = {"rule": "rule", "path": "path", "id": "id"}  # what a detail may name, as people call it
 EXAMPLES: Final = """\b
 Examples:
   group-consumer status
@@ -127,7 +128,8 @@ def why(blocked: dict[str, Any]) -> str:
     if "answered" in detail:
         again = "" if detail["next_seconds"] is None else f", again in {seconds(detail['next_seconds'])}"
         return f"{blocked['cause']}: {detail['answered']}, {counted(detail['attempts'], 'attempt')}{again}"
-    return f"{blocked['cause']}: {detail['id']}" if "id" in detail else str(blocked["cause"])
+    named = [f"{name} {detail[key]}" for key, name in NAMED.items() if key in detail]
+    return f"{blocked['cause']}: {', '.join(named)}" if named else str(blocked["cause"])
 
 
 def alarm(row: dict[str, Any]) -> str:
