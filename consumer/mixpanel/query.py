@@ -24,6 +24,9 @@ from consumer.mixpanel.client import seconds_of
 from consumer.mixpanel.query_budget import Budget, BudgetSpent
 
 MAX_ANSWER: Final = 256 * 1024 * 1024  # a page is 1,000 profiles
+# A fault of Mixpanel's own is waited out for so many seconds, and the query given up after so many faults.
+FAULT_WAIT: Final = 2.0
+MOST_FAULTS: Final = 3
 # Why there is no answer of use: words that callers tell apart.
 LOGIN: Final = "login"
 PLAN: Final = "plan"
@@ -55,7 +58,7 @@ class DataGroup:
 
 
 class QueryFailed(Exception):
-    """No answer of use. `cause` is one of this module's words, `wait` what a 429 asked for, in seconds."""
+    """No answer of use. `cause` is one of this module's words; `wait`: after so many seconds it may go again."""
 
     def __init__(self, cause: str, message: str, wait: float | None = None) -> None:
         super().__init__(message)
@@ -129,10 +132,8 @@ class QueryApi:
         path = f"/api/query/engage?{urlencode({'project_id': self._account.project})}"
         page, session = 0, ""
         while True:
-            if page:
-                body = self._json("POST", path, asked | {"session_id": session, "page": str(page)})
-            else:
-                body = self._counted(path, asked)
+            more = {"session_id": session, "page": str(page)} if page else {}
+            body = self._patient(path, asked | more, counted=not page)
             rows, size, session = body.get("results"), body.get("page_size"), str(body.get("session_id") or "")
             if body.get("status") not in (None, "ok") or not isinstance(rows, list):
                 raise self._unreadable()
@@ -144,19 +145,29 @@ class QueryApi:
                 raise self._unreadable()
             page += 1
 
-    def _counted(self, path: str, asked: dict[str, str]) -> dict[str, Any]:
-        """The answer to a counted query; a 429 that asks for no longer wait than the patience is waited for, once."""
+    def _patient(self, path: str, asked: dict[str, str], *, counted: bool) -> dict[str, Any]:
+        """The answer to a query; what asks for no longer wait than the patience, in all, is waited for."""
+        if counted:
+            self._count()
+        waited, faults = 0.0, 0
+        while True:
+            try:
+                return self._json("POST", path, asked)
+            except QueryFailed as failed:
+                waited += failed.wait or 0.0
+                faults += failed.cause != RATE
+                if failed.wait is None or waited > self._budget.patience or faults == MOST_FAULTS:
+                    raise
+                self._budget.sleep(failed.wait)
+                if counted and failed.cause != RATE:  # a query that failed is counted, one that was refused is not
+                    self._count()
+
+    def _count(self) -> None:
+        """Take one of the hour's queries. Raises `QueryFailed`."""
         try:
             self._budget.take()
         except BudgetSpent as spent:
             raise QueryFailed(RATE, str(spent), spent.seconds) from None
-        try:
-            return self._json("POST", path, asked)
-        except QueryFailed as failed:
-            if failed.cause != RATE or failed.wait is None or failed.wait > self._budget.patience:
-                raise
-            self._budget.sleep(failed.wait)
-        return self._json("POST", path, asked)
 
     def _profile(self, row: object) -> tuple[str, Properties]:
         profile = _object(row)
@@ -215,7 +226,7 @@ class QueryApi:
             wait = seconds_of(headers.get("retry-after")) or (None if hour else 10.0)
             message = "the project's 60 queries an hour are used up" if hour else "too many queries at once"
             return QueryFailed(RATE, f"{where}: {message}", wait)
-        return QueryFailed(AWAY, where)
+        return QueryFailed(AWAY, where, FAULT_WAIT if status >= 500 else None)
 
     def _unreadable(self) -> QueryFailed:
         return QueryFailed(UNREADABLE, f"{self.url} answers with what is no answer of the Query API")

@@ -10,6 +10,7 @@ from click.testing import Result
 
 from consumer.commands.check.canary import GROUP_ID, PROPERTY, Canary
 from consumer.commands.check.facts import Fact
+from consumer.mixpanel.query import MOST_FAULTS
 from consumer.sandbox.answers import HttpAnswer
 from consumer.sandbox.mixpanel.project import SandboxProject, id_of
 from consumer.sandbox.mixpanel.server import MixpanelSandbox
@@ -181,12 +182,12 @@ def test_a_look_without_an_answer_is_not_the_last_one(sandbox: MixpanelSandbox, 
     engage = sandbox.query._engage
     looks = 0
 
-    def fail_once(asked: dict[str, Any], session: str, struck: dict[str, Any]) -> HttpAnswer:
+    def fail_at_first(asked: dict[str, Any], session: str, struck: dict[str, Any]) -> HttpAnswer:
         nonlocal looks
         looks += 1
-        return HttpAnswer(502, b"") if looks == 1 else engage(asked, session, struck)
+        return HttpAnswer(502, b"") if looks <= MOST_FAULTS else engage(asked, session, struck)
 
-    sandbox.query._engage = fail_once  # type: ignore[method-assign]
+    sandbox.query._engage = fail_at_first  # type: ignore[method-assign]
     fact = fly()
     assert (fact.state, fact.detail) == ("ok", "a profile was written, and read back within 15 s")
 

@@ -136,7 +136,7 @@ def test_a_record_that_cannot_be_read(scene: Scene, trace: Any) -> None:
     assert found["problem"] == "invalid_change: property 1 of 1 is a string, and ADD needs a number"
 
 
-@pytest.mark.parametrize(("offset", "words"), [("0:7", "is not written yet"), ("3:0", "has no partition 3")])
+@pytest.mark.parametrize(("offset", "words"), [("0:7", "the partition ends at 0"), ("3:0", "has no partition 3")])
 def test_what_is_not_there(scene: Scene, trace: Any, offset: str, words: str) -> None:
     """Said in a sentence, exit status 1."""
     assert words in trace(f"{scene.topic}:{offset}", status=1)

@@ -96,6 +96,39 @@ def test_a_short_limit_is_waited_for(sandbox: MixpanelSandbox) -> None:
     assert failed.value.wait == HOUR
 
 
+def test_a_limit_at_a_later_page_is_waited_for(sandbox: MixpanelSandbox) -> None:
+    """And as often as it comes, while the patience lasts; the query is counted once."""
+    for number in range(7):
+        write(sandbox, f"g{number}", a=number)
+    slept: list[float] = []
+    pages = api(sandbox, Budget(25.0, sleep=slept.append)).every_profile(COMPANY)
+    found = [next(pages) for _ in range(3)]
+    sandbox.faults.on("query-refused", answer="concurrency", times=2)
+    assert len(found + list(pages)) == 7
+    assert (slept, sandbox.query.limits.used()) == ([10.0, 10.0], 1)
+    pages = api(sandbox, Budget(25.0, sleep=slept.append)).every_profile(COMPANY)
+    sandbox.faults.on("query-refused", answer="concurrency", times=3)
+    with pytest.raises(QueryFailed):
+        next(pages)
+
+
+def test_a_fault_of_mixpanels_own_is_waited_out(sandbox: MixpanelSandbox) -> None:
+    """Twice; the third is told, and without patience the first."""
+    write(sandbox, "acme", a=1)
+    slept: list[float] = []
+    client = api(sandbox, Budget(60.0, sleep=slept.append))
+    sandbox.faults.on("query-refused", answer="outage", times=2)
+    assert client.profiles(COMPANY, ["acme"])["acme"]["a"] == 1
+    assert slept == [2.0, 2.0]
+    sandbox.faults.on("query-refused", answer="outage", times=3)
+    with pytest.raises(QueryFailed, match="503"):
+        client.profiles(COMPANY, ["acme"])
+    assert slept == [2.0] * 4
+    sandbox.faults.on("query-refused", answer="outage", times=1)
+    with pytest.raises(QueryFailed, match="503"):
+        api(sandbox).profiles(COMPANY, ["acme"])
+
+
 def test_sixty_queries_an_hour() -> None:
     """The next one waits for the first to be an hour old, or is refused where that is too long."""
     now = 0.0

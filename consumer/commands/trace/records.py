@@ -95,12 +95,13 @@ class Tracer:
         if origin.partition not in partitions_of(self._consumer, origin.topic):
             raise Failed(f"{origin.topic} has no partition {origin.partition}")
         self._prepare([origin.topic])
-        (span,) = spans_of(self._consumer, origin.topic, {origin.partition: origin.offset})
+        (span,) = spans_of(self._consumer, origin.topic, {origin.partition: 0})
         if span.first > origin.offset:
             why = f"it is gone by retention: the partition begins at {span.first}"
             raise Failed(f"{origin} is not in the topic any more: {why}")
         if span.end <= origin.offset:
-            raise Failed(f"{origin} is not written yet: the partition ends at {span.end}")
+            why = f"what can be read of the partition ends at {span.end}"
+            raise Failed(f"{origin} is not written yet, or stands behind an open transaction: {why}")
         for messages in read(
             self._consumer, origin.topic, [OffsetSpan(origin.partition, origin.offset, origin.offset + 1)]
         ):
