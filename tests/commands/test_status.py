@@ -1,6 +1,7 @@
 """`status` against instances that answer, and against one that does not."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -114,6 +115,14 @@ def test_one_that_cannot_be_reached_has_an_error(call, pods):
     shown = call("status", "--url", url)
     assert shown.exit_code == 1
     assert "it cannot be reached" in " ".join(shown.stdout.split())
+
+
+def test_one_that_does_not_answer_in_time(call, monkeypatch):
+    """It is told from one where nothing listens."""
+    monkeypatch.setattr("consumer.commands.status.asking.TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        result = call("status", "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "--output", "json")
+    assert (result.exit_code, json.loads(result.stdout)[0]["error"]) == (1, "it cannot be reached: timeout")
 
 
 def test_what_is_no_status_is_an_error(call):

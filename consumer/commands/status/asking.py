@@ -34,7 +34,12 @@ def answered(url: str) -> dict[str, Any]:
 def ask(url: str) -> dict[str, Any]:
     """What `/status` answers. Raises `requests.RequestException`, or ValueError where it is no status."""
     with cuttable(requests.Session(), 1) as session, Cut(TIMEOUT) as cut:
-        answer = session.get(f"{url.rstrip('/')}/status", timeout=TIMEOUT, allow_redirects=False)
+        try:
+            answer = session.get(f"{url.rstrip('/')}/status", timeout=TIMEOUT, allow_redirects=False)
+        except requests.RequestException:
+            if cut.over():
+                raise requests.Timeout from None
+            raise
         if cut.happened:
             raise requests.Timeout
         if answer.status_code != 200:
