@@ -28,6 +28,8 @@ from consumer.event.model import ADD
 
 # The same failure so often is a batch's own, where others succeeded meanwhile ...
 SAME_FAILURES: Final = 2
+# ... and failures of any kind so often: what breaks a server is answered by a reset, a 502, a time-out in turns ...
+MIXED_FAILURES: Final = 4
 # ... and so often a 429, since that is as a rule about all of a project ...
 SAME_CAPACITY: Final = 4
 # ... and a few of every batch ask for it after LONE_FAILURES without any success, and again after each so many.
@@ -192,18 +194,21 @@ class Delivery:
 
     def _is_suspect(self, batch: Batch) -> bool:
         """Whether the fault is this batch's own: it met it again, and others that started later did not."""
-        return batch.history.same >= SAME_FAILURES and self.dispatch.succeeded > batch.history.started
+        history = batch.history
+        again = history.same >= SAME_FAILURES or history.failures >= MIXED_FAILURES
+        return again and self.dispatch.succeeded > history.started
 
     def _is_own_capacity(self, batch: Batch) -> bool:
         """Whether a 429 is this batch's own: it waited as asked, went first, and met it again, as others did not."""
-        return self._is_suspect(batch) and (batch.suspect or batch.history.same >= SAME_CAPACITY)
+        same = SAME_FAILURES if batch.suspect else SAME_CAPACITY
+        return batch.history.same >= same and self._is_suspect(batch)
 
     def _cannot_tell(self, batch: Batch) -> bool:
         """Whether it failed again and again, and nothing says if it is Mixpanel or this batch."""
-        same = batch.history.same
+        failures = batch.history.failures
         if batch.suspect or self.dispatch.succeeded > batch.history.started:
             return False
-        return same == LONE_FAILURES or (same > 0 and same % MANY_FAILURES == 0)
+        return failures == LONE_FAILURES or failures % MANY_FAILURES == 0
 
     def _suspected(self, report: Report, batch: Batch, updates: list[Update], now: float) -> Report:
         """Cut the batch in pieces, down to one record; that one waits for longer and longer, and for nobody else."""

@@ -132,7 +132,8 @@ class Dispatch:
 
     def _was_asked(self, batch: Batch) -> bool:
         """Whether a part of the batch may tell more than all of it: it asked before, and there is no other."""
-        again = batch.history.same >= ASKED_TWICE or (batch.history.attempts > 0 and not len(self.backlog.waiting))
+        history = batch.history
+        again = history.failures >= ASKED_TWICE or (history.attempts > 0 and not len(self.backlog.waiting))
         return again and self.may_part(batch)
 
     def _probe_at(self, now: float) -> float:

@@ -9,16 +9,18 @@ NEVER_STARTED: Final = -1
 class History:
     """What a batch met so far: `cause` of its last failure, `same` times in a row, after `attempts` in all.
 
+    `failures` are the attempts, and one more for a part of what failed as a whole.
     `alone` of them were met as a suspect that cannot be cut. `since` is when it failed first; `started` how many
     requests of the destination had started by then: a success of a later one says that the fault is this batch's own.
     Until `asked_until` it is not to be sent, since an answer asked for that.
     """
 
-    __slots__ = ("alone", "asked_until", "attempts", "cause", "same", "since", "started")
+    __slots__ = ("alone", "asked_until", "attempts", "cause", "failures", "same", "since", "started")
 
     def __init__(self) -> None:
         self.attempts = 0
         self.alone = 0
+        self.failures = 0
         self.cause = ""
         self.same = 0
         self.since = 0.0
@@ -28,6 +30,7 @@ class History:
     def failed(self, cause: str, started: int, now: float) -> None:
         """One more failure."""
         self.attempts += 1
+        self.failures += 1
         if self.started == NEVER_STARTED:
             self.started = started
             self.since = now
@@ -44,6 +47,7 @@ class History:
         part = History()
         part.cause = self.cause
         part.same = min(self.same, 1)
+        part.failures = part.same
         part.since = self.since
         part.started = self.started
         part.asked_until = self.asked_until
