@@ -111,9 +111,8 @@ class Journal:
     def announce(self, assignment: Assignment, adds: dict[Add, int]) -> list[Note]:
         """Have it written that these are about to be sent, each with its record's timestamp; none of an old epoch."""
         found: list[Note] = []
-        every = list(adds.items())
-        for start in range(0, len(every), MOST):
-            note = self._announced.announce(assignment, dict(every[start : start + MOST]))
+        for part in parts_of(adds):
+            note = self._announced.announce(assignment, part)
             if note is not None:
                 key = key_of(note)
                 self._open[key] = (assignment, note)
@@ -188,3 +187,11 @@ class Journal:
                     self._past.known(assignment, notes)
                     heard = True
         return heard
+
+
+def parts_of(adds: dict[Add, int]) -> list[dict[Add, int]]:
+    """Copies of them, as many as one note may have in each."""
+    if len(adds) <= MOST:
+        return [adds.copy()]
+    every = list(adds.items())
+    return [dict(every[start : start + MOST]) for start in range(0, len(every), MOST)]

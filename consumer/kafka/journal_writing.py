@@ -18,8 +18,11 @@ WHAT: Final = "journal producer"
 # Seconds without a confirmation after which nothing new is announced, and between two tries.
 SUSPECT_AFTER: Final = 5.0
 RETRY_AFTER: Final = 1.0
-# Over those of the other producer: an announcement is waited for.
-FASTER: Final = {"linger.ms": 0}
+# Over those of the other producer: an announcement is waited for, but what is said at one time goes in one request.
+# Five requests at once are what an idempotent producer has; while more waits, librdkafka's thread spins.
+FASTER: Final = {"linger.ms": 1}
+# While nothing is waited for the client is asked so often, in seconds.
+SERVE_EVERY: Final = 0.1
 
 
 class Writer:
@@ -36,6 +39,7 @@ class Writer:
         self._open: dict[bytes, tuple[bytes, float]] = {}  # not confirmed: the value, and since when
         self._again: dict[bytes, float] = {}  # of these, what is to be produced, and when
         self._confirmed: list[tuple[bytes, int]] = []
+        self._serve_at = 0.0
         self._trouble = ""
 
     def write(self, key: bytes, value: bytes | None, *, confirm: bool) -> None:
@@ -50,15 +54,12 @@ class Writer:
 
     def poll(self) -> list[tuple[bytes, int]]:
         """What was confirmed since the last call: each key, with the offset of its record."""
-        self._succeed()
-        if self._producer is not None:
-            try:
-                self._producer.poll(0)
-            except KafkaException as failure:  # raised for the fatal error that has ended it
-                self._ended(failure.args[0])
-        if self._again:
-            self._try_again()
-        self._look()
+        if self._next is not None or not self._rotated.empty():
+            self._succeed()
+        now = self._clock()
+        if self._open or self._trouble or now >= self._serve_at:
+            self._serve_at = now + SERVE_EVERY
+            self._serve()
         confirmed, self._confirmed = self._confirmed, []
         return confirmed
 
@@ -84,6 +85,17 @@ class Writer:
             self._producer.flush(0.5)
 
     # The producer, and those that follow it.
+
+    def _serve(self) -> None:
+        """Hear what it has to say, and say again what was refused."""
+        if self._producer is not None:
+            try:
+                self._producer.poll(0)
+            except KafkaException as failure:  # raised for the fatal error that has ended it
+                self._ended(failure.args[0])
+        if self._again:
+            self._try_again()
+        self._look()
 
     def _succeed(self) -> None:
         """Hear of other credentials; take the next producer once it is made."""

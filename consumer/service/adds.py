@@ -11,12 +11,11 @@ from typing import Final, Protocol
 
 from consumer.core.announced import Add, Note
 from consumer.core.batch import Batch
-from consumer.core.entry import Update
+from consumer.core.carried import Carried
 from consumer.core.model import NOT_SENT, Answer, Assignment
 from consumer.core.pipeline import Pipeline
 from consumer.core.settlement import Delivered
 from consumer.core.verdict import WITHHELD
-from consumer.event.model import ADD
 from consumer.mixpanel.lease import Lease
 from consumer.mixpanel.pool import Response
 from consumer.service.ports import RequestPool, Result
@@ -49,13 +48,17 @@ class Source(Protocol):
 
 
 class Announcement:
-    """One request with `$add`s, from when it is announced until it is answered. `stamp` is that of its proof."""
+    """One request with `$add`s, from when it is announced until it is answered.
 
-    def __init__(self, batch: Batch, began: float, adds: list[tuple[Update, list[Add]]]) -> None:
+    `unwritten` are those of its notes that the broker may not have yet; `stamp` is that of its proof.
+    """
+
+    def __init__(self, batch: Batch, began: float, carried: Carried) -> None:
         self.batch = batch
         self.began = began
-        self.adds = adds
+        self.carried = carried
         self.notes: dict[Assignment, list[Note]] = {}
+        self.unwritten: list[Note] = []
         self.stamp = 0
 
 
@@ -138,17 +141,11 @@ class Announcing:
         announcement = self._sent.pop(batch, None)
         if announcement is None:
             return
-        taken, in_doubt = set(delivered.taken), set(delivered.in_doubt)
-        applied: dict[Assignment, set[Add]] = {assignment: set() for assignment in announcement.notes}
-        gone: dict[Assignment, set[Add]] = {assignment: set() for assignment in announcement.notes}
-        for update, adds in announcement.adds:
-            if update in taken:
-                applied[update.run.assignment].update(adds)
-            elif update not in in_doubt:
-                gone[update.run.assignment].update(adds)
+        fates = announcement.carried.fates(delivered.taken, delivered.in_doubt)
         for assignment, notes in announcement.notes.items():
+            found = fates[assignment]
             for note in notes:
-                self._journal.answered(assignment, note, applied[assignment], gone[assignment])
+                self._journal.answered(assignment, note, found.applied, found.gone)
 
     def pending(self) -> bool:
         """Whether a request waits to be sent."""
@@ -162,34 +159,19 @@ class Announcing:
 
     def _announced(self, batch: Batch) -> Announcement | None:
         """Have its `$add`s announced; None where there is none."""
-        by_assignment: dict[Assignment, dict[Add, int]] = {}
-        adds: list[tuple[Update, list[Add]]] = []
-        for update in batch.updates:
-            if update.verb != ADD:
-                continue
-            run = update.run
-            places = by_assignment.setdefault(run.assignment, {})
-            mine: list[Add] = []
-            for place in run.contributors(update, len(run.entries)):
-                entry = run.entries[place]
-                if entry.verb == ADD:
-                    add = entry.record.offset, entry.rule
-                    places[add] = entry.record.timestamp
-                    mine.append(add)
-            adds.append((update, mine))
-        if not adds:
+        carried = Carried(batch.updates)
+        if not carried.places:
             return None
-        announcement = Announcement(batch, self._clock(), adds)
-        for assignment, places in by_assignment.items():
-            announcement.notes[assignment] = self._journal.announce(assignment, places)
+        announcement = Announcement(batch, self._clock(), carried)
+        for assignment, adds in carried.places.items():
+            notes = announcement.notes[assignment] = self._journal.announce(assignment, adds)
+            announcement.unwritten += notes
         return announcement
 
     def _let_go(self, draining: bool) -> None:
-        written = [
-            announcement
-            for announcement in self._held.values()
-            if announcement.stamp or self._is_written(announcement)
-        ]
+        written = [announcement for announcement in self._held.values() if self._is_written(announcement)]
+        if not written:
+            return
         self._prove(written)
         if draining:
             self._source.look({assignment for announcement in written for assignment in announcement.notes})
@@ -205,16 +187,17 @@ class Announcing:
                 self._withhold(announcement.batch)  # Mixpanel has asked for a pause since
 
     def _is_written(self, announcement: Announcement) -> bool:
-        """Whether all of it is; the last comes last."""
-        return all(
-            self._journal.written(note) for notes in reversed(announcement.notes.values()) for note in reversed(notes)
-        )
+        """Whether the broker has all of it; the last comes last."""
+        unwritten = announcement.unwritten
+        while unwritten and self._journal.written(unwritten[-1]):
+            unwritten.pop()
+        return not unwritten
 
     def _prove(self, written: list[Announcement]) -> None:
         """Ask the group whether it still knows us, by a commit that follows the announcements."""
         now = self._clock()
         fresh = [announcement for announcement in written if not announcement.stamp]
-        if not fresh and (not written or now < self._prove_at):
+        if not fresh and now < self._prove_at:
             return
         self._prove_at = now + PROVE_AGAIN
         asked = {assignment for announcement in (fresh or written) for assignment in announcement.notes}

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from consumer.kafka import journal_writing
-from consumer.kafka.journal_writing import RETRY_AFTER, SUSPECT_AFTER, Writer
+from consumer.kafka.journal_writing import RETRY_AFTER, SERVE_EVERY, SUSPECT_AFTER, Writer
 from tests.integration.watching import until
 
 Reported = Callable[[KafkaError | None, Any], None]
@@ -78,7 +78,7 @@ class Case:
         self.next()
 
     def _made(self, config: dict[str, object]) -> Client:
-        assert config["linger.ms"] == 0
+        assert config["linger.ms"] == 1
         self.clients.append(Client())
         return self.clients[-1]
 
@@ -170,6 +170,17 @@ def test_a_fatal_error_is_followed_by_another_client(case: Case, raised_by: str)
     second.report(None, 2)
     assert case.writer.poll() == [(b"a", 1), (b"b", 2)]
     assert not case.writer.failing()
+
+
+def test_a_client_that_ends_while_nothing_is_waited_for_is_followed_too(case: Case):
+    """It is asked then as well, if not at each turn."""
+    first = case.clients[0]
+    first.dies = KafkaException(FATAL)
+    case.writer.poll()
+    assert case.writer._next is None
+    case.now += SERVE_EVERY
+    case.writer.poll()
+    assert case.next() is not first
 
 
 def test_a_broker_that_says_nothing_is_told(case: Case, caplog: pytest.LogCaptureFixture):

@@ -1,0 +1,76 @@
+"""The `$add`s that one request carries: what is announced of it, and what its answer decided on each."""
+
+from collections.abc import Collection
+from typing import final
+
+from consumer.core.announced import Add
+from consumer.core.blame import names_of, touches
+from consumer.core.entry import Entry, Update
+from consumer.core.model import Assignment
+from consumer.event.encode import operation_of
+from consumer.event.model import ADD
+
+
+@final
+class Fates:
+    """Of the `$add`s of one partition: those that Mixpanel has taken, and those that were surely not applied."""
+
+    __slots__ = ("applied", "gone")
+
+    def __init__(self, applied: Collection[Add], gone: Collection[Add]) -> None:
+        self.applied = applied
+        self.gone = gone
+
+
+@final
+class Carried:
+    """The `$add`s of a request. `places` has those of each partition, each with its record's timestamp."""
+
+    __slots__ = ("_count", "_updates", "places")
+
+    def __init__(self, updates: list[Update]) -> None:
+        self._count = len(updates)
+        self.places: dict[Assignment, dict[Add, int]] = {}
+        self._updates: list[tuple[Update, list[Add]]] = []
+        for update in updates:
+            if update.verb == ADD:
+                self._put(update)
+
+    def fates(self, taken: list[Update], in_doubt: list[Update]) -> dict[Assignment, Fates]:
+        """What became of them, where these updates were accepted, and it is not known of those."""
+        if len(taken) == self._count:  # as a rule: none of them is looked at
+            return {assignment: Fates(adds, ()) for assignment, adds in self.places.items()}
+        accepted = {update for update in taken if update.verb == ADD}
+        unknown = set(in_doubt)
+        applied: dict[Assignment, set[Add]] = {assignment: set() for assignment in self.places}
+        gone: dict[Assignment, set[Add]] = {assignment: set() for assignment in self.places}
+        for update, adds in self._updates:
+            if update in accepted:
+                applied[update.run.assignment].update(adds)
+            elif update not in unknown:
+                gone[update.run.assignment].update(adds)
+        return {assignment: Fates(applied[assignment], gone[assignment]) for assignment in self.places}
+
+    def _put(self, update: Update) -> None:
+        adds: list[Add] = []
+        places = self.places.setdefault(update.run.assignment, {})
+        for entry in adding(update):
+            add = (entry.record.offset, entry.rule)
+            places[add] = entry.record.timestamp
+            adds.append(add)
+        self._updates.append((update, adds))
+
+
+def adding(update: Update) -> list[Entry]:
+    """The entries whose `$add`s are in the update; only where there are several is their JSON read."""
+    run = update.run
+    blame = run.blame
+    entries: list[Entry] = []
+    for place in range(update.start, update.end):
+        entry = run.entries[place]
+        if entry.verb == ADD and (blame is None or place not in blame.rejected):
+            entries.append(entry)
+    if len(entries) < 2:
+        return entries
+    names = names_of((update.json,))
+    return [entry for entry in entries if touches(operation_of(entry.json).values, names)]
