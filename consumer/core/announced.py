@@ -15,6 +15,8 @@ from consumer.core.model import Assignment
 
 # Where nothing is known of what the journal held before.
 START: Final = -1
+# Beyond every offset.
+ALL: Final = 2**63 - 1
 # What a commit has passed stays so long, in seconds: one that was sent before it may still arrive after it.
 GRACE: Final = 10.0
 
@@ -76,13 +78,19 @@ class Note:
 
 @final
 class Epoch:
-    """What one assignment has in the journal."""
+    """What one assignment has in the journal.
 
-    __slots__ = ("name", "notes", "over", "read", "start")
+    `redone` is what the last owner has committed: below it another owner's `$add` may be undone. `applied` is past
+    the last that earlier owners had applied.
+    """
 
-    def __init__(self, name: str, start: int) -> None:
+    __slots__ = ("applied", "name", "notes", "over", "read", "redone", "start")
+
+    def __init__(self, name: str, start: int, redone: int) -> None:
         self.name = name
         self.start = start
+        self.redone = redone
+        self.applied = ALL  # until it is read
         self.read = False  # from the start up to its end
         self.notes: dict[str, Note] = {}  # by name, in the order of the journal
         self.over: deque[tuple[float, Note]] = deque()  # committed, and when
@@ -99,9 +107,12 @@ class Announced:
         self._count = 0
         self.end = 0  # the journal is known to reach up to here
 
-    def begin(self, assignment: Assignment, name: str, start: int) -> None:
-        """A new epoch, whose `name` no other has; the journal is to be read from `start`, START for all of it."""
-        self._epochs[assignment] = Epoch(name, start)
+    def begin(self, assignment: Assignment, name: str, start: int, redone: int) -> None:
+        """A new epoch, whose `name` no other has; the journal is to be read from `start`, START for all of it.
+
+        `redone` is what the last owner committed of it.
+        """
+        self._epochs[assignment] = Epoch(name, start, redone)
 
     def found(self, assignment: Assignment, notes: list[Note], end: int) -> None:
         """The journal was read up to `end`: it has these of the partition."""
@@ -109,6 +120,7 @@ class Announced:
         epoch = self._epochs.get(assignment)
         if epoch is not None:
             epoch.read = True
+            epoch.applied = max([offset + 1 for note in notes for offset, _ in note.applied], default=START)
             epoch.notes = {note.name: note for note in notes} | epoch.notes
 
     def forget(self, assignments: list[Assignment]) -> None:
@@ -172,6 +184,18 @@ class Announced:
         for note in epoch.notes.values():
             return min(lowest, note.position)
         return lowest
+
+    def redone(self, assignment: Assignment, began: int, committed: int) -> int:
+        """Below which offset an `$add` that is applied may be undone, for an owner that starts at `committed`.
+
+        What this owner, which `began` at an offset, has sent again below `committed` the next one does not see. START
+        where nothing may be.
+        """
+        epoch = self._epochs.get(assignment)
+        if epoch is None:
+            return START
+        bound = epoch.redone if committed == began else epoch.applied
+        return bound if committed < bound else START
 
 
 @final

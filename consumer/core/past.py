@@ -2,8 +2,9 @@
 
 An `$add` that was announced and not committed is *in doubt*: it may have been applied, so it is a dead letter. One
 that the journal calls applied is left out; but where an earlier change of its group, which is sent again, takes it
-back, it is a dead letter, too: neither to leave it out nor to send it again would be right. So is one that may have
-been committed before its log was cut: of those the journal knows nothing any more.
+back, it is a dead letter, too: neither to leave it out nor to send it again would be right. So it is where an owner
+in between may have sent such a change again. And so is one that may have been committed before its log was cut: of
+those the journal knows nothing any more.
 """
 
 from typing import Final, final
@@ -17,14 +18,14 @@ UNKNOWN: Final = 0  # the journal is not read yet, or cannot be written now
 FREE: Final = 1  # it may be sent
 IN_DOUBT: Final = 2
 APPLIED: Final = 3
-UNDONE: Final = 4  # applied, and taken back by what is sent again before it
+UNDONE: Final = 4  # applied, and taken back by what is sent again before it, or was
 REPEATED: Final = 5  # read again after its log was cut, or written since: nobody says which
 
 WORDS: Final = {
     IN_DOUBT: "an instance ended while it was sent: whether it was applied is unknown, and an $add cannot be"
     " repeated safely",
     UNDONE: "it was applied, and an earlier change of its group that is sent again after the end of an instance takes"
-    " that back",
+    " that back, or may have done so",
     REPEATED: "the log was cut, and the brokers do not say where: it may have been applied before, and an $add cannot"
     " be repeated safely",
 }
@@ -37,12 +38,16 @@ MOST_GROUPS: Final = 10_000
 
 @final
 class Redone:
-    """One partition, until the journal of it is read and then up to the last record that it has."""
+    """One partition, until the journal of it is read and then up to the last record that it has.
 
-    __slots__ = ("_applied", "_in_doubt", "_last", "_touched", "_touches_all", "read")
+    Below `redone` an owner in between may have sent again what takes back what was applied.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_applied", "_in_doubt", "_last", "_redone", "_touched", "_touches_all", "read")
+
+    def __init__(self, redone: int) -> None:
         self.read = False
+        self._redone = redone
         self._in_doubt: set[tuple[Add, int]] = set()  # with the record's timestamp
         self._applied: set[tuple[Add, int]] = set()
         self._last = -1
@@ -79,7 +84,8 @@ class Redone:
         """What becomes of this `$add`."""
         add = (record.offset, rule), record.timestamp
         if add in self._applied:
-            return UNDONE if self._takes_back(project, operation) else APPLIED
+            undone = record.offset < self._redone or self._takes_back(project, operation)
+            return UNDONE if undone else APPLIED
         return IN_DOUBT if add in self._in_doubt else FREE
 
     def _takes_back(self, project: str, operation: Operation) -> bool:
@@ -108,9 +114,9 @@ class Past:
         self._redone: dict[Assignment, Redone] = {}  # none of a partition of which it has nothing any more
         self.writable = writable
 
-    def begin(self, assignment: Assignment) -> None:
-        """A new epoch, of which nothing is known yet."""
-        self._redone[assignment] = Redone()
+    def begin(self, assignment: Assignment, redone: int) -> None:
+        """A new epoch, of which nothing is known yet. Below `redone` what was applied may be undone."""
+        self._redone[assignment] = Redone(redone)
 
     def known(self, assignment: Assignment, notes: list[Note]) -> None:
         """The journal was read: it has these of the partition."""

@@ -26,6 +26,7 @@ class Owned:
     __slots__ = (
         "asked",
         "assignment",
+        "began",
         "committed",
         "committed_at",
         "epochs",
@@ -34,6 +35,7 @@ class Owned:
         "next",
         "proven",
         "read",
+        "redone",
     )
 
     def __init__(self, assignment: Assignment) -> None:
@@ -41,10 +43,12 @@ class Owned:
         self.next = -1  # to be read
         self.read = -1
         self.asked = -1  # of the last commit that is under way or confirmed
+        self.began = -1  # what was committed when it began
         self.committed = -1  # confirmed by the broker
         self.committed_at = -1  # when, in milliseconds of the wall clock
         self.proven = -1  # the stamp of the last commit of ours that the group has taken
         self.journal = -1  # from where the journal is to be read
+        self.redone = -1  # below it the last owner may have undone what the journal calls applied
         self.leader_epoch = -1  # of the last record
         self.epochs: list[tuple[int, int]] = []  # the leader's epochs, each with its first offset
 

@@ -62,10 +62,11 @@ def begun(
         place.offset = OFFSET_BEGINNING
         return place
     one = owned.add(place, topic_id, max(0, metadata.doubtful))
-    one.next = one.committed = one.asked = found.offset
+    one.next = one.committed = one.asked = one.began = found.offset
     one.read = metadata.read if 0 <= metadata.read <= found.offset else found.offset
     one.committed_at = metadata.at
     one.journal = metadata.journal
+    one.redone = metadata.redone
     if found.leader_epoch is not None and found.leader_epoch >= 0:
         one.goes_on(found.offset - 1, found.leader_epoch)
         place.offset = OFFSET_BEGINNING

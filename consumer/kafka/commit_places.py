@@ -17,6 +17,7 @@ class JournalFloors(Protocol):
     """What is committed beside an offset; see journal.py."""
 
     def floor(self, assignment: Assignment) -> int: ...
+    def redone(self, assignment: Assignment, began: int, committed: int) -> int: ...
     def committed(self, assignment: Assignment, offset: int) -> None: ...
 
 
@@ -44,7 +45,8 @@ class CommitPlaces:
         read = min(offset, owned.read) if owned.read >= 0 else -1
         doubtful = place.doubtful if offset < place.doubtful else -1
         floor = self._journal.floor(place)
-        metadata = written(Metadata(place.topic_id, read, self.stamp, self._member, floor, doubtful))
+        redone = self._journal.redone(place, owned.began, offset)
+        metadata = written(Metadata(place.topic_id, read, self.stamp, self._member, floor, doubtful, redone))
         leader_epoch = owned.epoch_before(offset)
         if leader_epoch < 0:
             return TopicPartition(place.topic, place.partition, offset, metadata)

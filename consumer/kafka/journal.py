@@ -62,6 +62,10 @@ class NoJournal:
         """Nothing is to be read."""
         return START
 
+    def redone(self, assignment: Assignment, began: int, committed: int) -> int:  # noqa: ARG002  # as the other one has it
+        """Nothing is known to be applied."""
+        return START
+
     def committed(self, assignment: Assignment, offset: int) -> None:
         """Nothing is over."""
 
@@ -82,16 +86,23 @@ class Journal:
 
     # Of partitions.
 
-    def begin(self, assignment: Assignment, start: int) -> None:
-        """A new epoch: the journal is to be read from `start` on, START for all of it."""
-        self._announced.begin(assignment, secrets.token_hex(8), start)
-        self._past.begin(assignment)
+    def begin(self, assignment: Assignment, start: int, redone: int) -> None:
+        """A new epoch: the journal is to be read from `start` on, START for all of it.
+
+        Below `redone` the last owner may have undone what was applied.
+        """
+        self._announced.begin(assignment, secrets.token_hex(8), start, redone)
+        self._past.begin(assignment, redone)
         self._unread.add(assignment)
         self._reading.ask(assignment, start)
 
     def floor(self, assignment: Assignment) -> int:
         """From which offset of the journal a new owner has to read; START where that is not known."""
         return self._announced.floor(assignment)
+
+    def redone(self, assignment: Assignment, began: int, committed: int) -> int:
+        """Below which offset a new owner may find undone what was applied; START where nothing is."""
+        return self._announced.redone(assignment, began, committed)
 
     def committed(self, assignment: Assignment, offset: int) -> None:
         """The broker confirmed the commit."""

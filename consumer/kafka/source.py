@@ -154,10 +154,13 @@ class Source:
         mine = [self._owned.of(assignment) for assignment in assignments]
         self._commits.look(self._consumer, [owned for owned in mine if owned is not None])
 
-    def journal_start(self, assignment: Assignment) -> int:
-        """From where its last owner says that the journal is to be read; -1 where that is not known."""
+    def journal_start(self, assignment: Assignment) -> tuple[int, int]:
+        """From where its last owner says that the journal is to be read, and what that owner may have undone.
+
+        -1 where that is not known, or nothing is.
+        """
         owned = self._owned.of(assignment)
-        return owned.journal if owned is not None else -1
+        return (owned.journal, owned.redone) if owned is not None else (-1, -1)
 
     def close(self, timeout: float) -> None:
         """Leave the group. The client may hang in rare states, so it is given up after `timeout` seconds."""

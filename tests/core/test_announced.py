@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.core.announced import GRACE, START, Announced, Gathered, Note
+from consumer.core.announced import ALL, GRACE, START, Announced, Gathered, Note
 from consumer.core.model import Assignment, Record
 from consumer.core.past import APPLIED, FREE, IN_DOUBT, MOST_GROUPS, REPEATED, UNDONE, UNKNOWN, Past
 from consumer.event.model import ADD, DELETE, SET, SET_ONCE, UNSET, Operation
@@ -26,7 +26,7 @@ def note(offset: int, name: str = "a.1", *, applied: bool = False, rule: str = "
 def past_of(place: Assignment, *notes: Note) -> Past:
     past = Past()
     past.writable = True
-    past.begin(place)
+    past.begin(place, START)
     past.known(place, list(notes))
     return past
 
@@ -34,7 +34,7 @@ def past_of(place: Assignment, *notes: Note) -> Past:
 def test_the_next_owner_reads_from_the_first_that_is_not_committed():
     """From where this owner began, before it has read; from its first announcement, and from the end without any."""
     place, announced = assigned(), Announced()
-    announced.begin(place, "a", 5)
+    announced.begin(place, "a", 5, START)
     assert announced.floor(place) == 5
     announced.found(place, [], 9)
     assert announced.floor(place) == 9
@@ -57,7 +57,7 @@ def test_the_next_owner_reads_from_the_first_that_is_not_committed():
 def test_what_was_found_is_kept_until_it_is_committed():
     """A second crash must not lose what the first left behind."""
     place, announced = assigned(), Announced()
-    announced.begin(place, "b", START)
+    announced.begin(place, "b", START, START)
     assert announced.floor(place) == START
     announced.found(place, [note(10)], 30)
     assert announced.floor(place) == 3
@@ -66,10 +66,38 @@ def test_what_was_found_is_kept_until_it_is_committed():
     assert announced.floor(place) == 30
 
 
+def test_the_next_owner_is_told_what_this_one_may_have_undone():
+    """Once it has committed: all up to the last that was applied before, and anything until that is read."""
+    place, announced = assigned(), Announced()
+    assert announced.redone(place, 10, 12) == START
+    announced.begin(place, "b", 0, START)
+    assert announced.redone(place, 10, 10) == START, "who begins at the same offset sees it sent again"
+    assert announced.redone(place, 10, 11) == announced.redone(place, -1, 11) == ALL
+    announced.found(place, [note(12, applied=True), note(11, applied=True), note(20)], 30)
+    assert announced.redone(place, 10, 10) == START
+    assert announced.redone(place, 10, 11) == announced.redone(place, 10, 12) == 13
+    assert announced.redone(place, 10, 13) == START
+    one = announced.announce(place, {(30, ""): 7})
+    assert one is not None
+    one.answered({(30, "")}, set())
+    assert announced.redone(place, 10, 14) == START, "nothing takes back what it applied itself"
+
+
+def test_what_was_told_of_it_goes_from_owner_to_owner():
+    """As long as nobody gets any further."""
+    place, announced = assigned(), Announced()
+    announced.begin(place, "c", 0, 13)
+    announced.found(place, [note(12, applied=True), note(14, applied=True)], 30)
+    assert announced.redone(place, 11, 11) == 13
+    assert announced.redone(place, 11, 12) == 15
+    announced.begin(place, "c", 0, ALL)
+    assert announced.redone(place, 11, 11) == ALL
+
+
 def test_an_announcement_that_is_not_confirmed_is_behind_what_is_known():
     """Its place in the journal is not known; it cannot be before the end that is."""
     place, announced = assigned(), Announced()
-    announced.begin(place, "a", 0)
+    announced.begin(place, "a", 0, START)
     announced.found(place, [], 9)
     announced.announce(place, {(10, ""): 7})
     assert announced.floor(place) == 9
@@ -78,7 +106,7 @@ def test_an_announcement_that_is_not_confirmed_is_behind_what_is_known():
 def test_nothing_is_announced_or_taken_back_once_the_epoch_is_over():
     """What is written then could be read by nobody, or after another has decided by it."""
     place, announced = assigned(), Announced()
-    announced.begin(place, "a", 0)
+    announced.begin(place, "a", 0, START)
     one = announced.announce(place, {(10, ""): 7})
     assert one is not None
     announced.forget([place])
@@ -92,7 +120,7 @@ def test_nothing_is_announced_or_taken_back_once_the_epoch_is_over():
 def test_each_note_has_a_name_of_its_own():
     """The same `$add`, announced again after it was withdrawn, is in another one."""
     place, announced = assigned(), Announced()
-    announced.begin(place, "a", 0)
+    announced.begin(place, "a", 0, START)
     one = announced.announce(place, {(10, ""): 7})
     assert one is not None
     announced.withdrawn(place, one)
@@ -105,7 +133,7 @@ def test_each_note_has_a_name_of_its_own():
 def test_what_is_partly_committed_is_kept_whole():
     """The next owner still has to know of the rest; it is over with its last record."""
     place, announced = assigned(), Announced()
-    announced.begin(place, "a", 0)
+    announced.begin(place, "a", 0, START)
     announced.found(place, [], 9)
     one = announced.announce(place, {(12, ""): 7, (10, ""): 7})
     assert one is not None
@@ -152,7 +180,7 @@ def test_a_topic_made_anew_is_another(topic_id: str, is_same: bool):
 def test_an_add_waits_for_the_journal_and_nothing_else_does():
     """Whatever is not added goes; an `$add` where its partition was read, and new ones can be announced."""
     place, past = assigned(), Past()
-    past.begin(place)
+    past.begin(place, START)
     add = record(place, 10)
     assert past.fate(add, "", "default", Operation("company", "acme", SET, {"a": 1})) == FREE
     past.writable = True
@@ -200,7 +228,7 @@ def test_what_is_sent_again_may_take_it_back(before: Operation, fate: int, early
     """Be it read before the journal was, or after."""
     place, past = assigned(), Past()
     past.writable = True
-    past.begin(place)
+    past.begin(place, START)
     if early:
         past.fate(record(place, 9), "", "default", before)
     past.known(place, [note(10, applied=True)])
@@ -210,11 +238,24 @@ def test_what_is_sent_again_may_take_it_back(before: Operation, fate: int, early
     assert past.fate(record(place, 10), "", "other", PLUS) == APPLIED
 
 
+def test_what_an_owner_in_between_may_have_sent_again_is_named():
+    """It is gone with that owner what it was; what was applied behind it is left out."""
+    place, past = assigned(), Past()
+    past.writable = True
+    past.begin(place, 11)
+    past.known(place, [note(10, applied=True), note(11, "a.2", applied=True)])
+    assert [past.fate(record(place, offset), "", "default", PLUS) for offset in (10, 11, 12)] == [
+        UNDONE,
+        APPLIED,
+        FREE,
+    ]
+
+
 def test_of_too_many_groups_each_is_taken_back():
     """What is kept has a bound; then an `$add` is rather named than lost."""
     place, past = assigned(), Past()
     past.writable = True
-    past.begin(place)
+    past.begin(place, START)
     for number in range(MOST_GROUPS + 1):
         past.fate(record(place, number), "", "default", Operation("company", str(number), DELETE, {}))
     past.known(place, [note(10**6, applied=True)])
@@ -230,7 +271,7 @@ def test_what_may_have_been_committed_before_its_log_was_cut_is_named():
     assert past.fate(record(place, 10), "", "default", PLUS) == IN_DOUBT
     assert past.fate(record(place, 11), "", "default", PLUS) == APPLIED
     assert past.fate(record(place, 12), "", "default", PLUS) == FREE
-    past.begin(place)
+    past.begin(place, START)
     assert past.fate(record(place, 9), "", "default", PLUS) == UNKNOWN
     past.known(place, [])
     assert past.fate(record(place, 11), "", "default", PLUS) == REPEATED

@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.avro.parsing import parse
-from consumer.core.announced import Note
+from consumer.core.announced import START, Note
 from consumer.core.intake import Intake
 from consumer.core.model import Assignment, Record
 from consumer.core.past import Past
@@ -37,7 +37,7 @@ def taken(*notes: Note, read: bool = True, place: Assignment = PLACE) -> Taken:
     """A record with a `$set` and two `$add`s, as the next owner takes it in."""
     topic, past = rules(RULES + FOURTH), Past()
     past.writable = True
-    past.begin(place)
+    past.begin(place, START)
     if read:
         past.known(place, list(notes))
     intake = Intake({"default": 10, "emea": 10}, None, {TOPIC: topic}, None, past)

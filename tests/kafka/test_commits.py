@@ -1,6 +1,7 @@
 """Commits: what the group refuses during a rebalance is sent again; what it says of a stranger is told."""
 
 import time
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -8,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from consumer.core.model import Assignment
 from consumer.kafka import commits
 from consumer.kafka.assignments import Assignments, Owned
+from consumer.kafka.beginning import begun
 from consumer.kafka.commits import Commits
 from consumer.kafka.journal import NoJournal
 
@@ -184,3 +186,27 @@ def test_a_last_commit_that_is_not_confirmed_in_time_is_counted(mine, failed):
     all_of_them, one = mine
     assert not all_of_them.send_and_wait(Group(*[KafkaError.ILLEGAL_GENERATION] * 100), offsets(one, 7), 0.2)
     assert len(failed) == 1
+
+
+class Floors(NoJournal):
+    """A journal in which earlier owners had `$add`s applied up to 20."""
+
+    def redone(self, assignment: Assignment, began: int, committed: int) -> int:
+        assert began == 7
+        return 21 if began < committed < 21 else -1
+
+
+@pytest.mark.parametrize(("offset", "redone"), [(7, -1), (8, 21), (21, -1)])
+def test_the_next_owner_is_told_what_may_be_undone(offset, redone):
+    """Beside the offset, from the next epoch's first moment on."""
+    group: Any = Group()
+    first, second = Assignments(), Assignments()
+    begun(first, PLACE, "id", {("changes", 0): TopicPartition("changes", 0, 7)})
+    one = first.get(PLACE)
+    assert one is not None
+    Commits(first, Floors()).send(group, offsets(one, offset + 1))
+    Commits(first, Floors()).send(group, offsets(one, offset))
+    begun(second, PLACE, "id", {("changes", 0): group.sent[0]})
+    found = second.get(PLACE)
+    assert found is not None
+    assert (found.began, found.redone) == (offset, redone)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from consumer.core.announced import GRACE, Add, Gathered, Note
+from consumer.core.announced import GRACE, START, Add, Gathered, Note
 from consumer.core.model import Assignment, Record
 from consumer.core.past import APPLIED, FREE, IN_DOUBT, UNKNOWN, Past
 from consumer.event.model import ADD, Operation
@@ -78,7 +78,7 @@ class Case:
         gathered = Gathered()
         for note in notes:
             gathered.put(note)
-        self.journal.begin(assignment, 5)
+        self.journal.begin(assignment, 5, START)
         self.reading.read.append(Stretch([assignment], gathered, 20))
         self.journal.turn()
 
@@ -190,7 +190,7 @@ def test_what_was_found_is_kept_and_told():
     assert case.reading.asked == [(PLACE, 5), (PLACE, 5)]
     assert [case.fate(offset) for offset in (1, 2, 3)] == [IN_DOUBT, APPLIED, FREE]
     assert case.journal.floor(PLACE) == 9
-    case.journal.begin(OTHER, 5)
+    case.journal.begin(OTHER, 5, START)
     case.journal.forget([OTHER])
     case.reading.read.append(Stretch([OTHER], Gathered(), 20))
     assert not case.journal.turn()

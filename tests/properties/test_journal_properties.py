@@ -28,6 +28,7 @@ class World:
         self.late: list[Callable[[], None]] = []  # what dead owners had on its way to the journal
         self.committed = 0
         self.floor = START
+        self.redone = START
         self.owners = 0
         self.applied = [0] * len(events)
         self.letters: set[int] = set()
@@ -50,9 +51,9 @@ class Owner:
         self.place = Assignment("changes", 0, "id")
         self.past, self.announced = Past(), Announced()
         self.past.writable = True
-        self.past.begin(self.place)
-        self.announced.begin(self.place, f"owner-{self.generation}", world.floor)
-        self.next = world.committed
+        self.past.begin(self.place, world.redone)
+        self.announced.begin(self.place, f"owner-{self.generation}", world.floor, world.redone)
+        self.next = self.began = world.committed
         self.settled: set[int] = set()
         self.pinned = pinned
         self.note: Note | None = None
@@ -147,6 +148,7 @@ class Owner:
             return
         offset = max(self.settled, default=self.world.committed - 1) + 1
         self.world.floor = self.announced.floor(self.place)
+        self.world.redone = self.announced.redone(self.place, self.began, offset)
         self.world.committed = offset
         self.announced.passed(self.place, offset, 0.0)
         for note in self.announced.outdated(GRACE):
@@ -200,3 +202,21 @@ def test_no_add_is_applied_twice_and_what_is_in_doubt_is_named(events: list[tupl
     for group, total in model.items():
         if not any(events[offset][1] == group for offset in world.letters):
             assert world.totals[group] == total
+
+
+def test_what_an_owner_in_between_took_back_is_named():
+    """It sent the change before it again, committed that, and ended before it came to the `$add`."""
+    world = World([(SET, "a"), (ADD, "a"), (ADD, "a")])
+    first = Owner(world, pinned=True)
+    while first.next < 2:
+        first.step(lost_answer=False)
+    first.die(was_applied=False, landed=True)
+    second = Owner(world, pinned=False)
+    while second.next < 1:
+        second.step(lost_answer=False)
+    second.commit()
+    second.die(was_applied=False, landed=True)
+    third = Owner(world, pinned=False)
+    while third.step(lost_answer=False):
+        pass
+    assert (world.letters, world.applied) == ({1}, [2, 1, 1])

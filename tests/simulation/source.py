@@ -185,7 +185,7 @@ class Source:
     def look(self, assignments: Collection[Assignment]) -> None:
         self._source.look(assignments)
 
-    def journal_start(self, assignment: Assignment) -> int:
+    def journal_start(self, assignment: Assignment) -> tuple[int, int]:
         return self._source.journal_start(assignment)
 
     def close(self, timeout: float) -> None:
