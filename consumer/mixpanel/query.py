@@ -3,7 +3,7 @@
     query = QueryApi("https://mixpanel.com", Account("name", "secret", "1234567"), timeout=30.0)
     query.profiles("-140512", ["acme"])    -> {"acme": {"plan": "pro"}}, a counted query
     query.every_profile("-140512")         -> pages of them; only the first page is counted
-    query.data_groups(), query.access(), query.token()    not counted; the last three are undocumented
+    query.data_groups(), query.access(), query.time_zone(), query.token()    not counted, and undocumented
 
 Nothing is written. Raises `QueryFailed`. The service account's secret and the bodies of answers are in no message.
 """
@@ -110,10 +110,11 @@ class QueryApi:
 
     def access(self) -> dict[str, str]:
         """The projects that the account may read, each with the host that it lives at (empty where not told)."""
-        projects = _object(self._json("GET", "/api/app/me").get("results")).get("projects")
-        if not isinstance(projects, dict):
-            raise self._unreadable()
-        return {str(number): str(_object(project).get("domain") or "") for number, project in projects.items()}
+        return {number: str(project.get("domain") or "") for number, project in self._projects().items()}
+
+    def time_zone(self) -> str:
+        """The name of the project's time zone, empty where not told."""
+        return str(self._projects().get(self._account.project, {}).get("timezone") or "")
 
     def token(self) -> str:
         """The project's token. The answer has the project's secret too: nothing else of it is kept."""
@@ -126,6 +127,13 @@ class QueryApi:
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+    def _projects(self) -> dict[str, dict[str, Any]]:
+        """What the account may read, by the project's number."""
+        projects = _object(self._json("GET", "/api/app/me").get("results")).get("projects")
+        if not isinstance(projects, dict):
+            raise self._unreadable()
+        return {str(number): _object(project) for number, project in projects.items()}
 
     def _pages(self, asked: dict[str, str]) -> Iterator[tuple[str, Properties]]:
         """The profiles of every page of one query."""

@@ -1,6 +1,7 @@
 """What `verify` makes of changes, beside the sandbox's profiles; and what it says of profiles that differ."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -183,6 +184,24 @@ def test_known_alterations(expected: Any, found: Any, how: str) -> None:
     assert altered_value(expected, found) == how
     kind = "altered" if how else "other"
     assert kinds(judge(group((SET, {"a": expected})), {"a": found})) == {"a": kind}
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "kind"),
+    [
+        ("2026-03-01T09:30:00", "2026-03-01T01:30:00", "altered"),
+        ("2026-07-01T09:30:00", "2026-07-01T02:30:00", "altered"),
+        ("2026-07-01T09:30:00", "2026-07-01T01:30:00", "other"),
+        ("0001-01-01T00:00:00", "0001-01-01T08:00:00", "other"),
+    ],
+)
+def test_a_date_in_the_projects_zone(expected: str, found: str, kind: str) -> None:
+    """By its own offset on that day, and by no other; wherever it stands."""
+    zone = ZoneInfo("America/Los_Angeles")
+    made = group((SET, {"a": expected, "b": [{"c": expected}]}), (UNION, {"l": [expected]}))
+    profile = {"a": found, "b": [{"c": found}], "l": [found]}
+    assert kinds(judge(made, profile, zone)) == dict.fromkeys(("a", "b", "l"), kind)
+    assert kinds(judge(made, profile, None)) == dict.fromkeys(("a", "b", "l"), "other")
 
 
 def test_a_long_name_is_looked_for_cut() -> None:

@@ -1,11 +1,12 @@
 """How Mixpanel is known to alter values: cut texts, rounded numbers, dates written in another way.
 
-Each function says how in a few words, and nothing where the value is another one.
+Each function says how in a few words, and nothing where the value is another one. `zone` is the project's time zone,
+None where it is not known.
 """
 
 import math
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from consumer.commands.verify.model import NEAR, Known, identity, is_number
@@ -18,42 +19,42 @@ ZONES: Final = timedelta(hours=14)
 MILLISECOND: Final = 1000
 
 
-def altered(state: Known, actual: object) -> str:
+def altered(state: Known, actual: object, zone: tzinfo | None = None) -> str:
     """How the property's value was altered."""
     expected = state.value
     if is_number(expected) and is_number(actual) and near(expected, actual, state.error):
         return "rounded number"
     if state.loose and isinstance(expected, list) and isinstance(actual, list):
-        return altered_set(expected, actual)
-    return altered_value(expected, actual)
+        return altered_set(expected, actual, zone)
+    return altered_value(expected, actual, zone)
 
 
-def altered_value(expected: object, actual: object) -> str:
+def altered_value(expected: object, actual: object, zone: tzinfo | None = None) -> str:
     """How one value was altered, wherever it stands."""
     if is_number(expected) and is_number(actual):
         return "rounded number" if near(expected, actual) else ""
     if isinstance(expected, str) and isinstance(actual, str):
-        return cut_text(expected, actual) or ("date written otherwise" if same_date(expected, actual) else "")
+        return cut_text(expected, actual) or ("date written otherwise" if same_date(expected, actual, zone) else "")
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
-        return of_parts(zip(expected, actual, strict=True))
+        return of_parts(zip(expected, actual, strict=True), zone)
     if isinstance(expected, dict) and isinstance(actual, dict) and expected.keys() == actual.keys():
-        return of_parts((expected[name], actual[name]) for name in expected)
+        return of_parts(((expected[name], actual[name]) for name in expected), zone)
     return ""
 
 
-def altered_set(expected: list[object], actual: list[object]) -> str:
+def altered_set(expected: list[object], actual: list[object], zone: tzinfo | None) -> str:
     """How the items of a list without an order were altered: each that differs is there in another form."""
     wanted, there = set(map(identity, expected)), set(map(identity, actual))
     missing = [item for item in expected if identity(item) not in there]
     strange = [item for item in actual if identity(item) not in wanted]
-    hows = [next(filter(None, (altered_value(item, other) for other in strange)), "") for item in missing]
-    hows += [next(filter(None, (altered_value(other, item) for other in missing)), "") for item in strange]
+    hows = [next(filter(None, (altered_value(item, other, zone) for other in strange)), "") for item in missing]
+    hows += [next(filter(None, (altered_value(other, item, zone) for other in missing)), "") for item in strange]
     return hows[0] if hows and all(hows) else ""
 
 
-def of_parts(pairs: Iterable[tuple[object, object]]) -> str:
+def of_parts(pairs: Iterable[tuple[object, object]], zone: tzinfo | None) -> str:
     """How the parts were altered; nothing where one is another value."""
-    hows = [altered_value(old, new) for old, new in pairs if identity(old) != identity(new)]
+    hows = [altered_value(old, new, zone) for old, new in pairs if identity(old) != identity(new)]
     return hows[0] if hows and all(hows) else ""
 
 
@@ -86,8 +87,11 @@ def names_of(name: str) -> tuple[str, ...]:
     return (name, name[:CUT], cut_in_bytes(name)) if len(name) * 4 > CUT else (name,)
 
 
-def same_date(expected: str, actual: str) -> bool:
-    """Whether both are one time: with or without its zone, which the project's may have taken the place of."""
+def same_date(expected: str, actual: str, zone: tzinfo | None) -> bool:
+    """Whether both are one time: with or without its zone, which the project's may have taken the place of.
+
+    Dates without a zone are in UTC. Nobody knows whether they come back so or in the project's zone.
+    """
     try:
         first, second = datetime.fromisoformat(expected), datetime.fromisoformat(actual)
     except ValueError:
@@ -95,10 +99,20 @@ def same_date(expected: str, actual: str) -> bool:
     if not same_fraction(first.microsecond, second.microsecond):
         return False
     first, second = first.replace(microsecond=0), second.replace(microsecond=0)
-    if (first.tzinfo is None) == (second.tzinfo is None):
+    if first.tzinfo is None and second.tzinfo is None:
+        return second in (first, moved(first, zone))
+    if first.tzinfo and second.tzinfo:
         return first == second
     apart = abs(first.replace(tzinfo=None) - second.replace(tzinfo=None))
     return apart <= ZONES and apart.total_seconds() % 900 == 0
+
+
+def moved(date: datetime, zone: tzinfo | None) -> datetime:
+    """The date in UTC as this zone has it."""
+    try:
+        return date.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if zone is not None else date
+    except OverflowError:
+        return date
 
 
 def same_fraction(first: int, second: int) -> bool:

@@ -8,6 +8,7 @@ unknown                                         the topic cannot tell
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final
 
 from consumer.commands.verify.alterations import altered, names_of
@@ -47,8 +48,8 @@ class Finding:
         return self.group_key, self.group_id, self.company_id
 
 
-def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
-    """What differs, property by property; only those that the topic's events touch."""
+def judge(group: Group, profile: Mapping[str, object] | None, zone: tzinfo | None = None) -> list[Finding]:
+    """What differs, property by property; only those that the topic's events touch. `zone` is the project's."""
     whole = judge_whole(group, profile)
     if whole is not None:
         kind, why = whole
@@ -57,7 +58,7 @@ def judge(group: Group, profile: Mapping[str, object] | None) -> list[Finding]:
     for name, state in group.states.items():
         at = next((at for at in names_of(name) if profile is not None and at in profile), None)
         actual = profile[at] if profile is not None and at is not None else None
-        kind, why = kind_of(group, name, at is not None, actual)
+        kind, why = kind_of(group, name, at is not None, actual, zone)
         if kind:
             expected = state.value if isinstance(state, Known) else None
             findings.append(Finding(kind, group.key, group.id, name, expected, actual, why, group.company))
@@ -77,18 +78,18 @@ def judge_whole(group: Group, profile: Mapping[str, object] | None) -> tuple[str
     return None
 
 
-def kind_of(group: Group, name: str, there: bool, actual: object) -> tuple[str, str]:
+def kind_of(group: Group, name: str, there: bool, actual: object, zone: tzinfo | None) -> tuple[str, str]:
     """The kind of difference of one property, empty for none, with the reason."""
     state = group.states[name]
     if fits(state, there, actual):
         return ("", "") if not isinstance(state, Unknown) else (UNKNOWN, state.why)
-    if any(explains(earlier, there, actual) for earlier in group.earlier.get(name, ())):
+    if any(explains(earlier, there, actual, zone) for earlier in group.earlier.get(name, ())):
         return WAITING, waits(group)
     more = f"{waits(group)}, and none of them explains it" if name in group.earlier else ""
     if not there:
         return MISSING, more
     if isinstance(state, Known):
-        how = altered(state, actual)
+        how = altered(state, actual, zone)
         return (ALTERED, how) if how else (OTHER, more)
     return LEFT_OVER, more
 
@@ -106,9 +107,9 @@ def fits(state: State, there: bool, actual: object) -> bool:
     return identity(state.value) == identity(actual)
 
 
-def explains(state: State, there: bool, actual: object) -> bool:
+def explains(state: State, there: bool, actual: object, zone: tzinfo | None) -> bool:
     """Whether the profile is as the state has it, but for what Mixpanel is known to alter."""
-    return fits(state, there, actual) or (isinstance(state, Known) and there and bool(altered(state, actual)))
+    return fits(state, there, actual) or (isinstance(state, Known) and there and bool(altered(state, actual, zone)))
 
 
 def waits(group: Group) -> str:

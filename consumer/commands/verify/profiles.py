@@ -1,7 +1,9 @@
 """The profiles of groups, read back in as few queries as can be."""
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from consumer.commands.reading_back import NoGroupKey, group_key
 from consumer.commands.verify.model import Group, Name
@@ -23,6 +25,13 @@ class ProfileReader:
         self._query = query
         self._given = given
         self._ids: dict[str, str] = {}
+
+    def zone(self) -> tzinfo | None:
+        """The project's time zone; None where it is not told, or not known here."""
+        try:
+            return ZoneInfo(self._query.time_zone())
+        except (QueryFailed, ZoneInfoNotFoundError, ValueError, OSError):
+            return None
 
     def read(
         self, groups: Collection[Group], moved: Callable[[int], object] = lambda _: None

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from typing import Final
 
 import click
@@ -48,13 +49,14 @@ def verify(
     committed. Raises `Failed` where Kafka or the registry cannot be read.
     """
     history.read(wanted)
-    findings = look(history, reader, list(history.groups.values()))
+    zone = reader.zone()
+    findings = look(history, reader, list(history.groups.values()), zone)
     doubtful = {finding.name() for finding in findings if finding.kind in FAULTS}
     if doubtful and settle > 0:
         if sys.stderr.isatty():
             click.echo(f"{counted(len(doubtful), 'group')} differ; looking again in {settle:.0f} s", err=True)
         sleep(settle)
-        again = look(history, reader, [group for name, group in history.groups.items() if name in doubtful])
+        again = look(history, reader, [group for name, group in history.groups.items() if name in doubtful], zone)
         findings = [finding for finding in findings if finding.name() not in doubtful] + again
     instances = Instances(urls if any(finding.kind == WAITING for finding in findings) else ())
     if urls:
@@ -76,7 +78,7 @@ def explained(history: TopicHistory, instances: Instances, finding: Finding) -> 
     return replace(finding, why=f"{finding.why}; {first}: {instances.reason(first)}")
 
 
-def look(history: TopicHistory, reader: ProfileReader, groups: list[Group]) -> list[Finding]:
+def look(history: TopicHistory, reader: ProfileReader, groups: list[Group], zone: tzinfo | None) -> list[Finding]:
     """Read the profiles of these groups, then what the topic got meanwhile, and compare."""
     with bar("Reading profiles", len(groups)) as moved:
         profiles, unread = reader.read(groups, moved)
@@ -86,7 +88,7 @@ def look(history: TopicHistory, reader: ProfileReader, groups: list[Group]) -> l
         if group.key in unread:
             findings.append(Finding(UNREAD, group.key, group.id, why=unread[group.key], company_id=group.company))
         else:
-            findings += judge(group, profiles.get(group.name))
+            findings += judge(group, profiles.get(group.name), zone)
     return findings
 
 
