@@ -8,8 +8,10 @@ from typing import Final
 # The number of an option of glibc's `mallopt`: how many arenas there may be.
 M_ARENA_MAX: Final = -8
 # A burst was so large, in bytes of open records, and is over when a part of it is left.
-BURST: Final = 8 * 1024 * 1024
+BURST: Final = 1024 * 1024
 LEFT: Final = 64
+# To give it back takes some hundredths of a second: not more often than this, in seconds.
+PAUSE: Final = 10.0
 
 
 def share_one_arena() -> None:
@@ -31,15 +33,17 @@ def trim() -> None:
 
 
 class Memory:
-    """Trims once after each burst; a steady load is none."""
+    """Trims once after a burst; a steady load is none, and small ones that follow each other are trimmed at times."""
 
     def __init__(self, trim: Callable[[], None] = trim) -> None:
         self._trim = trim
         self._most = 0
+        self._due = 0.0
 
-    def look(self, open_bytes: int) -> None:
+    def look(self, open_bytes: int, now: float) -> None:
         """So many bytes are open now."""
         self._most = max(self._most, open_bytes)
-        if self._most >= BURST and open_bytes * LEFT <= self._most:
+        if self._most >= BURST and open_bytes * LEFT <= self._most and now >= self._due:
             self._most = open_bytes
+            self._due = now + PAUSE
             self._trim()

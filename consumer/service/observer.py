@@ -163,7 +163,7 @@ class Observer:
 
     def observe(self, now: float, paused: Mapping[Assignment, str]) -> None:
         """Take the gauges, judge readiness, and tell what changed."""
-        self._memory.look(self._pipeline.partitions.open_bytes())
+        self._memory.look(self._pipeline.partitions.open_bytes(), now)
         self._transactions.look(now, self._kafka.withheld())
         pipeline = self._pipeline
         blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from consumer.service.memory import BURST, LEFT, Memory, trim
+from consumer.service.memory import BURST, LEFT, PAUSE, Memory, trim
 
 
 def test_a_burst_is_trimmed_after_once_and_a_steady_load_never():
@@ -14,14 +14,25 @@ def test_a_burst_is_trimmed_after_once_and_a_steady_load_never():
     trims: list[int] = []
     memory = Memory(lambda: trims.append(1))
     for open_bytes in (0, BURST - 1, 0, BURST - 1):
-        memory.look(open_bytes)
+        memory.look(open_bytes, 0.0)
     assert trims == []
     for open_bytes in (BURST, BURST // 2, BURST // LEFT, 0, 10, 0):
-        memory.look(open_bytes)
+        memory.look(open_bytes, 0.0)
     assert trims == [1]
-    memory.look(BURST)
-    memory.look(0)
+    memory.look(BURST, PAUSE)
+    memory.look(0, PAUSE)
     assert trims == [1, 1]
+
+
+def test_bursts_that_follow_each_other_are_trimmed_after_a_pause():
+    """Once it is over, if nothing is open then."""
+    trims: list[float] = []
+    memory = Memory(lambda: trims.append(now))
+    for now in (0.0, 1.0, PAUSE - 1.0, PAUSE + 0.5, PAUSE + 1.0, PAUSE + 2.0):
+        memory.look(0 if now == PAUSE + 1.0 else BURST, now)
+        if now < PAUSE:
+            memory.look(0, now)
+    assert trims == [0.0, PAUSE + 1.0]
 
 
 def test_the_c_library_is_asked_where_it_can():
