@@ -1,7 +1,7 @@
 """All projects that updates go to, and the requests at once that they share."""
 
 from collections.abc import Mapping
-from typing import final
+from typing import Final, final
 
 from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
@@ -12,6 +12,9 @@ from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Open, Share, half_of
 from consumer.core.wire import Wire
+
+# So many full requests wait, beyond those that are under way, for places that get free at once.
+AHEAD: Final = 3
 
 
 @final
@@ -35,7 +38,7 @@ class Suspect:
 class Destinations:
     """One `Delivery` for each project, by its name."""
 
-    __slots__ = ("_all", "_first", "_number", "by_name", "standing")
+    __slots__ = ("_all", "_enough", "_enough_bytes", "_first", "_number", "by_name", "standing")
 
     def __init__(self, openings: Mapping[str, int], limits: Limits) -> None:
         shared = len(openings) > 1
@@ -46,6 +49,8 @@ class Destinations:
             for name, opening in openings.items()
         }
         self._all = [delivery.dispatch for delivery in self.by_name.values()]
+        self._enough = AHEAD * limits.batch_updates
+        self._enough_bytes = AHEAD * limits.batch_bytes
         self._first = 0  # who is asked first next time
         self._number = 0
 
@@ -65,6 +70,20 @@ class Destinations:
                 self._number += 1
                 batches.append(batch)
         return batches
+
+    def supplied(self) -> bool:
+        """Whether reading can wait, as the requests to come are full already.
+
+        Only of one project alone, since more to read may be of another; only while its last answer was no fault; and
+        only what could go at once counts, not what waits behind a change of its group.
+        """
+        if len(self._all) > 1:
+            return False
+        dispatch = self._all[0]
+        ready = dispatch.lanes.ready
+        if dispatch.share.stands or ready < dispatch.throttle.fresh_updates:
+            return False
+        return ready >= self._enough or dispatch.share.bytes_of(ready) >= self._enough_bytes
 
     def full(self, name: str) -> bool:
         """Whether nothing more for this destination is to be taken in now, for the sake of the others."""

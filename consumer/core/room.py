@@ -90,6 +90,10 @@ class Share:
         if self.stands and self._standing is not None:
             self._standing.add(records, size)
 
+    def bytes_of(self, records: int) -> int:
+        """The bytes of so many of them, as they are in the middle."""
+        return records * self._bytes // max(1, self._records)
+
     def turn(self, stands: bool) -> None:
         """It stands from now on, or goes on."""
         if stands == self.stands:

@@ -90,9 +90,14 @@ class Loop:
     # The steps of a turn.
 
     def _read(self) -> None:
-        """Wait where the next fact will come from, then read what Kafka has."""
+        """Wait where the next fact will come from, then read what Kafka has.
+
+        While the next requests are full already, an answer comes first: then one record is read in a turn, since the
+        client does its work inside of a poll, and what it has fetched would be thrown away by a pause.
+        """
         now = self._clock()
-        wait = 0.0 if self._more else max(0.0, self.pipeline.wake_at(now) - now)
+        supplied = self._exchange.busy() and self.pipeline.destinations.supplied()
+        wait = 0.0 if self._more and not supplied else max(0.0, self.pipeline.wake_at(now) - now)
         if self._doubt:
             wait = WAIT_FOR_RECORDS  # what is due is not started: no reason to turn at once
         if self._exchange.journal_pending():
@@ -100,7 +105,7 @@ class Loop:
         if self._exchange.busy():
             self._exchange.collect(min(wait, WAIT_FOR_ANSWERS))
             wait = 0.0
-        limit = max(1, min(READ_AT_ONCE, self.pipeline.partitions.room()))
+        limit = 1 if supplied else max(1, min(READ_AT_ONCE, self.pipeline.partitions.room()))
         records = self._source.poll(min(wait, WAIT_FOR_RECORDS), limit)
         self._more = len(records) == limit
         if records:
