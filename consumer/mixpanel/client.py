@@ -32,12 +32,16 @@ class Mixpanel:
     def __init__(self, url: str, token: str, *, timeout: float, connections: int) -> None:
         """`url` is without the path; `timeout` is of one request as a whole, in seconds."""
         self._opening = opening_of(token)
-        self._url = f"{url}/groups?{PARAMETERS}"
         self._timeout = timeout
         self._under_way: set[Cut] = set()
         self._lock = threading.Lock()
         self._closed = False
-        self._session = session_for(url, connections)
+        session = session_for(url, connections)
+        # All of a request but its body is made once, and what a session does for each is left out.
+        self._request = session.prepare_request(requests.Request("POST", f"{url}/groups?{PARAMETERS}"))
+        self._adapter = session.get_adapter(url)
+        self._proxies = session.proxies
+        self._verify = session.verify if session.verify is not None else True
 
     def use_token(self, token: str) -> int:
         """Send every request from now on with this token, which begins each update by so many bytes; any thread."""
@@ -77,8 +81,11 @@ class Mixpanel:
                 cut.now()
 
     def _ask(self, body: bytes, cut: Cut) -> Answer:
-        with self._session.post(
-            self._url, data=body, timeout=self._timeout, allow_redirects=False, stream=True
+        request = self._request.copy()
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+        with self._adapter.send(
+            request, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
         ) as response:
             status = response.status_code
             retry_after = seconds_of(response.headers.get("Retry-After"))
