@@ -15,7 +15,7 @@ PURE_PACKAGES = ("avro", "event", "mapping", "core")
 SKIPPED = {"__init__.py", "errors.py"}  # mypyc makes no exceptions of its own
 CORE = [path for name in PURE_PACKAGES for path in Path("consumer", name).glob("*.py") if path.name not in SKIPPED]
 # Every record passes through these on its way into the core.
-INTAKE = [Path("consumer/kafka/assignments.py"), Path("consumer/kafka/records.py")]
+INTAKE = [Path("consumer/kafka", name) for name in ("assignments.py", "headers.py", "records.py")]
 COMPILED = sorted(map(str, CORE + INTAKE))
 # Functions of the core call each other directly, and are inlined: no other library may put its own in their place.
 HIDDEN = ["-fvisibility=hidden"]

@@ -8,6 +8,7 @@ from struct import Struct
 from typing import Final, final
 
 from consumer.avro.errors import InvalidDatum, Unsayable
+from consumer.compiling import mypyc_attr
 
 # Items that take no bytes (nulls in an array, empty records) that one record may have beyond what its length earns.
 FREE_ITEMS: Final = 4096
@@ -23,6 +24,7 @@ unpack_double: Final = Struct("<d").unpack_from
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Cursor:
     """A place in the bytes. `trail` gathers the names of the fields around a fault, innermost first."""
 
@@ -33,7 +35,7 @@ class Cursor:
         self.pos = start
         self.end = len(data)
         self.budget = FREE_ITEMS + FREE_ITEMS_PER_BYTE * len(data)
-        self.trail: list[str] = []
+        self.trail: tuple[str, ...] = ()  # a list of its own would cost each record
 
 
 def read_long(cursor: Cursor) -> int:

@@ -198,7 +198,7 @@ def read_fields(node: Node, cursor: Cursor, depth: int) -> list[Any]:
                 values[slot] = value
             position += 1
     except Exception:
-        cursor.trail.append(node.names[position])
+        cursor.trail += (node.names[position],)
         raise
     for slot, default in node.defaults:
         values[slot] = fresh(default)

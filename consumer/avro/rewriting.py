@@ -174,7 +174,7 @@ def rewrite_fields(at: MarkedType, cursor: Cursor, output: Output, depth: int) -
             rewrite(item, cursor, output, depth)
             position += 1
     except Exception:
-        cursor.trail.append(at.names[position])
+        cursor.trail += (at.names[position],)
         raise
 
 

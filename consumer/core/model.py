@@ -2,6 +2,7 @@
 
 from typing import Final, TypeAlias, final
 
+from consumer.compiling import mypyc_attr
 from consumer.event.model import Headers, SchemaRef
 
 # What a project knows a group by: its key, its id, and the parent company's id where there is one.
@@ -30,6 +31,7 @@ class Assignment:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Record:
     """One Kafka record as it came. `timestamp` is in milliseconds, -1 where the record has none.
 

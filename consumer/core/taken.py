@@ -2,6 +2,7 @@
 
 from typing import Final, TypeAlias, final
 
+from consumer.compiling import mypyc_attr
 from consumer.core.model import DeadLetter
 from consumer.core.schemas import Need
 from consumer.event.model import DEFAULT, Operation
@@ -21,6 +22,7 @@ NOTHING: Final[Detail] = {}
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Taken:
     """One record, taken in: `operation` of `project` with its `tail` as JSON, made by the `rule` of a mapping.
 

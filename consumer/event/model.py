@@ -6,6 +6,8 @@ names that Mixpanel reads.
 
 from typing import Final, TypeAlias, final
 
+from consumer.compiling import mypyc_attr
+
 SET: Final = 0
 SET_ONCE: Final = 1
 ADD: Final = 2
@@ -34,6 +36,7 @@ Headers: TypeAlias = list[tuple[str, bytes | None]]
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Change:
     """A decoded event: the nine fields of `group_change.avsc`; version 1 had no `company_id`."""
 
@@ -73,6 +76,7 @@ class Change:
 
 
 @final
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Operation:
     """One verb on one group. `values` maps a property to its value: to None for UNSET; empty for DELETE.
 

@@ -101,7 +101,7 @@ def run(node: Walk, cursor: Cursor, places: Places, depth: int) -> None:
             at += 1
     except Exception:
         if node.names[at]:
-            cursor.trail.append(node.names[at])
+            cursor.trail += (node.names[at],)
         raise
 
 

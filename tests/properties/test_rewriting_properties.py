@@ -187,4 +187,4 @@ def test_the_trail_leads_to_the_field():
 
     with pytest.raises(InvalidDatum):
         rewritten(marked(schema), cursor, fail)
-    assert cursor.trail == ["name", "owner"]
+    assert cursor.trail == ("name", "owner")
