@@ -129,11 +129,11 @@ def _fold(operations: list[Operation]) -> None:
     for place, operation in enumerate(operations):
         if operation.verb == DELETE:
             continue
-        if place % RUN == 0 or not fold.add(operation, 200):
-            fold.updates("company", "acme")
+        if place % RUN == 0 or not fold.add(operation.verb, operation.values, 200):
+            fold.updates()
             fold = Fold(2000)
-            fold.add(operation, 200)
-    fold.updates("company", "acme")
+            fold.add(operation.verb, operation.values, 200)
+    fold.updates()
 
 
 def _by_fastavro(value: bytes) -> Any:

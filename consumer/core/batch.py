@@ -53,7 +53,10 @@ class Batch:
 
     def size(self, opening: int) -> int:
         """The bytes of the body, where each update begins with so many."""
-        return 1 + sum([len(update.json) + opening + 1 for update in self.updates])
+        size = 1
+        for update in self.updates:
+            size += len(update.json) + opening + 1
+        return size
 
     @property
     def free(self) -> bool:

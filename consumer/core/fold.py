@@ -6,7 +6,7 @@ it waits, with all that follows it, until the updates before it are decided.
 
 `Fold.add` takes the operations in order, each as a whole or not at all. `Fold.updates` says what to send. A
 `$delete` never comes here: it replaces all before it, which is known without folding (`Lanes`).
-`restricted` gives the part of an operation that touches given properties: what is sent again, record by
+`restricted` gives the part of an operation's values that touches given properties: what is sent again, record by
 record, when a folded update was refused.
 """
 
@@ -16,7 +16,7 @@ import orjson
 
 from consumer.core.joined import all_listed, deepest, gather, one_by_one, sums
 from consumer.event.encode import MAX_BYTES
-from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation, creates
+from consumer.event.model import ADD, REMOVE, SET, SET_ONCE, UNION, UNSET, creates
 
 # Mixpanel's limit for one update (DOC: data-type).
 MAX_PROPERTIES: Final = 255
@@ -40,13 +40,11 @@ class Fold:
         self._exact = 0  # the size of the fold when it was last measured
         self._loose = 0  # bytes of JSON added since
 
-    def add(self, operation: Operation, size: int) -> bool:
+    def add(self, verb: int, values: dict[str, object], size: int) -> bool:
         """Take the whole operation, or none of it and return False: a barrier, after which nothing is added.
 
         `size` is the length of its update as JSON, in bytes.
         """
-        verb = operation.verb
-        values = operation.values
         if not self._fits(verb, values, size):
             return False
         if verb == SET:
@@ -59,19 +57,18 @@ class Fold:
             return False
         return self._join(verb, values)
 
-    def updates(self, group_key: str, group_id: str, company: str | None = None) -> list[Operation]:
-        """The updates to send: no two of them touch one property, but for several `$remove`s of it."""
-        operations: list[Operation] = []
+    def updates(self) -> list[tuple[int, dict[str, object]]]:
+        """Verb and values of each update to send: no two touch one property, but for several `$remove`s of it."""
+        updates: list[tuple[int, dict[str, object]]] = []
         removes: list[dict[str, object]] = []
         for verb, part in self._parts.items():
             if verb == REMOVE:
                 removes = one_by_one(part)
             elif part:
-                values = all_listed(part) if verb == UNION else part
-                operations.append(Operation(group_key, group_id, verb, values, company))
+                updates.append((verb, all_listed(part) if verb == UNION else part))
         for values in removes:
-            operations.append(Operation(group_key, group_id, REMOVE, values, company))  # noqa: PERF401  # compiled, the fastest
-        return operations
+            updates.append((REMOVE, values))  # noqa: PERF401  # compiled, the fastest
+        return updates
 
     def _join(self, verb: int, values: dict[str, object]) -> bool:
         """Let the operation join its own kind; False, and nothing is changed, where the two do not make one."""
@@ -174,13 +171,8 @@ class Fold:
         return size
 
 
-def restricted(operation: Operation, owned: set[str] | None) -> Operation | None:
-    """The part of the operation on the properties `owned` (None: all of it); None where nothing is left."""
+def restricted(values: dict[str, object], owned: set[str] | None) -> dict[str, object] | None:
+    """The part of an operation's values on the properties `owned` (None: all of it); None where nothing is left."""
     if owned is None:
-        return operation
-    if operation.verb == DELETE:
-        return None
-    values = {name: value for name, value in operation.values.items() if name in owned}
-    if not values:
-        return None
-    return Operation(operation.group_key, operation.group_id, operation.verb, values, operation.company_id)
+        return values
+    return {name: value for name, value in values.items() if name in owned} or None

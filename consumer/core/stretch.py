@@ -1,10 +1,10 @@
 """A stretch of one group's entries becomes updates: the front of a lane, or a step of a replay."""
 
-from consumer.core.entry import Update
+from consumer.core.entry import Entry, Update
 from consumer.core.fold import Fold, restricted
 from consumer.core.runs import Run
-from consumer.event.encode import operation_of, update_tail
-from consumer.event.model import DELETE, Operation
+from consumer.event.encode import group_part, tail_with, values_of
+from consumer.event.model import DELETE
 
 
 def front_of(run: Run, max_updates: int) -> list[Update]:
@@ -14,18 +14,16 @@ def front_of(run: Run, max_updates: int) -> list[Update]:
     if count:
         last = entries[count - 1]
         return begun(run, count, [Update(last.verb, last.json, 0, count)])  # its own update says all of the run
-    first = operation_of(entries[0].json)
     fold = Fold(max_updates)
     for entry in entries:
         if entry.record.assignment is not run.assignment:
             break
-        operation = first if count == 0 else operation_of(entry.json)
-        if not fold.add(operation, len(entry.json)):
+        if not fold.add(entry.verb, values_of(entry.json, entry.verb), len(entry.json)):
             break
         count += 1
     if count == 1:
         return begun(run, 1, [entries[0]])
-    return begun(run, count, updates_of(fold, first, 0, count))
+    return begun(run, count, updates_of(fold, entries[0], 0, count))
 
 
 def begun(run: Run, count: int, updates: list[Update]) -> list[Update]:
@@ -50,10 +48,10 @@ def deleting(run: Run) -> int:
     return count
 
 
-def updates_of(fold: Fold, first: Operation, start: int, end: int) -> list[Update]:
-    """What was folded of the entries from `start` up to `end`, as updates; `first` is one of their operations."""
-    operations = fold.updates(first.group_key, first.group_id, first.company_id)
-    return [Update(operation.verb, update_tail(operation), start, end) for operation in operations]
+def updates_of(fold: Fold, entry: Entry, start: int, end: int) -> list[Update]:
+    """What was folded of the entries from `start` up to `end`, as updates; `entry` is one of them."""
+    group = group_part(entry.json, entry.verb)
+    return [Update(verb, tail_with(group, verb, values), start, end) for verb, values in fold.updates()]
 
 
 def step_of(run: Run, max_updates: int) -> list[Update]:
@@ -74,19 +72,19 @@ def step_of(run: Run, max_updates: int) -> list[Update]:
             return [update]
     fold = Fold(max_updates, keeps_creation=False)
     end = step.end
-    first: Operation | None = None
+    first: Entry | None = None
     for place in range(step.start, step.end):
         if place in blame.rejected:
             continue
         entry = run.entries[place]
-        part = restricted(operation_of(entry.json), names)
-        if part is None:
+        values = restricted(values_of(entry.json, entry.verb), names)
+        if values is None:
             continue
-        if not fold.add(part, len(entry.json)):
+        if not fold.add(entry.verb, values, len(entry.json)):
             end = place
             blame.push(place, step.end, step.owned)
             break
-        first = first or part
+        first = first or entry
     if first is None:
         return []
     updates = updates_of(fold, first, step.start, end)

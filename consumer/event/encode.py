@@ -17,10 +17,15 @@ from consumer.event.errors import TOO_LARGE, TRANSFORMATION, Reject
 from consumer.event.model import DELETE, UNSET, VERB_NAMES, Operation
 
 VERB_OF: Final = {name: verb for verb, name in enumerate(VERB_NAMES)}
+# What stands between an update's group and its values, by verb, and nowhere before: in a text, quotes are escaped.
+SEPARATORS: Final = tuple([f',"{name}":'.encode() for name in VERB_NAMES])
 # Mixpanel's limit for one update (DOC: reference/limits), in bytes of JSON.
 MAX_BYTES: Final = 1_000_000
 # White space of JSON that nothing else here is written with: in a text it is escaped.
 EXACT: Final = b"\t"
+
+dumps: Final = orjson.dumps
+loads: Final = orjson.loads
 
 
 def update_tail(operation: Operation) -> bytes:
@@ -35,11 +40,9 @@ def update_tail(operation: Operation) -> bytes:
         values = operation.values
     company = operation.company_id
     if company is None:
-        rest = orjson.dumps(
-            {"$group_key": operation.group_key, "$group_id": operation.group_id, VERB_NAMES[verb]: values}
-        )
+        rest = dumps({"$group_key": operation.group_key, "$group_id": operation.group_id, VERB_NAMES[verb]: values})
     else:
-        rest = orjson.dumps(
+        rest = dumps(
             {
                 "$group_key": operation.group_key,
                 "$group_id": operation.group_id,
@@ -71,7 +74,7 @@ def operation_of(tail: bytes) -> Operation:
     if EXACT in tail:
         found = json.loads(b"{" + tail, parse_float=kept_number, parse_int=kept_number)
     else:
-        found = orjson.loads(b"{" + tail)
+        found = loads(b"{" + tail)
     name, values = found.popitem()  # the verb, which comes last
     verb = VERB_OF[name]
     if verb == DELETE:
@@ -87,15 +90,35 @@ def operation_of(tail: bytes) -> Operation:
     )
 
 
+def values_of(tail: bytes, verb: int) -> dict[str, object]:
+    """The values of the operation that `update_tail` wrote, whose verb is known: all that a fold asks for."""
+    if verb == DELETE:
+        return {}
+    separator = SEPARATORS[verb]
+    text = tail[tail.index(separator) + len(separator) : -1]
+    values = json.loads(text, parse_float=kept_number, parse_int=kept_number) if EXACT in text else loads(text)
+    return dict.fromkeys(cast("list[str]", values)) if verb == UNSET else cast("dict[str, object]", values)
+
+
+def group_part(tail: bytes, verb: int) -> bytes:
+    """What the update of this verb says of its group, which is all before its values."""
+    return tail[: tail.index(SEPARATORS[verb])]
+
+
+def tail_with(group: bytes, verb: int, values: dict[str, object]) -> bytes:
+    """What `update_tail` writes of this operation, which is no DELETE, on the group that `group_part` gave."""
+    return group + SEPARATORS[verb] + dumps(list(values) if verb == UNSET else values) + b"}"
+
+
 def kept_number(text: str) -> object:
     """What JSON's number is to be, so that it is written again with all of its digits."""
-    number = orjson.loads(text)
-    return number if orjson.dumps(number) == text.encode() else exact_number(text)
+    number = loads(text)
+    return number if dumps(number) == text.encode() else exact_number(text)
 
 
 def opening_of(token: str) -> bytes:
     """What every update of a project begins with."""
-    return b'{"$token":' + orjson.dumps(token) + b","
+    return b'{"$token":' + dumps(token) + b","
 
 
 def update_json(tail: bytes) -> bytes:

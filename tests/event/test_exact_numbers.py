@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from consumer.core.fold import Fold
-from consumer.event.encode import EXACT, operation_of, update_tail
+from consumer.event.encode import EXACT, operation_of, update_tail, values_of
 from consumer.event.model import ADD, REMOVE, SET, UNION, Operation
 from consumer.mapping.scalars import exact, text_of
 
@@ -25,9 +25,9 @@ def folded(verb: int, *values: object) -> list[bytes]:
     fold = Fold(10)
     for number, value in enumerate(values):
         tail = update_tail(Operation("company", "acme", verb, {"a": value, f"b{number}": value}))
-        if not fold.add(operation_of(tail), len(tail)):
+        if not fold.add(verb, values_of(tail, verb), len(tail)):
             return []
-    return [update_tail(operation) for operation in fold.updates("company", "acme")]
+    return [update_tail(Operation("company", "acme", *update)) for update in fold.updates()]
 
 
 @pytest.mark.parametrize("text", LONG)

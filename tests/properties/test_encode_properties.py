@@ -7,10 +7,30 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.event.encode import opening_of, operation_of, request_json, update_tail
+from consumer.event.encode import (
+    SEPARATORS,
+    exact_number,
+    group_part,
+    opening_of,
+    operation_of,
+    request_json,
+    tail_with,
+    update_tail,
+    values_of,
+)
 from consumer.event.model import DELETE, UNSET, VERB_NAMES, Operation
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+# What a search for the values could stumble over: as text it stands in names, groups and values.
+PITFALLS = [
+    *VERB_NAMES,
+    *[
+        f"{before}{one.decode()}{after}"
+        for one in SEPARATORS
+        for before in ("", '"', "\\")
+        for after in ("", "{", '"')
+    ],
+]
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -52,6 +72,26 @@ def test_what_is_written_is_read_back(operation):
     assert (again.group_key, again.group_id, again.verb) == (operation.group_key, operation.group_id, operation.verb)
     assert again.company_id == operation.company_id
     assert exactly(again.values) == exactly(operation.values)
+
+
+@settings(deadline=None, max_examples=800)
+@given(operation=operations(), pitfall=st.sampled_from(PITFALLS), where=st.integers(0, 31), long=st.booleans())
+def test_values_alone_are_read_and_written_as_with_their_group(operation, pitfall, where, long):
+    """What folding reads and writes is what the whole update has, whatever its texts are, and to the last digit."""
+    group, name = pitfall if where & 1 else operation.group_key, pitfall if where & 2 else operation.group_id
+    company = pitfall if where & 4 else operation.company_id
+    values = dict(operation.values)
+    if operation.verb != DELETE and where & 24:
+        value = exact_number("12345678901234567890.1") if long else {pitfall: [pitfall]}
+        values[pitfall if where & 8 else "name"] = None if operation.verb == UNSET else value
+    tail = update_tail(Operation(group, name, operation.verb, values, company))
+    again = operation_of(tail)
+    alone = values_of(tail, operation.verb)
+    assert update_tail(Operation(group, name, operation.verb, alone, company)) == tail
+    if not long:
+        assert exactly(alone) == exactly(again.values) == exactly(values)
+    if operation.verb != DELETE:
+        assert tail_with(group_part(tail, operation.verb), operation.verb, alone) == tail
 
 
 @settings(deadline=None, max_examples=300)

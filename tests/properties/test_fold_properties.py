@@ -10,13 +10,14 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.entry import Entry
+from consumer.core.entry import Entry, Update
+from consumer.core.fold import Fold
 from consumer.core.joined import EXACT
 from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Share
-from consumer.event.encode import update_tail
+from consumer.event.encode import operation_of, update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSET, Operation
 from consumer.sandbox.mixpanel.profiles import Profiles, identity
 
@@ -77,9 +78,14 @@ def state(model: Profiles) -> object:
 
 def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation]]:
     """The run as requests: one may begin after each change whose bit is set, and what is left goes at the end."""
+    return [[update.operation for update in updates] for updates in updates_of(run, cuts, limit)]
+
+
+def updates_of(run: list[Operation], cuts: int, limit: int) -> list[list[Update]]:
+    """The same, as they go out."""
     lanes = Lanes(14, limit, True, Share(Limits(), None))
     partition = Assignment("changes", 0)
-    found: list[list[Operation]] = []
+    found: list[list[Update]] = []
     for place, operation in enumerate(run):
         record = Record(partition, place, None, b"x" * 100, None, -1, 0.0)
         lanes.push(GROUP, Entry(record, operation.verb, update_tail(operation), place))
@@ -91,11 +97,25 @@ def requests(run: list[Operation], cuts: int, limit: int) -> list[list[Operation
     return found
 
 
-def request(lanes: Lanes, limit: int) -> list[Operation]:
+def request(lanes: Lanes, limit: int) -> list[Update]:
     """The updates of one request, which is accepted."""
     updates = lanes.take(limit, 10**9)
     lanes.release(updates[0].run)
-    return [update.operation for update in updates]
+    return updates
+
+
+def with_their_group(run: list[Operation], limit: int) -> list[bytes]:
+    """The updates of the run's first request, where each change is read and written as a whole, group and all."""
+    fold = Fold(limit)
+    taken = 0
+    for change in run:
+        again = operation_of(update_tail(change))
+        if not fold.add(again.verb, again.values, len(update_tail(change))):
+            break
+        taken += 1
+    if taken == 1:
+        return [update_tail(run[0])]
+    return [update_tail(Operation("company", "acme", *update)) for update in fold.updates()]
 
 
 @settings(deadline=None, max_examples=800)
@@ -111,6 +131,17 @@ def test_a_folded_run_does_what_its_changes_do(case, cuts, limit, seed):
         shuffle(updates)
         apply(found, updates)
     assert state(found) == state(expected)
+
+
+@settings(deadline=None, max_examples=500)
+@given(case=cases(), limit=st.sampled_from([1, 2, 3, 2000]))
+def test_folding_values_alone_is_folding_whole_operations(case, limit):
+    """Every byte and every barrier is as if each record were read and each update written with its group."""
+    run = [change for change in case[0] if change.verb != DELETE]
+    while run:
+        first = updates_of(run, 0, limit)[0]
+        assert [update.json for update in first] == with_their_group(run, limit)
+        run = run[first[0].end :]
 
 
 @settings(deadline=None, max_examples=300)
