@@ -38,7 +38,7 @@ STEPS: Final[dict[str, tuple[Step, int]]] = {
     "whole": (whole.run, 1_000_000),
     "latency": (latency.run, latency.EVENTS),
     "burst": (burst.run, 150_000),
-    "growth": (growth.run, 200_000),
+    "growth": (growth.run, 400_000),
     "projects": (projects.run, 200_000),
     "mapped": (mapped_topics.run, 200_000),
     "journal": (journal.run, 400_000),
@@ -61,6 +61,8 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="every figure, as JSON; of other parts those there stay")
     parser.add_argument("--keep-baseline", action="store_true", help="make this run's ratios the baseline")
     asked = parser.parse_args()
+    if asked.quick and asked.keep_baseline:
+        parser.error("--quick measures too little to be a baseline")
     parts = PARTS if "all" in asked.what else asked.what
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()},", end=" ")
     print(

@@ -33,7 +33,7 @@ GOALS: Final[Mapping[str, float]] = {
     "CPU, 1,000 groups / 4 partitions": GROWTH,
     "CPU, 10,000 groups / 4 partitions": GROWTH,
     "CPU, 1,000,000 groups / 4 partitions": GROWTH,
-    "CPU, 5 times the backlog / 4 partitions": GROWTH,
+    "CPU, 2.5 times the backlog / 4 partitions": GROWTH,
     "CPU, batches of five / 4 partitions": GROWTH,
     "CPU, 64 partitions, batches of five / 4 partitions": GROWTH,
     "CPU, 10 projects / 1 project": 1.10,
