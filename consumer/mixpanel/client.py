@@ -8,7 +8,7 @@ not applied.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 
@@ -24,6 +24,32 @@ from consumer.http.deadline import FAILURES, Cut, Withheld, cuttable, word_for
 MAX_ANSWER = 4 * 1024 * 1024
 # strict: refusals are told one by one; verbose: as JSON; ip=0: the profile is not placed where this service runs.
 PARAMETERS = "ip=0&strict=1&verbose=1"
+# So many bytes of a body are made at a time, about: each is written by a call that lets go of the interpreter.
+PIECE = 512 * 1024
+
+
+class Body:
+    """What is posted, made while it is written: none of it is kept while the answer is waited for."""
+
+    def __init__(self, opening: bytes, tails: Sequence[bytes]) -> None:
+        """`opening` is what each update begins with."""
+        self._opening = opening
+        self._tails = tails
+        self._size = 1 + sum(map(len, tails)) + len(tails) * (len(opening) + 1)
+
+    def __len__(self) -> int:
+        """In bytes."""
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """In pieces, each of whole updates."""
+        count = len(self._tails)
+        each = max(1, count * PIECE // self._size)
+        for start in range(0, count, each):
+            piece = request_json(self._opening, self._tails[start : start + each])
+            if start:
+                piece = b"," + piece[1:]
+            yield piece if start + each >= count else piece[:-1]
 
 
 class Mixpanel:
@@ -53,7 +79,7 @@ class Mixpanel:
 
         `may_begin` is asked once there is a connection, just before the first byte is written.
         """
-        body = request_json(self._opening, tails)
+        body = Body(self._opening, tails)
         began = time.monotonic()
         with Cut(self._timeout, may_begin) as cut:
             with self._lock:
@@ -80,9 +106,9 @@ class Mixpanel:
             for cut in self._under_way:
                 cut.now()
 
-    def _ask(self, body: bytes, cut: Cut) -> Answer:
+    def _ask(self, body: Body, cut: Cut) -> Answer:
         request = self._request.copy()
-        request.body = body
+        request.body = body  # type: ignore[assignment]  # any iterable is written
         request.headers["Content-Length"] = str(len(body))
         with self._adapter.send(
             request, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies

@@ -14,8 +14,9 @@ import trustme
 from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.commands.check.registry import registry_facts
 from consumer.core.model import NOT_SENT, UNKNOWN
+from consumer.event.encode import opening_of, request_json
 from consumer.http.deadline import Cut
-from consumer.mixpanel.client import MAX_ANSWER, Mixpanel, seconds_of
+from consumer.mixpanel.client import MAX_ANSWER, PIECE, Body, Mixpanel, seconds_of
 from consumer.mixpanel.lease import Lease, Permit
 from consumer.registry.advice import advice
 from consumer.registry.client import RegistryClient
@@ -64,6 +65,34 @@ def answering(answer: bytes, status: str = "200 OK", *headers: str) -> Callable[
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + answer)
 
     return behave
+
+
+# What is sent.
+
+
+@pytest.mark.parametrize("sizes", [[0], [1, 1], [PIECE - 100], [PIECE, 0, PIECE, 3], [300] * 5_000, [900_000] * 3])
+def test_a_body_is_the_same_in_pieces(sizes):
+    """In one where it is small; each is of whole updates, and its length is known before."""
+    tails = [b'"$set":{"a":"%s"}}' % (b"x" * size) for size in sizes]
+    whole = request_json(opening_of("t"), tails)
+    body = Body(opening_of("t"), tails)
+    pieces = list(body)
+    assert b"".join(pieces) == whole
+    assert len(body) == len(whole)
+    assert len(pieces) == 1 or len(whole) > PIECE
+    assert max(map(len, pieces)) <= max(2 * PIECE, *(size + 100 for size in sizes))
+
+
+def test_a_large_body_arrives_whole(connect, new_wire):
+    """With its length, not in chunks of HTTP."""
+    tails = [b'"$set":{"a":"%s"}}' % (b"x" * 1_000)] * 2_000
+    wire = new_wire(answering(GOOD))
+    assert connect(wire.url).post(tails, always).status == 200
+    [request] = wire.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert body == request_json(opening_of("t"), tails)
+    assert b"content-length: %d" % len(body) in head.lower()
+    assert b"transfer-encoding" not in head.lower()
 
 
 # What is answered.
