@@ -28,7 +28,7 @@ PARAMETERS = "ip=0&strict=1&verbose=1"
 PIECE = 512 * 1024
 
 
-class Body:
+class RequestBody:
     """What is posted, made while it is written: none of it is kept while the answer is waited for."""
 
     def __init__(self, opening: bytes, tails: Sequence[bytes]) -> None:
@@ -79,7 +79,7 @@ class Mixpanel:
 
         `may_begin` is asked once there is a connection, just before the first byte is written.
         """
-        body = Body(self._opening, tails)
+        body = RequestBody(self._opening, tails)
         began = time.monotonic()
         with Cut(self._timeout, may_begin) as cut:
             with self._lock:
@@ -106,7 +106,7 @@ class Mixpanel:
             for cut in self._under_way:
                 cut.now()
 
-    def _ask(self, body: Body, cut: Cut) -> Answer:
+    def _ask(self, body: RequestBody, cut: Cut) -> Answer:
         request = self._request.copy()
         request.body = body  # type: ignore[assignment]  # any iterable is written
         request.headers["Content-Length"] = str(len(body))

@@ -16,7 +16,7 @@ from consumer.commands.check.registry import registry_facts
 from consumer.core.model import NOT_SENT, UNKNOWN
 from consumer.event.encode import opening_of, request_json
 from consumer.http.deadline import Cut
-from consumer.mixpanel.client import MAX_ANSWER, PIECE, Body, Mixpanel, seconds_of
+from consumer.mixpanel.client import MAX_ANSWER, PIECE, Mixpanel, RequestBody, seconds_of
 from consumer.mixpanel.lease import Lease, Permit
 from consumer.registry.advice import advice
 from consumer.registry.client import RegistryClient
@@ -75,7 +75,7 @@ def test_a_body_is_the_same_in_pieces(sizes):
     """In one where it is small; each is of whole updates, and its length is known before."""
     tails = [b'"$set":{"a":"%s"}}' % (b"x" * size) for size in sizes]
     whole = request_json(opening_of("t"), tails)
-    body = Body(opening_of("t"), tails)
+    body = RequestBody(opening_of("t"), tails)
     pieces = list(body)
     assert b"".join(pieces) == whole
     assert len(body) == len(whole)
