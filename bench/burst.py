@@ -1,4 +1,4 @@
-"""What a burst leaves in memory: a backlog and a slow Mixpanel, so that all that may be open is."""
+"""What a burst takes of memory, and what it leaves: a backlog, and a Mixpanel that answers slowly."""
 
 import time
 from typing import Any, Final
