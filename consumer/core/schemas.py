@@ -9,8 +9,9 @@ from consumer.event.errors import UNKNOWN_SCHEMA, VALUE_CONVERTER, Reject
 from consumer.event.model import SchemaRef
 from consumer.mapping.bodies import KeyPlan, ValuePlan
 
-# How many may be asked for ahead of the records that need them.
+# How many may be asked for ahead of the records that need them, and how many more wait for their turn.
 MOST_AHEAD: Final = 256
+MOST_LATER: Final = 16_384
 # How long an id that the registry does not know is remembered as unknown, in seconds.
 UNKNOWN_FOR: Final = 60.0
 
@@ -51,13 +52,14 @@ class Unfitting:
 class Schemas:
     """What is known of each schema that a record named. `wanted` are those to fetch, each once."""
 
-    __slots__ = ("_asked", "_decoders", "_plans", "_refused", "ruled", "seals", "unfitting", "wanted")
+    __slots__ = ("_asked", "_decoders", "_later", "_plans", "_refused", "ruled", "seals", "unfitting", "wanted")
 
     def __init__(self) -> None:
         self._decoders: dict[SchemaRef, Decoder] = {}
         self._plans: dict[MappedSchema, Plan] = {}
         self._refused: dict[Need, tuple[str, str, float]] = {}
         self._asked: set[Need] = set()  # wanted, or being fetched
+        self._later: dict[Need, None] = {}  # to be asked for ahead, as soon as fewer are
         self.ruled: set[Need] = set()  # those with rules that are not run here
         self.seals: dict[object, Seal] = {}  # by need, of those with encrypted fields
         self.unfitting: dict[Need, Unfitting] = {}
@@ -88,14 +90,21 @@ class Schemas:
             self.wanted.append(need)
 
     def want_ahead(self, need: Need, now: float) -> None:
-        """A record behind one that waits will need this schema: ask at once, if not too many are asked for."""
-        if need in self._asked or len(self._asked) >= MOST_AHEAD:
-            return
-        if (need in self._plans) if isinstance(need, tuple) else (need in self._decoders):
+        """A record behind one that waits will need this schema: ask at once, or once fewer are asked for."""
+        if need in self._asked or self._is_known(need):
             return
         refused = self._refused.get(need)
-        if refused is None or now >= refused[2]:
+        if refused is not None:
+            if now < refused[2]:
+                return
+            del self._refused[need]
+        if len(self._asked) < MOST_AHEAD:
             self.want(need)
+        elif len(self._later) < MOST_LATER:
+            self._later[need] = None
+
+    def _is_known(self, need: Need) -> bool:
+        return need in self._plans if isinstance(need, tuple) else need in self._decoders
 
     def __len__(self) -> int:
         """How many can be read with."""
@@ -131,6 +140,11 @@ class Schemas:
         self._asked.discard(need)
         self.ruled.discard(need)
         self.unfitting.pop(need, None)
+        while self._later and len(self._asked) < MOST_AHEAD:
+            later = next(iter(self._later))
+            del self._later[later]
+            if later not in self._refused and not self._is_known(later):
+                self.want(later)
 
     def _check(self, need: Need, now: float) -> None:
         """Raises `Reject` where the schema is known to be of no use."""

@@ -8,6 +8,7 @@ from consumer.core import intake
 from consumer.core.clock import NEVER
 from consumer.core.model import UNKNOWN, Answer, Assignment, Record
 from consumer.core.quarantine import Quarantine
+from consumer.core.schemas import MOST_AHEAD
 from consumer.core.waiting import blocks
 from consumer.event.convert import convert
 from consumer.event.encode import MAX_BYTES, update_json, update_tail
@@ -524,6 +525,28 @@ def test_a_schema_is_asked_for_once():
     machine.work()
     assert machine.schemas == [7]
     assert machine.pipeline.wake_at(0.0) == NEVER
+
+
+def test_all_schemas_of_what_is_held_are_asked_for_without_a_pause():
+    """At most so many at once; the others follow as answers come, and do not wait for their records' turn."""
+    machine = Machine()
+    partition = machine.assign()
+    ids = range(100, 100 + 2 * MOST_AHEAD + 100)
+    count = len(ids)
+    for schema in ids:
+        machine.read(partition, ("SET", {"a": 1}), schema=schema)
+    machine.work()
+    rounds = 0
+    while machine.schemas:
+        assert len(machine.schemas) <= MOST_AHEAD
+        asked, machine.schemas = machine.schemas, []
+        for schema in reversed(ids):
+            if schema in asked:
+                machine.pipeline.schema_refused(schema, UNKNOWN_SCHEMA, "why", machine.now)
+        machine.work()
+        rounds += 1
+    assert rounds == 3
+    assert len(machine.letters) == count
 
 
 def test_a_partition_may_be_held_again_by_its_next_schema():
