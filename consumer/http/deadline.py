@@ -120,6 +120,11 @@ def _connects(connection: HTTPConnection) -> None:
         connection.socket_options = _Options(connection.socket_options or [], cut)
 
 
+def _connected(connection: HTTPConnection) -> None:
+    """The connection outlives the request, and is to keep nothing of it."""
+    connection.socket_options = list(list.__iter__(connection.socket_options or []))
+
+
 def _requests(connection: HTTPConnection) -> None:
     if connection.sock is None:
         connection.connect()
@@ -132,6 +137,7 @@ class _Plain(HTTPConnection):
     def connect(self) -> None:
         _connects(self)
         super().connect()
+        _connected(self)
 
     def request(self, *args: object, **more: object) -> None:
         _requests(self)
@@ -142,6 +148,7 @@ class _Secure(HTTPSConnection):
     def connect(self) -> None:
         _connects(self)
         super().connect()
+        _connected(self)
 
     def request(self, *args: object, **more: object) -> None:
         _requests(self)

@@ -1,8 +1,10 @@
 """The hard end of a request, apart from what is asked with it: when it has happened, and what was sent by then."""
 
+import gc
 import socket
 import threading
 import time
+import weakref
 
 import pytest
 import requests
@@ -24,6 +26,17 @@ def test_an_answer_in_time_is_not_cut(session, mixpanel):
     with Cut(10) as cut:
         assert session.get(mixpanel.url).status_code == 200
     assert (cut.happened, cut.sent) == (False, True)
+
+
+def test_a_connection_keeps_nothing_of_the_request_that_made_it(session, mixpanel):
+    """It lives for as long as it is used, and small objects that do pin the memory around them."""
+    with Cut(5.0) as cut:
+        session.get(mixpanel.url)
+    cut._timer.join(5.0)
+    kept = weakref.ref(cut)
+    del cut
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_request_outside_of_a_deadline_works(session, mixpanel):
