@@ -30,9 +30,10 @@ class Note:
 
     `in_doubt` and `applied` have each with the timestamp of its record, so that another record at its offset is not
     taken for it; `last` is the highest offset of them. `name` is the note's, `position` its offset in the journal.
+    `text` is all of them as they are written, while that is known.
     """
 
-    __slots__ = ("applied", "in_doubt", "last", "name", "partition", "position", "topic", "topic_id")
+    __slots__ = ("applied", "in_doubt", "last", "name", "partition", "position", "text", "topic", "topic_id")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Note:
         self.in_doubt = in_doubt
         self.applied = applied
         self.position = position
+        self.text = b""
         self.last = max([offset for offset, _ in in_doubt] + [offset for offset, _ in applied], default=-1)
 
     def about(self, assignment: Assignment) -> bool:
@@ -58,6 +60,15 @@ class Note:
         if self.partition != assignment.partition or self.topic != assignment.topic:
             return False
         return not self.topic_id or not assignment.topic_id or self.topic_id == assignment.topic_id
+
+    def taken(self) -> None:
+        """Mixpanel has taken all that was in doubt."""
+        if self.applied:
+            self.applied.update(self.in_doubt)
+            self.text = b""
+        else:
+            self.applied = self.in_doubt  # none of them is looked at
+        self.in_doubt = {}
 
     def answered(self, applied: Collection[Add], gone: Collection[Add]) -> bool:
         """Mixpanel has taken some, and some were surely not applied; whether that says more than was known."""
@@ -69,6 +80,8 @@ class Note:
             elif add in gone:
                 del self.in_doubt[add]
                 changed = True
+        if changed:
+            self.text = b""
         return changed
 
     def says_nothing(self) -> bool:
@@ -161,6 +174,7 @@ class Announced:
         over = [note for note in epoch.notes.values() if note.last < committed]
         for note in over:
             del epoch.notes[note.name]
+            note.text = b""
             epoch.over.append((now, note))
 
     def outdated(self, now: float) -> list[Note]:

@@ -1,6 +1,5 @@
 """The `$add`s that one request carries: what is announced of it, and what its answer decided on each."""
 
-from collections.abc import Collection
 from typing import final
 
 from consumer.core.announced import Add
@@ -17,7 +16,7 @@ class Fates:
 
     __slots__ = ("applied", "gone")
 
-    def __init__(self, applied: Collection[Add], gone: Collection[Add]) -> None:
+    def __init__(self, applied: set[Add], gone: set[Add]) -> None:
         self.applied = applied
         self.gone = gone
 
@@ -36,10 +35,13 @@ class Carried:
             if update.verb == ADD:
                 self._put(update)
 
-    def fates(self, taken: list[Update], in_doubt: list[Update]) -> dict[Assignment, Fates]:
-        """What became of them, where these updates were accepted, and it is not known of those."""
+    def fates(self, taken: list[Update], in_doubt: list[Update]) -> dict[Assignment, Fates] | None:
+        """What became of them, where these updates were accepted, and it is not known of those.
+
+        None where all were taken.
+        """
         if len(taken) == self._count:  # as a rule: none of them is looked at
-            return {assignment: Fates(adds, ()) for assignment, adds in self.places.items()}
+            return None
         accepted = {update for update in taken if update.verb == ADD}
         unknown = set(in_doubt)
         applied: dict[Assignment, set[Add]] = {assignment: set() for assignment in self.places}

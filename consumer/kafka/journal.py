@@ -136,6 +136,12 @@ class Journal:
         """Whether the broker has confirmed it."""
         return note.name not in self._unwritten
 
+    def taken(self, assignment: Assignment, note: Note) -> None:
+        """Mixpanel has taken all of it."""
+        if self._announced.holds(assignment, note):
+            note.taken()
+            self._writing.write(key_of(note), value_of(note), confirm=False)
+
     def answered(self, assignment: Assignment, note: Note, applied: Collection[Add], gone: Collection[Add]) -> None:
         """Mixpanel has taken some; those that were surely not applied are announced anew before another try."""
         if not self._announced.holds(assignment, note) or not note.answered(applied, gone):

@@ -26,7 +26,12 @@ def key_of(note: Note) -> bytes:
 
 def value_of(note: Note) -> bytes:
     """What is known of its `$add`s now."""
-    return orjson.dumps({"in_doubt": listed(note.in_doubt), "applied": listed(note.applied)})
+    if note.in_doubt and note.applied:
+        return orjson.dumps({"in_doubt": listed(note.in_doubt), "applied": listed(note.applied)})
+    if not note.text:
+        note.text = orjson.dumps(listed(note.in_doubt or note.applied))
+    them, none = orjson.Fragment(note.text), orjson.Fragment(b"[]")
+    return orjson.dumps({"in_doubt": them if note.in_doubt else none, "applied": them if note.applied else none})
 
 
 def parsed(key: bytes | None, value: bytes | None, position: int) -> tuple[Note, bool]:

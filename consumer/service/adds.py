@@ -29,6 +29,7 @@ class Journal(Protocol):
 
     def announce(self, assignment: Assignment, adds: dict[Add, int]) -> list[Note]: ...
     def written(self, note: Note) -> bool: ...
+    def taken(self, assignment: Assignment, note: Note) -> None: ...
     def answered(
         self, assignment: Assignment, note: Note, applied: Collection[Add], gone: Collection[Add]
     ) -> None: ...
@@ -144,9 +145,11 @@ class Announcing:
             return
         fates = announcement.carried.fates(delivered.taken, delivered.in_doubt)
         for assignment, notes in announcement.notes.items():
-            found = fates[assignment]
             for note in notes:
-                self._journal.answered(assignment, note, found.applied, found.gone)
+                if fates is None:
+                    self._journal.taken(assignment, note)
+                else:
+                    self._journal.answered(assignment, note, fates[assignment].applied, fates[assignment].gone)
 
     def pending(self) -> bool:
         """Whether a request waits to be sent."""

@@ -156,6 +156,17 @@ def test_a_note_has_what_became_of_each():
     assert not one.says_nothing()
 
 
+def test_what_is_taken_as_a_whole_is_applied():
+    """Beside what was known to be."""
+    one = Note("changes", "id", 0, "a.1", {(number, ""): number for number in range(3)}, {})
+    one.answered({(0, "")}, {(1, "")})
+    one.taken()
+    assert (one.applied, one.in_doubt) == ({(0, ""): 0, (2, ""): 2}, {})
+    other = note(10)
+    other.taken()
+    assert (other.applied, other.in_doubt) == ({(10, ""): 7}, {})
+
+
 def test_a_stretch_of_the_journal_comes_to_its_notes():
     """The last word of each name counts; each is where it stood first; other partitions have their own."""
     gathered = Gathered()

@@ -134,6 +134,17 @@ def test_what_became_of_each_is_said_at_once():
     assert case.journal.floor(PLACE) == 30
 
 
+def test_a_note_that_is_taken_as_a_whole_says_so():
+    """Of an epoch that is not over."""
+    case = Case()
+    note = case.announced(1, 2)
+    case.journal.taken(PLACE, note)
+    assert case.said() == [(set(), {1, 2})]
+    case.journal.forget([PLACE])
+    case.journal.taken(PLACE, note)
+    assert len(case.said()) == 1
+
+
 def test_a_note_is_taken_out_some_time_after_its_last_record_is_committed():
     """A commit that was sent before may come after, and set the offset back."""
     case = Case()

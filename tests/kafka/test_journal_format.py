@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.announced import Gathered, Note
+from consumer.core.announced import Add, Gathered, Note
 from consumer.core.model import Assignment
 from consumer.kafka.journal_format import UnknownFormat, key_of, parsed, value_of
 from consumer.kafka.journal_reading import put
@@ -23,6 +23,18 @@ def test_it_is_read_as_it_was_written():
     assert (note.topic, note.topic_id, note.partition, note.name) == ("changes", "id", 3, "a.1")
     assert (note.in_doubt, note.applied, note.position, note.last) == ({(10, ""): 7}, {(11, "sum"): 8}, 42, 11)
     assert (key_of(note), value_of(note)) == (KEY, VALUE)
+
+
+@pytest.mark.parametrize("applied", [set(), {(1, "")}, {(1, ""), (2, "")}])
+@pytest.mark.parametrize("gone", [set(), {(2, "")}, {(3, "")}])
+@pytest.mark.parametrize("taken", [True, False])
+def test_it_is_written_as_it_is_now(applied: set[Add], gone: set[Add], taken: bool):
+    """Whatever was written of it before."""
+    note = Note("changes", "id", 3, "a.1", {(offset, ""): offset for offset in (1, 2, 3)}, {})
+    for change in (lambda: None, lambda: note.answered(applied, gone), note.taken if taken else lambda: None):
+        change()
+        written, _ = parsed(key_of(note), value_of(note), 42)
+        assert (written.in_doubt, written.applied) == (note.in_doubt, note.applied)
 
 
 def test_a_record_without_a_value_takes_it_out():
