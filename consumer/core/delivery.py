@@ -143,7 +143,7 @@ class Delivery:
             updates = [update for update in updates if update.verb != ADD]
         self._note_failure(batch, verdict.cause, now)
         if verdict.kind == CAPACITY and not self._is_own_capacity(batch):
-            report.wait = capacity_wait(batch.history.attempts, verdict.wait, jitter)
+            report.wait = capacity_wait(batch.history.waits, verdict.wait, jitter)
             self.dispatch.throttle.over_capacity(now + report.wait)
             self._wait(batch, updates, CAPACITY, now + report.wait, now + report.wait)
             return report
@@ -172,8 +172,9 @@ class Delivery:
         if verdict.kind == TRANSIENT:
             return transient_wait(attempts, budget.most_succeed, jitter)
         if budget.most_succeed and budget.spend():
+            batch.history.soon += 1
             return transient_wait(attempts, True, jitter)
-        return capacity_wait(attempts, None, jitter)
+        return capacity_wait(batch.history.waits, None, jitter)
 
     def _halted(self, batch: Batch, verdict: Halted, now: float, jitter: float) -> Report:
         """Nothing is sent but probes; where others succeed the answer is this batch's alone."""

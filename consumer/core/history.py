@@ -9,18 +9,20 @@ NEVER_STARTED: Final = -1
 class History:
     """What a batch met so far: `cause` of its last failure, `same` times in a row, after `attempts` in all.
 
-    `failures` are the attempts, and one more for a part of what failed as a whole.
+    `failures` are the attempts, and one more for a part of what failed as a whole. After `soon` of the attempts the
+    next came at once, within the budget of an overload.
     `alone` of them were met as a suspect that cannot be cut. `since` is when it failed first; `started` how many
     requests of the destination had started by then: a success of a later one says that the fault is this batch's own.
     Until `asked_until` it is not to be sent, since an answer asked for that.
     """
 
-    __slots__ = ("alone", "asked_until", "attempts", "cause", "failures", "same", "since", "started")
+    __slots__ = ("alone", "asked_until", "attempts", "cause", "failures", "same", "since", "soon", "started")
 
     def __init__(self) -> None:
         self.attempts = 0
         self.alone = 0
         self.failures = 0
+        self.soon = 0
         self.cause = ""
         self.same = 0
         self.since = 0.0
@@ -36,6 +38,11 @@ class History:
             self.since = now
         self.same = self.same + 1 if cause == self.cause else 1
         self.cause = cause
+
+    @property
+    def waits(self) -> int:
+        """How often it has failed, but for what was tried again at once: the steps of a wait that doubles."""
+        return self.attempts - self.soon
 
     def failed_alone(self) -> int:
         """It failed as a suspect that cannot be cut: how often it did."""

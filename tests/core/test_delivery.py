@@ -12,6 +12,7 @@ from consumer.core.dispatch import Dispatch
 from consumer.core.entry import Entry
 from consumer.core.limits import Limits
 from consumer.core.model import NOT_SENT, UNKNOWN, Answer, Assignment, Record
+from consumer.core.retry import SAVED_RETRIES
 from consumer.core.room import Share
 from consumer.core.runs import OVER
 from consumer.core.wire import PACE, Wire
@@ -556,6 +557,18 @@ def test_without_retry_after_the_waits_are_those_of_mixpanels_page(jitter: float
     for wait in (2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0):
         assert sending.answer(batch, Answer(429), jitter).wait == wait + added
         assert sending.batch(after=sending.wait()) is batch
+
+
+def test_what_was_tried_at_once_does_not_lengthen_the_waits_after_it():
+    """An overload that outlasts the budget begins with 2 s, however many retries at once came before."""
+    sending = Sending()
+    sending.push("a")
+    batch, waits = sending.batch(), []
+    for _ in range(int(SAVED_RETRIES) + 4):
+        waits.append(sending.answer(batch, Answer(503), 0.0).wait)
+        assert sending.batch(after=sending.wait()) is batch
+    assert waits[-4:] == [3.0, 5.0, 9.0, 17.0]
+    assert sending.answer(batch, Answer(429), 0.0).wait == 33.0
 
 
 def test_capacity_halves_the_slots_and_success_gives_them_back_one_by_one():
