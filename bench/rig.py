@@ -27,6 +27,7 @@ from consumer.sandbox.registry.server import RegistrySandbox
 SERVICE: Final = "service"
 COMMANDS: Final = {
     SERVICE: ["consumer", "run"],
+    "bare": ["bench.bare"],
     "popular": ["bench.loops", "popular"],
     "tuned": ["bench.loops", "tuned"],
     "retrying": ["bench.loops", "retrying"],

@@ -13,6 +13,7 @@ LOOPS: Final = 10  # the loops have the first tenth of the mixed events, which t
 MIXED, NEW = "mixed, 80 ms", "every group new, 80 ms"
 SLOW, LARGE = "mixed, 300 ms", "2 KB events, 80 ms"
 TUNED, POPULAR, AWAKE = "tuned loop", "popular loop", "tuned loop on a processor kept awake"
+BARE: Final = "without a promise"
 
 
 def run(built: Rig, events: int) -> dict[str, Row]:
@@ -25,7 +26,11 @@ def run(built: Rig, events: int) -> dict[str, Row]:
         f"{TUNED}, {NEW}": Contestant(fewer_new, command="tuned"),
         f"{AWAKE}, {NEW}": Contestant(fewer_new, command="tuned", awake=True),
     }
-    found = in_turns(built, {MIXED: Contestant(mixed), NEW: Contestant(new)} | loops, ROUNDS)
+    bare = {
+        f"{BARE}, {MIXED}": Contestant(mixed, command="bare"),
+        f"{BARE}, {NEW}": Contestant(new, command="bare"),
+    }
+    found = in_turns(built, {MIXED: Contestant(mixed), NEW: Contestant(new)} | loops | bare, ROUNDS)
     found |= in_turns(built, {f"{POPULAR}, {NEW}": Contestant(fewer_new, command="popular")}, SLOW_ROUNDS)
     slow = replace(loops[f"{TUNED}, {MIXED}"], latency=0.3)
     found |= in_turns(built, {SLOW: Contestant(mixed, 0.3), f"{TUNED}, {SLOW}": slow}, 1)
@@ -50,6 +55,12 @@ def ratios(found: dict[str, Row]) -> dict[str, float]:
         "CPU, every group new / tuned loop": middle_ratio(found[NEW], found[f"{TUNED}, {NEW}"], "cpus"),
         "CPU, every group new / tuned loop on a processor kept awake": middle_ratio(
             found[NEW], found[f"{AWAKE}, {NEW}"], "cpus"
+        ),
+        "CPU, mixed, without a promise / tuned loop": middle_ratio(
+            found[f"{BARE}, {MIXED}"], found[f"{TUNED}, {MIXED}"], "cpus"
+        ),
+        "CPU, every group new, without a promise / tuned loop": middle_ratio(
+            found[f"{BARE}, {NEW}"], found[f"{TUNED}, {NEW}"], "cpus"
         ),
         "CPU, every group new / popular loop": best_ratio(found[NEW], found[f"{POPULAR}, {NEW}"]),
         "events/s, mixed, 80 ms / tuned loop": middle_ratio(found[MIXED], found[f"{TUNED}, {MIXED}"], "rates"),
