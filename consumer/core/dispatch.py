@@ -100,7 +100,8 @@ class Dispatch:
         others_first = self.throttle.allowed == 1 and self.lanes.ready > 0 and self._nothing_gets_through()
         batch = None if others_first else self.backlog.waiting.take(now)
         if batch is None and self._has_place():
-            batch = self.backlog.pieces.take() or self._fresh(now)
+            others = now - self.lanes.oldest() - self._limits.linger if now >= self._fresh_at(now) else 0.0
+            batch = self.backlog.pieces.take(others) or self._fresh(now)
         if batch is None and self._nothing_gets_through():
             updates = self.lanes.take(PROBED_UPDATES, self.body.cap)
             batch = Batch(0, self.name, updates) if updates else None

@@ -6,10 +6,13 @@ Suspects  their fault is their own: they hold no place, and go one at a time
 """
 
 from collections import deque
-from typing import final
+from typing import Final, final
 
 from consumer.core.batch import Batch
 from consumer.core.clock import NEVER
+
+# What was begun is ended first, but no group waits for another's blame for longer, in seconds.
+PATIENCE: Final = 1.0
 
 
 @final
@@ -64,10 +67,11 @@ class Waiting:
 class Pieces:
     """Parts of what was refused as a whole, first come, first served, as far as their groups are not in flight."""
 
-    __slots__ = ("batches",)
+    __slots__ = ("_went", "batches")
 
     def __init__(self) -> None:
         self.batches: deque[Batch] = deque()
+        self._went = False  # one of them was taken last, and not something else since
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -79,11 +83,15 @@ class Pieces:
                 return now
         return NEVER
 
-    def take(self) -> Batch | None:
-        """The next that may go."""
+    def take(self, others: float = 0.0) -> Batch | None:
+        """The next that may go; None each second time where `others` have been due for too many seconds."""
+        if others > PATIENCE and self._went:
+            self._went = False
+            return None
         for _ in range(len(self.batches)):
             batch = self.batches.popleft()
             if batch.free:
+                self._went = True
                 return batch
             self.batches.append(batch)
         return None

@@ -818,6 +818,21 @@ def test_an_opaque_answer_is_bisected_down_to_the_update_that_is_refused():
     assert (refused, sorted(accepted), requests) == (["c"], list("abdefgh"), 7)
 
 
+def test_parts_of_refused_requests_and_what_has_waited_for_a_second_go_in_turn():
+    """Who is to blame may be looked for with more requests than there are places: others go meanwhile."""
+    sending = Sending(slots=1)
+    sending.push(*"abcdefgh")
+    sending.answer(sending.batch(), opaque())
+    sending.push("fresh")
+    first = sending.batch(after=0.5)
+    sending.answer(first, opaque())
+    second = sending.batch(after=1.0)
+    sending.push("more")
+    sending.answer(second)
+    third = sending.batch(after=1.5)
+    assert [groups(batch) for batch in (first, second, third)] == [[*"abcd"], ["fresh"], [*"efgh"]]
+
+
 def test_an_opaque_update_alone_is_refused_with_its_words():
     """A single update needs no index to be placed."""
     sending = Sending()

@@ -32,6 +32,7 @@ class Beside(History):
         random = self.random
         self.projects = PROJECTS
         self.journaling = False
+        self.alone = True
         self.ill = random.choice(PROJECTS)
         self.well_for = random.choice((0.0, 25.0))
         self.mixpanel.faults, self.mixpanel.limit, self.mixpanel.latency = 0.0, 1_000_000, 0.1

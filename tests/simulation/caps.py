@@ -1,4 +1,4 @@
-"""What faults leave of the limits finds its way back, and nobody waits for a group that always fails.
+"""What faults leave of the limits finds its way back.
 
 The least that each cap may be is worked out here from the answers since the last fault of its kind.
 """
@@ -6,8 +6,7 @@ The least that each cap may be is worked out here from the answers since the las
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .mixpanel import AGAIN, CAPACITY, HALT, LARGE, OPAQUE, PARTIAL, TAKEN, TIMEOUT, Request
-from .traffic import project_of
+from .mixpanel import AGAIN, CAPACITY, HALT, LARGE, OPAQUE, PARTIAL, TAKEN, Request
 
 if TYPE_CHECKING:
     from .oracle import Oracle
@@ -19,8 +18,6 @@ BELIEVED_FOR = 300.0
 # The share of good answers is remembered over so many; after so many in a row there is a retry at once again.
 MEMORY = 32
 EARNED = 11
-# An answer, a turn, and a queue of others like it.
-SLACK = 5.0
 
 
 @dataclass(slots=True)
@@ -96,17 +93,8 @@ def check_caps(oracle: "Oracle", instance: Any) -> None:
             raise oracle.fail(10, f"{instance}: {answers.failed} answers of {project} were good: no retry is earned")
 
 
-def check_heads(oracle: "Oracle", instance: Any, stuck: str) -> None:
-    """The first change of a group that met no fault does not wait where only another group meets one."""
-    now = oracle.world.now
-    for epoch in oracle.live.values():
-        if epoch.instance is not instance or epoch.bound is not None:
-            continue
-        for group in epoch.groups:
-            open_ = epoch.undecided(group)
-            if not open_ or group == stuck or open_[0].request is not None:
-                continue
-            pace = instance.paces[project_of(group)]
-            since = max(open_[0].read_at, pace.well_at, pace.slow_until)
-            if now - since > TIMEOUT + instance.limits.linger + SLACK + instance.oversleep:
-                raise oracle.fail(10, f"{open_[0]} waits for {now - since:.1f} s, and only {stuck} meets a fault")
+def places_of(instance: Any, pace: Any) -> int:
+    """How many requests at once are surely left to those that nothing is wrong with."""
+    most = instance.limits.max_in_flight
+    others = 1 if len(instance.paces) == 1 else max(1, most // 2)
+    return max(1, min(most, 1 + pace.answers.slowed) - others)

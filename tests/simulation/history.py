@@ -17,7 +17,7 @@ from .mixpanel import DIALECTS, Mixpanel
 from .oracle import Oracle
 from .parts import Registries
 from .source import simulated
-from .traffic import PROJECTS, UNDELETABLE, Partition, Traffic, group_of
+from .traffic import PROJECTS, UNDELETABLE, Partition, Traffic, changed_by, group_of, project_of
 from .world import Violation, World
 
 # Faults have stopped: so many seconds later everything is settled and committed.
@@ -61,7 +61,7 @@ class History:
         self.oversleep = random.choice((0.0, 0.2, 0.5, 0.5, 1.0, 1.0))
         self.calm = False
         self.faults = Faults(self)
-        self.alone = False  # nothing is wrong but that one group always meets a fault
+        self.alone = False  # what is wrong concerns some groups alone
         self.full = False  # so much is open that what is kept beside it can be weighed
         self.ending = False  # all is done, and the instances are told to stop
 
@@ -132,6 +132,16 @@ class History:
     def plan_faults(self) -> None:
         """What goes wrong until faults stop."""
         self.faults.plan()
+
+    def is_ill(self, group: str) -> bool:
+        """Whether the group itself is what something is wrong with."""
+        return group == self.mixpanel.stuck or project_of(group) == self.mixpanel.ill
+
+    def is_ill_request(self, request: Any) -> bool:
+        """Whether such a group is in the request, or a part of a run again for a refusal."""
+        if any(self.is_ill(changed_by(update)) for update in request.updates):
+            return True
+        return any(item.again for items in request.covers for item in items)
 
     # The end.
 

@@ -14,6 +14,7 @@ from consumer.service.exchange import Exchange
 from consumer.service.loop import Loop
 
 from .caps import Body
+from .heads import Heads
 from .journal import Adds, Back, reached
 from .ledger import Epoch
 from .letters import DeadLetters
@@ -50,6 +51,7 @@ class Instance:
         self.flying: list[Request] = []
         size = limits.batch_bytes
         self.paces = {project: Pace(Body(size, size)) for project in history.projects}
+        self.heads = Heads()
         self.trouble_at = -1e9  # when one last was
         self.busy_at = 0.0
         self.polled_at = world.now
@@ -59,7 +61,7 @@ class Instance:
         self.results = Results(world, self.process, self._taken)
         self.registry = Registry(world, history.registries, self.results)
         self.dead_letters = DeadLetters(world, history.letter_topic, self.process, self._lettering, self.lettered)
-        lease = Lease(lambda: world.now, SILENCE)
+        lease = self.lease = Lease(lambda: world.now, SILENCE)
         adds = Adds(world, history.journal_topic, self.process) if history.journaling else None
         openings = {project: len(opening_of(token_of(project))) for project in history.projects}
         pipeline = Pipeline(openings, limits, None, history.mapped, past=adds.past if adds is not None else None)

@@ -57,7 +57,7 @@ class Isolated(History):
             resend_adds=kind != CRASHES,
         )
         self.journaling = kind == CRASHES
-        self.alone = kind == STUCK
+        self.alone = kind in (STUCK, REFUSED, FULL, LARGE, ASLEEP, REGISTRY, FENCED)
         self.full = kind == FULL
         if self.full:
             self._fill_up()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Beyond what is open, as a share of it; and what is there at all times, however little is open.
 MOST = 0.3
 EMPTY = 16_384
-OPEN = ("Record", "Entry", "Lane")
+OPEN = ("Record", "Entry")
 PLAIN = (bytes, str, int, float, tuple, list)
 ELSEWHERE = (type, FunctionType, MethodType, ModuleType)
 
@@ -36,7 +36,7 @@ def sizes(pipeline: Any) -> tuple[int, int]:
         if type(one).__name__ in OPEN:
             open_[id(one)] = one
             for part in gc.get_referents(one):
-                if isinstance(part, PLAIN) and not (type(one).__name__ == "Lane" and isinstance(part, bytes)):
+                if isinstance(part, PLAIN):
                     open_[id(part)] = part
     own = sum(map(getsizeof, open_.values()))
     return own, sum([getsizeof(one) for one in found if id(one) not in open_])

@@ -58,7 +58,8 @@ class Request:
     unknown: bool = False  # the sender cannot know whether it was applied
     accepted: list[int] = field(default_factory=list)  # indexes told as accepted
     refused: list[int] = field(default_factory=list)
-    wait: float = 0.0  # that the answer asks for
+    asked: float = 0.0  # what the answer asks to wait; 0 where it says nothing
+    wait: float = 0.0  # at least so long, then
     told_at: float = 0.0  # when the sender heard of it
     failures: int = 0  # of its batch, up to this answer
     timed_out: bool = False  # its sender waited for long enough
@@ -138,6 +139,7 @@ class Mixpanel:
         if fault in SLOW_DOWN:
             request.told = CAPACITY
             after = world.between(1.0, 20.0) if fault.endswith("_after") else None
+            request.asked = after or 0.0
             request.wait = after or 2.99
             request.unknown = fault == "503_after"
             return Answer(int(fault[:3]), b"slow down", after)

@@ -283,6 +283,10 @@ MUTANTS = (
         "stuck/",
     ),
     Mutant(
+        "blame-goes-first", 10, "nothing fresh is sent while parts of refused requests wait", "core/queues.py",
+        "        if others > PATIENCE and self._went:\n", "        if False:\n", "full/",
+    ),
+    Mutant(
         "suspects-together", 10, "suspects go as many at once as there are slots", "core/wire.py",
         "        return self._suspects == 0 and self.free(stands)\n",
         "        return self.free(stands)\n", "stuck/",

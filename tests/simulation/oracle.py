@@ -19,7 +19,7 @@ from typing import Any
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, DeadLetter, Record
 
-from .caps import check_caps, check_heads
+from .caps import check_caps
 from .cost import check_blame, count_blame
 from .ledger import Epoch, Item
 from .memory import check_memory
@@ -218,6 +218,7 @@ class Oracle:
             again = request.batch.history.same + 1 if request.batch.history.cause in ("429", "503") else 1
             if again < (2 if request.suspect else SAME_CAPACITY):  # else it may be the request's own, by itself
                 pace.slow_until = max(pace.slow_until, now + request.wait)
+                pace.slow_at_most = max(pace.slow_at_most, now + (request.asked or longest_wait(request)))
         if request.told == AGAIN:
             if request is pace.probe:
                 pace.probe_after = now + 5.0
@@ -330,7 +331,7 @@ class Oracle:
         if self.history.full:
             check_memory(self, instance)
         if self.history.alone:
-            check_heads(self, instance, self.history.mixpanel.stuck)
+            instance.heads.turned(self, instance)
         for project, pace in instance.paces.items():
             if pace.must_halt and not instance.is_halted(project):
                 raise self.fail(6, f"{instance} was refused everything for the first time, and goes on")
@@ -347,6 +348,11 @@ class Oracle:
                 raise self.fail(
                     1, f"{epoch} could commit {epoch.committable} for {now - since:.1f} s, not {epoch.committed}"
                 )
+
+
+def longest_wait(request: Request) -> float:
+    """How long a project waits at most that is told to, and not for how long."""
+    return min(60.0, 2.0 ** (request.batch.history.attempts + 1)) + 5.0
 
 
 def at_limit(epochs: list[Epoch], limits: Limits) -> bool:

@@ -26,6 +26,7 @@ class Pace:
     probe: Request | None = None
     probe_after: float = 0.0
     slow_until: float = 0.0
+    slow_at_most: float = 0.0
     well_at: float = 0.0  # when an answer last was none of a fault
     ill: bool = False  # the last answer was one, to no suspect
     answered: bool = False
