@@ -38,12 +38,12 @@ class Suspect:
 class Destinations:
     """One `Delivery` for each project, by its name."""
 
-    __slots__ = ("_all", "_enough", "_enough_bytes", "_first", "_number", "by_name", "standing")
+    __slots__ = ("_all", "_enough", "_enough_bytes", "_first", "_number", "_wire", "by_name", "standing")
 
     def __init__(self, openings: Mapping[str, int], limits: Limits) -> None:
         shared = len(openings) > 1
         self.standing: Open | None = half_of(limits) if shared else None  # what is open of those that stand
-        wire = Wire(limits.max_in_flight, shared)
+        self._wire = wire = Wire(limits.max_in_flight, shared)
         self.by_name = {
             name: Delivery(Dispatch(name, opening, wire, Share(limits, self.standing), limits), limits.resend_adds)
             for name, opening in openings.items()
@@ -58,6 +58,7 @@ class Destinations:
         """The batches to send now, one of each destination in turn."""
         batches: list[Batch] = []
         count = len(self._all)
+        self._contend()
         idle = 0
         while idle < count:
             dispatch = self._all[self._first]
@@ -96,10 +97,19 @@ class Destinations:
     def wake_at(self, now: float) -> float:
         """When `start` may have something without a new fact."""
         soonest = NEVER
+        self._contend()
         for dispatch in self._all:
             if len(dispatch.lanes):
                 soonest = min(soonest, dispatch.wake_at(now))
         return soonest
+
+    def _contend(self) -> None:
+        """Tell the wire whether several have something to send that do not stand."""
+        contenders = 0
+        for dispatch in self._all:
+            if len(dispatch.lanes) and not dispatch.share.stands:
+                contenders += 1
+        self._wire.contended = contenders > 1
 
     def drain(self, bounds: dict[Assignment, int], deadline: float) -> list[Entry]:
         """Send at once, and start nothing that cannot finish by then.

@@ -72,7 +72,7 @@ class Dispatch:
         if now + self.under_way.expected() > self.deadline or now < self.throttle.resume_at:
             return None
         batch: Batch | None = None
-        if self._wire.free(self.share.stands):
+        if self._wire.free(self.share.stands, len(self.under_way.batches)):
             batch = self._next_probe(now) if self.halt.cause else self._next(now)
         if batch is None and self._suspects_may_go():
             batch = self.backlog.suspects.take(now)
@@ -86,7 +86,7 @@ class Dispatch:
         if now + self.under_way.expected() > self.deadline:
             return NEVER
         soonest = NEVER
-        if self._wire.free(self.share.stands):
+        if self._wire.free(self.share.stands, len(self.under_way.batches)):
             soonest = self._probe_at(now) if self.halt.cause else self._next_at(now)
         if self._suspects_may_go():
             soonest = min(soonest, self.backlog.suspects.ready_at(now))
@@ -171,7 +171,7 @@ class Dispatch:
     def _suspects_may_go(self) -> bool:
         if self.draining or self.halt.cause or len(self.backlog.suspects) == 0:
             return False
-        return self._wire.free_for_suspect(self.share.stands)
+        return self._wire.free_for_suspect(self.share.stands, len(self.under_way.batches))
 
     def _fresh(self, now: float) -> Batch | None:
         """A new batch, if it is time for one."""

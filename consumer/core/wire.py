@@ -1,7 +1,8 @@
 """The requests at once that all destinations share.
 
 Healthy destinations always have at least half of them: those that stand (the last answer was a fault) hold
-together at most half, and suspects of all destinations one at a time.
+together at most half, and suspects of all destinations one at a time. One alone holds at most half, too, while others
+have something open: it may have fallen silent, which is known only after a time-out.
 """
 
 from typing import Final, final
@@ -14,12 +15,13 @@ PACE: Final = 0.125
 class Wire:
     """How many requests are under way: in all, of destinations that stand, and of suspects."""
 
-    __slots__ = ("_flying", "_max_in_flight", "_standing", "_suspects", "paced_at", "shared")
+    __slots__ = ("_flying", "_max_in_flight", "_standing", "_suspects", "contended", "paced_at", "shared")
 
     def __init__(self, max_in_flight: int, shared: bool) -> None:
         """`shared` says that there are several destinations."""
         self._max_in_flight = max_in_flight
         self.shared = shared
+        self.contended = False  # several destinations that do not stand have something open
         self._flying = 0
         self._standing = 0
         self._suspects = 0
@@ -29,15 +31,18 @@ class Wire:
         """A fresh batch starts."""
         self.paced_at = now + PACE
 
-    def free(self, stands: bool) -> bool:
-        """Whether one more request may start, of a destination that stands or does not."""
+    def free(self, stands: bool, own: int) -> bool:
+        """Whether one more may start, of a destination that stands or does not, and has `own` under way."""
         if self._flying >= self._max_in_flight:
             return False
-        return not stands or not self.shared or self._standing < max(1, self._max_in_flight // 2)
+        half = max(1, self._max_in_flight // 2)
+        if stands and self.shared and self._standing >= half:
+            return False
+        return own < half or not self.contended
 
-    def free_for_suspect(self, stands: bool) -> bool:
+    def free_for_suspect(self, stands: bool, own: int) -> bool:
         """Whether a suspect may start."""
-        return self._suspects == 0 and self.free(stands)
+        return self._suspects == 0 and self.free(stands, own)
 
     def started(self, stands: bool, suspect: bool) -> None:
         """A request starts, of a destination that stands or does not."""

@@ -201,6 +201,25 @@ def test_a_project_that_never_answered_has_one_request_under_way() -> None:
     assert len(machine.work()) == 4
 
 
+def test_a_project_that_falls_silent_leaves_half_of_the_wire() -> None:
+    """Nobody knows before a time-out: while others have something open it has half, and all where it is alone."""
+    machine = two(max_in_flight=4, batch_updates=1)
+    silent, healthy = machine.assign(0), machine.assign(1)
+    proven(machine, "ill", "well")
+    machine.read(healthy, of("well", 0))
+    machine.read(silent, *[of("ill", number) for number in range(8)])
+    for _ in range(30):
+        machine.work(1.0)
+        assert shares(machine)["ill"] == 2
+        for batch in list(machine.pipeline.destinations.by_name["well"].dispatch.under_way.batches):
+            machine.read(healthy, of("well", batch.number))
+            machine.answer(batch)
+    machine.answer(machine.one())
+    assert machine.pipeline.wake_at(machine.now) <= machine.now
+    machine.work()
+    assert shares(machine) == {"ill": 4, "well": 0}
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=["401", "500", "429", "nothing"])
 def test_those_that_stand_have_half_of_the_wire(fault: Answer) -> None:
     """Once it has failed, what was under way before counts too: the other may use its half in full."""

@@ -126,7 +126,11 @@ MUTANTS = (
     ),
     Mutant(
         "failing-takes-the-wire", 6, "projects that fail may have every request at once", "core/wire.py",
-        "        return not stands or not self.shared or", "        return True or", "projects/",
+        "        if stands and self.shared and self._standing >= half:\n            return False\n", "", "projects/",
+    ),
+    Mutant(
+        "silent-takes-the-wire", 6, "a project may have every request at once while others wait", "core/wire.py",
+        "        return own < half or not self.contended\n", "        return True\n", "projects/",
     ),
     Mutant(
         "unknown-takes-the-wire", 6, "a project that never answered may have every request at once", "core/dispatch.py",

@@ -51,7 +51,10 @@ def check_pace(oracle: "Oracle", request: Request) -> None:
 
 
 def check_share(oracle: "Oracle", request: Request) -> None:
-    """Projects that fail have together half of the requests at once; one that was never answered has one."""
+    """Projects that fail have together half of the requests at once; one that was never answered has one.
+
+    Beside another that does not fail one has half, too.
+    """
     instance = request.sender
     paces = instance.paces
     if len(paces) == 1:
@@ -60,9 +63,13 @@ def check_share(oracle: "Oracle", request: Request) -> None:
     mine = [one for one in instance.flying if one.project == request.project]
     if not pace.answered and len(mine) > 1:
         raise oracle.fail(6, f"{instance} has {len(mine)} requests of {request.project}, which never answered")
+    half = max(1, instance.limits.max_in_flight // 2)
     failing = [one for one in instance.flying if paces[one.project].ill]
-    if pace.ill and len(failing) > max(1, instance.limits.max_in_flight // 2):
+    if pace.ill and len(failing) > half:
         raise oracle.fail(6, f"{instance} has {len(failing)} requests of projects that fail in flight")
+    beside = [one for one in instance.flying if one.project != request.project and one not in failing]
+    if not pace.ill and beside and len(mine) > half:
+        raise oracle.fail(6, f"{instance} has {len(mine)} requests of {request.project} beside those of others")
 
 
 def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
