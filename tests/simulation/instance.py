@@ -126,6 +126,7 @@ class Instance:
     # What the simulated collaborators tell.
 
     def _woke(self, seconds: float) -> None:
+        self.busy_at = self.world.now  # what it could commit before it slept waits for its word on who owns what
         if self.world.tracing:
             self.note(f"wakes after {seconds:.3f} s")
         if seconds > SILENCE:
