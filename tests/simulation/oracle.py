@@ -205,8 +205,10 @@ class Oracle:
         request.told_at = now
         pace.answers.heard(request)
         pace.body.heard(request, now)
-        if not request.suspect or request.told not in (HALT, AGAIN, CAPACITY):
-            pace.ill, pace.answered = request.told in (HALT, AGAIN, CAPACITY), True
+        fault = request.told in (HALT, AGAIN, CAPACITY)
+        pace.failed = pace.failed or fault
+        if not request.suspect or not fault:
+            pace.ill, pace.answered = fault, True
         if request.told in (HALT, AGAIN):
             request.failures = request.batch.history.attempts + 1
         if request.told == HALT:

@@ -29,6 +29,7 @@ class Pace:
     slow_at_most: float = 0.0
     well_at: float = 0.0  # when an answer last was none of a fault
     ill: bool = False  # the last answer was one, to no suspect
+    failed: bool = False  # some answer was
     answered: bool = False
     answers: Answers = field(default_factory=Answers)
 
@@ -53,7 +54,7 @@ def check_pace(oracle: "Oracle", request: Request) -> None:
 def check_share(oracle: "Oracle", request: Request) -> None:
     """Projects that fail have together half of the requests at once; one that was never answered has one.
 
-    Beside another that does not fail one has half, too.
+    Beside another that never failed one has half, too.
     """
     instance = request.sender
     paces = instance.paces
@@ -67,7 +68,7 @@ def check_share(oracle: "Oracle", request: Request) -> None:
     failing = [one for one in instance.flying if paces[one.project].ill]
     if pace.ill and len(failing) > half:
         raise oracle.fail(6, f"{instance} has {len(failing)} requests of projects that fail in flight")
-    beside = [one for one in instance.flying if one.project != request.project and one not in failing]
+    beside = [one for one in instance.flying if one.project != request.project and not paces[one.project].failed]
     if not pace.ill and beside and len(mine) > half:
         raise oracle.fail(6, f"{instance} has {len(mine)} requests of {request.project} beside those of others")
 
