@@ -194,6 +194,7 @@ def limits(settings: Settings, *, breaker: bool = True, most_open: int | None = 
         fold=settings.fold,
         resend_adds=settings.ambiguous_add == "resend",
         breaker=settings.dead_letter_breaker and breaker,
+        announces=bool(settings.journal_topic),
     )
 
 

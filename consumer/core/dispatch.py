@@ -52,7 +52,7 @@ class Dispatch:
         """`opening` is the length of what each update of this destination begins with, in bytes."""
         self.name = name
         self.share = share
-        self.lanes = Lanes(opening, limits.batch_updates, limits.fold, share)
+        self.lanes = Lanes(opening, limits.batch_updates, limits.fold, share, limits.announces)
         self.backlog = Backlog(name, self.lanes)
         self.halt = Halt()
         self.throttle = Throttle(limits.max_in_flight, limits.batch_updates)
@@ -177,7 +177,8 @@ class Dispatch:
         """A new batch, if it is time for one."""
         if now < self._fresh_at(now):
             return None
-        updates = self.lanes.take(self.throttle.fresh_updates, self.body.cap)
+        due = now if self.draining else now - self._limits.linger
+        updates = self.lanes.take(self.throttle.fresh_updates, self.body.cap, due)
         self._wire.fresh(now)
         return Batch(0, self.name, updates) if updates else None
 
@@ -190,7 +191,7 @@ class Dispatch:
         oldest = self.lanes.oldest()
         if oldest < 0:
             return NEVER
-        if self.draining or self.lanes.ready >= self.throttle.fresh_updates:
+        if self.draining or self.lanes.fills(self.throttle.fresh_updates):
             return now
         latest = oldest + self._limits.linger
         if self.share.stands or self.under_way.others():

@@ -10,12 +10,11 @@ of lanes to tune: a lane exists while its group has something open, and is forgo
     release the run is over, and its group goes on
 """
 
-import heapq
-from collections import deque
 from typing import final
 
 from consumer.core.entry import Entry, Update
 from consumer.core.model import Assignment, Group
+from consumer.core.ready import Ready
 from consumer.core.room import Share
 from consumer.core.runs import Run
 from consumer.core.stretch import front_of, step_of
@@ -24,21 +23,23 @@ from consumer.event.model import DELETE
 
 @final
 class Lanes:
-    """All groups of one destination with something open. `ready` counts the lanes that a batch may take from."""
+    """All groups of one destination with something open."""
 
-    __slots__ = ("_fold", "_fresh", "_lanes", "_max_updates", "_returned", "_share", "opening", "ready")
+    __slots__ = ("_adding", "_apart", "_fold", "_lanes", "_max_updates", "_plain", "_share", "opening")
 
-    def __init__(self, opening: int, max_updates: int, fold: bool, share: Share) -> None:
-        """`opening` is the length of what each update begins with, in bytes; `share` counts what is in the lanes."""
+    def __init__(self, opening: int, max_updates: int, fold: bool, share: Share, apart: bool = False) -> None:
+        """`opening` is the length of what each update begins with, in bytes; `share` counts what is in the lanes.
+
+        `apart`: groups with an `$add` go in requests of their own, where these are full: one with an `$add` is dear.
+        """
         self.opening = opening
         self._max_updates = max_updates
         self._fold = fold
         self._share = share
         self._lanes: dict[Group, Run] = {}  # by the run at the front of each
-        # Ready lanes in the order of their heads: new ones come in order, those that return out of it.
-        self._fresh: deque[Run] = deque()
-        self._returned: list[tuple[int, Run]] = []
-        self.ready = 0
+        self._plain = Ready()
+        self._adding = Ready()  # with an `$add`, where those are kept apart
+        self._apart = apart
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -53,29 +54,43 @@ class Lanes:
         self._share.add(1, entry.record.size)
         if not run.queued and not run.begun:
             run.queued = True
-            self._fresh.append(run)
-            self.ready += 1
+            self._queue_of(run).add(run)
+
+    @property
+    def ready(self) -> int:
+        """How many lanes a batch may take from."""
+        return self._plain.count + self._adding.count
+
+    def fills(self, updates: int) -> bool:
+        """Whether there is a request of so many updates, of one kind where two are kept apart."""
+        if not self._apart:
+            return self._plain.count >= updates
+        return max(self._plain.count, self._adding.count) >= updates or self.ready >= 2 * updates
 
     def oldest(self) -> float:
         """When the oldest record that a batch may take was polled; -1 where there is none."""
-        run = self._peek()
-        if run is None:
+        if not self.ready:
             return -1.0
+        run = self._older().first()
+        assert run is not None
         return run.first().record.polled_at
 
     def returned(self) -> bool:
         """Whether a group is ready that was in a request before."""
-        return len(self._returned) > 0
+        return self._plain.any_returned() or self._adding.any_returned()
 
-    def take(self, max_updates: int, max_bytes: int) -> list[Update]:
+    def take(self, max_updates: int, max_bytes: int, due: float = -1.0) -> list[Update]:
         """Drain idle lanes into one batch, oldest head first.
 
-        At most so many updates, and bytes of body, unless a single run is larger.
+        At most so many updates, and bytes of body, unless a single run is larger. Heads polled up to `due` go now.
         """
         updates: list[Update] = []
         size = 1
-        while self.ready and len(updates) < max_updates:
-            run = self._pop()
+        source = self._source(max_updates, due)
+        while len(updates) < max_updates:
+            run = self._pop(source)
+            if run is None:
+                break
             taken = len(updates)
             self._begin(run, updates)
             for place in range(taken, len(updates)):
@@ -145,33 +160,46 @@ class Lanes:
             run.queued = run.queued or not run.begun
             if run.queued:
                 ready.append((run.first().order, run))
-        self._fresh = deque([run for _, run in sorted(ready, key=by_order)])
-        self._returned = []
-        self.ready = len(ready)
+        runs = [run for _, run in sorted(ready, key=by_order)]
+        self._plain.replace([run for run in runs if self._queue_of(run) is self._plain])
+        self._adding.replace([run for run in runs if self._queue_of(run) is self._adding])
+
+    def _queue_of(self, run: Run) -> Ready:
+        return self._adding if self._apart and run.adds else self._plain
 
     def _return(self, run: Run) -> None:
         run.queued = True
-        heapq.heappush(self._returned, (run.first().order, run))
-        self.ready += 1
+        self._queue_of(run).give_back(run)
 
-    def _peek(self) -> Run | None:
-        """The front of the ready lane with the oldest head."""
-        if self._returned_first():
-            return self._returned[0][1]
-        return self._fresh[0] if self._fresh else None
+    def _older(self) -> Ready:
+        """The queue with the oldest head; one that is not empty, if there is one."""
+        adding = self._adding.first()
+        if adding is None:
+            return self._plain
+        plain = self._plain.first()
+        return self._adding if plain is None or adding.first().order < plain.first().order else self._plain
 
-    def _returned_first(self) -> bool:
-        """Whether that is one of those that returned."""
-        if not self._returned:
-            return False
-        return not self._fresh or self._returned[0][0] <= self._fresh[0].first().order
+    def _source(self, max_updates: int, due: float) -> Ready | None:
+        """The queue that fills a batch by itself; None for both, by the age of their heads."""
+        adding = self._adding.first()
+        if adding is None:
+            return self._plain
+        full = self._plain.count >= max_updates
+        if self._adding.count >= max_updates and (not full or self._older() is self._adding):
+            return self._adding
+        return self._plain if full and adding.first().record.polled_at > due else None
 
-    def _pop(self) -> Run:
-        """The same, which is ready no more."""
-        run = heapq.heappop(self._returned)[1] if self._returned_first() else self._fresh.popleft()
-        run.queued = False
-        self.ready -= 1
-        return run
+    def _pop(self, source: Ready | None) -> Run | None:
+        """The first of this queue, or of both, which is ready no more; None where there is none."""
+        while True:
+            queue = source if source is not None else self._older()
+            if not queue.count:
+                return None
+            run = queue.pop()
+            if source is None or self._queue_of(run) is source:
+                run.queued = False
+                return run
+            self._adding.give_back(run)  # an `$add` has come to it since
 
     def _begin(self, run: Run, updates: list[Update]) -> None:
         """Add the next step of the run to the updates, or begin it with all that folds."""
@@ -189,8 +217,7 @@ class Lanes:
         """Undo `_pop` and `_begin`, which made so many updates: the lane is first again."""
         run.put_back(updates)
         run.queued = True
-        self._fresh.appendleft(run)
-        self.ready += 1
+        self._queue_of(run).put_first(run)
 
 
 def by_order(item: tuple[int, Run]) -> int:

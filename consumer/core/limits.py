@@ -5,9 +5,10 @@ from typing import final
 
 @final
 class Limits:
-    """The settings that the core needs; sizes in bytes, times in seconds."""
+    """The settings that the core needs; sizes in bytes, times in seconds. `announces`: the journal has `$add`s."""
 
     __slots__ = (
+        "announces",
         "batch_bytes",
         "batch_updates",
         "breaker",
@@ -30,6 +31,7 @@ class Limits:
         fold: bool = True,
         resend_adds: bool = True,
         breaker: bool = True,
+        announces: bool = False,
     ) -> None:
         self.batch_updates = batch_updates
         self.batch_bytes = batch_bytes
@@ -40,3 +42,4 @@ class Limits:
         self.fold = fold
         self.resend_adds = resend_adds
         self.breaker = breaker
+        self.announces = announces

@@ -31,6 +31,7 @@ class Run:
     __slots__ = (
         "_flying",
         "_undecided",
+        "adds",
         "assignment",
         "begun",
         "blame",
@@ -49,6 +50,7 @@ class Run:
         self.entries = entries
         self.waiting: list[Entry] | None = None
         self.deleted = deleted
+        self.adds = any_adds(entries)  # one of the entries is an `$add`
         self.queued = False
         self.begun = False
         self.assignment = entries[0].record.assignment
@@ -65,6 +67,7 @@ class Run:
         """One more record of the group."""
         if not self.begun:
             self.entries.append(entry)
+            self.adds = self.adds or entry.verb == ADD
         elif self.waiting is None:
             self.waiting = [entry]
         else:
@@ -226,3 +229,11 @@ class Run:
             return OVER
         blame.plan(self.entries, self.created)
         return REPLAY if blame.steps else OVER
+
+
+def any_adds(entries: list[Entry]) -> bool:
+    """Whether one of them is an `$add`."""
+    for entry in entries:
+        if entry.verb == ADD:
+            return True
+    return False

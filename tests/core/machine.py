@@ -198,8 +198,6 @@ class Machine:
             dispatch = delivery.dispatch
             kept |= {
                 f"{name} lanes": dispatch.lanes._lanes,
-                f"{name} fresh": dispatch.lanes._fresh,
-                f"{name} returned": dispatch.lanes._returned,
                 f"{name} ready": dispatch.lanes.ready,
                 f"{name} runs": dispatch.lanes.runs(),
                 f"{name} pending": dispatch.backlog.batches(),

@@ -18,8 +18,8 @@ OPENING = opening_of("t")
 class Queue:
     """Lanes, with records pushed in the order of their offsets."""
 
-    def __init__(self, max_updates: int = 2000, fold: bool = True) -> None:
-        self.lanes = Lanes(len(OPENING), max_updates, fold, Share(Limits(), None))
+    def __init__(self, max_updates: int = 2000, fold: bool = True, apart: bool = False) -> None:
+        self.lanes = Lanes(len(OPENING), max_updates, fold, Share(Limits(), None), apart)
         self.order = 0
         self.max_updates = max_updates
 
@@ -398,3 +398,80 @@ def test_a_delete_is_its_own_record():
     queue.push("b", DELETE)
     (deleted,) = queue.take()
     assert deleted.run.contributors(deleted, 9) == [1]
+
+
+def test_full_requests_have_only_adds_or_none():
+    """Where `$add`s are kept apart each kind fills requests of its own, that with the oldest head first."""
+    queue = Queue(max_updates=2, apart=True)
+    for number in range(2):
+        queue.push(f"add{number}", ADD, n=1)
+        queue.push(f"set{number}")
+    assert queue.lanes.fills(2)
+    assert groups(queue.take()) == ["add0", "add1"]
+    assert groups(queue.take()) == ["set0", "set1"]
+    assert queue.lanes.ready == 0
+
+
+def test_what_fills_no_request_goes_together():
+    """One request costs less than two: what is not full of one kind takes both, by age."""
+    queue = Queue(max_updates=3, apart=True)
+    for number in range(2):
+        queue.push(f"add{number}", ADD, n=1)
+        queue.push(f"set{number}")
+    assert not queue.lanes.fills(3)
+    assert groups(queue.take()) == ["add0", "set0", "add1"]
+    queue.push("add2", ADD, n=1)
+    for number in range(4):
+        queue.push(f"more{number}", ADD if number % 2 else SET, n=1)
+    assert queue.lanes.fills(3)
+
+
+def test_twice_as_many_as_a_request_takes_do_not_wait():
+    """However the kinds are mixed."""
+    queue = Queue(max_updates=3, fold=False, apart=True)
+    for number in range(2):
+        queue.push(f"add{number}", ADD, n=1)
+        queue.push(f"set{number}")
+    assert not queue.lanes.fills(3)
+    assert queue.lanes.fills(2)
+
+
+def test_an_add_that_is_due_goes_with_a_full_request():
+    """It waits for others of its kind no longer than for the linger."""
+    queue = Queue(max_updates=2, apart=True)
+    queue.push("add", ADD, n=1)
+    for number in range(4):
+        queue.push(f"set{number}")
+    assert groups(queue.lanes.take(2, 1_000_000, due=0.5)) == ["set0", "set1"]
+    assert groups(queue.lanes.take(2, 1_000_000, due=1.0)) == ["add", "set2"]
+
+
+def test_a_group_to_which_an_add_comes_is_one_with_an_add():
+    """It leaves those without, however old it is, and goes with those of its kind."""
+    queue = Queue(max_updates=2, apart=True)
+    for group in ("a", "b", "c"):
+        queue.push(group)
+    queue.push("a", ADD, n=1)
+    assert groups(queue.take()) == ["b", "c"]
+    assert queue.lanes.oldest() == 1.0
+    taken = queue.take()
+    assert groups(taken) == ["a", "a"]
+    queue.push("a", ADD, n=1)
+    queue.push("d")
+    decide(taken, queue.lanes)
+    assert queue.lanes.returned()
+    assert groups(queue.take()) == ["a", "d"]
+
+
+def test_stripping_keeps_both_kinds_in_order():
+    """What a revoke leaves is taken as before it."""
+    queue = Queue(max_updates=2, apart=True)
+    for number in range(3):
+        queue.push(f"add{number}", ADD, n=1)
+        queue.push(f"set{number}")
+        queue.push(f"gone{number}", ADD if number else SET, assignment=B, n=1)
+    queue.lanes.strip({B: -1})
+    assert queue.lanes.ready == 6
+    assert groups(queue.take()) == ["add0", "add1"]
+    assert groups(queue.take()) == ["set0", "set1"]
+    assert groups(queue.take()) == ["add2", "set2"]

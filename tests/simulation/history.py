@@ -57,6 +57,7 @@ class History:
         self.limits = self._limits()
         # By chance of its own, so that all else of a seed stays as it is.
         self.journaling = not self.limits.resend_adds and Random(f"journal {seed}").random() < 0.8
+        self.limits.announces = self.journaling
         self.drain_timeout = random.choice((2.0, 5.0, 20.0))
         self.oversleep = random.choice((0.0, 0.2, 0.5, 0.5, 1.0, 1.0))
         self.calm = False

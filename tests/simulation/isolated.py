@@ -55,6 +55,7 @@ class Isolated(History):
             open_records={FLOOD: 2_000, STUCK: 500, REFUSED: 500}.get(kind, 20),
             breaker=self.flood != "breaker off",
             resend_adds=kind != CRASHES,
+            announces=kind == CRASHES,
         )
         self.journaling = kind == CRASHES
         self.alone = kind in (STUCK, REFUSED, FULL, LARGE, ASLEEP, REGISTRY, FENCED)

@@ -50,6 +50,7 @@ class Several(History):
             open_records=random.choice((5, 20, 500)),
             fold=random.random() < 0.8,
             resend_adds=not self.journaling and random.random() < 0.5,
+            announces=self.journaling,
             breaker=False,
         )
 
