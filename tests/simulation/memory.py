@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Beyond what is open, as a share of it; and what is there at all times, however little is open.
 MOST = 0.3
-EMPTY = 16_384
+EMPTY = 20_480
 OPEN = ("Record", "Entry")
 PLAIN = (bytes, str, int, float, tuple, list)
 ELSEWHERE = (type, FunctionType, MethodType, ModuleType)

@@ -292,8 +292,8 @@ MUTANTS = (
     ),
     Mutant(
         "suspects-together", 10, "suspects go as many at once as there are slots", "core/wire.py",
-        "        return self._suspects == 0 and self.free(stands)\n",
-        "        return self.free(stands)\n", "stuck/",
+        "        return self._suspects == 0 and self.free(stands, own)\n",
+        "        return self.free(stands, own)\n", "stuck/",
     ),
     Mutant(
         "suspect-hurries", 10, "a record that always fails is tried again every two seconds", "core/retry.py",
