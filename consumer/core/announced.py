@@ -70,6 +70,12 @@ class Note:
             self.applied = self.in_doubt  # none of them is looked at
         self.in_doubt = {}
 
+    def committed(self) -> None:
+        """All of it is: what is left of it is its place in the journal, to be taken out."""
+        self.in_doubt = {}
+        self.applied = {}
+        self.text = b""
+
     def answered(self, applied: Collection[Add], gone: Collection[Add]) -> bool:
         """Mixpanel has taken some, and some were surely not applied; whether that says more than was known."""
         changed = False

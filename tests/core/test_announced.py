@@ -48,6 +48,7 @@ def test_the_next_owner_reads_from_the_first_that_is_not_committed():
     assert announced.outdated(100.0 + GRACE - 1) == []
     assert announced.floor(place) == 20, "what is not taken out yet is the next owner's to take out"
     assert announced.outdated(100.0 + GRACE) == [first]
+    assert (first.says_nothing(), second.says_nothing()) == (True, False), "memory keeps only what may be asked for"
     assert announced.floor(place) == 21
     announced.passed(place, 12, 200.0)
     assert announced.outdated(200.0 + GRACE) == [second]
