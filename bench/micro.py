@@ -119,7 +119,7 @@ def _lanes(operations: list[Operation]) -> Lanes:
         record = Record(place, offset, None, None, None, 0, 0.0)
         lanes.push(group, Entry(record, operation.verb, update_tail(operation), offset))
     while lanes.ready:
-        lanes.take(2000, 2 * 1024 * 1024)
+        lanes.take(2000, 2 * 1024 * 1024, 0.0)
     return lanes
 
 

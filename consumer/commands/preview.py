@@ -116,7 +116,7 @@ def requests_for(project: str, events: list[Event], settings: Settings, before: 
     request = before
     while lanes.ready:
         request += 1
-        updates = lanes.take(settings.batch_max_updates, settings.batch_max_bytes)
+        updates = lanes.take(settings.batch_max_updates, settings.batch_max_bytes, 0.0)
         for update in updates:
             run = update.run
             places = range(len(run.entries)) if update.verb == DELETE else run.contributors(update, len(run.entries))

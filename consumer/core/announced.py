@@ -180,7 +180,7 @@ class Announced:
         over = [note for note in epoch.notes.values() if note.last < committed]
         for note in over:
             del epoch.notes[note.name]
-            note.text = b""
+            note.committed()
             epoch.over.append((now, note))
 
     def outdated(self, now: float) -> list[Note]:

@@ -25,12 +25,13 @@ class Fates:
 class Carried:
     """The `$add`s of a request. `places` has those of each partition, each with its record's timestamp."""
 
-    __slots__ = ("_count", "_updates", "places")
+    __slots__ = ("_adds", "_count", "_updates", "places")
 
     def __init__(self, updates: list[Update]) -> None:
         self._count = len(updates)
         self.places: dict[Assignment, dict[Add, int]] = {}
-        self._updates: list[tuple[Update, list[Add]]] = []
+        self._adds: list[Add] = []  # each beside its update
+        self._updates: list[Update] = []
         for update in updates:
             if update.verb == ADD:
                 self._put(update)
@@ -46,21 +47,29 @@ class Carried:
         unknown = set(in_doubt)
         applied: dict[Assignment, set[Add]] = {assignment: set() for assignment in self.places}
         gone: dict[Assignment, set[Add]] = {assignment: set() for assignment in self.places}
-        for update, adds in self._updates:
+        for number, update in enumerate(self._updates):
             if update in accepted:
-                applied[update.run.assignment].update(adds)
+                applied[update.run.assignment].add(self._adds[number])
             elif update not in unknown:
-                gone[update.run.assignment].update(adds)
+                gone[update.run.assignment].add(self._adds[number])
         return {assignment: Fates(applied[assignment], gone[assignment]) for assignment in self.places}
 
     def _put(self, update: Update) -> None:
-        adds: list[Add] = []
-        places = self.places.setdefault(update.run.assignment, {})
+        run = update.run
+        places = self.places.get(run.assignment)
+        if places is None:
+            self.places[run.assignment] = places = {}
+        if update.end - update.start == 1 and run.blame is None:
+            self._note(update, run.entries[update.start], places)
+            return
         for entry in adding(update):
-            add = (entry.record.offset, entry.rule)
-            places[add] = entry.record.timestamp
-            adds.append(add)
-        self._updates.append((update, adds))
+            self._note(update, entry, places)
+
+    def _note(self, update: Update, entry: Entry, places: dict[Add, int]) -> None:
+        add = (entry.record.offset, entry.rule)
+        places[add] = entry.record.timestamp
+        self._adds.append(add)
+        self._updates.append(update)
 
 
 def adding(update: Update) -> list[Entry]:

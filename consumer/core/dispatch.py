@@ -103,7 +103,7 @@ class Dispatch:
             others = now - self.lanes.oldest() - self._limits.linger if now >= self._fresh_at(now) else 0.0
             batch = self.backlog.pieces.take(others) or self._fresh(now)
         if batch is None and self._nothing_gets_through():
-            updates = self.lanes.take(PROBED_UPDATES, self.body.cap)
+            updates = self.lanes.take(PROBED_UPDATES, self.body.cap, now)
             batch = Batch(0, self.name, updates) if updates else None
         return batch
 
@@ -177,8 +177,7 @@ class Dispatch:
         """A new batch, if it is time for one."""
         if now < self._fresh_at(now):
             return None
-        due = now if self.draining else now - self._limits.linger
-        updates = self.lanes.take(self.throttle.fresh_updates, self.body.cap, due)
+        updates = self.lanes.take(self.throttle.fresh_updates, self.body.cap, now)
         self._wire.fresh(now)
         return Batch(0, self.name, updates) if updates else None
 

@@ -18,6 +18,7 @@ from consumer.core.ready import Ready
 from consumer.core.room import Share
 from consumer.core.runs import Run
 from consumer.core.stretch import front_of, step_of
+from consumer.core.wire import PACE
 from consumer.event.model import DELETE
 
 
@@ -25,7 +26,7 @@ from consumer.event.model import DELETE
 class Lanes:
     """All groups of one destination with something open."""
 
-    __slots__ = ("_adding", "_apart", "_fold", "_lanes", "_max_updates", "_plain", "_share", "opening")
+    __slots__ = ("_adding", "_adds_at", "_apart", "_fold", "_lanes", "_max_updates", "_plain", "_share", "opening")
 
     def __init__(self, opening: int, max_updates: int, fold: bool, share: Share, apart: bool = False) -> None:
         """`opening` is the length of what each update begins with, in bytes; `share` counts what is in the lanes.
@@ -39,6 +40,7 @@ class Lanes:
         self._lanes: dict[Group, Run] = {}  # by the run at the front of each
         self._plain = Ready()
         self._adding = Ready()  # with an `$add`, where those are kept apart
+        self._adds_at = 0.0  # when these may go with others, though those fill a request
         self._apart = apart
 
     def __len__(self) -> int:
@@ -79,14 +81,14 @@ class Lanes:
         """Whether a group is ready that was in a request before."""
         return self._plain.any_returned() or self._adding.any_returned()
 
-    def take(self, max_updates: int, max_bytes: int, due: float = -1.0) -> list[Update]:
+    def take(self, max_updates: int, max_bytes: int, now: float) -> list[Update]:
         """Drain idle lanes into one batch, oldest head first.
 
-        At most so many updates, and bytes of body, unless a single run is larger. Heads polled up to `due` go now.
+        At most so many updates, and bytes of body, unless a single run is larger.
         """
         updates: list[Update] = []
         size = 1
-        source = self._source(max_updates, due)
+        source = self._source(max_updates, now)
         while len(updates) < max_updates:
             run = self._pop(source)
             if run is None:
@@ -179,15 +181,16 @@ class Lanes:
         plain = self._plain.first()
         return self._adding if plain is None or adding.first().order < plain.first().order else self._plain
 
-    def _source(self, max_updates: int, due: float) -> Ready | None:
+    def _source(self, max_updates: int, now: float) -> Ready | None:
         """The queue that fills a batch by itself; None for both, by the age of their heads."""
-        adding = self._adding.first()
-        if adding is None:
+        if not self._adding.count:
             return self._plain
         full = self._plain.count >= max_updates
-        if self._adding.count >= max_updates and (not full or self._older() is self._adding):
-            return self._adding
-        return self._plain if full and adding.first().record.polled_at > due else None
+        adds = self._adding.count >= max_updates and (not full or self._older() is self._adding)
+        if full and not adds and now < self._adds_at:
+            return self._plain
+        self._adds_at = now + PACE  # a busy group with an `$add` is not to wait long for others of its kind
+        return self._adding if adds else None
 
     def _pop(self, source: Ready | None) -> Run | None:
         """The first of this queue, or of both, which is ready no more; None where there is none."""

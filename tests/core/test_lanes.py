@@ -32,9 +32,9 @@ class Queue:
         self.lanes.push(("company", group, None), entry)
         return entry
 
-    def take(self, max_bytes: int = 1_000_000) -> list[Update]:
+    def take(self, max_bytes: int = 1_000_000, now: float = 0.0) -> list[Update]:
         """The updates of the next batch."""
-        return self.lanes.take(self.max_updates, max_bytes)
+        return self.lanes.take(self.max_updates, max_bytes, now)
 
 
 def groups(updates: list[Update]) -> list[str]:
@@ -436,14 +436,23 @@ def test_twice_as_many_as_a_request_takes_do_not_wait():
     assert queue.lanes.fills(2)
 
 
-def test_an_add_that_is_due_goes_with_a_full_request():
-    """It waits for others of its kind no longer than for the linger."""
+def test_adds_go_with_full_requests_of_others_from_time_to_time():
+    """A busy group that adds now and then does not wait until its kind fills a request."""
     queue = Queue(max_updates=2, apart=True)
-    queue.push("add", ADD, n=1)
-    for number in range(4):
+    queue.push("add0", ADD, n=1)
+    for number in range(7):
         queue.push(f"set{number}")
-    assert groups(queue.lanes.take(2, 1_000_000, due=0.5)) == ["set0", "set1"]
-    assert groups(queue.lanes.take(2, 1_000_000, due=1.0)) == ["add", "set2"]
+    assert groups(queue.take(now=10.0)) == ["add0", "set0"]
+    queue.push("add1", ADD, n=1)
+    assert groups(queue.take(now=10.02)) == ["set1", "set2"]
+    assert groups(queue.take(now=10.12)) == ["set3", "set4"]
+    for number in range(7, 9):
+        queue.push(f"set{number}")
+    assert groups(queue.take(now=10.13)) == ["set5", "set6"], "by the age of their heads"
+    assert groups(queue.take(now=10.14)) == ["set7", "set8"]
+    queue.push("set9")
+    queue.push("set10")
+    assert groups(queue.take(now=10.26)) == ["add1", "set9"], "an eighth of a second later"
 
 
 def test_a_group_to_which_an_add_comes_is_one_with_an_add():

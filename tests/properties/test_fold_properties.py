@@ -99,7 +99,7 @@ def updates_of(run: list[Operation], cuts: int, limit: int) -> list[list[Update]
 
 def request(lanes: Lanes, limit: int) -> list[Update]:
     """The updates of one request, which is accepted."""
-    updates = lanes.take(limit, 10**9)
+    updates = lanes.take(limit, 10**9, 0.0)
     lanes.release(updates[0].run)
     return updates
 
