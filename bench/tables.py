@@ -83,64 +83,52 @@ def burst(found: Mapping[str, Any]) -> str:
     )
 
 
-def grown(found: Mapping[str, Row]) -> str:
-    """The best of the rounds."""
-    usual = found[growth.USUAL]
+def best(found: Mapping[str, Row], usual: str, over: str, columns: Mapping[str, Callable[[Row], str]]) -> str:
+    """The best of the rounds, and over that of the row `usual`; then these columns."""
     return table(
-        ("", "CPU s a million", f"over {growth.USUAL}", "updates for 1,000 events"),
+        ("", "CPU s a million", over, *columns),
         (
-            (label, f"{min(row['cpus']):.1f}", f"{best_ratio(row, usual):.2f}", f"{row['updates']:.0f}")
+            (
+                label,
+                f"{min(row['cpus']):.1f}",
+                f"{best_ratio(row, found[usual]):.2f}",
+                *(cell(row) for cell in columns.values()),
+            )
             for label, row in found.items()
         ),
     )
+
+
+def most_rate(row: Row) -> str:
+    """Events a second until 95 % had come, of the best round."""
+    return f"{max(row['most_rates']):,.0f}"
+
+
+def peak(row: Row) -> str:
+    """MiB, the middle of the rounds."""
+    return f"{median(row['mibs']):.0f}"
+
+
+def grown(found: Mapping[str, Row]) -> str:
+    """By partitions, groups and backlog."""
+    columns = {"updates for 1,000 events": lambda row: f"{row['updates']:.0f}"}
+    return best(found, growth.USUAL, f"over {growth.USUAL}", columns)
 
 
 def many(found: Mapping[str, Row]) -> str:
-    """The best of the rounds."""
-    one = found[projects.ONE]
-    return table(
-        ("", "CPU s a million", f"over {projects.ONE}", "updates a request", "peak MiB"),
-        (
-            (
-                label,
-                f"{min(row['cpus']):.1f}",
-                f"{best_ratio(row, one):.2f}",
-                f"{row['to_a_request']:.0f}",
-                f"{median(row['mibs']):.0f}",
-            )
-            for label, row in found.items()
-        ),
-    )
+    """By projects."""
+    columns = {"updates a request": lambda row: f"{row['to_a_request']:.0f}", "peak MiB": peak}
+    return best(found, projects.ONE, f"over {projects.ONE}", columns)
 
 
 def mapped(found: Mapping[str, Row]) -> str:
-    """The best of the rounds."""
-    built_in = found[mapped_topics.BUILT_IN]
-    return table(
-        ("", "CPU s a million", "over built-in", "events/s", "peak MiB"),
-        (
-            (
-                label,
-                f"{min(row['cpus']):.1f}",
-                f"{best_ratio(row, built_in):.2f}",
-                f"{max(row['most_rates']):,.0f}",
-                f"{median(row['mibs']):.0f}",
-            )
-            for label, row in found.items()
-        ),
-    )
+    """By what the mapping has to do."""
+    return best(found, mapped_topics.BUILT_IN, "over built-in", {"events/s": most_rate, "peak MiB": peak})
 
 
 def announced(found: Mapping[str, Row]) -> str:
-    """The best of the rounds."""
-    without = found[journal.WITHOUT]
-    return table(
-        ("", "CPU s a million", "over without", "events/s until 95 % had come"),
-        (
-            (label, f"{min(row['cpus']):.1f}", f"{best_ratio(row, without):.2f}", f"{max(row['most_rates']):,.0f}")
-            for label, row in found.items()
-        ),
-    )
+    """With and without the journal."""
+    return best(found, journal.WITHOUT, "over without", {"events/s until 95 % had come": most_rate})
 
 
 def troubled(ours: str, theirs: str) -> Callable[[Mapping[str, Row]], str]:
