@@ -3,6 +3,7 @@
 Only places are looked for, the values are tomllib's: so it need not be strict.
 """
 
+import tomllib
 from bisect import bisect_left
 from typing import Final, TypeAlias, final
 
@@ -52,6 +53,7 @@ class Scanner:
         place: Place = ()
         for key in keys[:-1]:
             place = (*place, key)
+            self.lines.setdefault(place, line)
             if place in self.counts:
                 place = (*place, self.counts[place] - 1)
         place = (*place, keys[-1])
@@ -92,12 +94,11 @@ class Scanner:
             self.pos += 1
 
     def quoted(self) -> str:
-        """A string of one line, as a key; escapes stay as they are but for the quote and the backslash."""
-        quote = self.text[self.pos]
-        start = self.pos + 1
+        """A string of one line, as a key."""
+        start = self.pos
         self.string()
-        inner = self.text[start : self.pos - 1]
-        return inner.replace('\\"', '"').replace("\\\\", "\\") if quote == '"' else inner
+        written = self.text[start : self.pos]
+        return next(iter(tomllib.loads(f"{written} = 0"))) if "\\" in written else written[1:-1]
 
     def string(self) -> None:
         """Go behind the string that begins here."""

@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from consumer.settings.values import ValueKind, Wrong
 
+PORTS: Final = {"http": 80, "https": 443}
 HOST: Final = re.compile(r"[A-Za-z0-9._:%-]+")
 SERVER: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/,\[\]]+):(\d{1,5})")
 
@@ -84,6 +85,13 @@ def web_address(given: str, allowed: str) -> SplitResult:
     if not fits or parts.query or parts.fragment or re.search(r"[\s?#\\]", given):
         raise Wrong(allowed)
     return parts
+
+
+def server_of(url: str) -> tuple[str, int]:
+    """The host and the port of a web address. However it is written, one host without a port is one server."""
+    parts = urlsplit(url)
+    port = parts.port or PORTS[parts.scheme]
+    return (parts.hostname or "").rstrip("."), PORTS["https"] if port == PORTS["http"] else port
 
 
 def without_credentials(url: str) -> str:

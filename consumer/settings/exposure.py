@@ -33,14 +33,17 @@ def exposed(
             yield f"{VERIFIES} is false, so anybody can pose as a broker: set KAFKA_SSL_CA_LOCATION instead"
         elif properties.get(NAMES_HOST, "").lower() == "none":
             yield f"{NAMES_HOST} is none, so any certificate of the CA passes for a broker's: set it to https"
+    accounts = "MIXPANEL_SERVICE_ACCOUNT_SECRET" in given
+    query = str(values["MIXPANEL_QUERY_URL"])
     for project in projects:
+        reads = project.read_back
+        accounts |= reads is not None and reads.query_url == query and bool(reads.service_account_secret)
         if readable(project.url):
             where = (
                 "MIXPANEL_URL" if project.name == DEFAULT else f"url of [{project.name}] in MIXPANEL_PROJECTS_FILE"
             )
             yield f"{where} {project.url} gets the token and all data without encryption: use https://"
-    query = str(values["MIXPANEL_QUERY_URL"])
-    if readable(query) and "MIXPANEL_SERVICE_ACCOUNT_SECRET" in given:
+    if readable(query) and accounts:
         yield f"MIXPANEL_QUERY_URL {query} gets the service account's secret without encryption: use https://"
     urls = values["SCHEMA_REGISTRY_URL"]
     login = "SCHEMA_REGISTRY_PASSWORD" in given or "SCHEMA_REGISTRY_TOKEN" in given

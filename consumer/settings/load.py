@@ -15,7 +15,7 @@ from consumer.settings.addresses import without_credentials
 from consumer.settings.checks import JOURNAL, contradictions, unknown_variables
 from consumer.settings.declared import BY_NAME, HOSTS, QUERY_HOSTS, VARIABLES, Declared
 from consumer.settings.exposure import exposed
-from consumer.settings.projects import Project, read_projects, twice
+from consumer.settings.projects import Project, clashes, read_projects
 from consumer.settings.properties import HIDDEN, SETTING_OF, is_secret, read_properties, shown
 from consumer.settings.read_back import region_of
 from consumer.settings.sources import Given, gather
@@ -156,7 +156,7 @@ def all_projects(values: Mapping[str, object], given: Mapping[str, Given]) -> tu
     if path:
         others, wrong = read_projects(path, url, query_url)
         projects += others
-    return {project.name: project for project in projects}, wrong + twice(projects)
+    return {project.name: project for project in projects}, wrong + [str(clash) for clash in clashes(projects)]
 
 
 def fill_in(values: dict[str, object], terminal: bool) -> None:

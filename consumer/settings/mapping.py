@@ -21,7 +21,7 @@ def mapping_of(settings: Settings, *, sends: bool) -> Mapping | None:
     if not settings.mapping_file:
         return None
     try:
-        text = Path(settings.mapping_file).read_bytes().decode("utf-8")
+        text = Path(settings.mapping_file).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidMapping([Fault(1, "the file", NOT_TEXT)]) from None
     projects = [name for name in settings.projects if name != DEFAULT]

@@ -10,14 +10,14 @@ service_account_secret_file = "/run/secrets/emea-reader"
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from consumer.event.model import DEFAULT
-from consumer.settings.addresses import base_url
+from consumer.mapping.lines import Place, lines_of
+from consumer.settings.addresses import base_url, server_of
 from consumer.settings.declared import HOSTS, QUERY_HOSTS
 from consumer.settings.properties import HIDDEN
 from consumer.settings.read_back import ReadBack, region_of
@@ -36,6 +36,8 @@ FIELDS: Final[Mapping[str, ValueKind[str]]] = {
     "service_account_secret": text(),
     "service_account_secret_file": text(),
 }
+# What says which project it is.
+IDENTITY: Final = ("token", "token_file", "region", "url")
 SECRETS: Final = ("token", "service_account_secret")
 MAX_FILE: Final = 1024 * 1024
 
@@ -73,6 +75,8 @@ class Project:
 def read_projects(path: str, url: str, query_url: str) -> tuple[list[Project], list[str]]:
     """The projects of the file in its order, and every fault with its line; no fault shows a secret.
 
+    A project whose token and place are known is among them, whatever else is wrong with it.
+
     `url` is that of a table which names neither region nor URL, `query_url` that of its Query API.
     """
     try:
@@ -82,11 +86,11 @@ def read_projects(path: str, url: str, query_url: str) -> tuple[list[Project], l
         return [], [str(wrong)]
     except tomllib.TOMLDecodeError as failure:
         return [], [f"is no TOML: {failure}"]
-    reading = ProjectsReading(source.splitlines(), url, query_url)
-    projects = [reading.project(name, table) for name, table in tables.items()]
     if not tables:
-        reading.faults.append("has no table: give each project one, such as [emea] with token_file and region")
-    return [project for project in projects if project is not None], reading.faults
+        return [], ["has no table: give each project one, such as [emea] with token_file and region"]
+    reading = ProjectsReading(lines_of(source), url, query_url)
+    projects = [reading.project(name, table) for name, table in tables.items()]
+    return [project for project in projects if project is not None], reading.faults()
 
 
 def content(path: str) -> str:
@@ -96,38 +100,48 @@ def content(path: str) -> str:
             data = file.read(MAX_FILE + 1)
         if len(data) > MAX_FILE:
             raise Wrong("is larger than 1 MiB, which no file of projects is")
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Wrong("is not UTF-8 text") from None
     except OSError as failure:
         raise Wrong(f"cannot be read ({reason(failure)})") from None
 
 
-def twice(projects: list[Project]) -> list[str]:
-    """A fault for each project that has the token and the host of one before it."""
-    faults = []
-    seen: dict[tuple[str, str], str] = {}
-    for project in projects:
-        first = seen.setdefault((project.token, urlsplit(project.url).netloc.lower()), project.name)
-        if first != project.name:
-            faults.append(
-                f"{at(project.line)}[{project.name}]: has the token and the host of project {first}: give one of them"
-            )
-    return faults
+@dataclass(frozen=True)
+class Clash:
+    """A project that has the token and the server of one `before` it: they are one project."""
+
+    project: Project
+    before: Project
+
+    def __str__(self) -> str:
+        place = f"{at(self.project.line)}[{self.project.name}]"
+        return f"{place}: has the token and the host of project {self.before.name}: give one of them"
+
+
+def clashes(projects: Iterable[Project]) -> list[Clash]:
+    """All of them, in their order."""
+    first: dict[tuple[str, tuple[str, int]], Project] = {}
+    pairs = [(project, first.setdefault((project.token, server_of(project.url)), project)) for project in projects]
+    return [Clash(project, before) for project, before in pairs if project is not before]
 
 
 class ProjectsReading:
-    """One reading of the file: `faults` has what was wrong so far."""
+    """One reading of the file, of which `lines` has the line of each table and field."""
 
-    def __init__(self, lines: list[str], url: str, query_url: str) -> None:
+    def __init__(self, lines: Mapping[Place, int], url: str, query_url: str) -> None:
         self._lines = lines
         self._url = url
         self._query_url = query_url
-        self.faults: list[str] = []
+        self._faults: list[tuple[int, str]] = []
+
+    def faults(self) -> list[str]:
+        """What was wrong so far, by line."""
+        return [f"{at(line)}{fault}" for line, fault in sorted(self._faults, key=lambda found: found[0])]
 
     def project(self, name: str, table: object) -> Project | None:
-        """The project of a table; None where something is wrong with it, which is told."""
-        before = len(self.faults)
+        """The project of a table; None where its token or its place is not known. What is wrong is told."""
+        before = len(self._faults)
         if not NAME.fullmatch(name):
             self._fault(name, "", "a project's name is up to 64 letters, digits, dots, dashes and underscores")
         if name == DEFAULT:
@@ -135,28 +149,26 @@ class ProjectsReading:
         if not isinstance(table, dict):
             self._fault(name, "", f"is no table: write [{clipped(name)}], and its token and region below")
             return None
-        values = {key: value for key in table if (value := self._value(name, key, table[key]))}
+        values = self._values(name, table, IDENTITY)
         self._one_of(name, table, "token", "token_file", needed=True)
         self._one_of(name, table, "region", "url", needed=False)
-        self._one_of(name, table, "service_account_secret", "service_account_secret_file", needed=False)
-        self._account(name, table)
         token = self._secret(name, "token", values)
-        secret = self._secret(name, "service_account_secret", values)
-        if len(self.faults) > before:
-            return None
+        identified = len(self._faults) == before
         region = values.get("region")
         url = f"https://{HOSTS[region]}" if region else values.get("url", self._url)
-        known = region_of(url, "") if "region" in values or "url" in values else ""
-        query_url = f"https://{QUERY_HOSTS[known]}" if known else self._query_url
-        username = values.get("service_account_username", "")
-        return Project(
-            name,
-            token,
-            url,
-            values.get("token_file", ""),
-            ReadBack(query_url, values.get("project_id", ""), username, secret),
-            line_of(self._lines, name, ""),
-        )
+        read_back = self._read_back(name, table, region_of(url, "") if "region" in values or "url" in values else "")
+        if not identified:
+            return None
+        return Project(name, token, url, values.get("token_file", ""), read_back, self._lines.get((name,), 0))
+
+    def _read_back(self, name: str, table: Mapping[str, object], region: str) -> ReadBack:
+        """What the other fields say; `region` is that of a host which is known, else empty."""
+        values = self._values(name, table, [key for key in table if key not in IDENTITY])
+        self._one_of(name, table, "service_account_secret", "service_account_secret_file", needed=False)
+        self._account(name, table)
+        secret = self._secret(name, "service_account_secret", values)
+        query_url = f"https://{QUERY_HOSTS[region]}" if region else self._query_url
+        return ReadBack(query_url, values.get("project_id", ""), values.get("service_account_username", ""), secret)
 
     def _secret(self, name: str, key: str, values: Mapping[str, str]) -> str:
         """The secret itself, or what its file holds; empty where neither is given."""
@@ -174,11 +186,17 @@ class ProjectsReading:
         if has_secret and user not in table:
             self._fault(name, secret if secret in table else f"{secret}_file", f"is given without {user}: give both")
 
+    def _values(self, name: str, table: Mapping[str, object], keys: Iterable[str]) -> dict[str, str]:
+        """Those of these fields that are given, and right."""
+        return {key: value for key in keys if key in table and (value := self._value(name, key, table[key]))}
+
     def _value(self, name: str, key: str, given: object) -> str:
         """The value of one field; empty where it is wrong."""
         kind = FIELDS.get(key)
         if kind is None:
-            self._fault(name, key, f"is no field of a project: there are {', '.join(FIELDS)}")
+            dotted = f'; a name with a dot stands in quotes: ["{clipped(name)}.{clipped(key)}"]'
+            words = f"is no field of a project: there are {', '.join(FIELDS)}"
+            self._fault(name, key, words + (dotted if isinstance(given, dict) else ""))
             return ""
         if key == "project_id" and type(given) is int:
             given = str(given)
@@ -201,8 +219,8 @@ class ProjectsReading:
             return ""
 
     def _fault(self, name: str, key: str, fault: str) -> None:
-        place = at(line_of(self._lines, name, key))
-        self.faults.append(f"{place}[{clipped(name)}]{f' {clipped(key)}' if key else ''}: {fault}")
+        line = self._lines.get((name, key) if key else (name,), 0)
+        self._faults.append((line, f"[{clipped(name)}]{f' {clipped(key)}' if key else ''}: {fault}"))
 
 
 def at(line: int) -> str:
@@ -222,19 +240,3 @@ def read_field(kind: ValueKind[str], key: str, given: str) -> str:
 def of_file(key: str, path: str) -> str:
     """The secret that a file holds. Raises `Wrong`."""
     return read_field(FIELDS[key], key, secret_in(path, "it"))
-
-
-def line_of(lines: list[str], name: str, key: str) -> int:
-    """The line of a table, or of a field in it, as people write them; 0 where it is written in another way."""
-    quoted = rf"""["']?{re.escape(name)}["']?"""
-    header = re.compile(rf"\s*(\[\s*{quoted}\s*\]|{quoted}\s*[.=])")
-    field_of = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
-    start = next((number for number, line in enumerate(lines, 1) if header.match(line)), 0)
-    if not start or not key:
-        return start
-    for number, line in enumerate(lines[start:], start + 1):
-        if line.lstrip().startswith("["):
-            break
-        if field_of.match(line):
-            return number
-    return start

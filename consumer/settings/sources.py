@@ -86,7 +86,7 @@ def secret_in(path: str, name: str) -> str:
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_SECRET + 1)
-        text = content.decode("utf-8").rstrip("\r\n")
+        text = content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise Wrong(f'{name} is "{path}": the file is not UTF-8 text') from None
     except (OSError, ValueError) as failure:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from consumer.event.model import DEFAULT
 from consumer.settings.declared import BY_NAME
 from consumer.settings.load import Settings
-from consumer.settings.projects import Project, read_projects, twice
+from consumer.settings.projects import Project, clashes, read_projects
 from consumer.settings.secrets import Learn, read_file, unlearnt
 from consumer.settings.values import Wrong
 from consumer.settings.watching import Files
@@ -42,14 +42,22 @@ class ProjectTokens:
             return
         default, wrong = self._default()
         others, faults = self._others()
-        ours = [self._renewed(project) for project in default + others if self._is_ours(project)]
-        known = self._projects | {project.name: project for project in ours}
-        clashes = [f"MIXPANEL_PROJECTS_FILE {clash}" for clash in twice(list(known.values()))]
-        lines = [f"{fault}; the token before stays in force" for fault in wrong + faults + clashes]
+        renewed = {project.name: self._renewed(project) for project in default + others if self._is_ours(project)}
+        usable, clashing = self._apart(renewed)
+        lines = [f"{fault}; the token before stays in force" for fault in wrong + faults + clashing]
         self._say(lines + ([] if faults else self._needing_a_restart(others)))
-        if not clashes:  # else two projects would become one
-            for project in ours:
-                self._use(project)
+        for project in usable:
+            self._use(project)
+
+    def _apart(self, renewed: dict[str, Project]) -> tuple[list[Project], list[str]]:
+        """Those that can be used, and why the others cannot: two projects would become one."""
+        faults: list[str] = []
+        while found := clashes((self._projects | renewed).values()):
+            faults += [f"MIXPANEL_PROJECTS_FILE {clash}" for clash in found]
+            for clash in found:
+                renewed.pop(clash.project.name, None)
+                renewed.pop(clash.before.name, None)
+        return list(renewed.values()), faults
 
     def _default(self) -> tuple[list[Project], list[str]]:
         """The default project as its file has it now, and what is wrong with that."""

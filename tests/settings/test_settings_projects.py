@@ -140,10 +140,10 @@ token = 5
     assert found == [
         "line 2, [one] token: has a wrong value (not shown): allowed is printable ASCII without white space",
         'line 3, [one] region: is "asia": allowed is one of us, eu, in',
-        f"line 10, [two] colour: is no field of a project: there are {', '.join(FIELDS)}",
         "line 7, [two] token_file: token is given too: give one of them",
-        "line 9, [two] url: region is given too: give one of them",
         'line 7, [two] token_file: it is "/nowhere": the file cannot be read (No such file or directory)',
+        "line 9, [two] url: region is given too: give one of them",
+        f"line 10, [two] colour: is no field of a project: there are {', '.join(FIELDS)}",
         "line 12, [default]: is the name of MIXPANEL_TOKEN's project: take another one",
         "line 14, [no name]: a project's name is up to 64 letters, digits, dots, dashes and underscores",
         "line 15, [no name] token: is no text: put it in quotes",
@@ -151,10 +151,47 @@ token = 5
     ]
 
 
+FORMS = {
+    "a dotted key": ('a.token = "x"\na.region = "asia"\n', 2),
+    "an inline table": ('\na = {token = "x", region = "asia"}\n', 2),
+    "an escape": ('["\\u0061"]\ntoken = "x"\nregion = "asia"\n', 3),
+    "Windows": ('[a]\r\ntoken = "x"\r\nregion = "asia"\r\n', 3),
+    "other ends of a line": ('# \u2028 \x85 \n[a]\ntoken = "x"\nregion = "asia"\n', 4),
+    "a text of several lines": ('[b]\ntoken = """\ny"""\n[a]\ntoken = "x"\nregion = "asia"\n', 6),
+    "a header in a text": ("[b]\ntoken = '''\n[a]'''\n[a]\ntoken = 'x'\nregion = 'asia'\n", 6),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_line_in_every_form_of_toml(faults, form):
+    """As an editor counts them."""
+    content, line = FORMS[form]
+    assert [fault for fault in faults(content) if "asia" in fault] == [
+        f'line {line}, [a] region: is "asia": allowed is one of us, eu, in'
+    ]
+
+
+def test_a_name_with_a_dot_out_of_quotes(faults):
+    """It is a table in a table: the line says what to write."""
+    without, dotted = faults('[emea.prod]\ntoken = "x"\n')
+    assert without == "line 1, [emea]: has neither token nor token_file"
+    assert dotted.startswith("line 1, [emea] prod: is no field of a project")
+    assert dotted.endswith('; a name with a dot stands in quotes: ["emea.prod"]')
+
+
+def test_the_mark_of_an_editor(given, tmp_path):
+    """A byte order mark is no part of a file."""
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfof-a-file\r\n")
+    settings = given(f'\ufeff[a]\ntoken_file = "{tmp_path}/secret"\n')
+    assert settings.projects["a"].token == "of-a-file"
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
         ("", "has no table"),
+        ("\ufeff", "has no table"),
+        ('[[a]]\ntoken = "x"\n', "line 1, [a]: is no table"),
         ("[a\n", "is no TOML: Expected"),
         (f'[a]\ntoken = "{SECRET}\n', "(at line 2"),
         (b"[a]\n# \xff", "is not UTF-8 text"),
@@ -172,6 +209,11 @@ def test_the_same_project_twice(faults, given):
     """One token at one host is one project, whatever it is called; at another host it is another one."""
     twice = f'[a]\ntoken = "{SECRET}"\nregion = "us"\n[b]\ntoken = "{SECRET}"\nurl = "https://API.mixpanel.com"\n'
     assert faults(twice) == ["line 4, [b]: has the token and the host of project a: give one of them"]
+    for url in ("https://api.mixpanel.com:443", "https://api.mixpanel.com./", "http://api.mixpanel.com/proxied"):
+        assert len(faults(f'[a]\ntoken = "x"\nregion = "us"\n[b]\ntoken = "x"\nurl = "{url}"\n')) == 1
+    # Whatever else is wrong with one of them.
+    found = faults('[a]\ntoken = "x"\n[b]\ntoken = "x"\nproject_id = "abc"\n')
+    assert [fault.partition(",")[0] for fault in found] == ["line 5", "line 3"]
     (fault,) = faults('[a]\ntoken = "t0ken"\n')
     assert fault == "line 1, [a]: has the token and the host of project default: give one of them"
     assert len(given('[a]\ntoken = "t0ken"\nregion = "eu"\n').projects) == 2
@@ -193,3 +235,14 @@ def test_each_project_has_its_client(given):
     assert app.endpoints(settings).keys() == settings.projects.keys()
     core = app.pipeline(settings, app.limits(settings))
     assert core.destinations.by_name.keys() == settings.projects.keys()
+
+
+def test_a_service_account_that_others_can_read(given):
+    """The host of the Query API is told where a project of the file alone sends its secret there."""
+    account = "service_account_username = 'u'\nservice_account_secret = 's'\n"
+    words = "MIXPANEL_QUERY_URL http://query:2 gets the service account's secret without encryption: use https://"
+    told = {
+        region: words in given(f"[a]\ntoken = 'x'\n{region}{account}", MIXPANEL_QUERY_URL="http://query:2").warnings
+        for region in ("", "region = 'eu'\n")
+    }
+    assert told == {"": True, "region = 'eu'\n": False}

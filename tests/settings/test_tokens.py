@@ -171,6 +171,28 @@ def test_two_projects_may_exchange_their_tokens(projects):
     assert told.look() == [("a", "y"), ("b", "x")]
 
 
+def test_two_projects_with_one_token_hold_up_no_other(projects, lines):
+    """Neither has it, nor is another's token freed for a third by what is not used; all others are."""
+    told = Told(MIXPANEL_PROJECTS_FILE=projects(a='token = "1"', b='token = "2"', c='token = "3"', d='token = "4"'))
+    projects(a='token = "x"', b='token = "x"', c='token = "2"', d='token = "5"')
+    assert told.look(4) == [("d", "5")]
+    assert [line.partition(": ")[0] for line in lines()] == [
+        "MIXPANEL_PROJECTS_FILE line 3, [b]",
+        "MIXPANEL_PROJECTS_FILE line 5, [c]",
+        "MIXPANEL_PROJECTS_FILE [d] token has changed, and is used from now on",
+    ]
+    projects(a='token = "x"', b='token = "y"', c='token = "2"', d='token = "5"')
+    assert told.look()[1:] == [("a", "x"), ("b", "y"), ("c", "2")]
+
+
+def test_what_else_is_wrong_with_a_project_holds_up_no_token(projects, lines):
+    """A number that is none is told, and its token is used."""
+    told = Told(MIXPANEL_PROJECTS_FILE=projects(a='token = "1"'))
+    projects(a='token = "2"\nproject_id = "abc"')
+    assert told.look() == [("a", "2")]
+    assert lines()[0].startswith('MIXPANEL_PROJECTS_FILE line 3, [a] project_id: is "abc"')
+
+
 def test_without_files_there_is_nothing_to_look_at():
     """A token of the environment stays as it is."""
     told = Told(MIXPANEL_TOKEN=OLD)
