@@ -22,7 +22,8 @@ from consumer.kafka.compaction import follow
 from consumer.kafka.config import consumer_config, producer_config
 from consumer.kafka.dead_letters import DeadLetters
 from consumer.kafka.journal import Journal
-from consumer.kafka.journal_reading import TOPIC_CONFIG, Reader
+from consumer.kafka.journal_reading import Reader
+from consumer.kafka.journal_topic import TOPIC_CONFIG
 from consumer.kafka.journal_writing import Writer
 from consumer.kafka.reading import SourceFailed
 from consumer.kafka.source import Source

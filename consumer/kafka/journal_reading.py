@@ -8,34 +8,24 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata, TopicMetadata
 
 from consumer.core.announced import Gathered
 from consumer.core.model import Assignment
 from consumer.kafka.clients import ClientFailed, client
-from consumer.kafka.config import CONSUMER_ONLY
 from consumer.kafka.journal import PARTITION, Stretch
 from consumer.kafka.journal_format import UnknownFormat, parsed
+from consumer.kafka.journal_topic import TIMEOUT, JournalTopic, Unreadable, words_of
 
 log = logging.getLogger("consumer.journal")
 
-# What is made of the topic: old segments are compacted, so the last one must not grow for ever.
-TOPIC_CONFIG: Final = {"cleanup.policy": "compact", "segment.bytes": "104857600"}
 # Over those of the service's consumer: it never joins the group.
 READER: Final[Mapping[str, object]] = {
     "enable.partition.eof": True,
     "isolation.level": "read_uncommitted",
     "fetch.wait.max.ms": 10,
 }
-TIMEOUT: Final = 10.0  # of one question to the brokers, in seconds
 SILENCE: Final = 30.0  # without a record the reading begins anew
 RETRY_AFTER: Final = 1.0
-MISSING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
-DENIED: Final = (
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.POLICY_VIOLATION,
-)
 
 UNKNOWN: Final = (
     "the record at offset {offset} of the topic {topic} is none that this version can read: run the version that"
@@ -43,10 +33,6 @@ UNKNOWN: Final = (
 )
 
 Wanted = list[tuple[Assignment, int]]
-
-
-class Unreadable(Exception):
-    """The journal cannot be read now; the message says why."""
 
 
 class Reader:
@@ -61,8 +47,7 @@ class Reader:
         """
         self._config = config
         self._topic = topic
-        self._sources = sources
-        self._advice = advice
+        self._place = JournalTopic(topic, sources, advice)
         self._asked: SimpleQueue[tuple[Assignment, int]] = SimpleQueue()
         self._read: SimpleQueue[Stretch] = SimpleQueue()
         self._exists = False
@@ -104,7 +89,10 @@ class Reader:
         while not self._closed.is_set():
             try:
                 if not self._exists:
-                    self._find()
+                    self._place.find(self._config)
+                    self._exists = True
+                    self._well()
+                self._place.look(str(self._config["bootstrap.servers"]))
                 wanted += self._next(wait=not wanted)
                 if wanted:
                     self._read.put(self._stretch(wanted))
@@ -163,39 +151,6 @@ class Reader:
         for offset in unknown.values():
             raise Unreadable(UNKNOWN.format(offset=offset, topic=self._topic))
 
-    # The topic.
-
-    def _find(self) -> None:
-        """Find the topic, or make it. Raises."""
-        chosen = {name: value for name, value in self._config.items() if name not in CONSUMER_ONLY}
-        admin = client(AdminClient, chosen | {"logger": logging.getLogger("consumer.librdkafka")})
-        known = admin.list_topics(timeout=TIMEOUT).topics
-        found = known.get(self._topic)
-        if found is None or (found.error is not None and found.error.code() in MISSING):
-            replicas = [len(one.replicas) for name in self._sources for one in partitions_of(known, name)]
-            self._make(admin, min(replicas, default=-1))
-        elif found.error is not None:
-            raise KafkaException(found.error)
-        self._exists = True
-        self._well()
-
-    def _make(self, admin: AdminClient, replicas: int) -> None:
-        topic = NewTopic(self._topic, 1, replicas, config=TOPIC_CONFIG)
-        try:
-            admin.create_topics([topic], operation_timeout=TIMEOUT, request_timeout=TIMEOUT)[self._topic].result(
-                2 * TIMEOUT
-            )
-        except KafkaException as failure:
-            error = failure.args[0]
-            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return
-            if error.code() in DENIED:
-                raise Unreadable(
-                    f"the topic is missing, and this user may not make it: {self._advice(replicas)}"
-                ) from failure
-            raise
-        log.info("the journal of $adds is made", extra={"topic": self._topic, "replicas": replicas})
-
     # What is said, once.
 
     def _troubled(self, words: str) -> None:
@@ -226,14 +181,3 @@ def put(
         gathered.gone(note.name)
     else:
         gathered.put(note)
-
-
-def words_of(failure: Exception) -> str:
-    """Why, on one line."""
-    return str(failure.args[0].str()) if isinstance(failure, KafkaException) else str(failure)
-
-
-def partitions_of(known: Mapping[str, TopicMetadata], topic: str) -> list[PartitionMetadata]:
-    """The partitions of a topic; none where it is not known."""
-    found = known.get(topic)
-    return list(found.partitions.values()) if found is not None else []

@@ -11,6 +11,7 @@ from consumer.settings.values import ValueKind, Wrong, topic_name
 SEPARATOR: Final = re.compile(r"(?<!\\),|\r?\n")
 NUMBER: Final = re.compile(r"[0-9]{1,18}")
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NAMED: Final = 20  # wrong entries, in one error
 FORMS: Final = "topic:partition:offset, project:NAME, group:KEY:ID or schema:ID"
 
 
@@ -38,48 +39,61 @@ def quarantine() -> ValueKind[QuarantineEntries]:
 
 
 def entries(texts: Iterable[str]) -> QuarantineEntries:
-    """The entries, by their form. Raises `Wrong`, which names the form that one of them was to have."""
+    """The entries, by their form. Raises `Wrong`, which names every wrong one with the form that it was to have."""
     places: set[tuple[str, int, int]] = set()
     projects: set[str] = set()
     groups: set[tuple[str, str]] = set()
     schemas: set[int | str] = set()
+    refused: list[str] = []
     for given in texts:
         text = given if given.startswith("group:") else given.rstrip()  # a group's id may end in a space
         form, _, rest = text.partition(":")
-        if form == "project":
-            if not rest:
-                raise wrong("project:NAME", text)
-            projects.add(rest)
-        elif form == "group":
-            key, _, name = rest.partition(":")
-            if not key or not name:
-                raise wrong("group:KEY:ID", text)
-            groups.add((key, name))
-        elif form == "schema":
-            schemas.add(schema(rest, text))
-        else:
-            places.add(place(text))
+        try:
+            if form == "project":
+                projects.add(project(rest))
+            elif form == "group":
+                groups.add(group(rest))
+            elif form == "schema":
+                schemas.add(schema(rest))
+            else:
+                places.add(place(text))
+        except Wrong as wrong:
+            refused.append(f'{wrong}, which the entry "{text[:80]}" is not')
+    if refused:
+        more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+        raise Wrong(f"{'; '.join(refused[:NAMED])}{more} (\\, is a comma within an entry)")
     return QuarantineEntries(frozenset(places), frozenset(projects), frozenset(groups), frozenset(schemas))
 
 
-def schema(name: str, text: str) -> int | str:
+def project(name: str) -> str:
+    """A project's name. Raises `Wrong`."""
+    if not name:
+        raise Wrong("project:NAME")
+    return name
+
+
+def group(text: str) -> tuple[str, str]:
+    """Key and id of a group. Raises `Wrong`."""
+    key, _, name = text.partition(":")
+    if not key or not name:
+        raise Wrong("group:KEY:ID")
+    return key, name
+
+
+def schema(name: str) -> int | str:
     """A schema's id, or its GUID in lower case. Raises `Wrong`."""
     if NUMBER.fullmatch(name):
         return int(name)
     if GUID.fullmatch(name.lower()):
         return name.lower()
-    raise wrong("schema:ID, where ID is a number or a GUID", text)
+    raise Wrong("schema:ID, where ID is a number or a GUID")
 
 
 def place(text: str) -> tuple[str, int, int]:
     """Topic, partition and offset. Raises `Wrong`."""
     parts = text.split(":")
-    if len(parts) != 3 or not NUMBER.fullmatch(parts[1]) or not NUMBER.fullmatch(parts[2]):
-        form = "topic:partition:offset" if len(parts) == 3 else FORMS
-        raise wrong(form, text)
+    if len(parts) != 3:
+        raise Wrong(FORMS)
+    if not NUMBER.fullmatch(parts[1]) or not NUMBER.fullmatch(parts[2]):
+        raise Wrong("topic:partition:offset")
     return topic_name(parts[0]), int(parts[1]), int(parts[2])
-
-
-def wrong(form: str, text: str) -> Wrong:
-    """The refusal, with the form that the entry was to have."""
-    return Wrong(f'{form}, which the entry "{text[:80]}" is not (\\, is a comma within an entry)')

@@ -39,6 +39,12 @@ def event(group: str, operation: str, values: Any, project: str | None = None, c
     return written.getvalue()
 
 
+def partition_row(topic: str) -> dict[str, Any]:
+    """What an instance says in `/status` of partition 0, of which it knows nothing yet."""
+    unknown = dict.fromkeys(("committed", "read", "lag_records", "lag_seconds", "blocked"))
+    return {"topic": topic, "partition": 0, "open": 0, **unknown}
+
+
 @dataclass
 class Scene:
     """A topic with changes, what is committed of it, and the profiles beside it."""

@@ -149,6 +149,50 @@ def test_another_servers_json_is_an_error(call):
     assert "lacks ready, reasons, requests, projects" in " ".join(result.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("requests", {"age_seconds": None}, "lacks age_seconds of requests"),
+        ("projects", {"halted": 401}, "lacks halted of projects"),
+        ("partitions", {"partition": "zero"}, "lacks partition of partitions"),
+        ("partitions", {"blocked": "yes"}, "lacks blocked of partitions"),
+        ("partitions", {"blocked": {**LANE, "detail": {}}}, "lacks topic of partitions, partition of partitions,"),
+        ("partitions", {"blocked": {**SUSPECT, "detail": {"answered": "500"}}}, "lacks attempts of partitions"),
+        ("partitions", {"blocked": {**LANE, "seconds": "long"}}, "lacks seconds of partitions"),
+        ("partitions", "a", "lacks topic of partitions"),
+    ],
+)
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_an_instance_of_another_version_does_not_hide_the_others(call, pods, name, change, words, output):
+    """What it lacks, or has in another form, is its error; the others are shown."""
+    said = instance("pod-old", 2, None)
+    said[name][0] = said[name][0] | change if isinstance(change, dict) else change
+    web = Web(0, lambda _: Reply(of_json(200, said)))
+    web.start()
+    try:
+        url = f"http://127.0.0.1:{web.port}"
+        result = call("status", "--url", url, "--url", pods[0][0], "--output", output)
+    finally:
+        web.stop()
+    assert result.exit_code == 1
+    assert words in " ".join(result.stdout.split())
+    assert "pod-b" in result.stdout
+
+
+def test_what_a_later_version_adds_is_no_error(call, pods):
+    """A cause, a field, a detail that this one does not know: shown as they are."""
+    said = instance("pod-new", 2, {"offset": 3, "seconds": None, "cause": "moon", "detail": {"phase": 3}, "more": 1})
+    said["partitions"][0]["more"] = said["more"] = {}
+    web = Web(0, lambda _: Reply(of_json(200, said)))
+    web.start()
+    try:
+        result = call("status", "--url", f"http://127.0.0.1:{web.port}", "--url", pods[0][0])
+    finally:
+        web.stop()
+    assert result.exit_code == 0
+    assert "moon" in result.stdout
+
+
 @pytest.mark.parametrize("url", ["localhost:8080", "10.0.0.7", "http://", "ftp://a", "http://a:70000"])
 def test_what_is_no_url_is_wrong_usage(call, url):
     """Nothing is asked."""

@@ -8,7 +8,7 @@ import pytest
 
 from consumer.sandbox.answers import of_json
 from consumer.sandbox.web import Reply, Web
-from tests.commands.scene import Scene
+from tests.commands.scene import Scene, partition_row
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def trace(scene: Scene) -> Any:
 @pytest.fixture
 def instance(scene: Scene) -> Iterator[tuple[Web, dict[str, Any]]]:
     """An instance that answers `/status`, and the row of its one partition."""
-    row: dict[str, Any] = {"topic": scene.topic, "partition": 0, "blocked": None}
+    row = partition_row(scene.topic)
     said = {"instance": "a", "ready": True, "reasons": [], "requests": [], "projects": [], "partitions": [row]}
     web = Web(0, lambda arrived: Reply(of_json(200, said)))
     web.start()
@@ -70,11 +70,21 @@ def test_a_record_that_waits(scene: Scene, trace: Any, instance: Any) -> None:
     )
     (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
     assert found["why"] == "committed is 0; nothing blocks the partition"
-    row["blocked"] = {"offset": first, "seconds": 61.4, "cause": "retry", "detail": {"answered": 503, "attempts": 4}}
+    row["read"] = first
     (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
-    assert found["why"] == "committed is 0; retry for 61 s (answered 503, attempts 4)"
+    assert found["why"] == "committed is 0; nothing blocks the partition, which is read up to offset 0"
+    row["read"] = second
+    (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
+    assert found["why"] == "committed is 0; it is settled, and its commit is not confirmed yet"
+    met = {"answered": "503", "attempts": 4, "next_seconds": 1.5}
+    row["blocked"] = {"offset": first, "seconds": 61.4, "cause": "retry", "detail": met}
+    (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
+    assert found["why"] == "committed is 0; retry for 61 s (answered 503, attempts 4, next_seconds 1.5)"
     (found,) = trace(f"{scene.topic}:0:{second}", "--url", url)
     assert found["why"].startswith(f"committed is 0; behind offset {first}: retry for 61 s")
+    row["blocked"] = {"offset": first, "seconds": None, "cause": "limit", "detail": {}}
+    (found,) = trace(f"{scene.topic}:0:{second}", "--url", url)
+    assert found["why"] == f"committed is 0; behind offset {first}: limit"
     row["blocked"] = {"offset": second, "seconds": 1.0, "cause": "in_flight", "detail": {}}
     (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
     assert found["why"] == "committed is 0; it is settled, and its commit is not confirmed yet"
@@ -115,6 +125,8 @@ def test_the_changes_of_a_group(scene: Scene, trace: Any) -> None:
     assert [one["fate"] for one in found] == ["applied", "applied", "waiting"]
     assert [one["event"]["operation"] for one in found] == ["SET", "ADD", "UNSET"]
     assert trace("--group", "company:acme", "--since", "2100-01-01") == []
+    for everything in ("0001-01-01", "1969-12-31T23:59:59.999", "99999999999d"):
+        assert len(trace("--group", "company:acme", "--since", everything)) == 3
 
 
 def test_the_changes_of_a_group_in_a_company(scene: Scene, trace: Any) -> None:

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from consumer.commands.dlq.scan import Failed
 from consumer.sandbox.answers import of_json
 from consumer.sandbox.web import Reply, Web
-from tests.commands.scene import Scene
+from tests.commands.scene import Scene, partition_row
 
 
 def told(found: dict[str, Any]) -> set[tuple[str, str, str | None]]:
@@ -107,7 +107,7 @@ def test_what_waits_is_not_lost(scene: Scene) -> None:
 def test_an_instance_says_why_it_waits(scene: Scene) -> None:
     """Of the first record of the group that does; one that gives no answer is said, and no fault."""
     blocked = {"offset": 1, "seconds": 61.4, "cause": "halted", "detail": {}}
-    row = {"topic": scene.topic, "partition": 0, "blocked": blocked}
+    row = partition_row(scene.topic) | {"blocked": blocked}
     said = {"instance": "a", "ready": True, "reasons": [], "requests": [], "projects": [], "partitions": [row]}
     web = Web(0, lambda arrived: Reply(of_json(200, said)))
     web.start()

@@ -17,11 +17,12 @@ from confluent_kafka.admin import (
 
 from consumer.core.announced import START, Note
 from consumer.core.model import Assignment
-from consumer.kafka import journal_reading
+from consumer.kafka import journal_reading, journal_topic
 from consumer.kafka.config import CONSUMER
 from consumer.kafka.journal import Stretch
 from consumer.kafka.journal_format import key_of, value_of
-from consumer.kafka.journal_reading import TOPIC_CONFIG, Reader
+from consumer.kafka.journal_reading import Reader
+from consumer.kafka.journal_topic import TOPIC_CONFIG, forgetful
 from tests.integration.watching import until
 
 PLACE = Assignment("changes", 0, "id")
@@ -80,8 +81,13 @@ def names(stretch: Stretch) -> list[str]:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Why it is not read."""
-    return [line.cause for line in caplog.records if hasattr(line, "cause")]
+    """Why it is not read, or may forget."""
+    return [line.cause for line in caplog.records if hasattr(line, "cause") and line.levelno >= logging.WARNING]
+
+
+def unseen(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Why it is not known how it is configured."""
+    return [line.cause for line in caplog.records if hasattr(line, "cause") and "not seen" in line.cause]
 
 
 def test_it_is_read_from_where_the_commit_says_up_to_its_end(
@@ -132,7 +138,8 @@ def test_a_broker_that_stands_still_is_told_and_read_later(
     reader: Callable[..., Reader], new_broker: Any, monkeypatch: Any, caplog: pytest.LogCaptureFixture
 ):
     """Nothing is taken for the end that is none."""
-    monkeypatch.setattr(journal_reading, "TIMEOUT", 0.5)
+    for module in (journal_reading, journal_topic):
+        monkeypatch.setattr(module, "TIMEOUT", 0.5)
     broker = new_broker()
     broker.create_topic("j", 1, config=TOPIC_CONFIG)
     write(broker, "j", noted(0))
@@ -161,6 +168,47 @@ def test_reading_that_comes_to_nothing_begins_anew(
     assert names(read(one)) == ["a.0"]
 
 
+def test_one_that_forgets_is_told_of_once(
+    reader: Callable[..., Reader], broker: Any, new_topic: Callable[..., str], caplog: pytest.LogCaptureFixture
+):
+    """With the command that mends it; it is read all the same."""
+    name = new_topic(1, config={"cleanup.policy": "delete"})
+    one = reader(broker, name)
+    until(lambda: said(caplog), "it is told")
+    assert "cleanup.policy is delete, with retention.ms 604800000: it forgets" in said(caplog)[0]
+    assert (
+        f"--bootstrap-server {broker.bootstrap} --alter --topic {name} --add-config cleanup.policy=compact"
+        in said(caplog)[0]
+    )
+    one.look()
+    for _ in range(2):
+        one.ask(PLACE, START)
+        assert names(read(one)) == []
+    assert len(said(caplog)) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({}, ""),
+        ({"cleanup.policy": "compact", "retention.ms": "1000", "retention.bytes": "1"}, ""),
+        (
+            {"cleanup.policy": "compact,delete", "retention.ms": "-1", "retention.bytes": "9"},
+            "with retention.bytes 9: it",
+        ),
+        (
+            {"cleanup.policy": "delete", "retention.ms": "7", "retention.bytes": "9"},
+            "retention.ms 7 and retention.bytes",
+        ),
+        ({"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}, "it grows for ever"),
+    ],
+)
+def test_what_forgets(config: dict[str, str | None], words: str):
+    """Only where records are deleted by age or size."""
+    assert words in forgetful(config)
+    assert bool(words) == bool(forgetful(config))
+
+
 def test_what_the_broker_refuses_is_told_with_the_command(
     reader: Callable[..., Reader], new_broker: Any, caplog: pytest.LogCaptureFixture
 ):
@@ -184,8 +232,10 @@ def test_what_the_broker_refuses_is_told_with_the_command(
     one.ask(PLACE, START)
     until(lambda: len(said(caplog)) == 2, "it may not be read")
     assert one.poll() == []
+    until(lambda: unseen(caplog), "nor may it be described")
     lift(broker, use)
     assert names(read(one)) == []
+    assert len(unseen(caplog)) == 1
 
 
 def acl(kind: ResourceType, name: str, operation: AclOperation, permission: AclPermissionType) -> AclBinding:

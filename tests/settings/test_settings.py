@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -426,6 +427,22 @@ def test_quarantine():
     assert named.groups == {("company", "a:b,c")}
     assert named.schemas == {42, guid.lower()}
     assert not load(REQUIRED).quarantine
+
+
+def test_every_wrong_entry_of_quarantine_is_named_at_once():
+    """In one error, each with the form that it was to have; what is right is not."""
+    (error,) = problems({"QUARANTINE": "changes:0,ok:0:1,project:,group:company,schema:x,a b:0:1"})
+    for form, entry in (
+        ("schema:ID", "changes:0"),
+        ("project:NAME", "project:"),
+        ("group:KEY:ID", "group:company"),
+        ("a number or a GUID", "schema:x"),
+        ("a topic's name", "a b:0:1"),
+    ):
+        assert re.search(rf'{form}[^;]*, which the entry "{entry}" is not', error), error
+    assert 'the entry "ok:0:1"' not in error
+    (error,) = problems({"QUARANTINE": ",".join(f"changes:{number}" for number in range(30))})
+    assert "; and 10 more" in error
 
 
 def test_spaces_between_entries_of_quarantine():

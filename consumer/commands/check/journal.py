@@ -6,11 +6,9 @@ from consumer.commands.check.configuration import configuration
 from consumer.commands.check.facts import Fact, fault, ok, unknown, warning
 from consumer.kafka.broker_errors import BrokerError, Denied, Missing
 from consumer.kafka.brokers import Brokers
-from consumer.kafka.journal_reading import TOPIC_CONFIG
-from consumer.kafka.topic_commands import allow, alter, create
+from consumer.kafka.journal_topic import TOPIC_CONFIG, forgetful, mending
+from consumer.kafka.topic_commands import allow, create
 from consumer.settings import Settings
-
-POLICY = "cleanup.policy"
 
 
 def journal_facts(brokers: Brokers, settings: Settings) -> Iterator[Fact]:
@@ -46,6 +44,5 @@ def journal_facts(brokers: Brokers, settings: Settings) -> Iterator[Fact]:
     config = configuration(brokers, name)
     if config is None:
         yield unknown(what, "this user may not see its configuration", "allow DescribeConfigs on it, or ask who may")
-    elif config.get(POLICY, "compact") != "compact":
-        detail = f"its {POLICY} is {config[POLICY]}: it forgets what was announced, and an $add may then be repeated"
-        yield fault(what, detail, "set it to compact", alter(bootstrap, name, f"{POLICY}=compact"))
+    elif words := forgetful(config):
+        yield fault(what, words, "set it to compact", mending(bootstrap, name))

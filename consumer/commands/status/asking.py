@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import requests
 
+from consumer.commands.status.fields import lacking
 from consumer.http.deadline import Cut, cuttable, word_for
 
 TIMEOUT: Final = 5.0
 AT_ONCE: Final = 16
-LISTS: Final = ("reasons", "requests", "projects", "partitions")
-FIELDS: Final = {"instance": str, "ready": bool} | dict.fromkeys(LISTS, list)
 
 
 def ask_all(urls: Sequence[str]) -> list[dict[str, Any]]:
@@ -48,8 +47,6 @@ def ask(url: str) -> dict[str, Any]:
             status = json.loads(answer.content)
         except ValueError:
             raise ValueError("its /status is not JSON") from None
-    given = status if isinstance(status, dict) else {}
-    lacking = [name for name, kind in FIELDS.items() if not isinstance(given.get(name), kind)]
-    if lacking:
-        raise ValueError(f"its /status lacks {', '.join(lacking)}: is it one of group-consumer, of this version?")
-    return given
+    if missing := lacking(status):
+        raise ValueError(f"its /status lacks {', '.join(missing)}: is it one of group-consumer, of this version?")
+    return dict(status)

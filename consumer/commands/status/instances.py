@@ -1,21 +1,12 @@
 """Why a record waits, as the instances say that are asked: their `/status`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from consumer.commands.status.asking import ask_all
 from consumer.kafka.dead_letter_format import Origin
 
-
-@dataclass(frozen=True)
-class ReportedBlock:
-    """What blocks a partition: the offset at its head, and the cause, one of the closed words of `/status`."""
-
-    offset: int
-    seconds: float
-    cause: str
-    detail: str
+SETTLED: Final = "it is settled, and its commit is not confirmed yet"
 
 
 class Instances:
@@ -23,33 +14,31 @@ class Instances:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self.silent: list[str] = []
-        self._partitions: dict[tuple[str, int], ReportedBlock | None] = {}
+        self._partitions: dict[tuple[str, int], dict[str, Any]] = {}
         for status in ask_all(urls):
             if "error" in status:
                 self.silent.append(f"{status['url']}: {status['error']}")
-            else:
-                self._take(status["partitions"])
+                continue
+            for row in status["partitions"]:
+                self._partitions[row["topic"], row["partition"]] = row
 
     def reason(self, place: Origin) -> str:
         """Why the record at this place is not committed yet, as far as one of them says."""
-        partition = place.topic, place.partition
-        if partition not in self._partitions:
+        row = self._partitions.get((place.topic, place.partition))
+        if row is None:
             return "--url of the instance that reads it tells why"
-        block = self._partitions[partition]
+        block, read = row["blocked"], row["read"]
+        if block is None and read is not None and place.offset < read:
+            return SETTLED
         if block is None:
-            return "nothing blocks the partition"
-        if block.offset > place.offset:
-            return "it is settled, and its commit is not confirmed yet"
-        cause = f"{block.cause} for {block.seconds:.0f} s" + (f" ({block.detail})" if block.detail else "")
-        return cause if block.offset == place.offset else f"behind offset {block.offset}: {cause}"
+            return "nothing blocks the partition" + ("" if read is None else f", which is read up to offset {read}")
+        if block["offset"] in (None, place.offset):
+            return words(block)
+        return SETTLED if block["offset"] > place.offset else f"behind offset {block['offset']}: {words(block)}"
 
-    def _take(self, rows: list[Any]) -> None:
-        for row in rows:
-            blocked = row.get("blocked") if isinstance(row, dict) else None
-            block = None
-            if isinstance(blocked, dict) and isinstance(blocked.get("offset"), int):
-                detail = ", ".join(f"{name} {value}" for name, value in (blocked.get("detail") or {}).items())
-                seconds = float(blocked.get("seconds") or 0.0)
-                block = ReportedBlock(blocked["offset"], seconds, str(blocked.get("cause")), detail)
-            if isinstance(row, dict):
-                self._partitions[str(row.get("topic")), int(row.get("partition", -1))] = block
+
+def words(block: Mapping[str, Any]) -> str:
+    """The cause, for how long it has held where that is known, and its detail."""
+    since = "" if block["seconds"] is None else f" for {block['seconds']:.0f} s"
+    detail = ", ".join(f"{name} {value}" for name, value in block["detail"].items())
+    return f"{block['cause']}{since}" + (f" ({detail})" if detail else "")

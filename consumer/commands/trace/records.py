@@ -141,6 +141,7 @@ class Tracer:
 
     def _begin(self, topic: str, since: int) -> Mapping[int, int]:
         """The offset of each partition's first record that is not older."""
+        since = max(0, since)  # brokers know no time before 1970: to them -1 is the end
         asked = [TopicPartition(topic, partition, since) for partition in partitions_of(self._consumer, topic)]
         try:
             begins = self._consumer.offsets_for_times(asked, timeout=TIMEOUT)
