@@ -7,6 +7,7 @@ import orjson
 from confluent_kafka import KafkaError
 
 from consumer.kafka.assignments import Place
+from consumer.kafka.known_brokers import KnownBrokers
 
 log = logging.getLogger("consumer.source")
 
@@ -47,7 +48,8 @@ AT_REST = frozenset(("", "init", "steady"))
 class ClientStatus:
     """`joined` once the group has given an assignment, an empty one too; `broker` while any broker is connected.
 
-    `ends` has, of each partition that is fetched, the last stable offset and the end, as of the last report.
+    `known` says whether the client still knows of any broker. `ends` has, of each partition that is fetched, the last
+    stable offset and the end, as of the last report.
     """
 
     def __init__(self, *, tokens: bool, clock: Callable[[], float], patience: float) -> None:
@@ -62,6 +64,7 @@ class ClientStatus:
         self._join_since = 0.0
         self.joined = False
         self.broker = False
+        self.known = KnownBrokers()
         self.ends: dict[Place, tuple[int, int]] = {}
         self._trouble: KafkaError | None = None  # what was logged last; None while all is well
         self._words = ""  # as it was logged
@@ -97,9 +100,15 @@ class ClientStatus:
         if partitions:
             self._well()
 
+    def left(self) -> None:
+        """The client leaves the group, and another one takes its place."""
+        self.joined = self.broker = False
+        self.known = KnownBrokers()
+
     def statistics(self, text: str) -> None:
         """The client's regular report on itself."""
         figures = orjson.loads(text)
+        self.known.figures(figures)
         up = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in figures["brokers"].values())
         if up and not self.broker:
             log.info("kafka: connected to a broker")

@@ -4,15 +4,16 @@ Another one is made where the credentials have changed, where an error has ended
 letter must have a batch of its own. It takes over once nothing is with the one before.
 """
 
-import logging
 from collections.abc import Callable, Collection
 from functools import partial
 from queue import SimpleQueue
 from typing import Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
-from consumer.kafka.clients import Making, client
+from consumer.kafka.clients import Making
+from consumer.kafka.known_brokers import WHY
+from consumer.kafka.producers import WatchedProducer, made
 from consumer.kafka.rotation import rotation
 
 # Seconds between two producers, where what has ended the first ends the second.
@@ -25,11 +26,11 @@ class DeadLetterClient:
     """librdkafka's producers, one after the other. One thread calls, but for `rotate`."""
 
     def __init__(self, config: dict[str, object], clock: Callable[[], float]) -> None:
-        self.producer: Producer | None = None  # none before there is a token to make the first with
+        self.producer: WatchedProducer | None = None  # none before there is a token to make the first with
         self.fatal = ""  # the error that has ended it
         self._config = config
         self._clock = clock
-        self._next: Making[Producer] | None = Making(partial(made, config), WHAT)
+        self._next: Making[WatchedProducer] | None = Making(partial(made, config), WHAT)
         self._rotated: SimpleQueue[tuple[dict[str, object], Collection[str], float]] = SimpleQueue()
         self._renew_at = 0.0
         self._apart = False  # whether a batch was too large for the topic: its dead letters may not be
@@ -83,7 +84,9 @@ class DeadLetterClient:
             self.fatal = failure.args[0].str()
 
     def renew(self) -> None:
-        """A fatal error ends an idempotent producer: what it had comes back, and goes to a new one."""
+        """Have another one follow it after a fatal error, or where it knows of no broker; what it had comes back."""
+        if self.producer is not None and self.producer.known.none():
+            self.fatal = WHY
         if self.fatal and self._clock() >= self._renew_at:
             self._renew_at = self._clock() + RENEW_AFTER
             self._give_up()
@@ -116,8 +119,3 @@ class DeadLetterClient:
         if self._next is not None:
             self._next.stop()
         self._next = Making(partial(made, self._config), WHAT, after)
-
-
-def made(config: dict[str, object]) -> Producer:
-    """A producer. Raises `ClientFailed`."""
-    return client(Producer, {**config, "logger": logging.getLogger("consumer.librdkafka")})

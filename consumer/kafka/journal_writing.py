@@ -6,10 +6,12 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
-from consumer.kafka.clients import Making, client
+from consumer.kafka.clients import Making
 from consumer.kafka.journal import PARTITION
+from consumer.kafka.known_brokers import WHY
+from consumer.kafka.producers import WatchedProducer, made
 from consumer.kafka.rotation import rotation
 
 log = logging.getLogger("consumer.journal")
@@ -33,8 +35,8 @@ class Writer:
         self._config = config | FASTER
         self._topic = topic
         self._clock = clock
-        self._producer: Producer | None = None
-        self._next: Making[Producer] | None = Making(partial(made, self._config), WHAT)
+        self._producer: WatchedProducer | None = None
+        self._next: Making[WatchedProducer] | None = Making(partial(made, self._config), WHAT)
         self._rotated: SimpleQueue[tuple[dict[str, object], Collection[str]]] = SimpleQueue()
         self._open: dict[bytes, tuple[bytes, float]] = {}  # not confirmed: the value, and since when
         self._again: dict[bytes, float] = {}  # of these, what is to be produced, and when
@@ -92,7 +94,9 @@ class Writer:
             try:
                 self._producer.poll(0)
             except KafkaException as failure:  # raised for the fatal error that has ended it
-                self._ended(failure.args[0])
+                self._ended(failure.args[0].str())
+            if self._next is None and self._producer.known.none():
+                self._ended(WHY)
         if self._again:
             self._try_again()
         self._look()
@@ -119,9 +123,9 @@ class Writer:
             self._next.stop()
         self._next = Making(partial(made, self._config), WHAT)
 
-    def _ended(self, error: KafkaError) -> None:
+    def _ended(self, why: str) -> None:
         """A fatal error ends an idempotent producer: what it had goes to a new one."""
-        self._troubled(error.str())
+        self._troubled(why)
         if self._next is None:
             self._replace()
 
@@ -142,7 +146,7 @@ class Writer:
             return False
         except KafkaException as failure:
             if failure.args[0].fatal():
-                self._ended(failure.args[0])
+                self._ended(failure.args[0].str())
             else:
                 self._troubled(failure.args[0].str())
             return False
@@ -188,8 +192,3 @@ class Writer:
                 "an $add cannot be announced: its request waits, and no new $add is taken in until it is",
                 extra={"topic": self._topic, "cause": words},
             )
-
-
-def made(config: dict[str, object]) -> Producer:
-    """A producer. Raises `ClientFailed`."""
-    return client(Producer, {**config, "logger": logging.getLogger("consumer.librdkafka")})

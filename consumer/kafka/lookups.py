@@ -11,14 +11,16 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from consumer.kafka.assignments import Place
-from consumer.kafka.clients import client
+from consumer.kafka.clients import Making, client
 from consumer.kafka.config import CONSUMER_ONLY
+from consumer.kafka.known_brokers import REPORT_MS, KnownBrokers
 
 log = logging.getLogger("consumer.source")
 
@@ -63,16 +65,28 @@ class Question:
         return Span(low.offset, high.offset, since.offset if since.offset >= 0 else high.offset, id_of(topic))
 
 
+class WatchedAdmin(AdminClient):
+    """librdkafka's admin client; `known` says whether it still knows of a broker."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.known = KnownBrokers()
+        own: dict[str, Any] = {"stats_cb": self.known.report, "statistics.interval.ms": REPORT_MS}
+        super().__init__(config | own)
+
+
 class Lookups:
     """A client of its own for questions. One thread calls."""
 
     def __init__(self, config: Mapping[str, object]) -> None:
         """`config` is that of the consumer. Raises `ClientFailed`."""
         chosen = {name: value for name, value in config.items() if name not in CONSUMER_ONLY}
-        self._admin = client(AdminClient, chosen | {"logger": logging.getLogger("consumer.librdkafka")})
+        self._config = chosen | {"logger": logging.getLogger("consumer.librdkafka")}
+        self._admin = client(WatchedAdmin, self._config)
+        self._next: Making[WatchedAdmin] | None = None
 
     def renew(self, user: str, password: str) -> None:
         """Sign in so from now on."""
+        self._config |= {"sasl.username": user, "sasl.password": password}
         self._admin.set_sasl_credentials(user, password)
 
     def topic_ids(self, topics: Iterable[str], timeout: float) -> dict[str, str]:
@@ -115,8 +129,15 @@ class Lookups:
         return {group: asked}
 
     def poll(self) -> None:
-        """Serve the client's callbacks."""
+        """Serve the client's callbacks; have another one made where this one would never connect again."""
         self._admin.poll(0)
+        if self._next is None:
+            if self._admin.known.none():
+                self._next = Making(partial(client, WatchedAdmin, self._config), "client for questions")
+            return
+        successor = self._next.take(0.0)
+        if successor is not None:
+            self._next, self._admin = None, successor
 
     def _ask_members(self, group: str, asked: "Future[list[ListedMember]]") -> None:
         try:

@@ -11,10 +11,10 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from consumer.kafka.client_status import ClientStatus
 from consumer.kafka.clients import TOKENS, client
+from consumer.kafka.known_brokers import REPORT_MS, WHY
 from consumer.kafka.lookups import Lookups
 from consumer.kafka.succession import Succession
 
-STATISTICS_MS = 2000
 # A join may wait for another member as long as that one may poll nothing; so many seconds more, and it hangs.
 SLACK = 60.0
 
@@ -73,6 +73,8 @@ class Member:
 
     def ready(self, timeout: float) -> bool:
         """Whether there is a client to read with; what is due to have one is done, or waited for so long."""
+        if self.status.known.none():
+            self.succession.replace(WHY)
         return self.succession.ready(timeout)
 
     def rotate(self, config: dict[str, object], files: Collection[str], after: float) -> None:
@@ -86,17 +88,24 @@ class Member:
     # What the succession calls.
 
     def _made(self, config: dict[str, object]) -> Consumer:
+        made: list[Consumer] = []  # one, but for a report before it is
+
+        def report(text: str) -> None:
+            """Those of a client that leaves say nothing of the member."""
+            if made and made[0] is self.succession.client:
+                self.status.statistics(text)
+
         own = {
             "on_commit": self._on_commit,
             "error_cb": self.status.error,
-            "stats_cb": self.status.statistics,
+            "stats_cb": report,
             "enable.partition.eof": True,
-            "statistics.interval.ms": STATISTICS_MS,
+            "statistics.interval.ms": REPORT_MS,
             "logger": logging.getLogger("consumer.librdkafka"),
         }
-        made = client(Consumer, config | own)
+        made.append(client(Consumer, config | own))
         self._lookups.append(Lookups(config))
-        return made
+        return made[0]
 
     def _join(self, consumer: Consumer) -> None:
         del self._lookups[:-1]
@@ -124,7 +133,7 @@ class Member:
 
     def _drain(self) -> None:
         self._rebalanced.drain()
-        self.status.joined = False
+        self.status.left()
 
     def _renew(self, user: str, password: str) -> None:
         for lookups in self._lookups:

@@ -1,5 +1,7 @@
 """Which client is the member of the group: none before the first is made, and another when certificates have changed.
 
+One that knows of no broker any more is followed by another, too.
+
 A client takes its place like a partition its owner: what the one before reads is drained and committed, it leaves the
 group, and then the new one joins. It is made before that, so one that cannot be made changes nothing.
 """
@@ -53,6 +55,12 @@ class Succession:
     def rotate(self, config: dict[str, object], files: Collection[str], after: float) -> None:
         """Sign in as `config` and these changed files say; a new client is made after so many seconds. Any thread."""
         self._rotated.put((config, files, after))
+
+    def replace(self, why: str) -> None:
+        """Have another client made, for `why`, unless one is being made or comes already."""
+        if self._next is None and self._leaving is None:
+            log.warning("kafka: %s: a new consumer is made", why)
+            self._next = Making(partial(self._make, self._config), "consumer")
 
     def ready(self, timeout: float) -> bool:
         """Whether there is a client to read with; what is due to have one is done, or waited for so long."""

@@ -8,7 +8,7 @@ from confluent_kafka import TopicPartition
 from consumer.sandbox.broker.broker import Broker
 from consumer.sandbox.ports import free_port
 from tests.integration.events import changed
-from tests.integration.watching import until
+from tests.integration.watching import BACK_WITHIN, until
 from tests.integration.world import QUICK_GROUP, World
 
 
@@ -36,12 +36,12 @@ def test_a_broker_that_is_away_is_waited_for(own_world):
     world.send(changed("a", plan="x"), b"garbage")
     world.settled()
 
-    world.broker.stop()
+    world.stop_broker()
     until(lambda: service.reasons() == ["no broker is connected"], "it is not ready again")
     world.broker.start()
-    until(service.ready, "it is ready again")
+    until(service.ready, "it is ready again", BACK_WITHIN)
     world.send(changed("a", plan="y"))
-    world.settled()
+    world.settled(BACK_WITHIN)
     assert world.profile("a") == {"plan": "y"}
     assert len(world.letters(1)) == 1
     assert service.get("/livez")[0] == 200

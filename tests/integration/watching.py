@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 PATIENCE = 40.0
+# After a broker was stopped in order: the member that a new client replaces, since it knows of no broker any more,
+# keeps its place for a session time-out.
+BACK_WITHIN = 120.0
 
 Found = TypeVar("Found")
 

@@ -96,6 +96,16 @@ class World:
             self.producer.produce(self.topic, value, partition=partition, **more)
         self.flush()
 
+    def stop_broker(self) -> None:
+        """Stop it in order: a client that asks it meanwhile may never find it again."""
+        self.broker.stop()
+        self._producer = None
+
+    def restart_broker(self) -> None:
+        """Stop it in order and start it."""
+        self.stop_broker()
+        self.broker.start()
+
     def flush(self) -> None:
         """What was produced is there."""
         assert self.producer.flush(30) == 0

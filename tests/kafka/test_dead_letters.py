@@ -27,6 +27,7 @@ from consumer.kafka.dead_letters import DeadLetters
 from consumer.settings.scrub import Scrubber
 from tests.integration.watching import until
 from tests.integration.world import read
+from tests.kafka.forgetting import forget
 
 # Retention goes by the timestamps of records: what is older than a week may be gone as soon as it is written.
 AN_HOUR_AGO = int(time.time() - 3600) * 1000
@@ -107,6 +108,18 @@ def test_how_long_each_took_and_the_oldest_waits(post, broker, group_id):
     one.all_confirmed(1)
     assert len(one.took) == 1
     assert one.letters.oldest() == 0
+
+
+def test_a_producer_that_knows_of_no_broker_is_followed_by_another(post, topic):
+    """It would never connect again: what is with it goes to the next one."""
+    one = post(topic)
+    one.send(record(0))
+    one.all_confirmed(1)
+    first = one.letters._client.producer
+    forget(first.known)
+    one.send(record(1))
+    one.all_confirmed(2)
+    until(lambda: one.poll() and one.letters._client.producer not in (first, None), "another one is made")
 
 
 @pytest.mark.parametrize("key", [b"key", b"", b"\xff\x00", None])

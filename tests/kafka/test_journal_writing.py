@@ -9,7 +9,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from consumer.kafka import journal_writing
 from consumer.kafka.journal_writing import RETRY_AFTER, SERVE_EVERY, SUSPECT_AFTER, Writer
+from consumer.kafka.known_brokers import WHY, KnownBrokers
 from tests.integration.watching import until
+from tests.kafka.forgetting import forget
 
 Reported = Callable[[KafkaError | None, Any], None]
 FATAL = KafkaError(KafkaError._FENCED, "fenced", fatal=True)
@@ -36,6 +38,7 @@ class Client:
         self.taken: list[tuple[bytes, bytes | None, Reported | None]] = []
         self.refuses: Exception | None = None
         self.dies: KafkaException | None = None
+        self.known = KnownBrokers()
         self._reports: list[Callable[[], None]] = []
 
     def produce(
@@ -181,6 +184,18 @@ def test_a_client_that_ends_while_nothing_is_waited_for_is_followed_too(case: Ca
     case.now += SERVE_EVERY
     case.writer.poll()
     assert case.next() is not first
+
+
+def test_a_client_that_knows_of_no_broker_is_followed_by_another(case: Case, caplog: pytest.LogCaptureFixture):
+    """It would never connect again; what it had goes to the next one."""
+    first = case.clients[0]
+    case.writer.write(b"a", b"1", confirm=True)
+    forget(first.known)
+    case.writer.poll()
+    assert causes(caplog) == [WHY]
+    second = case.next()
+    assert second is not first
+    assert second.keys() == [b"a"]
 
 
 def test_a_broker_that_says_nothing_is_told(case: Case, caplog: pytest.LogCaptureFixture):

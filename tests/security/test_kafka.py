@@ -4,7 +4,7 @@ import pytest
 
 from consumer.sandbox.broker.security import Security
 from tests.integration.events import changed
-from tests.integration.watching import until
+from tests.integration.watching import BACK_WITHIN, until
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 USER, PASSWORD = "service", "right-password"
@@ -91,10 +91,10 @@ def test_a_rotated_password_is_told_when_it_is_needed(login_broker, certificates
     service = world.run(**sasl(certificates, "SCRAM-SHA-256"))
     works(world)
     login_broker.set_password(USER, "another-password")
-    login_broker.restart()
+    world.restart_broker()
     not_ready(service, "KAFKA_SASL_PASSWORD")
     login_broker.set_password(USER, PASSWORD)
-    until(service.ready, "it is ready")
+    until(service.ready, "it is ready", BACK_WITHIN)
     world.send(changed("a", plan="y"))
     world.settled()
     assert world.profile("a") == {"plan": "y"}

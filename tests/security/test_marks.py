@@ -12,7 +12,7 @@ from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.settings.declared import VARIABLES
 from tests.integration.events import SCHEMA, change, changed, framed
 from tests.integration.service import CODE
-from tests.integration.watching import until
+from tests.integration.watching import BACK_WITHIN, until
 from tests.integration.world import QUICK_GROUP, read
 
 PAYLOAD = "marked-payload"
@@ -125,12 +125,12 @@ def test_no_mark_is_in_any_output(new_broker, new_certificates, new_world, servi
         registry.users = {"reader": f"{SECRET}-registry"}
         world.settled()
         broker.set_password(USER, "another one")
-        broker.restart()
+        world.restart_broker()
         service.said("KAFKA_SASL_PASSWORD", 90)
         everything(service, seen)
         broker.set_password(USER, f"{SECRET}-rotated")
         password.write_text(f"{SECRET}-rotated\n")
-        until(service.ready, "the rotated password is used")
+        until(service.ready, "the rotated password is used", BACK_WITHIN)
         everything(service, seen)
         rotated_tokens(world, service, token, projects)
         everything(service, seen)

@@ -8,7 +8,7 @@ import pytest
 
 from consumer.sandbox.broker.security import Security
 from tests.integration.events import changed
-from tests.integration.watching import until
+from tests.integration.watching import BACK_WITHIN, until
 from tests.security.test_kafka import PASSWORD, USER, sasl, works
 
 USED_WITHIN = 30.0
@@ -42,10 +42,10 @@ class Mounted:
 
 def restarted(world, service, group: str) -> None:
     """After a restart of the broker, which ends every connection, the service works."""
-    world.broker.restart()
-    until(service.ready, "it is ready", 60)
+    world.restart_broker()
+    until(service.ready, "it is ready", BACK_WITHIN)
     world.send(changed(group, plan="y"), b"garbage")
-    world.settled()
+    world.settled(BACK_WITHIN)
     assert world.profile(group) == {"plan": "y"}
 
 

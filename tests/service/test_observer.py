@@ -393,7 +393,7 @@ def test_a_group_that_stays_in_one_state_of_joining_is_not_alive(scene):
     status._clock = lambda: now[0]
 
     def report(join_state: str, *, up: bool = True, coordinator: str = "up") -> None:
-        brokers = {"b": {"state": "UP" if up else "DOWN", "nodeid": 1}}
+        brokers = {"b": {"state": "UP" if up else "DOWN", "nodeid": 1, "source": "learned"}}
         group = {"state": coordinator, "join_state": join_state}
         status.statistics(json.dumps({"brokers": brokers, "topics": {}, "cgrp": group}))
         scene.look()
