@@ -7,6 +7,7 @@ is alone that brings it about. It is never dead-lettered for a fault that passes
 from typing import Final, final
 
 from consumer.core.answers import read
+from consumer.core.backlog import PIECES
 from consumer.core.batch import AMBIGUOUS, DIVIDED, REFUSED, Batch, Decision, Report, pieces
 from consumer.core.blame import Refusal
 from consumer.core.clock import NEVER
@@ -22,7 +23,7 @@ from consumer.core.retry import (
     suspect_wait,
     transient_wait,
 )
-from consumer.core.verdict import TIMEOUT, WITHHELD, Accepted, Again, Halted, Opaque, Refused, TooLarge
+from consumer.core.verdict import TOO_SLOW, WITHHELD, Accepted, Again, Halted, Opaque, Refused, TooLarge
 from consumer.event.errors import AMBIGUOUS_ADD, REJECTED, TOO_LARGE
 from consumer.event.model import ADD
 
@@ -147,14 +148,30 @@ class Delivery:
             self.dispatch.throttle.over_capacity(now + report.wait)
             self._wait(batch, updates, CAPACITY, now + report.wait, now + report.wait)
             return report
-        if verdict.cause == TIMEOUT and not batch.suspect:
-            self.dispatch.throttle.timed_out(len(batch.updates))
+        if verdict.cause in TOO_SLOW and not batch.suspect:
+            too_many = self._is_too_many(batch)
+            self.dispatch.throttle.took_too_long(len(batch.updates))
+            if too_many:
+                return self._beside_each_other(report, batch, updates)
         if self._is_suspect(batch) or (batch.suspect and len(updates) == 1 and batch.history.attempts > 1):
             if verdict.kind == CAPACITY:
                 batch.history.asked_until = now + capacity_wait(1, verdict.wait, jitter)
             return self._suspected(report, batch, updates, now)
         report.wait = self._retry_wait(batch, verdict, jitter)
         self._wait(batch, updates, verdict.kind, now + report.wait, now)
+        return report
+
+    def _is_too_many(self, batch: Batch) -> bool:
+        """Whether its size is what takes too long: it did again, and only clearly fewer updates were in time."""
+        size = len(batch.updates)
+        in_time = self.dispatch.throttle.in_time
+        return size > max(1, in_time + in_time // PIECES) and self._is_suspect(batch)
+
+    def _beside_each_other(self, report: Report, batch: Batch, updates: list[Update]) -> Report:
+        """Send it in pieces that are no suspects yet: as a rule each is in time."""
+        report.outcome = "split"
+        for part in pieces(updates, PIECES):
+            self.dispatch.backlog.requeue(part, batch.history)
         return report
 
     def _wait(self, batch: Batch, updates: list[Update], kind: int, due: float, parts_due: float) -> None:

@@ -17,20 +17,22 @@ class Throttle:
     """What 429 and time-outs leave of the limits.
 
     `resume_at` is when it may be asked again; `allowed` how many requests at once; `fresh_updates` how many updates
-    a fresh batch may have.
+    a fresh batch may have; `in_time` the most that were answered in time since as many took too long.
     """
 
-    __slots__ = ("_max_in_flight", "_max_updates", "allowed", "fresh_updates", "resume_at")
+    __slots__ = ("_max_in_flight", "_max_updates", "allowed", "fresh_updates", "in_time", "resume_at")
 
     def __init__(self, max_in_flight: int, max_updates: int) -> None:
         self._max_in_flight = max_in_flight
         self._max_updates = max_updates
         self.allowed = max_in_flight
         self.fresh_updates = max_updates
+        self.in_time = 0
         self.resume_at = 0.0
 
     def succeeded(self, updates: int) -> None:
         """A request of so many updates was answered."""
+        self.in_time = max(self.in_time, updates)
         if self.allowed < self._max_in_flight:
             self.allowed += 1
         if self.fresh_updates < self._max_updates:
@@ -41,9 +43,11 @@ class Throttle:
         self.resume_at = max(self.resume_at, until)
         self.allowed = max(1, self.allowed // 2)
 
-    def timed_out(self, updates: int) -> None:
+    def took_too_long(self, updates: int) -> None:
         """A request of so many updates took too long."""
         self.fresh_updates = max(1, min(self.fresh_updates, updates) // 2)
+        if self.in_time >= updates:
+            self.in_time = self.fresh_updates
 
     def slowed(self, now: float) -> bool:
         """Whether Mixpanel asked for fewer requests."""

@@ -6,6 +6,8 @@ from consumer.core.retry import TRANSIENT
 
 # The cause of a request that took longer than it may.
 TIMEOUT: Final = "timeout"
+# The causes that say that a request took too long, here or for a proxy on the way.
+TOO_SLOW: Final = frozenset((TIMEOUT, "408", "504", "524"))
 # The cause of a request that was not made, since this process had stood still: no fault of Mixpanel.
 WITHHELD: Final = "lease"
 

@@ -54,7 +54,7 @@ class Failures:
                 self._failing[project] = delivered.cause
             if delivered.outcome == "split":
                 fields = {"batch": batch.number, "status": response.answer.status, "records": places(batch)}
-                log.warning("a fault that this request alone meets: it is sent in parts", extra=fields)
+                log.warning("a fault of this request alone, or of its size: it is sent in parts", extra=fields)
         elif delivered.outcome not in ("halt", "withheld") and failing:
             log.info("Mixpanel answers again", extra={"project": project, "was": failing})
             del self._failing[project]

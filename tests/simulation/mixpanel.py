@@ -34,6 +34,7 @@ TAKEN, PARTIAL, OPAQUE, AGAIN, CAPACITY, HALT, LARGE = (
 
 NOTHING_READ = ("refused", "reset_before", "reset_after", "timeout", "timeout_late", "timeout_never")
 SERVER = ("500", "502", "504", "408", "503", "unreadable", "temporary")
+TOO_SLOW = ("408", "504")
 SLOW_DOWN = ("429", "429_after", "503_after")
 HALTING = ("401", "403", "404", "405", "301", "400")
 LYING = ("count",)
@@ -62,7 +63,7 @@ class Request:
     wait: float = 0.0  # at least so long, then
     told_at: float = 0.0  # when the sender heard of it
     failures: int = 0  # of its batch, up to this answer
-    timed_out: bool = False  # its sender waited for long enough
+    timed_out: bool = False  # its sender waited for long enough, or a proxy did
     suspect: bool = False  # its sender held the fault for its own when it was sent
     given_up: bool = False  # the sender stopped waiting before it was applied
     applied: int = 0
@@ -147,6 +148,7 @@ class Mixpanel:
         if fault in NOTHING_READ:
             return self._nothing_read(request, fault, latency)
         request.unknown = True
+        request.timed_out = fault in TOO_SLOW
         if fault == "temporary":
             return Answer(200, orjson.dumps(TEMPORARY))
         if fault != NEVER_APPLIED:
