@@ -12,11 +12,13 @@
 What cannot be cut is the resolution of a host's name.
 """
 
+import http.client
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
@@ -133,7 +135,18 @@ def _requests(connection: HTTPConnection) -> None:
         cut.using(connection)
 
 
+class _FinalAnswer(http.client.HTTPResponse):
+    """What follows interim answers: the library passes over 100 alone, and takes 102 or 103 for the answer itself."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]  # has no type, for it is private
+        interim = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
+        return version, HTTPStatus.CONTINUE if interim else status, reason
+
+
 class _Plain(HTTPConnection):
+    response_class = _FinalAnswer
+
     def connect(self) -> None:
         _connects(self)
         super().connect()
@@ -145,6 +158,8 @@ class _Plain(HTTPConnection):
 
 
 class _Secure(HTTPSConnection):
+    response_class = _FinalAnswer
+
     def connect(self) -> None:
         _connects(self)
         super().connect()

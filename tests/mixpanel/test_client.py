@@ -118,6 +118,19 @@ def test_a_path_of_the_url_is_kept(new_wire, connect):
     assert wire.requests[0].endswith(b"\r\n\r\n" + BODY)
 
 
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
+def test_an_interim_answer_is_not_the_answer(new_wire, connect, interim):
+    """What a proxy says before it is passed over: else the answer would be taken for that of the next request."""
+    said = f"HTTP/1.1 {interim}\r\nLink: </x>\r\n\r\n".encode()
+
+    def behave(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(said + said)
+        answering(GOOD)(connection, request)
+
+    answer = connect(new_wire(behave).url).post(TAILS, always)
+    assert (answer.status, answer.body) == (200, GOOD)
+
+
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"])
 def test_a_redirect_is_not_followed(new_wire, connect, status):
     """The token goes nowhere but where the settings say."""
