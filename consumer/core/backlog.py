@@ -49,11 +49,13 @@ class Backlog:
         queue = self.suspects if batch.suspect else self.waiting
         queue.batches.append(batch)
 
-    def requeue(self, updates: list[Update], history: History) -> None:
-        """A part of what was refused as a whole goes at once."""
+    def requeue(self, updates: list[Update], history: History, named: bool = False) -> None:
+        """A part of what was refused as a whole goes at once; `named`: the answer named it, without a count."""
         living = self.living(updates)
         if living:
-            self.pieces.batches.append(self._part(living, history))
+            part = self._part(living, history)
+            part.history.named = named
+            self.pieces.batches.append(part)
 
     def replay(self, run: Run) -> None:
         """The next step of the run is to be sent: with one of the next batches, or alone."""

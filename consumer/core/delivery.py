@@ -13,6 +13,7 @@ from consumer.core.blame import Refusal
 from consumer.core.clock import NEVER
 from consumer.core.dispatch import LONE_FAILURES, Dispatch
 from consumer.core.entry import Update
+from consumer.core.hints import Hints
 from consumer.core.history import History
 from consumer.core.model import Answer
 from consumer.core.retry import (
@@ -44,11 +45,12 @@ AMBIGUOUS_WORDS: Final = "the outcome of the request is unknown, and an $add can
 class Delivery:
     """Reads the answers of one destination."""
 
-    __slots__ = ("_resend_adds", "dispatch")
+    __slots__ = ("_hints", "_resend_adds", "dispatch")
 
     def __init__(self, dispatch: Dispatch, resend_adds: bool) -> None:
         self.dispatch = dispatch
         self._resend_adds = resend_adds
+        self._hints = Hints()
 
     def answered(self, batch: Batch, answer: Answer, now: float, jitter: float) -> Report:
         """The batch came back. Decides what it can; the rest waits or is cut. `jitter` is in [0, 1)."""
@@ -61,6 +63,7 @@ class Delivery:
                 return self._halted(batch, verdict, now, jitter)
             return self._again(batch, verdict, now, jitter)
         self.dispatch.succeed(batch, answer.seconds, now)
+        self._hints.heard(batch, verdict)
         if isinstance(verdict, TooLarge):
             return self._too_large(batch, verdict, answer.status, now)
         self.dispatch.body.accepted(batch.size(self.dispatch.lanes.opening), now)
@@ -101,27 +104,21 @@ class Delivery:
         return report
 
     def _opaque(self, batch: Batch, verdict: Opaque, status: int) -> Report:
-        """Cut in two; `$add`s that may have been applied leave the halves: alone once more, or ambiguous.
-
-        Indexes that are named without a count to believe guide the first cut: the others, and the named.
-        """
+        """Cut in two; `$add`s that may have been applied leave the parts: alone once more, or ambiguous."""
         report = Report("opaque")
         if len(batch.updates) == 1:
             refusal = Refusal(REJECTED, REFUSED_DETAIL, status, verdict.message, opaque=True)
             self._decide(report, batch.updates[0], REFUSED, refusal)
             return report
-        rest: list[Update] = []
-        named: list[Update] = []
-        for index, update in enumerate(batch.updates):
+        going: list[Update] = []
+        for update in batch.updates:
             if update.verb == ADD and not verdict.none_applied:
                 self._add_in_doubt(report, update, batch.history)
-            elif index in verdict.named:
-                named.append(update)
             else:
-                rest.append(update)
-        parts = [rest, named] if rest and named else pieces(rest or named, 2)
-        for part in parts:
-            self.dispatch.backlog.requeue(part, batch.history)
+                going.append(update)
+        first, second, as_named = self._hints.cut(batch, going, {batch.updates[index] for index in verdict.named})
+        self.dispatch.backlog.requeue(first, batch.history)
+        self.dispatch.backlog.requeue(second, batch.history, as_named)
         return report
 
     def _add_in_doubt(self, report: Report, update: Update, history: History) -> None:

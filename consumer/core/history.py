@@ -13,10 +13,23 @@ class History:
     next came at once, within the budget of an overload.
     `alone` of them were met as a suspect that cannot be cut. `since` is when it failed first; `started` how many
     requests of the destination had started by then: a success of a later one says that the fault is this batch's own.
-    Until `asked_until` it is not to be sent, since an answer asked for that.
+    Until `asked_until` it is not to be sent, since an answer asked for that. `part`: it was in a larger request, and
+    `named` by its answer.
     """
 
-    __slots__ = ("alone", "asked_until", "attempts", "cause", "failures", "same", "since", "soon", "started")
+    __slots__ = (
+        "alone",
+        "asked_until",
+        "attempts",
+        "cause",
+        "failures",
+        "named",
+        "part",
+        "same",
+        "since",
+        "soon",
+        "started",
+    )
 
     def __init__(self) -> None:
         self.attempts = 0
@@ -28,6 +41,8 @@ class History:
         self.since = 0.0
         self.started = NEVER_STARTED
         self.asked_until = 0.0
+        self.part = False
+        self.named = False
 
     def failed(self, cause: str, started: int, now: float) -> None:
         """One more failure."""
@@ -52,6 +67,7 @@ class History:
     def of_part(self) -> "History":
         """What a part of the batch has behind it: the fault met it once, as a whole."""
         part = History()
+        part.part = True
         part.cause = self.cause
         part.same = min(self.same, 1)
         part.failures = part.same
