@@ -75,7 +75,7 @@ class Dispatch:
         if self._wire.free(self.share.stands, len(self.under_way.batches)):
             batch = self._next_probe(now) if self.halt.cause else self._next(now)
         if batch is None and self._suspects_may_go():
-            batch = self.backlog.suspects.take(now)
+            batch = self.backlog.suspects.take_suspect(now)
         if batch is None:
             return None
         self.under_way.start(batch, number, now)

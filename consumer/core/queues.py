@@ -2,7 +2,7 @@
 
 Waiting   they failed, and go again when they are due; each holds a place of its destination
 Pieces    parts of a request that was refused as a whole: they go at once
-Suspects  their fault is their own: they hold no place, and go one at a time
+Suspects  their fault is their own: they hold no place, and go one at a time, parts that may hold others first
 """
 
 from collections import deque
@@ -13,16 +13,19 @@ from consumer.core.clock import NEVER
 
 # What was begun is ended first, but no group waits for another's blame for longer, in seconds.
 PATIENCE: Final = 1.0
+# So many parts of suspects may go before one that is known to fail alone.
+PARTS_FIRST: Final = 8
 
 
 @final
 class Waiting:
     """Batches that failed. `take` gives the one that is due longest, if none of its groups is in flight."""
 
-    __slots__ = ("batches",)
+    __slots__ = ("_parts", "batches")
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
+        self._parts = 0  # parts of suspects that went in a row
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -44,6 +47,22 @@ class Waiting:
         if first is not None:
             self.batches.remove(first)
         return first
+
+    def take_suspect(self, now: float) -> Batch | None:
+        """The suspect to send now: what was cut off goes before what failed alone."""
+        first: Batch | None = None
+        for batch in self.batches:
+            if batch.due <= now and batch.free and (first is None or self._goes_before(batch, first)):
+                first = batch
+        if first is not None:
+            self.batches.remove(first)
+            self._parts = 0 if first.history.alone else self._parts + 1
+        return first
+
+    def _goes_before(self, batch: Batch, other: Batch) -> bool:
+        if (batch.history.alone > 0) == (other.history.alone > 0):
+            return batch.due < other.due
+        return (batch.history.alone > 0) == (self._parts >= PARTS_FIRST)
 
     def any_free(self) -> bool:
         """Whether `take_next` has one."""
