@@ -41,7 +41,7 @@ from consumer.service.exchange import Exchange
 from consumer.service.health import Health
 from consumer.service.health_server import HealthServer
 from consumer.service.loop import Loop
-from consumer.service.memory import share_one_arena
+from consumer.service.memory import Memory, share_one_arena
 from consumer.service.metrics import Metrics
 from consumer.service.observer import Observer
 from consumer.service.ports import Result
@@ -142,8 +142,9 @@ def assemble(
         journal=journal,
     )
     schemas = registry(settings, results, scrub.learn, mapped)
-    observer = Observer(core, source, dead_letters, metrics, health, schemas.cache_bytes)
     pool = Pool(endpoints(settings), settings.max_in_flight, results, lease)
+    memory = Memory(pool.hang_up)
+    observer = Observer(core, source, dead_letters, metrics, health, schemas.cache_bytes, memory)
     adds: Announcing | None = None
     clock, waited = time.monotonic, metrics.journal_seconds.observe
     if journal is not None:

@@ -5,19 +5,21 @@ apart, and a record has to pass both: records still on their way to Mixpanel mus
 them look like a flood.
 """
 
-from collections import deque
+from array import array
 from typing import Final, final
 
-WINDOW: Final = 60.0
+WINDOW: Final = 60  # seconds, and the current one
+SECONDS: Final = WINDOW + 1
 REJECTS: Final = 1_000
 # With fewer answers than these, Mixpanel is taken to accept everything.
 SAMPLE: Final = 100
 
-# What is counted, each in its place of a bucket.
+# What is counted.
 ADMITTED: Final = 0  # decoded and converted
 UNREADABLE: Final = 1  # rejected before that
 ACCEPTED: Final = 2  # by Mixpanel
 REFUSED: Final = 3  # by Mixpanel
+KINDS: Final = 4
 
 
 @final
@@ -27,34 +29,45 @@ class Breaker:
     `ambiguous_add` and `quarantined` are not counted by the caller: they say nothing of the records.
     """
 
-    __slots__ = ("_bucket", "_buckets", "_second", "_seconds", "_totals", "enabled", "open")
+    __slots__ = ("_accepted", "_admitted", "_begun", "_refused", "_second", "_unreadable", "enabled", "open")
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
         self.open = False
-        self._seconds: deque[int] = deque()
-        self._buckets: deque[list[int]] = deque()
-        self._second = -1  # the last of them, and its bucket: each record is counted
-        self._bucket = [0, 0, 0, 0]
-        self._totals = [0, 0, 0, 0]
+        self._second = -1  # the last in which something was counted
+        self._admitted = 0  # ever, as the other three
+        self._unreadable = 0
+        self._accepted = 0
+        self._refused = 0
+        # The four as each second of the window began. In one piece, made now: objects made while much is open hold
+        # what was around them for as long as they live.
+        self._begun = array("q", bytes(8 * KINDS * SECONDS))
 
     def count(self, what: int, count: int, now: float) -> None:
         """So many records were `ADMITTED`, `UNREADABLE`, `ACCEPTED` or `REFUSED`."""
         second = int(now)
         if second != self._second:
             self._begin(second)
-        self._bucket[what] += count
-        totals = self._totals
-        totals[what] += count
-        if not self.enabled or self.open or (what != UNREADABLE and what != REFUSED):
+        if what == ADMITTED:
+            self._admitted += count
+            return
+        if what == ACCEPTED:
+            self._accepted += count
+            return
+        if what == UNREADABLE:
+            self._unreadable += count
+        else:
+            self._refused += count
+        if not self.enabled or self.open:
             return
         self.open = self.rejects() >= REJECTS and not self._most_pass()
 
     def _most_pass(self) -> bool:
         """Whether more than half of the records pass both stages."""
-        admitted, unreadable, accepted, refused = self._totals
-        read = admitted + unreadable
-        sent = accepted + refused
+        admitted = self._admitted - self._before(ADMITTED)
+        read = admitted + self._unreadable - self._before(UNREADABLE)
+        accepted = self._accepted - self._before(ACCEPTED)
+        sent = accepted + self._refused - self._before(REFUSED)
         if read == 0:
             admitted = read = 1
         if sent < SAMPLE:
@@ -63,15 +76,17 @@ class Breaker:
 
     def rejects(self) -> int:
         """How many rejects the last minute had."""
-        return self._totals[UNREADABLE] + self._totals[REFUSED]
+        return self._unreadable + self._refused - self._before(UNREADABLE) - self._before(REFUSED)
+
+    def _before(self, what: int) -> int:
+        """How many there were before the window."""
+        oldest = (self._second - WINDOW) % SECONDS
+        return self._begun[oldest * KINDS + what]
 
     def _begin(self, second: int) -> None:
-        """Count this second; those older than the window are forgotten."""
+        """Count this second; nothing was counted in those since the last one."""
+        counts = array("q", (self._admitted, self._unreadable, self._accepted, self._refused))
+        for passed in range(max(self._second, second - SECONDS) + 1, second + 1):
+            place = passed % SECONDS * KINDS
+            self._begun[place : place + KINDS] = counts
         self._second = second
-        self._bucket = [0, 0, 0, 0]
-        self._seconds.append(second)
-        self._buckets.append(self._bucket)
-        while self._seconds[0] < second - WINDOW:
-            self._seconds.popleft()
-            for what, count in enumerate(self._buckets.popleft()):
-                self._totals[what] -= count

@@ -1,6 +1,6 @@
 """The requests of one destination that are under way, and what they count as on the wire that all share."""
 
-from collections import deque
+from array import array
 from typing import Final, final
 
 from consumer.core.batch import Batch
@@ -12,6 +12,8 @@ from consumer.core.wire import Wire
 # one that takes so many times as long as others.
 JOIN_WITHIN: Final = 0.25
 LATE: Final = 1.5
+# Of so many it is kept how long they took.
+LAST: Final = 16
 
 
 @final
@@ -30,7 +32,8 @@ class UnderWay:
         self.joins_at = 0.0
         self._wire = wire
         self._share = share
-        self._latencies: deque[float] = deque(maxlen=16)
+        # In one piece: objects made while much is open hold what was around them for as long as they live.
+        self._latencies = array("d")
 
     def start(self, batch: Batch, number: int, now: float) -> None:
         """The batch is sent: under this number, if it has none yet."""
@@ -75,6 +78,8 @@ class UnderWay:
     def took(self, seconds: float) -> None:
         """One that was answered well took so long."""
         self._latencies.append(seconds)
+        if len(self._latencies) > LAST:
+            del self._latencies[0]
 
     def expected(self) -> float:
         """How long one takes of late, in seconds."""

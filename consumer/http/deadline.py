@@ -29,7 +29,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.poolmanager import PoolManager
 
-_running = threading.local()
+# The deadline of each thread that has one, by the thread's number: a thread without one keeps nothing here.
+_running: dict[int, "Cut"] = {}
 
 
 class Withheld(Exception):
@@ -51,15 +52,16 @@ class Cut:
         self._timer.name = "deadline"
 
     def __enter__(self) -> Self:
-        _running.cut = self
+        _running[threading.get_ident()] = self
         self._timer.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _running.cut = None
+        del _running[threading.get_ident()]
         self._timer.cancel()
+        del self._timer  # each has the other: only the collector would find them
 
     def over(self) -> bool:
         """Whether time is over; a read may see that before anything was cut."""
@@ -115,7 +117,7 @@ class _Options(list[Any]):
 
 
 def _connects(connection: HTTPConnection) -> None:
-    cut: Cut | None = getattr(_running, "cut", None)
+    cut = _running.get(threading.get_ident())
     if cut is not None:
         cut.connecting(connection)
         connection.timeout = cut.left()
@@ -130,7 +132,7 @@ def _connected(connection: HTTPConnection) -> None:
 def _requests(connection: HTTPConnection) -> None:
     if connection.sock is None:
         connection.connect()
-    cut: Cut | None = getattr(_running, "cut", None)
+    cut = _running.get(threading.get_ident())
     if cut is not None:
         cut.using(connection)
 

@@ -106,6 +106,10 @@ class Mixpanel:
             for cut in self._under_way:
                 cut.now()
 
+    def hang_up(self) -> None:
+        """Close the connections; the next requests make their own. Not while one is under way."""
+        self._adapter.close()
+
     def _ask(self, body: RequestBody, cut: Cut) -> Answer:
         request = self._request.copy()
         request.body = body  # type: ignore[assignment]  # any iterable is written

@@ -23,6 +23,7 @@ class Poster(Protocol):
 
     def post(self, tails: Sequence[bytes], may_begin: Callable[[], bool]) -> Answer: ...
     def use_token(self, token: str) -> int: ...
+    def hang_up(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -52,29 +53,28 @@ class PoolResults(Protocol):
 
 
 class Pool:
-    """`count` threads, each started when it is first needed. All but `use_token` are for one thread."""
+    """`count` threads. All but `use_token` are for one thread."""
 
     def __init__(self, posters: Mapping[str, Poster], count: int, results: PoolResults, lease: Lease) -> None:
         """`posters` by the project's name. A request that the `lease` does not let begin comes back as withheld."""
         self._lease = lease
         self._posters = posters
-        self._count = count
         self._results = results
         self._waiting: SimpleQueue[tuple[Batch, Permit] | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
         self._under_way: dict[Batch, Permit] = {}
         self._lock = threading.Lock()
+        # What a thread keeps as long as it lives is not to stand in memory that the first burst takes: all start now.
+        self._threads = [
+            threading.Thread(target=self._work, name=f"sender-{number}", daemon=True) for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def send(self, batch: Batch) -> None:
         """Post the batch as soon as a thread is free; at most `count` are under way, so that is now."""
         permit = Permit(self._lease)
         with self._lock:
             self._under_way[batch] = permit
-            more = len(self._under_way) > len(self._threads) and len(self._threads) < self._count
-        if more:
-            thread = threading.Thread(target=self._work, name=f"sender-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
         self._waiting.put((batch, permit))
 
     def withdraw(self, gone: Collection[Assignment]) -> int:
@@ -89,6 +89,15 @@ class Pool:
     def use_token(self, project: str, token: str) -> None:
         """Post with this token of the project from now on; from any thread."""
         self._results.put(TokenChanged(project, self._posters[project].use_token(token)))
+
+    def hang_up(self) -> bool:
+        """Close the connections, and say that it was done: not while a request is under way."""
+        with self._lock:
+            if self._under_way:
+                return False
+        for poster in self._posters.values():
+            poster.hang_up()
+        return True
 
     def close(self, timeout: float) -> None:
         """End the threads: what is under way is cut off, and its outcome stays unknown."""

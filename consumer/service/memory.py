@@ -33,17 +33,30 @@ def trim() -> None:
 
 
 class Memory:
-    """Trims once after a burst; a steady load is none, and small ones that follow each other are trimmed at times."""
+    """Trims once after a burst; a steady load is none, and small ones that follow each other are trimmed at times.
 
-    def __init__(self, trim: Callable[[], None] = trim) -> None:
+    Python gives memory back in pieces of a MiB, and one small object keeps such a piece. Connections that were made
+    while much was open are scattered over all of them: they are closed, and the next requests make their own.
+    """
+
+    def __init__(self, hang_up: Callable[[], bool], trim: Callable[[], None] = trim) -> None:
+        """`hang_up` closes the connections, and says that it did: not while a request is under way."""
+        self._hang_up = hang_up
         self._trim = trim
         self._most = 0
+        self._connected = False  # since a burst
         self._due = 0.0
 
     def look(self, open_bytes: int, now: float) -> None:
-        """So many bytes are open now."""
+        """So many bytes are open now. What is left of a burst may be under way for long: it is trimmed after, too."""
         self._most = max(self._most, open_bytes)
-        if self._most >= BURST and open_bytes * LEFT <= self._most and now >= self._due:
+        over = self._most >= BURST and open_bytes * LEFT <= self._most and now >= self._due
+        if over:
             self._most = open_bytes
             self._due = now + PAUSE
+            self._connected = True
+        closed = self._connected and self._hang_up()
+        if closed:
+            self._connected = False
+        if over or closed:
             self._trim()

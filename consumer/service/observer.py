@@ -64,6 +64,7 @@ class Observer:
         metrics: Metrics,
         health: Health,
         cache_bytes: Callable[[], int],
+        memory: Memory,
     ) -> None:
         """`cache_bytes` says what the schema cache holds."""
         self._cache_bytes = cache_bytes
@@ -72,7 +73,7 @@ class Observer:
         self._metrics = metrics
         self._health = health
         self._kafka = kafka
-        self._memory = Memory()
+        self._memory = memory
         self._transactions = Transactions()
         self._heads = Heads()
         self._foreign = Foreign()

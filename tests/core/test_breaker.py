@@ -1,6 +1,8 @@
 """The flood breaker: when a service stops instead of emptying a topic into its dead-letter topic."""
 
-from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, Breaker
+import random
+
+from consumer.core.breaker import ACCEPTED, ADMITTED, REFUSED, UNREADABLE, WINDOW, Breaker
 
 
 def breaker(*counts: tuple[int, int], enabled: bool = True) -> Breaker:
@@ -61,6 +63,21 @@ def test_a_minute_is_the_window():
     assert slow.rejects() == 61 * 16
     slow.count(UNREADABLE, 24, 599.5)
     assert slow.open
+
+
+def test_the_window_is_right_after_any_pause():
+    """Counts at random times, against their sum."""
+    rng = random.Random(1)
+    counted: list[tuple[int, int]] = []
+    minute = Breaker(False)
+    second = 0
+    for _ in range(2_000):
+        second += rng.choice((0, 0, 0, 0, 1, 1, 2, 7, 59, 60, 61, 62, 500)) if rng.random() < 0.3 else 0
+        count = rng.randrange(5)
+        minute.count(rng.choice((UNREADABLE, REFUSED)), count, second + 0.5)
+        minute.count(rng.choice((ADMITTED, ACCEPTED)), 3, second + 0.5)
+        counted.append((second, count))
+        assert minute.rejects() == sum(count for at, count in counted[-200:] if at >= second - WINDOW)
 
 
 def test_it_never_closes():

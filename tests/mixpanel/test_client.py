@@ -167,6 +167,24 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(new_wire, connect):
     assert len(wire.requests) == 2
 
 
+def test_connections_are_closed_when_it_hangs_up(new_wire, connect):
+    """At once and not with the next request, which makes its own."""
+    closed = threading.Event()
+
+    def behave(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(GOOD) + GOOD)
+        if connection.recv(1) == b"":
+            closed.set()
+
+    wire = new_wire(behave)
+    endpoint = connect(wire.url)
+    assert endpoint.post(TAILS, always).status == 200
+    endpoint.hang_up()
+    assert closed.wait(10)
+    assert endpoint.post(TAILS, always).status == 200
+    assert len(wire.requests) == 2
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [("7", 7.0), (" 0 ", 0.0), ("-1", None), ("1.5", None), ("soon", None), ("", None), ("\u0663", None)],

@@ -22,6 +22,7 @@ class Poster:
         self.let = threading.Semaphore(0)
         self.arrived: SimpleQueue[bytes] = SimpleQueue()
         self.closed = False
+        self.hung_up = 0
 
     def use_token(self, token: str) -> int:
         self.token = token
@@ -34,6 +35,9 @@ class Poster:
             raise ZeroDivisionError("marked payload")
         assert self.let.acquire(timeout=PATIENCE)
         return Answer(200, body) if may_begin() else Answer(0, failure=NOT_SENT, cause="lease")
+
+    def hang_up(self) -> None:
+        self.hung_up += 1
 
     def close(self) -> None:
         self.closed = True
@@ -79,9 +83,11 @@ def test_a_thread_that_waits_keeps_nothing_of_its_last_batch():
 def test_another_token_is_told_in_the_order_of_answers():
     """The client has it first, so what starts after the fact is posted with it."""
     poster, results = Poster(), SimpleQueue()
-    Pool({"default": poster}, 3, results, LEASE).use_token("default", "another")
+    pool = Pool({"default": poster}, 3, results, LEASE)
+    pool.use_token("default", "another")
     assert poster.token == "another"
     assert results.get_nowait() == TokenChanged("default", 7)
+    pool.close(PATIENCE)
 
 
 def test_each_batch_comes_back_with_its_answer():
@@ -101,19 +107,6 @@ def test_each_batch_comes_back_with_its_answer():
     assert poster.closed
 
 
-def test_threads_are_started_as_they_are_needed():
-    """One request at a time needs one thread, however many there may be."""
-    poster, results = Poster(), SimpleQueue()
-    pool = Pool({"default": poster}, 8, results, LEASE)
-    before = threading.active_count()
-    for number in range(5):
-        poster.let.release()
-        pool.send(batch(number, b"x"))
-        assert results.get(timeout=PATIENCE).batch.number == number
-    assert threading.active_count() - before <= 2
-    pool.close(PATIENCE)
-
-
 def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
     """Whatever is raised on a thread ends neither the thread nor the wait of the batch's groups."""
     poster, results = Poster(), SimpleQueue()
@@ -126,6 +119,32 @@ def test_a_mistake_comes_back_as_an_unknown_outcome(caplog):
     poster.let.release()
     pool.send(batch(2, b"x"))
     assert results.get(timeout=PATIENCE).answer.status == 200
+    pool.close(PATIENCE)
+
+
+def test_connections_are_closed_only_while_no_request_is_under_way():
+    """One that is being written needs its connection."""
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 2, results, LEASE)
+    pool.send(batch(1))
+    assert not pool.hang_up()
+    assert poster.hung_up == 0
+    poster.let.release()
+    results.get(timeout=PATIENCE)
+    assert pool.hang_up()
+    assert poster.hung_up == 1
+    pool.close(PATIENCE)
+
+
+def test_no_thread_is_started_for_a_request():
+    """What a thread keeps as long as it lives would stand in the memory that a burst takes."""
+    poster, results = Poster(), SimpleQueue()
+    pool = Pool({"default": poster}, 4, results, LEASE)
+    before = set(threading.enumerate())
+    poster.let.release()
+    pool.send(batch(1))
+    results.get(timeout=PATIENCE)
+    assert {thread for thread in set(threading.enumerate()) - before if thread.name.startswith("sender")} == set()
     pool.close(PATIENCE)
 
 

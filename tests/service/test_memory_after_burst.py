@@ -12,7 +12,7 @@ from consumer.service.memory import BURST, LEFT, PAUSE, Memory, trim
 def test_a_burst_is_trimmed_after_once_and_a_steady_load_never():
     """Once what is open is a small part of the most; and again after the next burst."""
     trims: list[int] = []
-    memory = Memory(lambda: trims.append(1))
+    memory = Memory(lambda: True, lambda: trims.append(1))
     for open_bytes in (0, BURST - 1, 0, BURST - 1):
         memory.look(open_bytes, 0.0)
     assert trims == []
@@ -27,12 +27,34 @@ def test_a_burst_is_trimmed_after_once_and_a_steady_load_never():
 def test_bursts_that_follow_each_other_are_trimmed_after_a_pause():
     """Once it is over, if nothing is open then."""
     trims: list[float] = []
-    memory = Memory(lambda: trims.append(now))
+    memory = Memory(lambda: True, lambda: trims.append(now))
     for now in (0.0, 1.0, PAUSE - 1.0, PAUSE + 0.5, PAUSE + 1.0, PAUSE + 2.0):
         memory.look(0 if now == PAUSE + 1.0 else BURST, now)
         if now < PAUSE:
             memory.look(0, now)
     assert trims == [0.0, PAUSE + 1.0]
+
+
+def test_connections_are_closed_once_after_a_burst_when_nothing_is_under_way():
+    """What is left of it may be under way for long: memory is given back before, and again once they are closed."""
+    told: list[str] = []
+    under_way = True
+
+    def hang_up() -> bool:
+        told.append("busy" if under_way else "closed")
+        return not under_way
+
+    memory = Memory(hang_up, lambda: told.append("trim"))
+    memory.look(0, 0.0)
+    memory.look(BURST, 1.0)
+    assert told == []
+    memory.look(0, 2.0)
+    memory.look(10, 3.0)
+    assert told == ["busy", "trim", "busy"]
+    under_way = False
+    for now in range(4, 30):
+        memory.look(0, float(now))
+    assert told[3:] == ["closed", "trim"]
 
 
 def test_the_c_library_is_asked_where_it_can():

@@ -15,6 +15,7 @@ from consumer.event.errors import REJECTED, TASK_PUT
 from consumer.kafka.client_status import ClientStatus
 from consumer.mixpanel.pool import Response
 from consumer.service.health import Health
+from consumer.service.memory import Memory
 from consumer.service.metrics import Metrics
 from consumer.service.observer import Observer
 from consumer.service.rejects import TELL_EVERY
@@ -66,7 +67,10 @@ class Scene:
         self.health = Health(lambda: self.now)
         self.metrics = Metrics(projects)
         self.kafka = Kafka()
-        self.observer = Observer(self.pipeline, self.kafka, DeadLetters(), self.metrics, self.health, lambda: 4096)
+        memory = Memory(lambda: True)
+        self.observer = Observer(
+            self.pipeline, self.kafka, DeadLetters(), self.metrics, self.health, lambda: 4096, memory
+        )
         self.places = [Assignment("changes", number) for number in range(2)]
         self.pipeline.assigned(self.places)
         self.offset = 0
