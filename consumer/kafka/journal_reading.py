@@ -14,7 +14,7 @@ from consumer.core.model import Assignment
 from consumer.kafka.clients import ClientFailed, client
 from consumer.kafka.journal import PARTITION, Stretch
 from consumer.kafka.journal_format import UnknownFormat, parsed
-from consumer.kafka.journal_topic import TIMEOUT, JournalTopic, Unreadable, words_of
+from consumer.kafka.journal_topic import MISSING, TIMEOUT, JournalTopic, Unreadable, words_of
 
 log = logging.getLogger("consumer.journal")
 
@@ -99,6 +99,8 @@ class Reader:
                     wanted = []
                     self._well()
             except (KafkaException, ClientFailed, Unreadable) as failure:
+                if isinstance(failure, KafkaException) and failure.args[0].code() in MISSING:
+                    self._exists = False  # it was deleted: nobody else finds out where no `$add` is announced
                 self._troubled(words_of(failure))
                 self._closed.wait(RETRY_AFTER)
             except Exception:

@@ -119,6 +119,22 @@ def test_a_missing_topic_is_made(reader: Callable[..., Reader], broker: Any, gro
     assert len(broker.admin.list_topics(timeout=10).topics[name].partitions) == 1
 
 
+def test_a_topic_that_is_deleted_before_it_is_read_is_made_again(
+    reader: Callable[..., Reader], broker: Any, group_id: str, topic: str, caplog: pytest.LogCaptureFixture
+):
+    """Nothing is announced before it is read, so that no write tells that it is gone."""
+    name = f"{group_id}.journal"
+    one = reader(broker, name, topic)
+    until(one.exists, "it is made")
+    write(broker, name, (b'[2,"later"]', b"{}"))
+    one.ask(PLACE, START)
+    until(lambda: said(caplog), "it cannot be read")
+    broker.admin.delete_topics([name])[name].result(20)
+    stretch = read(one)
+    assert (names(stretch), stretch.end) == ([], 0)
+    assert one.exists()
+
+
 def test_a_record_that_cannot_be_read_holds_all(
     reader: Callable[..., Reader], broker: Any, journal: str, caplog: pytest.LogCaptureFixture
 ):
