@@ -1,6 +1,6 @@
 """All assignments of this instance: what is paused and what may be committed, and the limits that they share."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Final, final
 
 from consumer.core.batch import Batch
@@ -30,7 +30,7 @@ class Partitions:
         self._limit = limits.open_records
         self._open = Open(limits.open_records, limits.open_bytes)
         self._standing = standing
-        self._unreadable: Collection[Assignment] = ()
+        self._unreadable: Mapping[Assignment, tuple[int, float]] = {}
         self.by_assignment: dict[Assignment, Partition] = {}
 
     def add(self, assignment: Assignment) -> None:
@@ -92,9 +92,14 @@ class Partitions:
         if partition is not None and not partition.draining:
             partition.ledger.ended(end)
 
-    def cannot_read(self, assignments: Collection[Assignment]) -> None:
-        """These, and no others, are the partitions whose next records the client cannot read."""
-        self._unreadable = assignments
+    def cannot_read(self, places: Mapping[Assignment, tuple[int, float]]) -> None:
+        """The client cannot read on in these partitions, and no others: each with the offset, and since when."""
+        self._unreadable = places
+
+    def stands(self, assignment: Assignment) -> tuple[int, float]:
+        """The next offset to be read of this partition, and since when the client cannot; -1 for what is unknown."""
+        offset, since = self._unreadable.get(assignment, (-1, -1.0))
+        return max(offset, self.by_assignment[assignment].ledger.next_offset()), since
 
     # What may be committed.
 

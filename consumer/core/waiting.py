@@ -36,8 +36,9 @@ Detail: TypeAlias = dict[str, object]
 class Block:
     """What blocks a partition: the record at `offset`, polled at `since`, and one of `CAUSES` with its `detail`.
 
-    With nothing open and reading paused `offset` is the next to be read. `offset` and `since` are -1, and `record` is
-    None, where they are unknown. `project` is the one that it waits for, empty where it waits for none.
+    With nothing open and reading paused `offset` is the next to be read, and `since` is known where the client cannot
+    read it. `offset` and `since` are -1, and `record` is None, where they are unknown. `project` is the one that it
+    waits for, empty where it waits for none.
     """
 
     __slots__ = ("assignment", "cause", "detail", "offset", "project", "record", "since")
@@ -62,7 +63,7 @@ def blocks(partitions: Partitions, destinations: Destinations, breaker_open: boo
         offset = ledger.first_open()
         if offset < 0:
             if assignment in paused:
-                told.append(Block(assignment, ledger.next_offset(), -1.0, paused[assignment]))
+                told.append(Block(assignment, *partitions.stands(assignment), paused[assignment]))
             continue
         block = Block(assignment, offset, ledger.oldest(), BREAKER if breaker_open else "")
         if not breaker_open and not at_held(partition, block):

@@ -164,7 +164,8 @@ class RecordReading:
         elif code == KafkaError._PARTITION_EOF:
             self._ended(place, int(message.offset() or 0))
         elif code in CODES and (owned := self._owned.get(place)) is not None:
-            self.unreadable.refused(owned.assignment, int(message.offset() or 0), error, self._clock())
+            offset = max(owned.next, int(message.offset() or 0))  # it may begin before what was committed
+            self.unreadable.refused(owned.assignment, offset, error, self._clock())
         elif code == KafkaError._FATAL or error.fatal():
             raise SourceFailed(f"the Kafka consumer cannot go on: {error.str()}")
         elif code != KafkaError._MAX_POLL_EXCEEDED:

@@ -99,9 +99,9 @@ class Source:
         ends, self._reading.ends = self._reading.ends, {}
         return list(ends.items())
 
-    def unreadable(self) -> Collection[Assignment]:
-        """The partitions whose next batch of records the client cannot read."""
-        return self._reading.unreadable.found.keys()
+    def unreadable(self) -> Mapping[Assignment, tuple[int, float]]:
+        """The partitions whose next batch of records the client cannot read, each with its offset and since when."""
+        return self._reading.unreadable.places()
 
     def rotate(self, config: dict[str, object], files: Collection[str], after: float) -> None:
         """Sign in as `config` and these changed files say; a new client is made after so many seconds. Any thread."""

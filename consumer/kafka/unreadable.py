@@ -31,9 +31,10 @@ AGAIN_AFTER: Final = 30.0
 
 @dataclass
 class UnreadableBatch:
-    """One that could not be read, from `offset` on; it is tried again at `due`."""
+    """One that could not be read, from `offset` on, for the first time at `since`; it is tried again at `due`."""
 
     offset: int
+    since: float
     due: float
 
 
@@ -48,8 +49,9 @@ class UnreadableBatches:
     def refused(self, assignment: Assignment, offset: int, error: KafkaError, now: float) -> None:
         """The client cannot read the batch at `offset`: said once for each."""
         before = self.found.get(assignment)
-        self.found[assignment] = UnreadableBatch(offset, now + AGAIN_AFTER)
-        if before is None or before.offset != offset:
+        known = before is not None and before.offset == offset
+        self.found[assignment] = UnreadableBatch(offset, before.since if before and known else now, now + AGAIN_AFTER)
+        if not known:
             fields = {"partition": repr(assignment), "offset": offset, "cause": error.str()}
             line = "a batch of records cannot be read: its partition waits, the others go on"
             log.error(line, extra=fields | self._remedy(error))
@@ -62,6 +64,10 @@ class UnreadableBatches:
     def forget(self, assignment: Assignment) -> None:
         """It is not ours any more."""
         self.found.pop(assignment, None)
+
+    def places(self) -> dict[Assignment, tuple[int, float]]:
+        """The partitions that wait for one, each with its offset and since when."""
+        return {assignment: (batch.offset, batch.since) for assignment, batch in self.found.items()}
 
     def due(self, assignment: Assignment, now: float) -> bool:
         """Whether it is time to try to read it."""

@@ -446,13 +446,16 @@ def test_a_partition_that_the_client_cannot_read_is_paused_alone():
     partition, other = machine.assign(0), machine.assign(1)
     machine.read(partition, ("SET", {"a": 1}))
     machine.read(other, ("SET", {"a": 1}, "other"))
-    machine.pipeline.partitions.cannot_read({partition})
+    machine.now = 50.0
+    machine.pipeline.partitions.cannot_read({partition: (1, 42.0)})
     assert machine.pipeline.paused() == {partition: "fault"}
     machine.finish()
     assert (machine.commit(partition), machine.commit(other)) == (1, 1)
     blocked = blocks(machine.pipeline.partitions, machine.pipeline.destinations, False, machine.now)
-    assert [(block.assignment, block.offset, block.cause) for block in blocked] == [(partition, 1, "fault")]
-    machine.pipeline.partitions.cannot_read(())
+    assert [(block.assignment, block.offset, block.cause, block.since) for block in blocked] == [
+        (partition, 1, "fault", 42.0)
+    ]
+    machine.pipeline.partitions.cannot_read({})
     assert machine.pipeline.paused() == {}
 
 

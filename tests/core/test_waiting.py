@@ -232,3 +232,14 @@ def test_an_unknown_outcome_waits_like_any_failure():
     machine.answer(machine.one(), Answer(0, failure=UNKNOWN, cause="timeout"))
     assert waits(machine)[0][1] == "retry"
     assert waits(machine)[0][2]["answered"] == "timeout"
+
+
+def test_a_batch_that_the_client_cannot_read_waits_since_it_could_not():
+    """At the offset that is next, whatever was read before it; while something is open that goes first."""
+    machine, first, second = two()
+    machine.read(second, ("SET", {"a": 1}))
+    machine.pipeline.partitions.cannot_read({first: (7, 12.0), second: (0, 12.0)})
+    batch = machine.one()
+    assert waits(machine) == {0: (7, "fault", {}), 1: (0, "in_flight", {})}
+    machine.answer(batch)
+    assert [(block.offset, block.since) for block in found(machine)] == [(7, 12.0), (1, 12.0)]

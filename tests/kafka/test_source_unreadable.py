@@ -67,6 +67,7 @@ def test_it_is_tried_at_times_and_not_in_between(join, write_large, caplog):
         for ahead in (0.0, AGAIN_AFTER, 2 * AGAIN_AFTER):
             member.ahead = ahead
             before = batches[mine].due
+            stands = member.source.unreadable()[mine]
             hold(member)
             if ahead:
                 poll_until(
@@ -75,6 +76,7 @@ def test_it_is_tried_at_times_and_not_in_between(join, write_large, caplog):
                     member,
                 )
                 hold(member)
+            assert member.source.unreadable()[mine] == stands
             tries.append((mine.topic, mine.partition) in member.source._pauses.places)
     assert tries == [True, True, True]
 

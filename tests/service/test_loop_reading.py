@@ -47,8 +47,8 @@ class Source(Quiet):
     def ends(self) -> list[Any]:
         return []
 
-    def unreadable(self) -> list[Any]:
-        return []
+    def unreadable(self) -> dict[Any, Any]:
+        return {}
 
 
 class Pool(Quiet):

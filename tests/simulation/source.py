@@ -152,7 +152,7 @@ class Source:
         self._instance.ended(ends)
         return ends
 
-    def unreadable(self) -> Collection[Assignment]:
+    def unreadable(self) -> Mapping[Assignment, tuple[int, float]]:
         return self._source.unreadable()
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
