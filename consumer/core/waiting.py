@@ -112,12 +112,15 @@ def judge(dispatch: Dispatch, head: Head, now: float) -> tuple[str, Detail]:
     batch = head.batch
     if batch is not None and batch.suspect:
         return SUSPECT, met(batch, head.flying, now)
-    if head.flying:
-        return JOURNAL if batch is not None and batch.announcing else IN_FLIGHT, {}
+    announcing = head.flying and batch is not None and batch.announcing
+    if head.flying and not announcing:
+        return IN_FLIGHT, {}
     if dispatch.halt.cause:
         return HALTED, {}
     if now < dispatch.throttle.resume_at:
         return THROTTLED, {}
+    if announcing:  # what was answered before is over
+        return JOURNAL, {}
     if batch is not None and batch.history.attempts:
         return RETRY, met(batch, False, now)
     before = ahead(head)

@@ -17,12 +17,17 @@ MARKED: Final = re.compile(re.escape(NAME) + r"-([0-9a-f]{12})")
 
 def client_id(settings: Settings) -> str:
     """The consumer's name to the brokers; without a default project there is no mark in it."""
+    return client_ids(settings)[0]
+
+
+def client_ids(settings: Settings) -> list[str]:
+    """That name, and that of an instance which has the same token and was not given the project's number."""
     project = settings.projects.get(DEFAULT)
     if project is None:
-        return NAME
-    which = settings.mixpanel_project_id or project.token
-    text = f"{NAME}\n{urlsplit(project.url).netloc}\n{which}"
-    return f"{NAME}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return [NAME]
+    known = [which for which in (settings.mixpanel_project_id, project.token) if which]
+    texts = [f"{NAME}\n{urlsplit(project.url).netloc}\n{which}" for which in known]
+    return [f"{NAME}-{hashlib.sha256(text.encode()).hexdigest()[:12]}" for text in texts]
 
 
 def marked(name: str) -> str:

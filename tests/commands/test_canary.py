@@ -209,8 +209,21 @@ def test_a_refusal_in_mixpanels_words(sandbox: MixpanelSandbox, fly: Callable[..
     sandbox.faults.on("refuse", group_id=GROUP_ID, words="no canaries")
     fact = fly()
     assert (fact.state, fact.detail) == ("fault", "Mixpanel refuses the profile: no canaries")
-    sandbox.faults.replace([{"kind": "status", "status": 503}])
+    sandbox.faults.replace([{"kind": "status", "status": 429}])
     assert fly().state == "unknown"
+
+
+def test_a_profile_of_which_nobody_knows_whether_it_was_written_is_deleted(
+    sandbox: MixpanelSandbox, fly: Callable[..., Fact]
+) -> None:
+    """Else it would stay, where the answer alone was lost. Where the deletion is not accepted either it is said."""
+    sandbox.faults.on("reset", at="after-applying", times=1)
+    fact = fly()
+    assert (fact.state, fact.detail) == ("unknown", "Mixpanel did not accept the profile now: reset")
+    assert sandbox.profiles.snapshot() == []
+    assert len(sandbox.requests.newest()) == 2
+    sandbox.faults.on("reset", at="after-applying")
+    assert "may be left over: its deletion was not accepted" in fly().detail
 
 
 def test_the_command(sandbox: MixpanelSandbox, call: Callable[..., Result]) -> None:

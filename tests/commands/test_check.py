@@ -16,10 +16,12 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from consumer.commands.check.machine import clock_fact
+from consumer.commands.check.machine import Answered, clock_fact
+from consumer.kafka.project_mark import client_id
 from consumer.sandbox.broker.security import Security
 from consumer.sandbox.registry.server import RegistrySandbox
 from consumer.schemas import newest
+from consumer.settings import load
 from tests.integration.events import SCHEMA, change
 from tests.sealing import SECRET, needs_rules, rule, tagged, written
 
@@ -116,8 +118,9 @@ def test_missing_topics(facts, place):
 
 
 def test_members_of_another_project(facts, place, broker):
-    """A member whose mark is of another project is a fault; one without a mark is nothing to say."""
-    names = {"client.id": "group-consumer-ffffffffffff"}, {"client.id": "group-consumer"}
+    """One whose mark is of another project is a fault; one without a mark, or of our token, is nothing to say."""
+    ours = client_id(load(place))  # of the token
+    names = {"client.id": "group-consumer-ffffffffffff"}, {"client.id": "group-consumer"}, {"client.id": ours}
     config = {"bootstrap.servers": broker.bootstrap, "group.id": place["KAFKA_GROUP_ID"]}
     mates = [Consumer({**config, "partition.assignment.strategy": "cooperative-sticky", **name}) for name in names]
     for mate in mates:
@@ -129,7 +132,9 @@ def test_members_of_another_project(facts, place, broker):
             mate.poll(0.1)
     found = facts(1, **place)
     assert "1 member of it send to another Mixpanel project" in one(found, "group ", "fault")[2]
-    assert one(found, "group ", "ok")[2] == "may be joined, 2 members now"
+    assert one(found, "group ", "ok")[2] == "may be joined, 3 members now"
+    numbered = facts(1, **place, MIXPANEL_PROJECT_ID="1234567")  # as the canary needs it
+    assert "1 member of it send to another Mixpanel project" in one(numbered, "group ", "fault")[2]
     assert one(found, "offsets ")[0] == "ok"
     for mate in mates:
         mate.close()
@@ -509,14 +514,19 @@ def test_token_is_never_known(facts, place):
 
 
 def test_clock():
-    """A clock that is wrong is told from the Date of an answer."""
-    assert clock_fact(formatdate(time.time() + 1, usegmt=True), "x").state == "ok"
-    behind = clock_fact(formatdate(time.time() + 3600, usegmt=True), "x")
-    assert behind.state == "warning"
-    assert "s behind x" in behind.detail
-    assert "s ahead of x" in clock_fact(formatdate(time.time() - 3600, usegmt=True), "x").detail
-    assert clock_fact("", "x") is None
-    assert clock_fact("soon", "x") is None
+    """A clock that is wrong is told from the Date of an answer, as of when that came: a canary takes minutes."""
+
+    def fact(ahead: float, came: float):
+        return clock_fact(Answered(formatdate(came + ahead, usegmt=True), "x", came))
+
+    for came in (time.time(), time.time() - 120):
+        assert fact(1, came).state == "ok"
+        behind = fact(3600, came)
+        assert behind.state == "warning"
+        assert "s behind x" in behind.detail
+        assert "s ahead of x" in fact(-3600, came).detail
+    assert clock_fact(Answered("", "x", 0.0)) is None
+    assert clock_fact(Answered("soon", "x", 0.0)) is None
 
 
 def test_port_taken(facts, place):

@@ -122,3 +122,17 @@ def test_the_updates_of_a_record_have_fates_of_their_own(scene: Scene, row: Any)
     (others,) = traced(scene, "--group", "company:corp")
     assert (others["fate"], [one["rule"] for one in others["update"]]) == ("applied", ["parent"])
     assert scene.verify("--all")["findings"] == []
+
+
+def test_a_record_that_every_rule_ignores_was_not_applied(scene: Scene, row: Any) -> None:
+    """It is said who ignores it and why; while it is not committed it waits."""
+    file = Path(scene.environ["MAPPING_FILE"])
+    rules = file.read_text()
+    only = 'key = "text"\n        where = [{ path = "value.id", is = "acme" }]'
+    file.write_text(rules.replace('key = "text"', only))
+    offset, _ = row("globex", "corp", applied=())
+    assert traced(scene, f"{scene.topic}:0:{offset}")[0]["fate"] == "waiting"
+    scene.commit(offset + 1)
+    (found,) = traced(scene, f"{scene.topic}:0:{offset}")
+    assert (found["fate"], found["update"]) == ("ignored", None)
+    assert "rule company ignores it: where; rule parent ignores it: where" in found["why"]

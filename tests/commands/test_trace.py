@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
+from consumer.kafka.config import consumer_config
 from consumer.sandbox.answers import of_json
 from consumer.sandbox.web import Reply, Web
-from tests.commands.scene import Scene, partition_row
+from tests.commands.scene import Scene, event, partition_row
 
 
 @pytest.fixture
@@ -153,3 +155,34 @@ def test_what_is_not_there(scene: Scene, trace: Any, offset: str, words: str) ->
     """Said in a sentence, exit status 1."""
     assert words in trace(f"{scene.topic}:{offset}", status=1)
     assert trace("a:0:1", "--group", "company:acme", status=2)
+
+
+def test_a_batch_that_the_client_cannot_read(
+    scene: Scene, trace: Any, new_topic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record of it waits, what stands before it is shown, and of a group all that can be read."""
+    topic = scene.environ["KAFKA_TOPICS"] = new_topic(2)
+    bounded = {"fetch.max.bytes": 1 << 20, "receive.message.max.bytes": 2 << 20}
+    config = "consumer.commands.trace.records.consumer_config"
+    monkeypatch.setattr(config, lambda settings: consumer_config(settings) | bounded)
+    change = event("acme", "set", {"a": 1})
+    producer = Producer({"bootstrap.servers": scene.broker.bootstrap})
+    for partition in (0, 1, 1):
+        producer.produce(topic, change, b"company:acme", partition)
+    assert producer.flush(30) == 0
+    large = Producer(
+        {"bootstrap.servers": scene.broker.bootstrap, "compression.type": "zstd", "message.max.bytes": 8 << 20}
+    )
+    large.produce(topic, b"7" * (3 << 20), partition=0)
+    assert large.flush(30) == 0
+    (before,) = trace(f"{topic}:0:0")
+    assert (before["fate"], before["problem"]) == ("waiting", "")
+    (unread,) = trace(f"{topic}:0:1")
+    assert (unread["fate"], unread["update"]) == ("waiting", None)
+    assert unread["problem"].startswith(f"{topic}:0:1 cannot be read: ")
+    shown = scene.run("trace", "--group", "company:acme", "--output", "json", **scene.environ)
+    assert shown.exit_code == 1
+    assert sorted(found["place"] for found in json.loads(shown.stdout)) == [
+        f"{topic}:{place}" for place in ("0:0", "1:0", "1:1")
+    ]
+    assert f"warning: {topic}:0:1 cannot be read: " in shown.stderr

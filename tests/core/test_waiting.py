@@ -243,3 +243,19 @@ def test_a_batch_that_the_client_cannot_read_waits_since_it_could_not():
     assert waits(machine) == {0: (7, "fault", {}), 1: (0, "in_flight", {})}
     machine.answer(batch)
     assert [(block.offset, block.since) for block in found(machine)] == [(7, 12.0), (1, 12.0)]
+
+
+def test_a_request_that_is_announced_waits_for_the_journal():
+    """Unless its project is halted, or throttled: what was answered to others goes before."""
+    machine, first, second = two()
+    machine.read(first, ("ADD", {"n": 1}))
+    batch = machine.one()
+    batch.announcing = True
+    assert waits(machine) == {0: (0, "journal", {})}
+    machine.read(second, ("SET", {"a": 1}, "other"))
+    machine.answer(machine.one(), Answer(429, b"", retry_after=30.0))
+    assert waits(machine) == {0: (0, "throttled", {}), 1: (0, "throttled", {})}
+    machine.answer(machine.one(31.0), Answer(401, b"no"))
+    assert waits(machine) == {0: (0, "halted", {}), 1: (0, "halted", {})}
+    batch.announcing = False
+    assert waits(machine)[0] == (0, "in_flight", {})

@@ -149,13 +149,17 @@ class Canary:
         client = endpoints(self._settings)[self.project]
         try:
             run = uuid.uuid4().hex
-            self._written(self._post(client, SET, {PROPERTY: run}))
+            posted = self._post(client, SET, {PROPERTY: run})
+            there = isinstance(posted, Accepted) or (isinstance(posted, Again) and posted.unknown)
             try:
+                self._written(posted)
                 fact = self._look(query, group, run)
+            except Undecided as undecided:
+                fact = undecided.fact
             finally:
-                deleted = isinstance(self._post(client, DELETE, {}), Accepted)
+                left = there and not isinstance(self._post(client, DELETE, {}), Accepted)
             yield fact
-            if not deleted:
+            if left:
                 detail = f"the profile {GROUP_ID} may be left over: its deletion was not accepted"
                 yield warning(self._what, detail, "delete it in Mixpanel, or check again")
         finally:

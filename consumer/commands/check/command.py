@@ -10,7 +10,7 @@ import click
 from consumer.commands.check.canary import Canary
 from consumer.commands.check.facts import COLOURS, FAULT, OK, STATES, UNKNOWN, WARNING, Fact, unknown
 from consumer.commands.check.kafka import kafka_facts
-from consumer.commands.check.machine import clock_fact, machine_facts, server_facts, settings_facts
+from consumer.commands.check.machine import Answered, clock_fact, machine_facts, server_facts, settings_facts
 from consumer.commands.check.mapping import mapped_topics_of, mapping_facts
 from consumer.commands.check.mixpanel import mixpanel_facts
 from consumer.commands.check.registry import registry_facts
@@ -89,7 +89,7 @@ def without_default(settings: Settings, project: str) -> list[str]:
 
 def all_facts(settings: Settings, canaries: list[Canary], *, tell: bool) -> Iterator[Fact]:
     """Every fact, as it is found; `tell` says on the terminal what is being looked at."""
-    dates: list[tuple[str, str]] = []
+    dates: list[Answered] = []
     looks: list[tuple[str, Callable[[], Iterable[Fact]]]] = [
         ("the settings", lambda: settings_facts(settings)),
         ("this machine", lambda: machine_facts(settings)),
@@ -121,10 +121,10 @@ def broker_facts(settings: Settings) -> Iterator[Fact]:
         yield unknown("Kafka", "topics, rights and the group were not asked for", "fix the faults above first")
 
 
-def clock_facts(dates: list[tuple[str, str]]) -> Iterator[Fact]:
+def clock_facts(dates: list[Answered]) -> Iterator[Fact]:
     """This machine's clock beside the first answer that had a date."""
-    for date, whose in dates:
-        fact = clock_fact(date, whose)
+    for answered in dates:
+        fact = clock_fact(answered)
         if fact is not None:
             yield fact
             return

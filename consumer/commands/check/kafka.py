@@ -11,7 +11,7 @@ from consumer.commands.check.quarantine import quarantine_facts
 from consumer.kafka.broker_errors import BrokerError, Denied, Missing
 from consumer.kafka.brokers import Brokers, ExistingTopic
 from consumer.kafka.config import consumer_config
-from consumer.kafka.project_mark import marked
+from consumer.kafka.project_mark import client_ids, marked
 from consumer.kafka.topic_commands import LARGEST, allow, alter, create
 from consumer.kafka.unreadable import RECEIVE
 from consumer.settings import Settings
@@ -137,7 +137,8 @@ def group_facts(brokers: Brokers, settings: Settings) -> Iterator[Fact]:
         yield fault(what, detail, fix)
         return
     own = marked(str(consumer_config(settings)["client.id"]))
-    foreign = [name for name in group.clients if own and marked(name) not in ("", own)]
+    known = {"", own, *map(marked, client_ids(settings))}  # it may run without MIXPANEL_PROJECT_ID
+    foreign = [name for name in group.clients if own and marked(name) not in known]
     if foreign:
         detail = f"{counted(len(foreign), 'member')} of it send to another Mixpanel project: data would be mixed"
         yield fault(what, detail, "set KAFKA_GROUP_ID to another group for each project, or stop the others first")

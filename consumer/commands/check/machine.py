@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
 from consumer.kafka.config import admin_config
@@ -109,13 +109,21 @@ def tls_fact(what: str, host: str, port: int, ca: str) -> Fact:
     return ok(what, f"takes connections, its certificate is valid until {ends}")
 
 
-def clock_fact(date: str, whose: str) -> Fact | None:
-    """How far this machine's clock is from the `Date` of an answer; None where there is no date."""
+class Answered(NamedTuple):
+    """An answer's `Date`, empty for none, whose it is, and when it came by this machine's clock."""
+
+    date: str
+    whose: str
+    at: float
+
+
+def clock_fact(answered: Answered) -> Fact | None:
+    """How far this machine's clock was from the answer's; None where there is no date."""
     try:
-        theirs = parsedate_to_datetime(date).timestamp()
+        theirs = parsedate_to_datetime(answered.date).timestamp()
     except (TypeError, ValueError):
         return None
-    skew = time.time() - theirs
+    skew, whose = answered.at - theirs, answered.whose
     if abs(skew) > SKEW:
         direction = "ahead of" if skew > 0 else "behind"
         detail = f"this machine is {abs(skew):.0f} s {direction} {whose}"

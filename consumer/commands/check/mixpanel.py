@@ -1,6 +1,7 @@
 """What `check` can know of Mixpanel: that its host answers. No update is sent, so the token stays unproven."""
 
 import re
+import time
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -8,6 +9,7 @@ import requests
 
 import consumer
 from consumer.commands.check.facts import Fact, fault, ok, unknown
+from consumer.commands.check.machine import Answered
 from consumer.event.model import DEFAULT
 from consumer.http.deadline import FAILURES, word_for
 from consumer.http.environment import ADVICE, environment
@@ -27,10 +29,10 @@ FIXES: Final = {
 TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 
 
-def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], proven: Collection[str]) -> Iterator[Fact]:
+def mixpanel_facts(settings: Settings, dates: list[Answered], proven: Collection[str]) -> Iterator[Fact]:
     """Each host, and of each project what cannot be known, but of those that a canary is to prove.
 
-    `dates` gets the `Date` of the answer, and whose it is.
+    `dates` gets the answers, for the clock.
     """
     for url in dict.fromkeys(project.url for project in settings.projects.values()):
         yield host_fact(url, dates)
@@ -39,7 +41,7 @@ def mixpanel_facts(settings: Settings, dates: list[tuple[str, str]], proven: Col
             yield token_fact(project)
 
 
-def host_fact(url: str, dates: list[tuple[str, str]]) -> Fact:
+def host_fact(url: str, dates: list[Answered]) -> Fact:
     """Whether the host answers."""
     what = f"Mixpanel {url}"
     try:
@@ -50,7 +52,7 @@ def host_fact(url: str, dates: list[tuple[str, str]]) -> Fact:
             allow_redirects=False,
             stream=True,
         ) as answer:
-            dates.insert(0, (answer.headers.get("Date", ""), url))
+            dates.insert(0, Answered(answer.headers.get("Date", ""), url, time.time()))
             return ok(what, f"answers (status {answer.status_code} for its front page; nothing was sent)")
     except FAILURES as failure:
         word = word_for(failure)

@@ -1,11 +1,13 @@
 """What `check` asks the schema registries: does each answer, and can the topics' schemas be read?"""
 
+import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Final
 
 from consumer.commands.check.facts import Fact, fault, ok, warning
 from consumer.commands.check.keys import key_fact
+from consumer.commands.check.machine import Answered
 from consumer.commands.schema_judge import judge
 from consumer.registry.advice import advice
 from consumer.registry.client import Fetched
@@ -20,10 +22,10 @@ from consumer.terminal.table import counted
 LOOKED_AT: Final = 20
 
 
-def registry_facts(settings: Settings, dates: list[tuple[str, str]], mapped: Collection[str] = ()) -> Iterator[Fact]:
+def registry_facts(settings: Settings, dates: list[Answered], mapped: Collection[str] = ()) -> Iterator[Fact]:
     """Each registry, then the subject of each topic; of `mapped` topics the rules and keys alone.
 
-    `dates` gets the `Date` of an answer, and whose it is.
+    `dates` gets an answer, for the clock.
     """
     api = RegistryApi(settings)
     login = settings.schema_registry_username or settings.schema_registry_token
@@ -37,7 +39,7 @@ def registry_facts(settings: Settings, dates: list[tuple[str, str]], mapped: Col
             detail, _, fix = str(failure).removeprefix(f"{endpoint.url}: ").partition(": ")
             facts.append(fault(what, detail, fix))
             continue
-        dates.append((answer.headers.get("Date", ""), endpoint.url))
+        dates.append(Answered(answer.headers.get("Date", ""), endpoint.url, time.time()))
         if answer.status == 200 or (answer.status == 404 and answer.code):
             answering += 1
             facts.append(ok(what, "answers, and takes the credentials" if login else "answers"))

@@ -37,6 +37,10 @@ class TopicMissing(Failed):
     """The topic does not exist."""
 
 
+class Unreadable(Failed):
+    """The client cannot read the batch of records that holds this offset of a partition, nor what is behind it."""
+
+
 class OffsetSpan(NamedTuple):
     """Offsets of one partition from `first` up to `end`, which is not part of it."""
 
@@ -77,23 +81,28 @@ def spans_of(consumer: Consumer, topic: str, wanted: Mapping[int, int] | None = 
 
 
 def readable(topic: str, message: Message) -> bool:
-    """Whether it is a record, or the end of a partition. Raises `Failed` where it is a record that cannot be read."""
+    """Whether it is a record, or the end of a partition. Raises `Unreadable`, `Failed`."""
     error = message.error()
     if error is None or error.code() == KafkaError._PARTITION_EOF:
         return True
     if error.code() in CODES:
         place = f"{topic}:{message.partition()}:{message.offset()}"
-        raise Failed(f"{place} cannot be read: {error.str()}; see {RECEIVE} in KAFKA_PROPERTIES_FILE")
+        raise Unreadable(f"{place} cannot be read: {error.str()}; see {RECEIVE} in KAFKA_PROPERTIES_FILE")
     note(topic, error)
     return False
 
 
 def read(
-    consumer: Consumer, topic: str, spans: list[OffsetSpan], moved: Callable[[int], object] = lambda _: None
+    consumer: Consumer,
+    topic: str,
+    spans: list[OffsetSpan],
+    moved: Callable[[int], object] = lambda _: None,
+    unreadable: Callable[[Unreadable], object] | None = None,
 ) -> Iterator[list[Message]]:
     """The records of these spans, batch by batch; `moved` is told by how many offsets each batch went on.
 
-    Records of one partition come in order. Raises `Failed` where the brokers fall silent, or one cannot be read.
+    Records of one partition come in order. Raises `Failed` where the brokers fall silent, and `Unreadable`, unless
+    `unreadable` takes it: then that partition ends there, and the others go on.
     """
     left = {span.partition: span for span in spans if span.first < span.end}
     if not left:
@@ -106,12 +115,20 @@ def read(
         before = sum(at.values())
         for message in consumer.consume(BATCH, 0.5):
             partition: int = message.partition()  # type: ignore[assignment]  # it is set on what was read
-            if not readable(topic, message):
+            if partition in at and partition not in left:
+                continue  # read ahead
+            try:
+                if not readable(topic, message):
+                    continue
+            except Unreadable as failed:
+                if unreadable is None:
+                    raise
+                unreadable(failed)
+                consumer.incremental_unassign([TopicPartition(topic, partition)])
+                del left[partition]
                 continue
             heard = time.monotonic()
-            span = left.get(partition)
-            if span is None:
-                continue
+            span = left[partition]
             at_end = message.error() is not None
             offset: int = message.offset()  # type: ignore[assignment]
             if not at_end and offset < span.end:

@@ -7,7 +7,7 @@ its own, a little ahead, so that the loop never waits and receipts are never lat
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
@@ -104,9 +104,9 @@ class ReplaySource:
         """None: nothing is committed."""
         return []
 
-    def unreadable(self) -> Collection[Assignment]:
+    def unreadable(self) -> Mapping[Assignment, tuple[int, float]]:
         """None: a dead letter that cannot be read ends the replay."""
-        return ()
+        return {}
 
     def pause(self, wanted: Mapping[Assignment, str]) -> None:
         """Read nothing of these partitions, and go on with all others."""

@@ -19,7 +19,7 @@ from consumer.terminal.table import counted, show
 
 SHOWN: Final = ("KAFKA_TOPICS", "KAFKA_GROUP_ID", "KAFKA_DEAD_LETTER_TOPIC")
 LONGEST: Final = 240  # of what a line says of an update; the record by its place has all of it
-COLOURS: Final = {"applied": "", "replayed": "", "dead letter": "red", "waiting": "yellow"}
+COLOURS: Final = {"applied": "", "replayed": "", "ignored": "", "dead letter": "red", "waiting": "yellow"}
 EXAMPLES: Final = """\b
 Examples:
   group-consumer trace group-changes:3:88123
@@ -70,12 +70,15 @@ def trace(
                 records = list(tracer.of_group(group, company, read_time(since) if isinstance(since, str) else since))
         finally:
             tracer.close()
+    for unread in tracer.unread:
+        click.echo(f"warning: {unread}; what stands behind it in the partition is not shown", err=True)
     if output == "json":
         click.echo(json.dumps([traced.as_json() for traced in records], indent=2, ensure_ascii=False))
     elif record is not None:
         print_record(records[0])
     else:
         print_records(records)
+    raise SystemExit(1 if tracer.unread else 0)
 
 
 def print_records(records: Sequence[Any]) -> None:

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 
 from consumer.commands.dlq.event import fields
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
-from consumer.commands.dlq.scan import TIMEOUT, Failed, OffsetSpan, opened, partitions_of, read, spans_of
+from consumer.commands.dlq.scan import TIMEOUT, Failed, OffsetSpan, Unreadable, opened, partitions_of, read, spans_of
 from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import updates_of
 from consumer.commands.status.instances import Instances
@@ -32,6 +32,7 @@ APPLIED: Final = "applied"
 DEAD: Final = "dead letter"
 REPLAYED: Final = "replayed"
 WAITING: Final = "waiting"
+IGNORED: Final = "ignored"
 # What became of a dead letter by its last replay, where that did not settle it.
 SINCE: Final = {
     REFUSED: "; a replay of it was refused again",
@@ -79,10 +80,14 @@ class Wanted:
 
 
 class Tracer:
-    """Finds records. Joins no group and commits nothing; `close` ends the connections."""
+    """Finds records. Joins no group and commits nothing; `close` ends the connections.
+
+    `unread` says where partitions could not be read on while a group's changes were looked for.
+    """
 
     def __init__(self, settings: Settings, mapped: Mapping[str, TopicMap], instances: Instances) -> None:
         """`mapped` are the topics of a mapping file; `instances` are asked why a record waits."""
+        self.unread: list[str] = []
         self._settings = settings
         self._instances = instances
         self._committed: dict[tuple[str, int], int] = {}
@@ -102,10 +107,16 @@ class Tracer:
         if span.end <= origin.offset:
             why = f"what can be read of the partition ends at {span.end}"
             raise Failed(f"{origin} is not written yet, or stands behind an open transaction: {why}")
-        for messages in read(
-            self._consumer, origin.topic, [OffsetSpan(origin.partition, origin.offset, origin.offset + 1)]
-        ):
-            return self._traced(messages[0], origin.topic)
+        try:
+            for messages in read(
+                self._consumer, origin.topic, [OffsetSpan(origin.partition, origin.offset, origin.offset + 1)]
+            ):
+                return self._traced(messages[0], origin.topic)
+        except Unreadable as unreadable:
+            committed = self._committed.get((origin.topic, origin.partition), -1)
+            if origin.offset < committed:
+                raise
+            return Traced(str(origin), -1, None, None, str(unreadable), WAITING, self._reason(origin, committed))
         raise Failed(f"{origin} is no record: it was compacted away, or belongs to a transaction")
 
     def of_group(self, group: tuple[str, str], company: str | None, since: int) -> Iterator[Traced]:
@@ -118,7 +129,7 @@ class Tracer:
         for topic in self._settings.kafka_topics:
             spans = spans_of(self._consumer, topic, self._begin(topic, since))
             with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
-                for messages in read(self._consumer, topic, spans, moved):
+                for messages in read(self._consumer, topic, spans, moved, lambda why: self.unread.append(str(why))):
                     for message in messages:
                         if self._is_of(message, topic, wanted):
                             yield self._traced(message, topic, wanted)
@@ -165,23 +176,25 @@ class Tracer:
         """The record; of one with several updates only those of the wanted group, where one is given."""
         place = Origin(topic, message.partition() or 0, message.offset() or 0)
         if self._decoding.is_mapped(topic):
-            updates, problem = self._mapped(message, topic, wanted)
-            rules = frozenset(update["rule"] for update in updates or ())
-            return Traced(
-                str(place), message.timestamp()[1], None, updates, problem, *self._fate(message, place, rules)
-            )
+            updates, problem, ignored = self._mapped(message, topic, wanted)
+            fate, why = self._fate(message, place, frozenset(update["rule"] for update in updates or ()))
+            if fate == APPLIED and ignored:
+                fate, why = IGNORED, f"{why}; {ignored}"
+            return Traced(str(place), message.timestamp()[1], None, updates, problem, fate, why)
         event, update, problem = self._read(message)
         fate, why = self._fate(message, place)
         return Traced(str(place), message.timestamp()[1], event, update, problem, fate, why)
 
-    def _mapped(self, message: Message, topic: str, wanted: Wanted | None) -> tuple[list[dict[str, Any]] | None, str]:
-        """The updates that rules make of it, and what they refuse."""
+    def _mapped(
+        self, message: Message, topic: str, wanted: Wanted | None
+    ) -> tuple[list[dict[str, Any]] | None, str, str]:
+        """The updates that rules make of it, and what they refuse; where they do neither, who ignores it and why."""
         try:
             mapped = self._decoding.mapped(message, topic)
         except Reject as reject:
-            return None, f"{reject.reason}: {reject.detail}"
+            return None, f"{reject.reason}: {reject.detail}", ""
         except (Hold, UnreadableSchema, Failed) as failure:
-            return None, str(failure)
+            return None, str(failure), ""
         updates = [
             {"rule": part.rule, **update}
             for part in mapped.parts
@@ -191,8 +204,10 @@ class Tracer:
         problems = [f"{refusal.reason}: {refusal.detail}" for refusal in mapped.refusals]
         if mapped.unmapped:
             problems.append(UNMAPPED)
-        ignored = [f"rule {item.rule} ignores it: {item.why}" for item in mapped.ignored]
-        return updates or None, "; ".join(problems or ([] if updates else ignored))
+        if mapped.parts or problems:
+            return updates or None, "; ".join(problems), ""
+        rules = [f"rule {item.rule} ignores it: {item.why}" if item.rule else item.why for item in mapped.ignored]
+        return None, "", "; ".join(rules)
 
     def _read(self, message: Message) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
         """The event, its update, and what is wrong with it."""
