@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 from consumer.kafka.config import consumer_config
 from consumer.sandbox.answers import of_json
 from consumer.sandbox.web import Reply, Web
+from consumer.schemas import newest
 from tests.commands.scene import Scene, event, partition_row
 
 
@@ -186,3 +187,35 @@ def test_a_batch_that_the_client_cannot_read(
         f"{topic}:{place}" for place in ("0:0", "1:0", "1:1")
     ]
     assert f"warning: {topic}:0:1 cannot be read: " in shown.stderr
+
+
+def test_a_schema_that_cannot_be_had_does_not_hide_the_changes_of_a_group(scene: Scene, trace: Any) -> None:
+    """The registry is asked once for it, and said to be away; what the key tells is shown all the same."""
+    asked: list[str] = []
+
+    def answer(request: Any) -> Reply:
+        asked.append(request.path)
+        if request.path.startswith("/schemas/ids/1"):
+            return Reply(of_json(200, {"schema": newest()}))
+        return Reply(of_json(503, {"error_code": 50301}))
+
+    web = Web(0, answer)
+    web.start()
+    try:
+        scene.environ["SCHEMA_REGISTRY_URL"] = f"http://127.0.0.1:{web.port}"
+        scene.change("acme", "set", {"a": 1})
+        producer = Producer({"bootstrap.servers": scene.broker.bootstrap})
+        for key in (b"company:acme", b"company:acme", b"company:other"):
+            producer.produce(scene.topic, b"\0\0\0\0\7", key, partition=0)
+        assert producer.flush(30) == 0
+        shown = scene.run("trace", "--group", "company:acme", "--output", "json", **scene.environ)
+    finally:
+        web.stop()
+    assert shown.exit_code == 1, shown.output
+    found = json.loads(shown.stdout)
+    assert [one["place"] for one in found] == [f"{scene.topic}:0:{offset}" for offset in range(3)]
+    assert found[0]["problem"] == ""
+    assert "the schema registry cannot be asked" in found[1]["problem"]
+    assert shown.stderr.count("warning: ") == 1
+    assert "such records are shown where their key is company:acme" in shown.stderr
+    assert len([path for path in asked if "/7" in path]) == 1

@@ -71,7 +71,7 @@ def trace(
         finally:
             tracer.close()
     for unread in tracer.unread:
-        click.echo(f"warning: {unread}; what stands behind it in the partition is not shown", err=True)
+        click.echo(f"warning: {unread}", err=True)
     if output == "json":
         click.echo(json.dumps([traced.as_json() for traced in records], indent=2, ensure_ascii=False))
     elif record is not None:

@@ -82,12 +82,13 @@ class Wanted:
 class Tracer:
     """Finds records. Joins no group and commits nothing; `close` ends the connections.
 
-    `unread` says where partitions could not be read on while a group's changes were looked for.
+    `unread` says which records could not be read while a group's changes were looked for.
     """
 
     def __init__(self, settings: Settings, mapped: Mapping[str, TopicMap], instances: Instances) -> None:
         """`mapped` are the topics of a mapping file; `instances` are asked why a record waits."""
         self.unread: list[str] = []
+        self._without_schema: set[str] = set()
         self._settings = settings
         self._instances = instances
         self._committed: dict[tuple[str, int], int] = {}
@@ -129,7 +130,7 @@ class Tracer:
         for topic in self._settings.kafka_topics:
             spans = spans_of(self._consumer, topic, self._begin(topic, since))
             with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
-                for messages in read(self._consumer, topic, spans, moved, lambda why: self.unread.append(str(why))):
+                for messages in read(self._consumer, topic, spans, moved, self._end_at):
                     for message in messages:
                         if self._is_of(message, topic, wanted):
                             yield self._traced(message, topic, wanted)
@@ -160,15 +161,25 @@ class Tracer:
             raise Failed(f"the offsets of {topic} are not told: {failure.args[0].str()}") from failure
         return {place.partition: place.offset if place.offset >= 0 else 2**62 for place in begins}
 
+    def _end_at(self, unreadable: Unreadable) -> None:
+        """A partition ends here."""
+        self.unread.append(f"{unreadable}; what stands behind it in the partition is not shown")
+
     def _is_of(self, message: Message, topic: str, wanted: Wanted) -> bool:
         try:
             if self._decoding.is_mapped(topic):
                 parts = self._decoding.mapped(message, topic).parts
                 return any(wanted(operation) for part in parts for operation in part.operations)
             change = self._decoding.change(message)
-        except (Hold, UnreadableSchema):
-            return False
-        except Reject:
+        except (Reject, UnreadableSchema):
+            return wanted.keyed(message.key())
+        except (Hold, Failed) as failed:
+            if str(failed) not in self._without_schema:
+                self._without_schema.add(str(failed))
+                where = f"{topic}:{message.partition()}:{message.offset()}"
+                self.unread.append(
+                    f"{where}: {failed}; such records are shown where their key is {wanted.key}:{wanted.id}"
+                )
             return wanted.keyed(message.key())
         return wanted.names(change.group_key, change.group_id, change.company_id)
 

@@ -1,9 +1,9 @@
 """From a message to the operation that it asks for, by the code with which the service reads it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 from confluent_kafka import Message
@@ -28,6 +28,7 @@ from consumer.registry.rules import named
 from consumer.registry.subjects import RegistryError
 from consumer.settings import Settings
 
+Value = TypeVar("Value")
 PATIENCE: Final = 30.0  # the registry is given up after so many seconds
 
 
@@ -46,6 +47,7 @@ class Decoding:
         self._results: SimpleQueue[SchemaFact] = SimpleQueue()
         self._registry = registry(settings, self._results)
         self._schemas: dict[SchemaRef, SchemaKnown | SchemaRefused] = {}
+        self._failed: dict[SchemaRef | None, str] = {}  # why records of this schema cannot be read: asked for once
         self._hold_rules = settings.schema_rules == "hold"
 
     def operations(self, message: Message, topic: str, project: str) -> list[tuple[Operation, str]]:
@@ -68,23 +70,44 @@ class Decoding:
 
     def mapped(self, message: Message, topic: str) -> Mapped:
         """What the rules of the topic make of the record. Raises `Reject`, `Hold`, `Unreadable`, `Failed`."""
-        assert self._mapped is not None
         place = (message.partition() or 0, message.offset() or 0)
         key, value, headers = message.key(), message.value(), headers_of(message)[0]
         record = Incoming(topic, *place, message.timestamp()[1], key, value, headers)
+        ref = None if value is None else frame(value, headers)[0]
+        return self._once(ref, lambda: self._by_rules(record))
+
+    def change(self, message: Message) -> Change:
+        """The record decoded. Raises `Reject`, or `Failed` where the registry is away."""
+        ref, start = frame(message.value(), headers_of(message)[0])
+        return self._once(ref, lambda: self._decoded(message, ref, start))
+
+    def close(self) -> None:
+        """End it."""
+        self._registry.close()
+
+    def _once(self, ref: SchemaRef | None, read: Callable[[], Value]) -> Value:
+        """What is read; a schema that the registry did not give once is not asked for again."""
+        if ref in self._failed:
+            raise Failed(self._failed[ref])
+        try:
+            return read()
+        except Failed as failed:
+            self._failed[ref] = str(failed)
+            raise
+
+    def _by_rules(self, record: Incoming) -> Mapped:
+        assert self._mapped is not None
         try:
             rules = self._mapped.rules_of(record) if self._hold_rules else ()
             if rules:
-                words = f"of {topic} a schema has rules for reading ({named(rules)}), which are not run here"
+                words = f"of {record.topic} a schema has rules for reading ({named(rules)}), which are not run here"
                 raise Failed(f"{words}: SCHEMA_RULES=ignore reads it as it is")
             return self._mapped.mapped(record)
         except RegistryError as failure:
             raise Failed(str(failure)) from failure
 
-    def change(self, message: Message) -> Change:
-        """The record decoded. Raises `Reject`, or `Failed` where the registry is away."""
+    def _decoded(self, message: Message, ref: SchemaRef, start: int) -> Change:
         value = message.value()
-        ref, start = frame(value, headers_of(message)[0])
         assert value is not None  # a null value has no frame
         known = self._known(ref)
         while known.seal is not None:
@@ -94,10 +117,6 @@ class Decoding:
                 self._schemas[ref] = self._fetched(ref)
                 known = self._known(ref)
         return known.decoder.decode(value, start)
-
-    def close(self) -> None:
-        """End it."""
-        self._registry.close()
 
     def _known(self, ref: SchemaRef) -> SchemaKnown:
         if ref not in self._schemas:
