@@ -5,7 +5,7 @@ Memory is what librdkafka prefetches and one batch of records, however long the 
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -37,7 +37,7 @@ class TopicMissing(Failed):
     """The topic does not exist."""
 
 
-class Unreadable(Failed):
+class UnreadableRecords(Failed):
     """The client cannot read the batch of records that holds this offset of a partition, nor what is behind it."""
 
 
@@ -81,13 +81,13 @@ def spans_of(consumer: Consumer, topic: str, wanted: Mapping[int, int] | None = 
 
 
 def readable(topic: str, message: Message) -> bool:
-    """Whether it is a record, or the end of a partition. Raises `Unreadable`, `Failed`."""
+    """Whether it is a record, or the end of a partition. Raises `UnreadableRecords`, `Failed`."""
     error = message.error()
     if error is None or error.code() == KafkaError._PARTITION_EOF:
         return True
     if error.code() in CODES:
         place = f"{topic}:{message.partition()}:{message.offset()}"
-        raise Unreadable(f"{place} cannot be read: {error.str()}; see {RECEIVE} in KAFKA_PROPERTIES_FILE")
+        raise UnreadableRecords(f"{place} cannot be read: {error.str()}; see {RECEIVE} in KAFKA_PROPERTIES_FILE")
     note(topic, error)
     return False
 
@@ -97,53 +97,74 @@ def read(
     topic: str,
     spans: list[OffsetSpan],
     moved: Callable[[int], object] = lambda _: None,
-    unreadable: Callable[[Unreadable], object] | None = None,
+    unreadable: Callable[[UnreadableRecords], object] | None = None,
 ) -> Iterator[list[Message]]:
     """The records of these spans, batch by batch; `moved` is told by how many offsets each batch went on.
 
-    Records of one partition come in order. Raises `Failed` where the brokers fall silent, and `Unreadable`, unless
-    `unreadable` takes it: then that partition ends there, and the others go on.
+    Records of one partition come in order. Raises `Failed` where the brokers fall silent, and `UnreadableRecords`
+    unless `unreadable` takes it: then that partition ends there, and the others go on.
     """
-    left = {span.partition: span for span in spans if span.first < span.end}
-    if not left:
+    left = SpansLeft(consumer, topic, spans, unreadable)
+    if not left.spans:
         return
-    at = {span.partition: span.first for span in left.values()}
-    consumer.assign([TopicPartition(topic, span.partition, span.first) for span in left.values()])
-    heard = time.monotonic()
-    while left:
-        batch: list[Message] = []
-        before = sum(at.values())
-        for message in consumer.consume(BATCH, 0.5):
-            partition: int = message.partition()  # type: ignore[assignment]  # it is set on what was read
-            if partition in at and partition not in left:
-                continue  # read ahead
-            try:
-                if not readable(topic, message):
-                    continue
-            except Unreadable as failed:
-                if unreadable is None:
-                    raise
-                unreadable(failed)
-                consumer.incremental_unassign([TopicPartition(topic, partition)])
-                del left[partition]
-                continue
-            heard = time.monotonic()
-            span = left[partition]
-            at_end = message.error() is not None
-            offset: int = message.offset()  # type: ignore[assignment]
-            if not at_end and offset < span.end:
-                batch.append(message)
-            # At the end of the log: what is missing up to the span's end is no record, or was compacted.
-            at[partition] = span.end if at_end else min(span.end, offset + 1)
-            if at[partition] >= span.end:
-                consumer.incremental_unassign([TopicPartition(topic, partition)])
-                del left[partition]
-        moved(sum(at.values()) - before)
+    consumer.assign([TopicPartition(topic, span.partition, span.first) for span in left.spans.values()])
+    while left.spans:
+        before = sum(left.at.values())
+        batch = [message for message in consumer.consume(BATCH, 0.5) if left.takes(message)]
+        moved(sum(left.at.values()) - before)
         if batch:
             yield batch
-        if time.monotonic() - heard > SILENCE:
+        if time.monotonic() - left.heard > SILENCE:
             raise Failed(f"the brokers gave no record of {topic} for {SILENCE:.0f} s")
     consumer.unassign()
+
+
+class SpansLeft:
+    """What is left to be read: by partition the `spans`, and the offsets `at` which reading is."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        topic: str,
+        spans: Sequence[OffsetSpan],
+        unreadable: Callable[[UnreadableRecords], object] | None,
+    ) -> None:
+        self.spans = {span.partition: span for span in spans if span.first < span.end}
+        self.at = {span.partition: span.first for span in self.spans.values()}
+        self.heard = time.monotonic()  # of any of them, for the last time
+        self._consumer = consumer
+        self._topic = topic
+        self._unreadable = unreadable
+
+    def takes(self, message: Message) -> bool:
+        """Go on by what was read; whether it is a record of a span. Raises `UnreadableRecords`, `Failed`."""
+        partition: int = message.partition()  # type: ignore[assignment]  # it is set on what was read
+        if partition in self.at and partition not in self.spans:
+            return False  # read ahead
+        try:
+            if not readable(self._topic, message):
+                return False
+        except UnreadableRecords as failed:
+            if self._unreadable is None:
+                raise
+            self._unreadable(failed)
+            self._end(partition)
+            return False
+        self.heard = time.monotonic()
+        span = self.spans.get(partition)
+        if span is None:
+            return False
+        at_end = message.error() is not None
+        offset: int = message.offset()  # type: ignore[assignment]
+        # At the end of the log: what is missing up to the span's end is no record, or was compacted.
+        self.at[partition] = span.end if at_end else min(span.end, offset + 1)
+        if self.at[partition] >= span.end:
+            self._end(partition)
+        return not at_end and offset < span.end
+
+    def _end(self, partition: int) -> None:
+        self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+        del self.spans[partition]
 
 
 def note(topic: str, error: KafkaError) -> None:

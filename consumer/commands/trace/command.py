@@ -74,10 +74,8 @@ def trace(
         click.echo(f"warning: {unread}", err=True)
     if output == "json":
         click.echo(json.dumps([traced.as_json() for traced in records], indent=2, ensure_ascii=False))
-    elif record is not None:
-        print_record(records[0])
     else:
-        print_records(records)
+        (print_records if record is None else print_record)(records)
     raise SystemExit(1 if tracer.unread else 0)
 
 
@@ -89,8 +87,9 @@ def print_records(records: Sequence[Any]) -> None:
     click.echo(counted(len(records), "change"))
 
 
-def print_record(traced: Any) -> None:
+def print_record(records: Sequence[Any]) -> None:
     """One record in full."""
+    (traced,) = records
     rows = [["record", traced.place], ["time", moment(traced.timestamp)], ["fate", traced.fate], ["why", traced.why]]
     if traced.problem:
         rows.append(["problem", traced.problem])

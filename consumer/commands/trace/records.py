@@ -9,7 +9,16 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 
 from consumer.commands.dlq.event import fields
 from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
-from consumer.commands.dlq.scan import TIMEOUT, Failed, OffsetSpan, Unreadable, opened, partitions_of, read, spans_of
+from consumer.commands.dlq.scan import (
+    TIMEOUT,
+    Failed,
+    OffsetSpan,
+    UnreadableRecords,
+    opened,
+    partitions_of,
+    read,
+    spans_of,
+)
 from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import updates_of
 from consumer.commands.status.instances import Instances
@@ -113,7 +122,7 @@ class Tracer:
                 self._consumer, origin.topic, [OffsetSpan(origin.partition, origin.offset, origin.offset + 1)]
             ):
                 return self._traced(messages[0], origin.topic)
-        except Unreadable as unreadable:
+        except UnreadableRecords as unreadable:
             committed = self._committed.get((origin.topic, origin.partition), -1)
             if origin.offset < committed:
                 raise
@@ -161,7 +170,7 @@ class Tracer:
             raise Failed(f"the offsets of {topic} are not told: {failure.args[0].str()}") from failure
         return {place.partition: place.offset if place.offset >= 0 else 2**62 for place in begins}
 
-    def _end_at(self, unreadable: Unreadable) -> None:
+    def _end_at(self, unreadable: UnreadableRecords) -> None:
         """A partition ends here."""
         self.unread.append(f"{unreadable}; what stands behind it in the partition is not shown")
 
