@@ -7,6 +7,8 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException
 
+from consumer.kafka.known_brokers import KnownBrokers
+
 from .broker import Broker
 from .world import World
 
@@ -20,6 +22,7 @@ class Admin:
     def __init__(self, world: World, broker: Broker) -> None:
         self._world = world
         self._broker = broker
+        self.known = KnownBrokers()
 
     def poll(self, timeout: float) -> None:
         """There are no callbacks."""

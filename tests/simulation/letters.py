@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from consumer.core.model import Assignment, DeadLetter
 from consumer.kafka import dead_letters
+from consumer.kafka.known_brokers import KnownBrokers
 
 from .world import Process, World
 
@@ -37,6 +38,7 @@ class Producer:
         self._queued: dict[Callable[..., None], None] = {}
         self._reports: list[tuple[Callable[..., None], KafkaError | None]] = []
         self._fatal = False
+        self.known = KnownBrokers()
 
     def produce(self, topic: str, *, on_delivery: Callable[..., None], partition: int, **record: Any) -> None:
         """Queue it, unless the queue is full or the client does not like it."""

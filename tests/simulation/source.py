@@ -106,10 +106,10 @@ def simulated(world: World) -> Iterator[None]:
     with (
         mock.patch.multiple(member, Consumer=lambda config: config["client"](config)),
         mock.patch.multiple(succession, Making=Making, closing=closing),
-        mock.patch.multiple(lookups, AdminClient=lambda config: config["admin"]()),
+        mock.patch.multiple(lookups, WatchedAdmin=lambda config: config["admin"]()),
         mock.patch.multiple(commit_places, time=Time),
         mock.patch.multiple(commits, time=Time, _ask=lambda client, places, timeout: client.ask(places, timeout)),
-        mock.patch.multiple(dead_letter_client, Producer=lambda config: config["client"]()),
+        mock.patch.multiple(dead_letter_client, made=lambda config: config["client"]()),
         mock.patch.multiple(dead_letter_topic, threading=asking),
     ):
         yield
