@@ -27,7 +27,7 @@ from consumer.core.pipeline import Pipeline
 from consumer.core.room import Share
 from consumer.event.convert import convert
 from consumer.event.decode import resolve
-from consumer.event.encode import opening_of, operation_of, update_tail
+from consumer.event.encode import group_part, opening_of, operation_of, update_tail
 from consumer.event.model import DEFAULT, DELETE, Operation
 
 ACCEPTED = b'{"error":null,"errors":{},"status":1}'
@@ -115,9 +115,9 @@ def _lanes(operations: list[Operation]) -> Lanes:
     lanes = Lanes(len(opening_of(TOKEN)), 2000, fold=True, share=Share(Limits(), None))
     place = Assignment("bench", 0)
     for offset, operation in enumerate(operations):
-        group = (operation.group_key, operation.group_id, operation.company_id)
         record = Record(place, offset, None, None, None, 0, 0.0)
-        lanes.push(group, Entry(record, operation.verb, update_tail(operation), offset))
+        tail = update_tail(operation)
+        lanes.push(group_part(tail, operation.verb), Entry(record, operation.verb, tail, offset))
     while lanes.ready:
         lanes.take(2000, 2 * 1024 * 1024, 0.0)
     return lanes

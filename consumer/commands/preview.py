@@ -15,7 +15,7 @@ from consumer.core.lanes import Lanes
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Share
-from consumer.event.encode import opening_of, update_tail
+from consumer.event.encode import group_part, opening_of, update_tail
 from consumer.event.model import DEFAULT, DELETE
 from consumer.settings import Settings
 from consumer.terminal.table import counted, show, width
@@ -111,8 +111,8 @@ def requests_for(project: str, events: list[Event], settings: Settings, before: 
     for event in events:
         record = Record(place, event.line, event.key.encode(), event.value, None, -1, 0.0)
         operation = event.operation
-        group = (operation.group_key, operation.group_id, operation.company_id)
-        lanes.push(group, Entry(record, operation.verb, update_tail(operation), event.line))
+        tail = update_tail(operation)
+        lanes.push(group_part(tail, operation.verb), Entry(record, operation.verb, tail, event.line))
     request = before
     while lanes.ready:
         request += 1

@@ -16,6 +16,7 @@ from consumer.core.settling import UNCOUNTED
 from consumer.core.taken import HELD, IGNORED, PARTED, TAKEN, Taken
 from consumer.core.unconfirmed import Unconfirmed
 from consumer.core.whole import Whole
+from consumer.event.encode import group_part
 
 
 @final
@@ -111,7 +112,7 @@ class Admission:
         self._order += 1
         operation = taken.operation
         assert operation is not None
-        group = (operation.group_key, operation.group_id, operation.company_id)
+        group = group_part(taken.tail, operation.verb)
         if not self._order & SAMPLE:
             self._scatter.saw(group, record.assignment)
         lanes = self._destinations.by_name[taken.project].dispatch.lanes

@@ -114,8 +114,11 @@ class Destinations:
     def drain(self, bounds: dict[Assignment, int], deadline: float) -> list[Entry]:
         """Send at once, and start nothing that cannot finish by then.
 
-        Returns what waited of these assignments at or above the bound of each: it is forgotten.
+        Returns what waited of these assignments at or above the bound of each, and above all that is under way of it:
+        it is forgotten.
         """
+        for dispatch in self._all:
+            dispatch.lanes.raise_to_last(bounds)
         dropped: list[Entry] = []
         for dispatch in self._all:
             dispatch.draining = True

@@ -2,15 +2,17 @@
 
 from typing import TYPE_CHECKING, final
 
+from consumer.compiling import mypyc_attr
 from consumer.core.model import Record
 from consumer.core.whole import Whole
 from consumer.event.encode import operation_of
-from consumer.event.model import Operation
+from consumer.event.model import ADD, Operation
 
 if TYPE_CHECKING:
     from consumer.core.runs import Run
 
 
+@mypyc_attr(acyclic=True)
 class Update:
     """One JSON object for Mixpanel, made of its run's entries from `start` up to `end`.
 
@@ -34,6 +36,7 @@ class Update:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Entry(Update):
     """One record, or one part of it, in its lane: its own update, which goes as it is where nothing folds with it.
 
@@ -51,3 +54,11 @@ class Entry(Update):
         self.order = order
         self.rule = rule
         self.whole = whole
+
+
+def any_adds(entries: list[Entry]) -> bool:
+    """Whether one of them is an `$add`."""
+    for entry in entries:
+        if entry.verb == ADD:
+            return True
+    return False

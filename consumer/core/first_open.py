@@ -83,8 +83,9 @@ def stands(run: Run, first: dict[Assignment, int]) -> list[tuple[int, Entry]]:
     entries: list[tuple[int, Entry]] = []
     offset = first.get(run.assignment, -1) if run.begun else -1
     if offset >= 0:
-        for place in range(run.settled, len(run.entries)):
-            entry = run.entries[place]
+        for place, entry in enumerate(run.entries):
+            if place < run.settled:
+                continue
             if entry.record.offset > offset:
                 break
             if entry.record.offset == offset and not rejected(run, place):

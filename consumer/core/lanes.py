@@ -50,7 +50,7 @@ class Lanes:
         """Let the record's update wait behind its group's others. Its order is above that of any before."""
         run = self._lanes.get(group)
         if run is None:
-            self._lanes[group] = run = Run(group, [entry], entry.order if entry.verb == DELETE else -1)
+            self._lanes[group] = run = Run(group, entry, entry.order if entry.verb == DELETE else -1)
         else:
             run.add(entry)
         self._share.add(1, entry.record.size)
@@ -129,6 +129,13 @@ class Lanes:
         """The front of every lane, those of old first."""
         return list(self._lanes.values())
 
+    def raise_to_last(self, bounds: dict[Assignment, int]) -> None:
+        """Raise each of these bounds above the last record of its assignment that is under way."""
+        for run in self.runs():
+            bound = bounds.get(run.assignment)
+            if bound is not None:
+                bounds[run.assignment] = max(bound, run.entries[-1].record.offset + 1)
+
     def strip(self, bounds: dict[Assignment, int]) -> list[Entry]:
         """Forget waiting records of these assignments at or above the bound of each; return them."""
         dropped: list[Entry] = []
@@ -150,10 +157,14 @@ class Lanes:
 
     def _forget(self, run: Run) -> None:
         """Nothing of the run is open any more."""
+        if run.alone is not None:
+            self._share.add(-1, -run.alone.record.size)
+            return
         size = 0
-        for entry in run.entries:
+        entries = run.entries
+        for entry in entries:
             size += entry.record.size
-        self._share.add(-len(run.entries), -size)
+        self._share.add(-len(entries), -size)
 
     def _requeue(self) -> None:
         """Build the queue of ready lanes again, in order."""
@@ -208,8 +219,8 @@ class Lanes:
         """Add the next step of the run to the updates, or begin it with all that folds."""
         if run.begun:
             updates.extend(step_of(run, self._max_updates))
-        elif len(run.entries) == 1 or not self._fold:
-            first = run.entries[0]
+        elif run.alone is not None or not self._fold:
+            first = run.first()
             run.begin(1)
             run.made(first)
             updates.append(first)

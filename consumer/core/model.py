@@ -5,8 +5,9 @@ from typing import Final, TypeAlias, final
 from consumer.compiling import mypyc_attr
 from consumer.event.model import Headers, SchemaRef
 
-# What a project knows a group by: its key, its id, and the parent company's id where there is one.
-Group: TypeAlias = tuple[str, str, str | None]
+# What a project knows a group by, as all updates of it begin: JSON of its key, its id, and the parent company's id
+# where there is one; see `encode.group_part`.
+Group: TypeAlias = bytes
 
 
 @final

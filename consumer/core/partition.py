@@ -39,7 +39,7 @@ class Partition:
         self.open = 0  # records in lanes, in runs, or awaiting their dead letter
         self.parts = 0  # of them, each by itself
         self.bytes = 0
-        self.reached = -1  # the highest offset that was ever part of a run
+        self.reached = -1  # the highest offset of a run that is over
         self.held: deque[Record] = deque()  # the head cannot be taken in now
         self.held_for = ""  # why, one of causes.py
         self.why_held = ""  # in words, for a person

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final, final
 
-from consumer.core.batch import Batch
 from consumer.core.causes import BREAKER, DEAD_LETTER, FAULT, LIMIT
 from consumer.core.limits import Limits
 from consumer.core.model import Assignment
@@ -53,16 +52,6 @@ class Partitions:
         for partition in self.by_assignment.values():
             if partition.needs == need:
                 partition.holds_for(cause, words, detail)
-
-    def began(self, batches: list[Batch]) -> None:
-        """Note how far each partition was sent: a drain closes the gaps below."""
-        for batch in batches:
-            for update in batch.updates:
-                run = update.run
-                partition = self.by_assignment[run.assignment]
-                offset = run.entries[-1].record.offset
-                if offset > partition.reached:
-                    partition.reached = offset
 
     def paused(self, breaker_open: bool) -> dict[Assignment, str]:
         """The partitions to read nothing from now, each with the cause."""

@@ -7,10 +7,10 @@ in between may have sent such a change again. And so is one that may have been c
 those the journal knows nothing any more.
 """
 
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from consumer.core.announced import Add, Note
-from consumer.core.model import Assignment, Group, Record
+from consumer.core.model import Assignment, Record
 from consumer.event.model import ADD, DELETE, SET, UNSET, Operation
 
 # What becomes of an `$add`.
@@ -31,7 +31,8 @@ WORDS: Final = {
 }
 NOT_READ: Final = "the journal of $adds cannot be read or written yet"
 
-
+# A group: its project, key and id, and the parent company's id where there is one.
+Whose: TypeAlias = tuple[str, str, str, str | None]
 # Of so many groups it is kept what is sent again of them; beyond that any may be taken back.
 MOST_GROUPS: Final = 10_000
 
@@ -51,7 +52,7 @@ class Redone:
         self._in_doubt: set[tuple[Add, int]] = set()  # with the record's timestamp
         self._applied: set[tuple[Add, int]] = set()
         self._last = -1
-        self._touched: dict[tuple[str, Group], set[str] | None] = {}  # by project and group; None for all properties
+        self._touched: dict[Whose, set[str] | None] = {}  # None for all properties
         self._touches_all = False
 
     def known(self, notes: list[Note]) -> None:
@@ -73,7 +74,7 @@ class Redone:
         if len(self._touched) >= MOST_GROUPS:
             self._touches_all = True
             self._touched.clear()
-        of = (project, (operation.group_key, operation.group_id, operation.company_id))
+        of = (project, operation.group_key, operation.group_id, operation.company_id)
         names = self._touched.setdefault(of, set())
         if operation.verb == DELETE:
             self._touched[of] = None
@@ -89,7 +90,7 @@ class Redone:
         return IN_DOUBT if add in self._in_doubt else FREE
 
     def _takes_back(self, project: str, operation: Operation) -> bool:
-        of = (project, (operation.group_key, operation.group_id, operation.company_id))
+        of = (project, operation.group_key, operation.group_id, operation.company_id)
         if self._touches_all:
             return True
         if of not in self._touched:

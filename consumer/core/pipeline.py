@@ -221,7 +221,6 @@ class Pipeline:
         if self._admission.waits:
             self._admission.release_waiting(now)
         batches: list[Batch] = [] if self._breaker.open else self.destinations.start(now)
-        self.partitions.began(batches)
         return Work(batches, self._unconfirmed.take(), self._intake.schemas.take_wanted())
 
     def wake_at(self, now: float) -> float:

@@ -6,8 +6,9 @@ A run is the only one that changes its own state. Each fact about one of its upd
 
 from typing import Final, final
 
+from consumer.compiling import mypyc_attr
 from consumer.core.blame import Blame, Refusal, names_of, touching
-from consumer.core.entry import Entry, Update
+from consumer.core.entry import Entry, Update, any_adds
 from consumer.core.history import History
 from consumer.core.model import Assignment, Group
 from consumer.event.model import ADD, DELETE, creates
@@ -19,25 +20,27 @@ OVER: Final = 2  # nothing of it is to be sent any more
 
 
 @final
+@mypyc_attr(acyclic=True)
 class Run:
     """The front of one group's queue: records that go out together, folded into updates, or are under way.
 
     Until it `begun` the group's records join its `entries`. Then those are the ones under way, all of one
-    `assignment`, and what comes is `waiting` for it to be over. `deleted` is the order of the queue's last `$delete`;
-    `queued` says that a batch may take from it; `settled` counts the entries at the front that have been settled
-    early; `live` is off once the epoch is over.
+    `assignment`, and what comes is `waiting` for it to be over. `alone` is the only entry: there is no list then.
+    `deleted` is the order of the last `$delete` in it; `queued` says that a batch may take from it; `settled` counts
+    the entries at the front that were settled early; `live` is off once the epoch is over.
     """
 
     __slots__ = (
         "_flying",
+        "_several",
         "_undecided",
         "adds",
+        "alone",
         "assignment",
         "begun",
         "blame",
         "created",
         "deleted",
-        "entries",
         "group",
         "live",
         "queued",
@@ -45,15 +48,16 @@ class Run:
         "waiting",
     )
 
-    def __init__(self, group: Group, entries: list[Entry], deleted: int) -> None:
+    def __init__(self, group: Group, entry: Entry, deleted: int) -> None:
         self.group = group
-        self.entries = entries
+        self.alone: Entry | None = entry
+        self._several: list[Entry] | None = None  # all entries, unless one is alone; None once it is over
         self.waiting: list[Entry] | None = None
         self.deleted = deleted
-        self.adds = any_adds(entries)  # one of the entries is an `$add`
+        self.adds = entry.verb == ADD  # one of the entries is an `$add`
         self.queued = False
         self.begun = False
-        self.assignment = entries[0].record.assignment
+        self.assignment = entry.record.assignment
         self.blame: Blame | None = None  # comes with the first refusal
         self.created = False  # an update that creates a missing profile was accepted
         self.live = True
@@ -66,8 +70,11 @@ class Run:
     def add(self, entry: Entry) -> None:
         """One more record of the group."""
         if not self.begun:
-            self.entries.append(entry)
-            self.adds = self.adds or entry.verb == ADD
+            if self._several is not None:
+                self._several.append(entry)
+                self.adds = self.adds or entry.verb == ADD
+            else:
+                self._have([*self.entries, entry])
         elif self.waiting is None:
             self.waiting = [entry]
         else:
@@ -77,10 +84,9 @@ class Run:
 
     def first(self) -> Entry:
         """The entry that a batch would take first: of its next step, where it has begun."""
-        if not self.begun:
-            return self.entries[0]
-        assert self.blame is not None
-        return self.entries[self.blame.steps[-1].start]
+        if self.alone is not None:
+            return self.alone
+        return self.entries[self.blame.steps[-1].start if self.begun and self.blame is not None else 0]
 
     def keep(self, bounds: dict[Assignment, int]) -> list[Entry]:
         """Forget what waits of these assignments at or above the bound of each; return it."""
@@ -88,14 +94,12 @@ class Run:
         dropped: list[Entry] = []
         for entry in self.behind() if self.begun else self.entries:
             bound = bounds.get(entry.record.assignment)
-            if bound is not None and entry.record.offset >= bound:
-                dropped.append(entry)
-            else:
-                kept.append(entry)
+            gone = bound is not None and entry.record.offset >= bound
+            (dropped if gone else kept).append(entry)
         if self.begun:
             self.waiting = kept
         else:
-            self.entries = kept
+            self._have(kept)
             if kept:
                 self.assignment = kept[0].record.assignment
         return dropped
@@ -106,17 +110,28 @@ class Run:
 
     def over(self) -> "Run | None":
         """Nothing of it is to be sent any more: what comes next of the group, None where nothing waits."""
-        self.entries.clear()  # each entry knows its run
-        return Run(self.group, self.waiting, self.deleted) if self.waiting else None
+        self.alone = self._several = None  # each entry knows its run, and no collector would undo that
+        if not self.waiting:
+            return None
+        follower = Run(self.group, self.waiting[0], self.deleted)
+        follower._have(self.waiting)
+        return follower
+
+    def _have(self, entries: list[Entry]) -> None:
+        """These are its entries, and no others."""
+        self.alone = entries[0] if len(entries) == 1 else None
+        self._several = entries if self.alone is None else None
+        self.adds = any_adds(entries)
 
     # What happens to it.
 
     def begin(self, count: int) -> None:
         """So many entries from the front go together: the others wait."""
         self.begun = True
-        if count < len(self.entries):
-            self.waiting = self.entries[count:]
-            del self.entries[count:]
+        several = self._several
+        if several is not None and count < len(several):
+            self.waiting = several[count:]
+            self._have(several[:count])
 
     def made(self, update: Update) -> None:
         """The update was made of it, or of its next step: it has no verdict yet."""
@@ -130,9 +145,8 @@ class Run:
             self.blame.put_back()
             return
         self.begun = False
-        if self.waiting is not None:
-            self.entries += self.waiting
-            self.waiting = None
+        self._have(self.entries + self.behind())
+        self.waiting = None
 
     def sent(self) -> None:
         """One of its updates is in a request now."""
@@ -150,8 +164,7 @@ class Run:
 
     def accepted(self, update: Update) -> int:
         """Mixpanel took the update."""
-        if creates(update.verb):
-            self.created = True
+        self.created = self.created or creates(update.verb)
         return self._decided()
 
     def refused(self, update: Update, refusal: Refusal) -> int:
@@ -193,6 +206,13 @@ class Run:
     # What others may ask.
 
     @property
+    def entries(self) -> list[Entry]:
+        """All of them, to be read only; none once it is over."""
+        if self.alone is not None:
+            return [self.alone]
+        return self._several if self._several is not None else []
+
+    @property
     def flying(self) -> bool:
         """Whether one of its updates is in a request right now."""
         return self._flying > 0
@@ -216,8 +236,7 @@ class Run:
         return self.blame.steps[-1].start
 
     def _blame(self) -> Blame:
-        if self.blame is None:
-            self.blame = Blame()
+        self.blame = self.blame or Blame()
         return self.blame
 
     def _decided(self) -> int:
@@ -229,11 +248,3 @@ class Run:
             return OVER
         blame.plan(self.entries, self.created)
         return REPLAY if blame.steps else OVER
-
-
-def any_adds(entries: list[Entry]) -> bool:
-    """Whether one of them is an `$add`."""
-    for entry in entries:
-        if entry.verb == ADD:
-            return True
-    return False

@@ -73,7 +73,7 @@ def dead_letters_of(run: Run, project: str) -> list[tuple[Entry, DeadLetter]]:
             refusal.message,
             update_json(entry.json),
             project,
-            run.group[2],
+            entry.operation.company_id,
             entry.rule,
         )
         dead_letters.append((entry, dead_letter))

@@ -91,7 +91,12 @@ class Settling:
         if outcome == OPEN:
             return
         if outcome == OVER:
-            self._settle(run, len(run.entries), delivered, now)
+            if run.alone is not None and run.alone.whole is None and run.blame is None:  # as a rule
+                partition = self._partitions.by_assignment[run.assignment]
+                partition.reached = max(partition.reached, run.alone.record.offset)
+                self._settled(partition, run.alone.record, delivered)
+            else:
+                self._settle(run, len(run.entries), delivered, now)
             delivery.dispatch.lanes.release(run)
         else:
             self._settle(run, run.through(), delivered, now)
@@ -101,10 +106,12 @@ class Settling:
         """What stands before `end` in the run, and was not dead-lettered, is settled."""
         partition = self._partitions.by_assignment[run.assignment]
         rejected = run.blame.rejected if run.blame is not None else None
+        entries = run.entries
+        partition.reached = max(partition.reached, entries[-1].record.offset)
         for place in range(run.settled, end):
             if rejected is not None and place in rejected:
                 continue
-            entry = run.entries[place]
+            entry = entries[place]
             if entry.whole is None:
                 self._settled(partition, entry.record, delivered)
             else:

@@ -1,9 +1,10 @@
 """A stretch of one group's entries becomes updates: the front of a lane, or a step of a replay."""
 
-from consumer.core.entry import Entry, Update
+from consumer.core.entry import Update
 from consumer.core.fold import Fold, restricted
+from consumer.core.model import Group
 from consumer.core.runs import Run
-from consumer.event.encode import group_part, tail_with, values_of
+from consumer.event.encode import tail_with, values_of
 from consumer.event.model import DELETE
 
 
@@ -23,7 +24,7 @@ def front_of(run: Run, max_updates: int) -> list[Update]:
         count += 1
     if count == 1:
         return begun(run, 1, [entries[0]])
-    return begun(run, count, updates_of(fold, entries[0], 0, count))
+    return begun(run, count, updates_of(fold, run.group, 0, count))
 
 
 def begun(run: Run, count: int, updates: list[Update]) -> list[Update]:
@@ -48,9 +49,8 @@ def deleting(run: Run) -> int:
     return count
 
 
-def updates_of(fold: Fold, entry: Entry, start: int, end: int) -> list[Update]:
-    """What was folded of the entries from `start` up to `end`, as updates; `entry` is one of them."""
-    group = group_part(entry.json, entry.verb)
+def updates_of(fold: Fold, group: Group, start: int, end: int) -> list[Update]:
+    """What was folded of the group's entries from `start` up to `end`, as updates."""
     return [Update(verb, tail_with(group, verb, values), start, end) for verb, values in fold.updates()]
 
 
@@ -72,7 +72,6 @@ def step_of(run: Run, max_updates: int) -> list[Update]:
             return [update]
     fold = Fold(max_updates, keeps_creation=False)
     end = step.end
-    first: Entry | None = None
     for place in range(step.start, step.end):
         if place in blame.rejected:
             continue
@@ -84,10 +83,7 @@ def step_of(run: Run, max_updates: int) -> list[Update]:
             end = place
             blame.push(place, step.end, step.owned)
             break
-        first = first or entry
-    if first is None:
-        return []
-    updates = updates_of(fold, first, step.start, end)
+    updates = updates_of(fold, run.group, step.start, end)
     for update in updates:
         run.made(update)
     return updates

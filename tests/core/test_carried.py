@@ -5,7 +5,7 @@ from consumer.core.carried import Carried, adding
 from consumer.core.entry import Entry, Update
 from consumer.core.model import Assignment, Record
 from consumer.core.runs import Run
-from consumer.event.encode import update_tail
+from consumer.event.encode import group_part, update_tail
 from consumer.event.model import ADD, SET, Operation
 
 PLACE, OTHER = Assignment("changes", 0, "id"), Assignment("changes", 1, "id")
@@ -22,7 +22,10 @@ def run_of(place: Assignment, *changes: tuple[int, int, dict[str, object]]) -> R
         )
         for offset, verb, values in changes
     ]
-    return Run(("company", "acme", None), entries, 0)
+    run = Run(group_part(entries[0].json, entries[0].verb), entries[0], 0)
+    for entry in entries[1:]:
+        run.add(entry)
+    return run
 
 
 def update_of(run: Run, verb: int, values: dict[str, object]) -> Update:

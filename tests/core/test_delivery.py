@@ -16,7 +16,7 @@ from consumer.core.retry import SAVED_RETRIES
 from consumer.core.room import Share
 from consumer.core.runs import OVER
 from consumer.core.wire import PACE, Wire
-from consumer.event.encode import update_tail
+from consumer.event.encode import group_part, update_tail
 from consumer.event.model import ADD, SET, UNSET, Operation
 from tests.core.machine import ACCEPTED as OK
 from tests.core.machine import OPENING, body, opaque, refuse
@@ -55,7 +55,7 @@ class Sending:
             record = Record(A, self.order, None, b"x", None, -1, self.now)
             item: object = 1 if verb == ADD else "x" * size
             tail = update_tail(Operation("company", group, verb, {f"p{verb}": item}))
-            self.lanes.push(("company", group, None), Entry(record, verb, tail, self.order))
+            self.lanes.push(group_part(tail, verb), Entry(record, verb, tail, self.order))
 
     def start(self, after: float = 0.0) -> Batch | None:
         """What goes now; and `wake_at` knew whether there would be anything."""

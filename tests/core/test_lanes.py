@@ -7,7 +7,7 @@ from consumer.core.limits import Limits
 from consumer.core.model import Assignment, Record
 from consumer.core.room import Share
 from consumer.core.runs import OVER, REPLAY, Run
-from consumer.event.encode import opening_of, request_json, update_tail
+from consumer.event.encode import group_part, opening_of, request_json, update_tail
 from consumer.event.model import ADD, DELETE, REMOVE, SET, UNION, UNSET, Operation
 
 A = Assignment("changes", 0)
@@ -29,7 +29,7 @@ class Queue:
         record = Record(assignment, self.order, None, b"x" * 10, None, -1, float(self.order))
         operation = Operation("company", group, verb, values or {"p": self.order})
         entry = Entry(record, verb, update_tail(operation), self.order)
-        self.lanes.push(("company", group, None), entry)
+        self.lanes.push(group_part(entry.json, verb), entry)
         return entry
 
     def take(self, max_bytes: int = 1_000_000, now: float = 0.0) -> list[Update]:

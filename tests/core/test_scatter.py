@@ -6,7 +6,7 @@ from consumer.core.model import Assignment
 from consumer.core.scatter import MOST, SAMPLE, Scatter
 from tests.core.machine import Machine
 
-ACME = ("company", "acme", None)
+ACME = b'"$group_key":"company","$group_id":"acme"'
 
 
 def test_a_group_in_two_partitions_is_counted_once() -> None:
@@ -15,7 +15,7 @@ def test_a_group_in_two_partitions_is_counted_once() -> None:
     for _ in range(3):
         scatter.saw(ACME, Assignment("a", 0))
     scatter.saw(ACME, Assignment("b", 1))
-    scatter.saw(("company", "acme", "other"), Assignment("a", 1))
+    scatter.saw(ACME + b',"$company_id":"other"', Assignment("a", 1))
     assert scatter.take() == {}
     for partition in (1, 0, 1, 2):
         scatter.saw(ACME, Assignment("a", partition))
@@ -28,10 +28,10 @@ def test_no_more_than_so_many_are_remembered() -> None:
     scatter = Scatter()
     before = sys.getallocatedblocks()
     for number in range(MOST + 5):
-        scatter.saw(("company", str(number), None), Assignment("a", 0))
+        scatter.saw(b"%d" % number, Assignment("a", 0))
     assert sys.getallocatedblocks() - before < 100
     assert scatter.take() == {}
-    scatter.saw(("company", str(MOST + 4), None), Assignment("a", 1))
+    scatter.saw(b"%d" % (MOST + 4), Assignment("a", 1))
     assert scatter.take() == {"a": 1}
 
 

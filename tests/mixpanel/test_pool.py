@@ -55,7 +55,7 @@ def batch(number: int, tail: bytes = b"x", place: Assignment = PLACE) -> Batch:
     """A batch of one update; what is in it is nothing to the pool."""
     record = Record(place, 0, None, None, None, -1, 0.0)
     update = Update(SET, tail, 0, 1)
-    Run(("company", "acme", None), [Entry(record, SET, tail, 0)], -1).made(update)
+    Run(b"acme", Entry(record, SET, tail, 0), -1).made(update)
     return Batch(number, "default", [update])
 
 

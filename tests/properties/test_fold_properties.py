@@ -22,7 +22,7 @@ from consumer.event.model import ADD, DELETE, REMOVE, SET, SET_ONCE, UNION, UNSE
 from consumer.sandbox.mixpanel.profiles import Profiles, identity
 
 TOKEN = "t"
-GROUP = ("company", "acme", None)
+GROUP = b'"$group_key":"company","$group_id":"acme"'
 NAMES = "abcd"
 # Ten values for each verb, some of every kind that a profile may hold: each verb meets properties that do not fit it.
 HELD = (None, 0, 1, True, "x", 2.5, [1, "x"], [True, ["x"], {"k": 1}, 1], {"k": [1]}, [])

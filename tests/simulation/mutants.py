@@ -80,14 +80,14 @@ MUTANTS = (
     ),
     Mutant(
         "unfolded-together", 3, "without folding all changes of a group go in one request", "core/lanes.py",
-        "        elif len(run.entries) == 1 or not self._fold:\n",
+        "        elif run.alone is not None or not self._fold:\n",
         "        elif not self._fold:\n"
         "            mine = [e for e in run.entries if e.record.assignment is run.assignment]\n"
         "            run.begin(len(mine))\n"
         "            for place, entry in enumerate(mine):\n"
         "                updates.append(Update(entry.verb, entry.json, place, place + 1))\n"
         "                run.made(updates[-1])\n"
-        "        elif len(run.entries) == 1:\n",
+        "        elif run.alone is not None:\n",
     ),
     Mutant(
         "set-keeps-first", 3, "$set folded on $set keeps the earlier value", "core/fold.py",

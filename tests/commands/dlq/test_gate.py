@@ -62,7 +62,7 @@ class Fixture:
         operation = Operation("k", name, verb, {"a": 1})
         json = update_tail(operation)
         entry = Entry(record, verb, json, 0)
-        Run(("k", name, None), [entry], -1).made(entry)
+        Run(name.encode(), entry, -1).made(entry)
         return Batch(1, "default", [entry])
 
 
