@@ -113,7 +113,7 @@ class Admission:
         operation = taken.operation
         assert operation is not None
         group = group_part(taken.tail, operation.verb)
-        if not self._order & SAMPLE:
+        if not hash(group) & SAMPLE:
             self._scatter.saw(group, record.assignment)
         lanes = self._destinations.by_name[taken.project].dispatch.lanes
         lanes.push(group, Entry(record, operation.verb, taken.tail, self._order, taken.rule, whole))

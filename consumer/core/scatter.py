@@ -1,8 +1,8 @@
 """Groups that were seen in two partitions of one topic: their changes have no order, whatever the event's schema.
 
-A sample of one update in four is looked at, and no more than `MOST` groups are remembered at a time, so it costs a
-hundredth of a record at most, and 256 KiB. The memory is taken at once: small objects that outlive a burst would each
-hold a block of the memory that the burst took.
+One group in sixteen is looked at, by its hash, and no more than `MOST` of them are remembered at a time, so it costs
+a hundredth of a record at most, and 256 KiB. The memory is taken at once: small objects that outlive a burst would
+each hold a block of the memory that the burst took.
 """
 
 from array import array
@@ -11,8 +11,8 @@ from typing import Final, final
 from consumer.core.model import Assignment, Group
 
 MOST: Final = 16_384
-# One update in so many is looked at: a mask of its number.
-SAMPLE: Final = 3
+# One group in so many is looked at: a mask of its hash.
+SAMPLE: Final = 15
 TOLD: Final = -1
 
 

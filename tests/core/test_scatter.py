@@ -36,8 +36,11 @@ def test_no_more_than_so_many_are_remembered() -> None:
 
 
 def test_the_pipeline_shows_it_a_sample() -> None:
-    """Of the built-in event, too: all updates of one group of four are seen in the end."""
+    """Of the built-in event, too: all updates of one group of sixteen."""
     machine = Machine()
+    groups = [str(number) for number in range(64)]
     for partition in (machine.assign(0), machine.assign(1)):
-        machine.read(partition, *[("SET", {"a": 1})] * (SAMPLE + 1))
-    assert machine.pipeline.scatter.take() == {"changes": 1}
+        machine.read(partition, *[("SET", {"a": 1}, group) for group in groups])
+    names = [b'"$group_key":"company","$group_id":"%b"' % group.encode() for group in groups]
+    sampled = [name for name in names if not hash(name) & SAMPLE]
+    assert machine.pipeline.scatter.take() == ({"changes": len(sampled)} if sampled else {})
