@@ -63,7 +63,8 @@ class Pipeline:
         """`openings` names the projects, with the length of what each of their updates begins with, in bytes.
 
         `mapped` are the topics that a mapping file names; all others carry the built-in event. `only` has records of
-        which some rules alone apply; where it is given, those that nothing comes of are kept for `take_ignored`.
+        which some rules alone apply; where it is given, those that nothing comes of are kept for `take_ignored`, and
+        an answer names those that it settled.
         `past` is what earlier owners of the partitions did with their `$add`s, where `$add`s are announced.
         """
         self.destinations = Destinations(openings, limits)
@@ -71,7 +72,7 @@ class Pipeline:
         self._intake = Intake(openings, quarantine, mapped, only, past)
         self._breaker = Breaker(limits.breaker)
         self._unconfirmed = Unconfirmed(self.partitions)
-        self._settling = Settling(self.partitions, self._breaker, self._unconfirmed)
+        self._settling = Settling(self.partitions, self._breaker, self._unconfirmed, only is not None)
         self.scatter = Scatter()
         self._admission = Admission(
             self._intake,

@@ -14,9 +14,11 @@ from consumer.event.model import VERB_NAMES, SchemaRef
 
 @final
 class Delivered:
-    """What one answer came to: the records that it settled, and updates accepted by operation.
+    """What one answer came to: how many records it `settled`, and updates accepted by operation.
 
-    `taken` are those updates, `in_doubt` the `$add`s that may have been applied, or not.
+    `records` are those that it settled, where somebody remembers them (`only` of `Pipeline`); elsewhere nothing keeps
+    a record longer than its update. `taken` are the updates that were accepted, `in_doubt` the `$add`s that may have
+    been applied, or not.
     """
 
     __slots__ = (

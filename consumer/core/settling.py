@@ -22,9 +22,11 @@ UNCOUNTED: Final = (AMBIGUOUS_ADD, QUARANTINED)
 class Settling:
     """Passes what was decided on to the records' partitions, and the dead letters to `unconfirmed`."""
 
-    __slots__ = ("_breaker", "_partitions", "_unconfirmed")
+    __slots__ = ("_breaker", "_names", "_partitions", "_unconfirmed")
 
-    def __init__(self, partitions: Partitions, breaker: Breaker, unconfirmed: Unconfirmed) -> None:
+    def __init__(self, partitions: Partitions, breaker: Breaker, unconfirmed: Unconfirmed, names: bool) -> None:
+        """`names`: an answer names the records that it settled, which keeps them until it is forgotten."""
+        self._names = names
         self._partitions = partitions
         self._breaker = breaker
         self._unconfirmed = unconfirmed
@@ -123,4 +125,5 @@ class Settling:
         partition.end(record)
         partition.ledger.settle(record.offset)
         delivered.settled += 1
-        delivered.records.append(record)
+        if self._names:
+            delivered.records.append(record)

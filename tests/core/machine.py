@@ -10,7 +10,7 @@ machine.commit(partition) == 1
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -107,10 +107,11 @@ class Machine:
         quarantine: Quarantine | None = None,
         projects: Sequence[str] = ("default",),
         mapped: Mapping[str, TopicMap] | None = None,
+        only: Mapping[Record, Collection[str]] | None = None,
         **limits: Any,
     ) -> None:
         openings = dict.fromkeys(projects, len(OPENING))
-        self.pipeline = Pipeline(openings, Limits(**({"linger": 0.0} | limits)), quarantine, mapped)
+        self.pipeline = Pipeline(openings, Limits(**({"linger": 0.0} | limits)), quarantine, mapped, only)
         self.pipeline.schema_known(KNOWN, DECODER, 0.0)
         self.now = 0.0
         self.letters: list[DeadLetter] = []  # asked for, and neither confirmed nor failed
