@@ -20,17 +20,17 @@ ALL: Final = 2**63 - 1
 # What a commit has passed stays so long, in seconds: one that was sent before it may still arrive after it.
 GRACE: Final = 10.0
 
-# An `$add` of a partition: the offset of its record, and the rule that made it.
-Add = tuple[int, str]
+# An `$add` of a partition: the offset of its record, the rule that made it, and the record's timestamp, so that
+# another record at its offset is not taken for it.
+Add = tuple[int, str, int]
 
 
 @final
 class Note:
     """What one record of the journal says of `$add`s that went in one request, all of one partition.
 
-    `in_doubt` and `applied` have each with the timestamp of its record, so that another record at its offset is not
-    taken for it; `last` is the highest offset of them. `name` is the note's, `position` its offset in the journal.
-    `text` is all of them as they are written, while that is known.
+    `last` is the highest offset of them. `name` is the note's, `position` its offset in the journal. `text` is all of
+    them as they are written, while that is known. The lists may be another's: they are replaced, and not changed.
     """
 
     __slots__ = ("applied", "in_doubt", "last", "name", "partition", "position", "text", "topic", "topic_id")
@@ -41,8 +41,8 @@ class Note:
         topic_id: str,
         partition: int,
         name: str,
-        in_doubt: dict[Add, int],
-        applied: dict[Add, int],
+        in_doubt: list[Add],
+        applied: list[Add],
         position: int = START,
     ) -> None:
         self.topic = topic
@@ -53,7 +53,7 @@ class Note:
         self.applied = applied
         self.position = position
         self.text = b""
-        self.last = max([offset for offset, _ in in_doubt] + [offset for offset, _ in applied], default=-1)
+        self.last = max(last_of(in_doubt), last_of(applied))
 
     def about(self, assignment: Assignment) -> bool:
         """Whether it is of this partition. A topic's id that is not known may be any."""
@@ -64,31 +64,28 @@ class Note:
     def taken(self) -> None:
         """Mixpanel has taken all that was in doubt."""
         if self.applied:
-            self.applied.update(self.in_doubt)
+            self.applied = self.applied + self.in_doubt
             self.text = b""
         else:
             self.applied = self.in_doubt  # none of them is looked at
-        self.in_doubt = {}
+        self.in_doubt = []
 
     def committed(self) -> None:
         """All of it is: what is left of it is its place in the journal, to be taken out."""
-        self.in_doubt = {}
-        self.applied = {}
+        self.in_doubt = []
+        self.applied = []
         self.text = b""
 
     def answered(self, applied: Collection[Add], gone: Collection[Add]) -> bool:
         """Mixpanel has taken some, and some were surely not applied; whether that says more than was known."""
-        changed = False
-        for add in list(self.in_doubt):
-            if add in applied:
-                self.applied[add] = self.in_doubt.pop(add)
-                changed = True
-            elif add in gone:
-                del self.in_doubt[add]
-                changed = True
-        if changed:
-            self.text = b""
-        return changed
+        taken = [add for add in self.in_doubt if add in applied]
+        left = [add for add in self.in_doubt if add not in applied and add not in gone]
+        if len(left) == len(self.in_doubt):
+            return False
+        self.applied = self.applied + taken
+        self.in_doubt = left
+        self.text = b""
+        return True
 
     def says_nothing(self) -> bool:
         """Whether none of it is in doubt or applied."""
@@ -139,7 +136,7 @@ class Announced:
         epoch = self._epochs.get(assignment)
         if epoch is not None:
             epoch.read = True
-            epoch.applied = max([offset + 1 for note in notes for offset, _ in note.applied], default=START)
+            epoch.applied = max([last_of(note.applied) + 1 for note in notes if note.applied], default=START)
             epoch.notes = {note.name: note for note in notes} | epoch.notes
 
     def forget(self, assignments: list[Assignment]) -> None:
@@ -147,14 +144,14 @@ class Announced:
         for assignment in assignments:
             self._epochs.pop(assignment, None)
 
-    def announce(self, place: Assignment, adds: dict[Add, int]) -> Note | None:
+    def announce(self, place: Assignment, adds: list[Add]) -> Note | None:
         """A new note, to be written; None where the epoch is over."""
         epoch = self._epochs.get(place)
         if epoch is None:
             return None
         self._count += 1
         name = f"{epoch.name}.{self._count}"
-        note = Note(place.topic, place.topic_id, place.partition, name, adds, {}, self.end)
+        note = Note(place.topic, place.topic_id, place.partition, name, adds, [], self.end)
         epoch.notes[name] = note
         return note
 
@@ -241,3 +238,12 @@ class Gathered:
     def about(self, assignment: Assignment) -> list[Note]:
         """The notes of this partition, in the order of the journal."""
         return [note for note in self._notes.values() if note.about(assignment)]
+
+
+def last_of(adds: list[Add]) -> int:
+    """The highest offset of them; -1 where there is none."""
+    last = -1
+    for offset, _, _ in adds:
+        if offset > last:
+            last = offset
+    return last

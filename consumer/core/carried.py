@@ -23,15 +23,14 @@ class Fates:
 
 @final
 class Carried:
-    """The `$add`s of a request. `places` has those of each partition, each with its record's timestamp."""
+    """The `$add`s of a request. `places` has those of each partition."""
 
-    __slots__ = ("_adds", "_count", "_updates", "places")
+    __slots__ = ("_count", "_updates", "places")
 
     def __init__(self, updates: list[Update]) -> None:
         self._count = len(updates)
-        self.places: dict[Assignment, dict[Add, int]] = {}
-        self._adds: list[Add] = []  # each beside its update
-        self._updates: list[Update] = []
+        self.places: dict[Assignment, list[Add]] = {}
+        self._updates: list[Update] = []  # of each of them, in the order in which they are there
         for update in updates:
             if update.verb == ADD:
                 self._put(update)
@@ -45,30 +44,32 @@ class Carried:
             return None
         accepted = {update for update in taken if update.verb == ADD}
         unknown = set(in_doubt)
-        applied: dict[Assignment, set[Add]] = {assignment: set() for assignment in self.places}
-        gone: dict[Assignment, set[Add]] = {assignment: set() for assignment in self.places}
-        for number, update in enumerate(self._updates):
+        found = {assignment: Fates(set(), set()) for assignment in self.places}
+        seen = dict.fromkeys(self.places, 0)
+        for update in self._updates:
+            assignment = update.run.assignment
+            add = self.places[assignment][seen[assignment]]
+            seen[assignment] += 1
             if update in accepted:
-                applied[update.run.assignment].add(self._adds[number])
+                found[assignment].applied.add(add)
             elif update not in unknown:
-                gone[update.run.assignment].add(self._adds[number])
-        return {assignment: Fates(applied[assignment], gone[assignment]) for assignment in self.places}
+                found[assignment].gone.add(add)
+        return found
 
     def _put(self, update: Update) -> None:
         run = update.run
-        places = self.places.get(run.assignment)
-        if places is None:
-            self.places[run.assignment] = places = {}
+        adds = self.places.get(run.assignment)
+        if adds is None:
+            self.places[run.assignment] = adds = []
         if update.end - update.start == 1 and run.blame is None:
-            self._note(update, run.entries[update.start], places)
+            self._note(update, run.entries[update.start], adds)
             return
         for entry in adding(update):
-            self._note(update, entry, places)
+            self._note(update, entry, adds)
 
-    def _note(self, update: Update, entry: Entry, places: dict[Add, int]) -> None:
-        add = (entry.record.offset, entry.rule)
-        places[add] = entry.record.timestamp
-        self._adds.append(add)
+    def _note(self, update: Update, entry: Entry, adds: list[Add]) -> None:
+        record = entry.record
+        adds.append((record.offset, entry.rule, record.timestamp))
         self._updates.append(update)
 
 

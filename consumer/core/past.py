@@ -49,8 +49,8 @@ class Redone:
     def __init__(self, redone: int) -> None:
         self.read = False
         self._redone = redone
-        self._in_doubt: set[tuple[Add, int]] = set()  # with the record's timestamp
-        self._applied: set[tuple[Add, int]] = set()
+        self._in_doubt: set[Add] = set()
+        self._applied: set[Add] = set()
         self._last = -1
         self._touched: dict[Whose, set[str] | None] = {}  # None for all properties
         self._touches_all = False
@@ -59,8 +59,8 @@ class Redone:
         """The journal has these."""
         self.read = True
         for note in notes:
-            self._in_doubt.update(note.in_doubt.items())
-            self._applied.update(note.applied.items())
+            self._in_doubt.update(note.in_doubt)
+            self._applied.update(note.applied)
             self._last = max(self._last, note.last)
 
     def over(self, offset: int) -> bool:
@@ -83,7 +83,7 @@ class Redone:
 
     def fate(self, record: Record, rule: str, project: str, operation: Operation) -> int:
         """What becomes of this `$add`."""
-        add = (record.offset, rule), record.timestamp
+        add = record.offset, rule, record.timestamp
         if add in self._applied:
             undone = record.offset < self._redone or self._takes_back(project, operation)
             return UNDONE if undone else APPLIED

@@ -119,8 +119,8 @@ class Journal:
 
     # Of `$add`s.
 
-    def announce(self, assignment: Assignment, adds: dict[Add, int]) -> list[Note]:
-        """Have it written that these are about to be sent, each with its record's timestamp; none of an old epoch."""
+    def announce(self, assignment: Assignment, adds: list[Add]) -> list[Note]:
+        """Have it written that these are about to be sent, in so many notes; none of an old epoch."""
         found: list[Note] = []
         for part in parts_of(adds):
             note = self._announced.announce(assignment, part)
@@ -206,9 +206,8 @@ class Journal:
         return heard
 
 
-def parts_of(adds: dict[Add, int]) -> list[dict[Add, int]]:
-    """Copies of them, as many as one note may have in each."""
+def parts_of(adds: list[Add]) -> list[list[Add]]:
+    """As many as one note may have in each."""
     if len(adds) <= MOST:
-        return [adds.copy()]
-    every = list(adds.items())
-    return [dict(every[start : start + MOST]) for start in range(0, len(every), MOST)]
+        return [adds]
+    return [adds[start : start + MOST] for start in range(0, len(adds), MOST)]

@@ -27,9 +27,9 @@ def key_of(note: Note) -> bytes:
 def value_of(note: Note) -> bytes:
     """What is known of its `$add`s now."""
     if note.in_doubt and note.applied:
-        return orjson.dumps({"in_doubt": listed(note.in_doubt), "applied": listed(note.applied)})
+        return orjson.dumps({"in_doubt": note.in_doubt, "applied": note.applied})
     if not note.text:
-        note.text = orjson.dumps(listed(note.in_doubt or note.applied))
+        note.text = orjson.dumps(note.in_doubt or note.applied)
     them, none = orjson.Fragment(note.text), orjson.Fragment(b"[]")
     return orjson.dumps({"in_doubt": them if note.in_doubt else none, "applied": them if note.applied else none})
 
@@ -55,11 +55,6 @@ def parsed(key: bytes | None, value: bytes | None, position: int) -> tuple[Note,
     return note, value is None
 
 
-def listed(adds: dict[Add, int]) -> list[tuple[int, str, int]]:
-    """As JSON has them."""
-    return [(offset, rule, timestamp) for (offset, rule), timestamp in adds.items()]
-
-
-def told(adds: Any) -> dict[Add, int]:
+def told(adds: Any) -> list[Add]:
     """As they are in JSON."""
-    return {(int(offset), str(rule)): int(timestamp) for offset, rule, timestamp in adds}
+    return [(int(offset), str(rule), int(timestamp)) for offset, rule, timestamp in adds]

@@ -19,8 +19,8 @@ def record(place: Assignment, offset: int, timestamp: int = 7) -> Record:
 
 
 def note(offset: int, name: str = "a.1", *, applied: bool = False, rule: str = "", timestamp: int = 7) -> Note:
-    adds = {(offset, rule): timestamp}
-    return Note("changes", "id", 0, name, {} if applied else adds, adds if applied else {}, 3)
+    adds = [(offset, rule, timestamp)]
+    return Note("changes", "id", 0, name, [] if applied else adds, adds if applied else [], 3)
 
 
 def past_of(place: Assignment, *notes: Note) -> Past:
@@ -38,7 +38,7 @@ def test_the_next_owner_reads_from_the_first_that_is_not_committed():
     assert announced.floor(place) == 5
     announced.found(place, [], 9)
     assert announced.floor(place) == 9
-    first, second = (announced.announce(place, {(offset, ""): 7}) for offset in (10, 11))
+    first, second = (announced.announce(place, [(offset, "", 7)]) for offset in (10, 11))
     assert first is not None
     assert second is not None
     announced.written(first, 20)
@@ -78,9 +78,9 @@ def test_the_next_owner_is_told_what_this_one_may_have_undone():
     assert announced.redone(place, 10, 10) == START
     assert announced.redone(place, 10, 11) == announced.redone(place, 10, 12) == 13
     assert announced.redone(place, 10, 13) == START
-    one = announced.announce(place, {(30, ""): 7})
+    one = announced.announce(place, [(30, "", 7)])
     assert one is not None
-    one.answered({(30, "")}, set())
+    one.answered({(30, "", 7)}, set())
     assert announced.redone(place, 10, 14) == START, "nothing takes back what it applied itself"
 
 
@@ -100,7 +100,7 @@ def test_an_announcement_that_is_not_confirmed_is_behind_what_is_known():
     place, announced = assigned(), Announced()
     announced.begin(place, "a", 0, START)
     announced.found(place, [], 9)
-    announced.announce(place, {(10, ""): 7})
+    announced.announce(place, [(10, "", 7)])
     assert announced.floor(place) == 9
 
 
@@ -108,10 +108,10 @@ def test_nothing_is_announced_or_taken_back_once_the_epoch_is_over():
     """What is written then could be read by nobody, or after another has decided by it."""
     place, announced = assigned(), Announced()
     announced.begin(place, "a", 0, START)
-    one = announced.announce(place, {(10, ""): 7})
+    one = announced.announce(place, [(10, "", 7)])
     assert one is not None
     announced.forget([place])
-    assert announced.announce(place, {(11, ""): 7}) is None
+    assert announced.announce(place, [(11, "", 7)]) is None
     assert not announced.holds(place, one)
     announced.passed(place, 99, 0.0)
     assert announced.outdated(GRACE) == []
@@ -122,11 +122,11 @@ def test_each_note_has_a_name_of_its_own():
     """The same `$add`, announced again after it was withdrawn, is in another one."""
     place, announced = assigned(), Announced()
     announced.begin(place, "a", 0, START)
-    one = announced.announce(place, {(10, ""): 7})
+    one = announced.announce(place, [(10, "", 7)])
     assert one is not None
     announced.withdrawn(place, one)
     assert not announced.holds(place, one)
-    two = announced.announce(place, {(10, ""): 7})
+    two = announced.announce(place, [(10, "", 7)])
     assert two is not None
     assert one.name != two.name
 
@@ -136,7 +136,7 @@ def test_what_is_partly_committed_is_kept_whole():
     place, announced = assigned(), Announced()
     announced.begin(place, "a", 0, START)
     announced.found(place, [], 9)
-    one = announced.announce(place, {(12, ""): 7, (10, ""): 7})
+    one = announced.announce(place, [(12, "", 7), (10, "", 7)])
     assert one is not None
     announced.passed(place, 12, 0.0)
     assert announced.holds(place, one)
@@ -146,26 +146,26 @@ def test_what_is_partly_committed_is_kept_whole():
 
 def test_a_note_has_what_became_of_each():
     """Applied, surely not, or in doubt as before; and it says nothing once none is left."""
-    one = Note("changes", "id", 0, "a.1", {(number, ""): number for number in range(4)}, {})
+    one = Note("changes", "id", 0, "a.1", [(number, "", number) for number in range(4)], [])
     assert not one.answered(set(), set())
-    assert one.answered({(0, ""), (1, "")}, {(1, ""), (2, "")})
-    assert (one.applied, one.in_doubt) == ({(0, ""): 0, (1, ""): 1}, {(3, ""): 3})
-    assert not one.answered({(0, "")}, {(1, "")}), "what is known to be applied stays so"
+    assert one.answered({(0, "", 0), (1, "", 1)}, {(1, "", 1), (2, "", 2)})
+    assert (one.applied, one.in_doubt) == ([(0, "", 0), (1, "", 1)], [(3, "", 3)])
+    assert not one.answered({(0, "", 0)}, {(1, "", 1)}), "what is known to be applied stays so"
     other = note(10)
-    assert other.answered(set(), {(10, "")})
+    assert other.answered(set(), {(10, "", 7)})
     assert other.says_nothing()
     assert not one.says_nothing()
 
 
 def test_what_is_taken_as_a_whole_is_applied():
     """Beside what was known to be."""
-    one = Note("changes", "id", 0, "a.1", {(number, ""): number for number in range(3)}, {})
-    one.answered({(0, "")}, {(1, "")})
+    one = Note("changes", "id", 0, "a.1", [(number, "", number) for number in range(3)], [])
+    one.answered({(0, "", 0)}, {(1, "", 1)})
     one.taken()
-    assert (one.applied, one.in_doubt) == ({(0, ""): 0, (2, ""): 2}, {})
+    assert (one.applied, one.in_doubt) == ([(0, "", 0), (2, "", 2)], [])
     other = note(10)
     other.taken()
-    assert (other.applied, other.in_doubt) == ({(10, ""): 7}, {})
+    assert (other.applied, other.in_doubt) == ([(10, "", 7)], [])
 
 
 def test_a_stretch_of_the_journal_comes_to_its_notes():
@@ -178,7 +178,7 @@ def test_a_stretch_of_the_journal_comes_to_its_notes():
     gathered.put(later)
     gathered.gone("a.2")
     [found] = gathered.about(assigned())
-    assert (found.applied, found.in_doubt, found.position) == ({(10, ""): 7}, {}, 3)
+    assert (found.applied, found.in_doubt, found.position) == ([(10, "", 7)], [], 3)
     assert gathered.about(Assignment("changes", 1, "id")) == []
     assert gathered.about(Assignment("other", 0, "id")) == []
 

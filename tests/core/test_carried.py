@@ -55,7 +55,7 @@ def test_each_partition_has_its_own_with_their_times():
     """A request without any has none."""
     one, two = run_of(PLACE, (1, ADD, {"n": 1})), run_of(OTHER, (1, ADD, {"n": 1}), (4, ADD, {"n": 1}))
     updates = [update_of(one, ADD, {"n": 1}), update_of(two, ADD, {"n": 2})]
-    assert Carried(updates).places == {PLACE: {(1, ""): 8}, OTHER: {(1, ""): 8, (4, ""): 11}}
+    assert Carried(updates).places == {PLACE: [(1, "", 8)], OTHER: [(1, "", 8), (4, "", 11)]}
     assert Carried([update_of(run_of(PLACE, (1, SET, {"n": 1})), SET, {"n": 1})]).places == {}
 
 
@@ -67,7 +67,7 @@ def test_what_is_neither_taken_nor_in_doubt_was_surely_not_applied():
     fates = carried.fates([taken], [unknown])
     assert fates is not None
     assert {place: (found.applied, found.gone) for place, found in fates.items()} == {
-        PLACE: ({(1, "")}, set()),
-        OTHER: (set(), {(3, "")}),
+        PLACE: ({(1, "", 8)}, set()),
+        OTHER: (set(), {(3, "", 10)}),
     }
     assert carried.fates([gone, unknown, taken], []) is None, "all were taken"

@@ -29,8 +29,8 @@ OFFSET, TIMESTAMP = 10, 7
 
 def note(rule: str, *, applied: bool = False, timestamp: int = TIMESTAMP) -> Note:
     """The `$add` of this rule, as the journal has it."""
-    adds = {(OFFSET, rule): timestamp}
-    return Note(TOPIC, "id", 0, f"a.{rule}", {} if applied else adds, adds if applied else {}, 3)
+    adds = [(OFFSET, rule, timestamp)]
+    return Note(TOPIC, "id", 0, f"a.{rule}", [] if applied else adds, adds if applied else [], 3)
 
 
 def taken(*notes: Note, read: bool = True, place: Assignment = PLACE) -> Taken:

@@ -83,7 +83,7 @@ class Case:
         self.journal.turn()
 
     def announced(self, *offsets: int) -> Note:
-        [note] = self.journal.announce(PLACE, {(offset, ""): 7 for offset in offsets})
+        [note] = self.journal.announce(PLACE, [(offset, "", 7) for offset in offsets])
         return note
 
     def confirm(self, note: Note, position: int) -> None:
@@ -103,14 +103,14 @@ class Case:
         return self.past.fate(Record(PLACE, offset, None, b"", None, 7, 0.0), "", "default", PLUS)
 
 
-def offsets(adds: dict[Add, int]) -> set[int]:
-    return {offset for offset, _ in adds}
+def offsets(adds: list[Add]) -> set[int]:
+    return {offset for offset, _, _ in adds}
 
 
 def test_a_request_is_one_record_of_the_journal_or_a_few():
     """A record has a bound; each is confirmed by itself."""
     case = Case()
-    notes = case.journal.announce(PLACE, {(offset, ""): 7 for offset in range(MOST + 1)})
+    notes = case.journal.announce(PLACE, [(offset, "", 7) for offset in range(MOST + 1)])
     assert [len(note.in_doubt) for note in notes] == [MOST, 1]
     case.confirm(notes[1], 31)
     assert [case.journal.written(note) for note in notes] == [False, True]
@@ -124,10 +124,10 @@ def test_what_became_of_each_is_said_at_once():
     case = Case()
     note = case.announced(1, 2, 3)
     case.confirm(note, 30)
-    case.journal.answered(PLACE, note, {(1, "")}, {(2, "")})
+    case.journal.answered(PLACE, note, {(1, "", 7)}, {(2, "", 7)})
     case.journal.answered(PLACE, note, (), ())
     none = case.announced(4)
-    case.journal.answered(PLACE, none, (), {(4, "")})
+    case.journal.answered(PLACE, none, (), {(4, "", 7)})
     assert case.said() == [({3}, {1}), None]
     assert case.journal.written(none), "it is waited for no more"
     assert case.writing.given_up == [key_of(none)]
@@ -152,7 +152,7 @@ def test_a_note_is_taken_out_some_time_after_its_last_record_is_committed():
     case.confirm(note, 30)
     case.journal.committed(PLACE, 2)
     case.journal.committed(PLACE, 3)
-    case.journal.answered(PLACE, note, {(1, ""), (2, "")}, ())
+    case.journal.answered(PLACE, note, {(1, "", 7), (2, "", 7)}, ())
     case.now = GRACE - 1
     case.journal.turn()
     assert case.said() == []
@@ -166,11 +166,11 @@ def test_of_an_epoch_that_is_over_nothing_more_is_written():
     """It may be read by another already; its announcements are waited for no more, and those of others are."""
     case = Case()
     case.begin(OTHER)
-    note, [other] = case.announced(1), case.journal.announce(OTHER, {(1, ""): 7})
+    note, [other] = case.announced(1), case.journal.announce(OTHER, [(1, "", 7)])
     case.journal.forget([PLACE])
     assert case.writing.given_up == [key_of(note)]
-    case.journal.answered(PLACE, note, {(1, "")}, ())
-    assert case.journal.announce(PLACE, {(2, ""): 7}) == []
+    case.journal.answered(PLACE, note, {(1, "", 7)}, ())
+    assert case.journal.announce(PLACE, [(2, "", 7)]) == []
     assert case.said() == []
     case.confirm(note, 30)
     assert not case.journal.written(other)
@@ -196,7 +196,7 @@ def test_no_add_is_taken_in_while_nothing_can_be_announced():
 def test_what_was_found_is_kept_and_told():
     """Of the epoch that asked; what comes for one that is over is not heard."""
     case = Case()
-    found = Note("changes", "id", 0, "a.1", {(1, ""): 7}, {(2, ""): 7}, 9)
+    found = Note("changes", "id", 0, "a.1", [(1, "", 7)], [(2, "", 7)], 9)
     case.begin(PLACE, found)
     assert case.reading.asked == [(PLACE, 5), (PLACE, 5)]
     assert [case.fate(offset) for offset in (1, 2, 3)] == [IN_DOUBT, APPLIED, FREE]

@@ -21,16 +21,16 @@ def test_it_is_read_as_it_was_written():
     note, gone = parsed(KEY, VALUE, 42)
     assert not gone
     assert (note.topic, note.topic_id, note.partition, note.name) == ("changes", "id", 3, "a.1")
-    assert (note.in_doubt, note.applied, note.position, note.last) == ({(10, ""): 7}, {(11, "sum"): 8}, 42, 11)
+    assert (note.in_doubt, note.applied, note.position, note.last) == ([(10, "", 7)], [(11, "sum", 8)], 42, 11)
     assert (key_of(note), value_of(note)) == (KEY, VALUE)
 
 
-@pytest.mark.parametrize("applied", [set(), {(1, "")}, {(1, ""), (2, "")}])
-@pytest.mark.parametrize("gone", [set(), {(2, "")}, {(3, "")}])
+@pytest.mark.parametrize("applied", [set(), {(1, "", 1)}, {(1, "", 1), (2, "", 2)}])
+@pytest.mark.parametrize("gone", [set(), {(2, "", 2)}, {(3, "", 3)}])
 @pytest.mark.parametrize("taken", [True, False])
 def test_it_is_written_as_it_is_now(applied: set[Add], gone: set[Add], taken: bool):
     """Whatever was written of it before."""
-    note = Note("changes", "id", 3, "a.1", {(offset, ""): offset for offset in (1, 2, 3)}, {})
+    note = Note("changes", "id", 3, "a.1", [(offset, "", offset) for offset in (1, 2, 3)], [])
     for change in (lambda: None, lambda: note.answered(applied, gone), note.taken if taken else lambda: None):
         change()
         written, _ = parsed(key_of(note), value_of(note), 42)
@@ -92,14 +92,14 @@ def test_compaction_takes_nothing_that_counts(steps: list[tuple[int, str, int]],
     for number, what, offset in steps:
         note = notes.get(number)
         if note is None:
-            adds = {(place, ""): place for place in range(3)}
-            note = notes[number] = Note("changes", "id", 3, f"a.{number}", adds, {})
+            adds = [(place, "", place) for place in range(3)]
+            note = notes[number] = Note("changes", "id", 3, f"a.{number}", adds, [])
         elif what == "none":
             del notes[number]
             written.append((key_of(note), None))
             continue
         else:
-            add = offset, ""
+            add = offset, "", offset
             note.answered({add} if what == "applied" else (), {add} if what == "gone" else ())
         written.append((key_of(note), value_of(note)))
     left = [

@@ -64,7 +64,7 @@ def write(broker: Any, topic: str, *records: tuple[bytes, bytes | None]) -> None
 
 def noted(number: int) -> tuple[bytes, bytes]:
     """An announcement."""
-    note = Note("changes", "id", 0, f"a.{number}", {(number, ""): 7}, {})
+    note = Note("changes", "id", 0, f"a.{number}", [(number, "", 7)], [])
     return key_of(note), value_of(note)
 
 

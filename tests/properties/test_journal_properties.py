@@ -101,7 +101,7 @@ class Owner:
             self.state = "announce"
 
     def _announce(self, _: bool) -> None:
-        self.note = self.announced.announce(self.place, {(self.next, ""): self.record.timestamp})
+        self.note = self.announced.announce(self.place, [(self.next, "", self.record.timestamp)])
         assert self.note is not None
         self.on_its_way.append(partial(self._written, copied(self.note)))
         self.state = "confirm"
@@ -129,7 +129,7 @@ class Owner:
         if lost_answer:
             self.world.letters.add(self.next)
         else:
-            self.note.answered({(self.next, "")}, set())
+            self.note.answered({(self.next, "", self.record.timestamp)}, set())
             self.on_its_way.append(partial(self._written, copied(self.note)))
         self._done()
 

@@ -321,9 +321,9 @@ MUTANTS = (
     ),
     Mutant(
         "add-doubt-spreads", 9, "one $add of a record that was announced puts its others in doubt", "core/past.py",
-        "        add = (record.offset, rule), record.timestamp\n",
+        "        add = record.offset, rule, record.timestamp\n",
         "        every = [*self._applied, *self._in_doubt]\n"
-        "        add = next((one for one in every if one[0][0] == record.offset), ((-1, rule), -1))\n", "parts/",
+        "        add = next((one for one in every if one[0] == record.offset), (-1, rule, -1))\n", "parts/",
     ),
 )  # fmt: skip
 

@@ -41,6 +41,8 @@ def announced(journal: JournalTopic, tenure: Tenure, order: Order, rule: str) ->
     add = order.offset, rule
     for position, (key, value) in enumerate(journal.records):
         note, _ = parsed(key, value, position)
-        if (note.topic, note.partition) == tenure.partition and (add in note.in_doubt or add in note.applied):
+        if (note.topic, note.partition) == tenure.partition and add in [
+            one[:2] for one in note.in_doubt + note.applied
+        ]:
             return True
     return False
