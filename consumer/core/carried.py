@@ -3,10 +3,10 @@
 from typing import final
 
 from consumer.core.announced import Add
-from consumer.core.blame import names_of, touches
+from consumer.core.blame import touches
 from consumer.core.entry import Entry, Update
 from consumer.core.model import Assignment
-from consumer.event.encode import operation_of
+from consumer.event.encode import values_of
 from consumer.event.model import ADD
 
 
@@ -74,7 +74,7 @@ class Carried:
 
 
 def adding(update: Update) -> list[Entry]:
-    """The entries whose `$add`s are in the update; only where there are several is their JSON read."""
+    """The entries whose `$add`s are in the update; only where there are several are their values read."""
     run = update.run
     blame = run.blame
     entries: list[Entry] = []
@@ -84,5 +84,5 @@ def adding(update: Update) -> list[Entry]:
             entries.append(entry)
     if len(entries) < 2:
         return entries
-    names = names_of((update.json,))
-    return [entry for entry in entries if touches(operation_of(entry.json).values, names)]
+    names = set(values_of(update.json, ADD))
+    return [entry for entry in entries if touches(values_of(entry.json, ADD), names)]
