@@ -45,10 +45,10 @@ class Pipeline:
         "_breaker",
         "_intake",
         "_settling",
-        "_unconfirmed",
         "destinations",
         "partitions",
         "scatter",
+        "unconfirmed",
     )
 
     def __init__(
@@ -71,15 +71,15 @@ class Pipeline:
         self.partitions = Partitions(limits, self.destinations.standing)
         self._intake = Intake(openings, quarantine, mapped, only, past)
         self._breaker = Breaker(limits.breaker)
-        self._unconfirmed = Unconfirmed(self.partitions)
-        self._settling = Settling(self.partitions, self._breaker, self._unconfirmed, only is not None)
+        self.unconfirmed = Unconfirmed(self.partitions)
+        self._settling = Settling(self.partitions, self._breaker, self.unconfirmed, only is not None)
         self.scatter = Scatter()
         self._admission = Admission(
             self._intake,
             self.destinations,
             self.partitions,
             self._breaker,
-            self._unconfirmed,
+            self.unconfirmed,
             self.scatter,
             only is not None,
         )
@@ -140,7 +140,7 @@ class Pipeline:
         `core/backlog.py`, `living`.
         """
         gone = {assignment for assignment in assignments if self.partitions.remove(assignment)}
-        self._unconfirmed.forget(gone)
+        self.unconfirmed.forget(gone)
         return self.destinations.forget(gone)
 
     def schemas_known(self) -> int:
@@ -209,11 +209,11 @@ class Pipeline:
 
     def dead_lettered(self, dead_letter: DeadLetter) -> None:
         """The broker confirmed the dead letter: its record is settled."""
-        self._unconfirmed.confirmed(dead_letter)
+        self.unconfirmed.confirmed(dead_letter)
 
     def dead_letter_failed(self, dead_letter: DeadLetter) -> None:
         """The dead letter could not be written yet: its partition takes no new records until it is."""
-        self._unconfirmed.failed(dead_letter)
+        self.unconfirmed.failed(dead_letter)
 
     # Work.
 
@@ -222,11 +222,11 @@ class Pipeline:
         if self._admission.waits:
             self._admission.release_waiting(now)
         batches: list[Batch] = [] if self._breaker.open else self.destinations.start(now)
-        return Work(batches, self._unconfirmed.take(), self._intake.schemas.take_wanted())
+        return Work(batches, self.unconfirmed.take(), self._intake.schemas.take_wanted())
 
     def wake_at(self, now: float) -> float:
         """When `work` may have something without a new fact."""
-        if len(self._unconfirmed) or self._intake.schemas.wanted:
+        if len(self.unconfirmed) or self._intake.schemas.wanted:
             return now
         return NEVER if self._breaker.open else self.destinations.wake_at(now)
 

@@ -1,5 +1,6 @@
 """Dead letters that the broker has not confirmed: what is to be produced, and what could not be written so far."""
 
+from collections.abc import Collection
 from typing import final
 
 from consumer.core.model import Assignment, DeadLetter
@@ -56,6 +57,6 @@ class Unconfirmed:
         ]
         self._failed = {dead_letter for dead_letter in self._failed if dead_letter.record.assignment not in gone}
 
-    def failing(self) -> int:
-        """How many could not be written so far."""
-        return len(self._failed)
+    def unwritten(self) -> Collection[DeadLetter]:
+        """Those that could not be written so far."""
+        return self._failed

@@ -4,6 +4,7 @@ Of the causes the first that holds is told, in the order of `CAUSES`. A record t
 letter that the broker has not confirmed.
 """
 
+from collections.abc import Collection
 from typing import TypeAlias, final
 
 from consumer.core.batch import Batch
@@ -25,7 +26,7 @@ from consumer.core.clock import NEVER
 from consumer.core.destinations import Destinations
 from consumer.core.dispatch import Dispatch
 from consumer.core.first_open import Head, find, meet, rejected
-from consumer.core.model import Assignment, Record
+from consumer.core.model import Assignment, DeadLetter, Record
 from consumer.core.partition import Partition
 from consumer.core.partitions import Partitions
 
@@ -53,8 +54,17 @@ class Block:
         self.project = ""
 
 
-def blocks(partitions: Partitions, destinations: Destinations, breaker_open: bool, now: float) -> list[Block]:
-    """What blocks each partition that has an open record, or is not read."""
+def blocks(
+    partitions: Partitions,
+    destinations: Destinations,
+    breaker_open: bool,
+    now: float,
+    unwritten: Collection[DeadLetter] = (),
+) -> list[Block]:
+    """What blocks each partition that has an open record, or is not read.
+
+    `unwritten` are the dead letters that could not be written so far.
+    """
     paused = partitions.paused(breaker_open)
     told: list[Block] = []
     open_blocks: dict[Assignment, Block] = {}
@@ -65,18 +75,22 @@ def blocks(partitions: Partitions, destinations: Destinations, breaker_open: boo
             if assignment in paused:
                 told.append(Block(assignment, *partitions.stands(assignment), paused[assignment]))
             continue
-        block = Block(assignment, offset, ledger.oldest(), BREAKER if breaker_open else "")
-        if not breaker_open and not at_held(partition, block):
-            open_blocks[assignment] = block
-        else:
+        block = Block(assignment, offset, ledger.oldest(), "")
+        if at_held(partition, block):
             told.append(block)
+        else:
+            open_blocks[assignment] = block
     if open_blocks:
         explain(destinations, open_blocks, now)
+        bury(unwritten, open_blocks)
     for assignment, block in open_blocks.items():
         if not block.cause and not partitions.by_assignment[assignment].draining:
             block.cause = DEAD_LETTER
         if block.cause:  # a drain has forgotten what it does not send
             told.append(block)
+    if breaker_open:
+        for block in told:
+            block.cause, block.detail, block.project = BREAKER, {}, ""
     return told
 
 
@@ -89,6 +103,14 @@ def at_held(partition: Partition, block: Block) -> bool:
     block.detail = partition.detail
     block.project = partition.project
     return True
+
+
+def bury(unwritten: Collection[DeadLetter], blocked: dict[Assignment, Block]) -> None:
+    """Give those their record whose dead letter could not be written."""
+    for dead_letter in unwritten:
+        block = blocked.get(dead_letter.record.assignment)
+        if block is not None and block.record is None and block.offset == dead_letter.record.offset:
+            block.record = dead_letter.record
 
 
 def explain(destinations: Destinations, blocked: dict[Assignment, Block], now: float) -> None:

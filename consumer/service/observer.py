@@ -167,7 +167,8 @@ class Observer:
         self._memory.look(self._pipeline.partitions.open_bytes(), now)
         self._transactions.look(now, self._kafka.withheld())
         pipeline = self._pipeline
-        blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now)
+        unwritten = pipeline.unconfirmed.unwritten()
+        blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, now, unwritten)
         gauges = self._gauges(now, paused, blocked)
         self._metrics.take(gauges)
         client = self._kafka.client_status

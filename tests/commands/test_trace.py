@@ -73,6 +73,10 @@ def test_a_record_that_waits(scene: Scene, trace: Any, instance: Any) -> None:
     )
     (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
     assert found["why"] == "committed is 0; nothing blocks the partition"
+    row["partition"] = 1
+    (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
+    assert found["why"] == "committed is 0; none of the instances that were asked, and answered, reads the partition"
+    row["partition"] = 0
     row["read"] = first
     (found,) = trace(f"{scene.topic}:0:{first}", "--url", url)
     assert found["why"] == "committed is 0; nothing blocks the partition, which is read up to offset 0"

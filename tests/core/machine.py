@@ -189,8 +189,8 @@ class Machine:
         """The names of what the pipeline still keeps, when nothing is open: nothing, or it grows for ever."""
         pipeline = self.pipeline
         kept: dict[str, Any] = {
-            "dead letters": pipeline._unconfirmed._to_produce,
-            "failed": pipeline._unconfirmed.failing(),
+            "dead letters": pipeline.unconfirmed._to_produce,
+            "failed": len(pipeline.unconfirmed.unwritten()),
             "schemas": pipeline._intake.schemas.wanted,
             "open": has_left(pipeline.partitions._open),
             "standing": pipeline.destinations.standing and has_left(pipeline.destinations.standing),

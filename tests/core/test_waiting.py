@@ -23,7 +23,8 @@ def waits(machine: Machine) -> dict[int, tuple[int, str, dict[str, object]]]:
 def found(machine: Machine) -> list[Block]:
     """What blocks the partitions now."""
     pipeline = machine.pipeline
-    blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, machine.now)
+    unwritten = pipeline.unconfirmed.unwritten()
+    blocked = blocks(pipeline.partitions, pipeline.destinations, pipeline.breaker_open, machine.now, unwritten)
     assert all(block.cause in CAUSES for block in blocked)
     return blocked
 
@@ -191,6 +192,8 @@ def test_a_dead_letter_that_is_not_confirmed():
     [letter] = machine.letters
     machine.pipeline.dead_letter_failed(letter)
     assert waits(machine) == {0: (0, "dead_letter", {})}
+    [block] = found(machine)
+    assert block.record is letter.record  # which tells how old it is
     machine.confirm()
     assert waits(machine) == {}
 
@@ -215,6 +218,7 @@ def test_the_breaker_goes_before_everything():
     assert waits(machine) == {0: (0, "breaker", {}), 1: (-1, "breaker", {})}
     machine.read(second, ("SET", {"a": 1}))
     assert waits(machine) == {0: (0, "breaker", {}), 1: (0, "breaker", {})}
+    assert [block.record is not None for block in found(machine) if block.assignment is second] == [True]
 
 
 def test_what_a_drain_has_forgotten_waits_for_nothing():

@@ -269,7 +269,7 @@ class World:
 
     def memory_is_bounded(self) -> None:
         """No more is open than the limit, and what waits for the dead-letter topic of a blocked partition."""
-        blocked = self.pipeline._unconfirmed.failing()
+        blocked = len(self.pipeline.unconfirmed.unwritten())
         assert self.pipeline.partitions.open_records() - blocked <= LIMIT
         assert len(
             self.pipeline.destinations.by_name["default"].dispatch.lanes

@@ -30,7 +30,7 @@ def check_memory(oracle: "Oracle", instance: Any) -> None:
 
 def sizes(pipeline: Any) -> tuple[int, int]:
     """The bytes of open records with their updates, and of all else that can be reached."""
-    found = reachable([pipeline.destinations, pipeline._unconfirmed], [pipeline.partitions])
+    found = reachable([pipeline.destinations, pipeline.unconfirmed], [pipeline.partitions])
     open_: dict[int, Any] = {}
     for one in found:
         if type(one).__name__ in OPEN:

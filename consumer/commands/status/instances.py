@@ -7,6 +7,7 @@ from consumer.commands.status.asking import ask_all
 from consumer.kafka.dead_letter_format import Origin
 
 SETTLED: Final = "it is settled, and its commit is not confirmed yet"
+NOBODY: Final = "none of the instances that were asked, and answered, reads the partition"
 
 
 class Instances:
@@ -14,6 +15,7 @@ class Instances:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self.silent: list[str] = []
+        self._asked = bool(urls)
         self._partitions: dict[tuple[str, int], dict[str, Any]] = {}
         for status in ask_all(urls):
             if "error" in status:
@@ -26,7 +28,7 @@ class Instances:
         """Why the record at this place is not committed yet, as far as one of them says."""
         row = self._partitions.get((place.topic, place.partition))
         if row is None:
-            return "--url of the instance that reads it tells why"
+            return NOBODY if self._asked else "--url of the instance that reads it tells why"
         block, read = row["blocked"], row["read"]
         if block is None and read is not None and place.offset < read:
             return SETTLED
