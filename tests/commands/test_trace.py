@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 
 from consumer.kafka.config import consumer_config
 from consumer.sandbox.answers import of_json
@@ -223,3 +223,19 @@ def test_a_schema_that_cannot_be_had_does_not_hide_the_changes_of_a_group(scene:
     assert shown.stderr.count("warning: ") == 1
     assert "such records are shown where their key is company:acme" in shown.stderr
     assert len([path for path in asked if "/7" in path]) == 1
+
+
+def test_a_record_that_retention_removed(scene: Scene, trace: Any) -> None:
+    """Its dead letter still says what became of it; without one no more is known than what is committed."""
+    first = scene.change("acme", "set", {"a": 1})
+    scene.letter(first, "acme", "set", {"a": 1}, "rejected")
+    second = scene.change("acme", "set", {"a": 2})
+    scene.commit(second + 1)
+    until = TopicPartition(scene.topic, 0, second + 1)
+    scene.broker.admin.delete_records([until])[until].result(20)
+    (found,) = trace(f"{scene.topic}:0:{first}")
+    assert (found["fate"], found["why"]) == ("dead letter", f"rejected, at 0:0 of {scene.group}.dead-letters")
+    assert found["problem"] == f"it is gone by retention: the partition begins at {second + 1}"
+    said = trace(f"{scene.topic}:0:{second}", status=1)
+    assert "is gone by retention" in said
+    assert f"it has no dead letter, and committed is {second + 1}" in said

@@ -1,14 +1,13 @@
 """Records found by place or by group, and what became of each."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from consumer.commands.dlq.event import fields
-from consumer.commands.dlq.receipts import REFUSED, SENDING, SETTLED
 from consumer.commands.dlq.scan import (
     TIMEOUT,
     Failed,
@@ -22,31 +21,18 @@ from consumer.commands.dlq.scan import (
 from consumer.commands.map.registered import UnreadableSchema
 from consumer.commands.map.trial import updates_of
 from consumer.commands.status.instances import Instances
-from consumer.commands.verify.dead_letters import DeadLettersByRecord, read_dead_letters
+from consumer.commands.trace.fates import APPLIED, IGNORED, RecordFates
 from consumer.commands.verify.decoding import Decoding
 from consumer.event.convert import convert
 from consumer.event.encode import update_json, update_tail
 from consumer.event.errors import UNMAPPED, Reject
 from consumer.event.model import Change, Operation
-from consumer.kafka.broker_errors import BrokerError
-from consumer.kafka.brokers import Brokers
 from consumer.kafka.config import consumer_config
 from consumer.kafka.dead_letter_format import Origin
 from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import TopicMap
 from consumer.settings import Settings
 from consumer.terminal.progress import bar
-
-APPLIED: Final = "applied"
-DEAD: Final = "dead letter"
-REPLAYED: Final = "replayed"
-WAITING: Final = "waiting"
-IGNORED: Final = "ignored"
-# What became of a dead letter by its last replay, where that did not settle it.
-SINCE: Final = {
-    REFUSED: "; a replay of it was refused again",
-    SENDING: "; a replay of it has begun, and nobody knows whether it was applied",
-}
 
 
 @dataclass(frozen=True)
@@ -98,22 +84,19 @@ class Tracer:
         """`mapped` are the topics of a mapping file; `instances` are asked why a record waits."""
         self.unread: list[str] = []
         self._without_schema: set[str] = set()
-        self._settings = settings
-        self._instances = instances
-        self._committed: dict[tuple[str, int], int] = {}
-        self._dead_letters = DeadLettersByRecord()
+        self._topics = settings.kafka_topics
+        self._fates = RecordFates(settings, instances)
         self._decoding = Decoding(settings, mapped)
         self._consumer = opened(consumer_config(settings))
 
     def at(self, origin: Origin) -> Traced:
-        """The record at this place. Raises `Failed` where there is none."""
+        """The record at this place. Raises `Failed` where there is none, and none of it is in the dead letters."""
         if origin.partition not in partitions_of(self._consumer, origin.topic):
             raise Failed(f"{origin.topic} has no partition {origin.partition}")
-        self._prepare([origin.topic])
+        self._fates.ask([origin.topic])
         (span,) = spans_of(self._consumer, origin.topic, {origin.partition: 0})
         if span.first > origin.offset:
-            why = f"it is gone by retention: the partition begins at {span.first}"
-            raise Failed(f"{origin} is not in the topic any more: {why}")
+            return self._gone(origin, f"is gone by retention: the partition begins at {span.first}")
         if span.end <= origin.offset:
             why = f"what can be read of the partition ends at {span.end}"
             raise Failed(f"{origin} is not written yet, or stands behind an open transaction: {why}")
@@ -123,11 +106,10 @@ class Tracer:
             ):
                 return self._traced(messages[0], origin.topic)
         except UnreadableRecords as unreadable:
-            committed = self._committed.get((origin.topic, origin.partition), -1)
-            if origin.offset < committed:
+            if origin.offset < self._fates.committed(origin):
                 raise
-            return Traced(str(origin), -1, None, None, str(unreadable), WAITING, self._reason(origin, committed))
-        raise Failed(f"{origin} is no record: it was compacted away, or belongs to a transaction")
+            return Traced(str(origin), -1, None, None, str(unreadable), *self._fates.of_waiting(origin))
+        return self._gone(origin, "is no record: it was compacted away, or belongs to a transaction")
 
     def of_group(self, group: tuple[str, str], company: str | None, since: int) -> Iterator[Traced]:
         """The group's changes since this time (ms), partition by partition in their order. Raises `Failed`.
@@ -135,8 +117,8 @@ class Tracer:
         It is named by key and id, and meant in every company where none is given.
         """
         wanted = Wanted(*group, company)
-        self._prepare(self._settings.kafka_topics)
-        for topic in self._settings.kafka_topics:
+        self._fates.ask(self._topics)
+        for topic in self._topics:
             spans = spans_of(self._consumer, topic, self._begin(topic, since))
             with bar(f"Reading {topic}", sum(span.end - span.first for span in spans)) as moved:
                 for messages in read(self._consumer, topic, spans, moved, self._end_at):
@@ -148,17 +130,6 @@ class Tracer:
         """End the connections."""
         self._decoding.close()
         self._consumer.close()
-
-    def _prepare(self, topics: Collection[str]) -> None:
-        """Ask what is committed, then read the dead letters: those of what is committed are there by then."""
-        try:
-            with Brokers(self._settings) as brokers:
-                for name in topics:
-                    for place in brokers.offsets(self._settings.kafka_group_id, brokers.topic(name)):
-                        self._committed[name, place.partition] = place.committed
-        except BrokerError as failure:
-            raise Failed(f"what is committed of {', '.join(topics)} is not told: {failure}") from failure
-        self._dead_letters = read_dead_letters(self._settings)
 
     def _begin(self, topic: str, since: int) -> Mapping[int, int]:
         """The offset of each partition's first record that is not older."""
@@ -197,12 +168,12 @@ class Tracer:
         place = Origin(topic, message.partition() or 0, message.offset() or 0)
         if self._decoding.is_mapped(topic):
             updates, problem, ignored = self._mapped(message, topic, wanted)
-            fate, why = self._fate(message, place, frozenset(update["rule"] for update in updates or ()))
+            fate, why = self._fates.of(message, place, frozenset(update["rule"] for update in updates or ()))
             if fate == APPLIED and ignored:
                 fate, why = IGNORED, f"{why}; {ignored}"
             return Traced(str(place), message.timestamp()[1], None, updates, problem, fate, why)
         event, update, problem = self._read(message)
-        fate, why = self._fate(message, place)
+        fate, why = self._fates.of(message, place)
         return Traced(str(place), message.timestamp()[1], event, update, problem, fate, why)
 
     def _mapped(
@@ -241,28 +212,10 @@ class Tracer:
         except Failed as failed:
             return None, None, str(failed)
 
-    def _fate(self, message: Message, place: Origin, rules: frozenset[str] = frozenset()) -> tuple[str, str]:
-        """What became of the record, or of what these rules of a mapping made of it: in a word, and more."""
-        buried = self._dead_letters.of(message, place.topic)
-        if buried is not None and buried.rules and rules and not buried.rules & rules:
-            buried = None
-        committed = self._committed.get((place.topic, place.partition), -1)
-        if buried is not None:
-            receipt = self._dead_letters.receipts.get(buried.identity)
-            whose = f" of rule {', '.join(sorted(buried.rules))}" if buried.rules else ""
-            where = f"{buried.reason}{whose}, at {buried.place} of {self._settings.kafka_dead_letter_topic}"
-            if receipt is not None and receipt.state == SETTLED:
-                return REPLAYED, f"was {where}; a replay of it was accepted"
-            others = sorted(rules - buried.rules) if buried.rules else []
-            rest = f"; what {', '.join(others)} made of it was applied" if others else ""
-            return DEAD, where + (SINCE.get(receipt.state, "") if receipt is not None else "") + rest
-        if place.offset < committed:
-            return APPLIED, f"committed is {committed}, and it has no dead letter"
-        return WAITING, self._reason(place, committed)
-
-    def _reason(self, place: Origin, committed: int) -> str:
-        """Why it is not committed, as far as an instance says."""
-        begin = f"committed is {committed}" if committed >= 0 else "nothing of the partition is committed"
-        if place.topic not in self._settings.kafka_topics:
-            return f"{begin}; KAFKA_TOPICS does not have the topic"
-        return f"{begin}; {self._instances.reason(place)}"
+    def _gone(self, origin: Origin, why: str) -> Traced:
+        """What became of a record of which its dead letter alone is left. Raises `Failed` where there is none."""
+        fate = self._fates.of_gone(origin)
+        if fate is None:
+            committed = max(self._fates.committed(origin), 0)
+            raise Failed(f"{origin} {why}; it has no dead letter, and committed is {committed}")
+        return Traced(str(origin), -1, None, None, f"it {why}", *fate)
