@@ -196,7 +196,9 @@ class Delivery:
         self._note_failure(batch, verdict.cause, now)
         if batch.suspect or self._is_suspect(batch):
             return self._suspected(report, batch, batch.updates, now)
-        self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.under_way.started, now, jitter)
+        budget = self.dispatch.budget
+        soon = not self.dispatch.halt.cause and budget.most_succeed and budget.spend()
+        self.dispatch.halt.begin(batch, verdict.cause, self.dispatch.under_way.started, now, jitter, soon)
         self.dispatch.backlog.wait(batch, batch.updates, HALTING, NEVER)
         return report
 

@@ -101,7 +101,7 @@ class Dispatch:
         batch = None if others_first else self.backlog.waiting.take(now)
         if batch is None and self._has_place():
             others = now - self.lanes.oldest() - self._limits.linger if now >= self._fresh_at(now) else 0.0
-            batch = self.backlog.pieces.take(others) or self._fresh(now)
+            batch = self.backlog.pieces.take(others) or self._fresh(now, self.throttle.fresh_updates)
         if batch is None and self._nothing_gets_through():
             updates = self.lanes.take(PROBED_UPDATES, self.body.cap, now)
             batch = Batch(0, self.name, updates) if updates else None
@@ -122,7 +122,7 @@ class Dispatch:
         """While halted one batch asks, and each time another, if there is one: it may be the batch, not Mixpanel."""
         if self.halt.probe is not None or now < self.halt.probe_at:
             return None
-        batch = self.backlog.pieces.take() or self._fresh(now)
+        batch = self.backlog.pieces.take() or self._fresh(now, PROBED_UPDATES)
         batch = batch or self.backlog.waiting.take_next() or self.backlog.suspects.take_next()
         if batch is not None and self._was_asked(batch):
             few = self.backlog.few_of(batch)
@@ -173,11 +173,11 @@ class Dispatch:
             return False
         return self._wire.free_for_suspect(self.share.stands, len(self.under_way.batches))
 
-    def _fresh(self, now: float) -> Batch | None:
-        """A new batch, if it is time for one."""
+    def _fresh(self, now: float, most: int) -> Batch | None:
+        """A new batch of at most so many updates, if it is time for one."""
         if now < self._fresh_at(now):
             return None
-        updates = self.lanes.take(self.throttle.fresh_updates, self.body.cap, now)
+        updates = self.lanes.take(min(most, self.throttle.fresh_updates), self.body.cap, now)
         self._wire.fresh(now)
         return Batch(0, self.name, updates) if updates else None
 

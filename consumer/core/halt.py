@@ -6,7 +6,7 @@ What was sent before the credentials were replaced says nothing of the new ones:
 from typing import final
 
 from consumer.core.batch import Batch
-from consumer.core.retry import probe_wait
+from consumer.core.retry import probe_wait, transient_wait
 
 
 @final
@@ -22,10 +22,15 @@ class Halt:
         self._began = 0
         self._renewed = 0
 
-    def begin(self, batch: Batch, cause: str, started: int, now: float, jitter: float) -> None:
-        """The batch was refused: sending is halted, or still is; so many requests had started."""
+    def begin(self, batch: Batch, cause: str, started: int, now: float, jitter: float, soon: bool) -> None:
+        """The batch was refused: sending is halted, or still is; so many requests had started.
+
+        `soon`: most requests succeed, so the batch is rather to blame: the first probe goes at once.
+        """
         if not self.cause:
             self.probe_at = self._next_probe(batch, now, jitter)
+            if soon:
+                self.probe_at = min(self.probe_at, now + transient_wait(1, True, jitter))
             self._began = started
         self.cause = cause
 

@@ -7,7 +7,8 @@
                                                             budget                 doubling to 60 s, and 1 to 5 s
     CAPACITY    429, 503 with Retry-After                   as asked, else 2 s     doubling to 60 s, and 1 to 5 s;
                                                                                    the whole destination waits
-    HALTING     401, 403, 404, ...                          a probe after 5 to 10 s, and again
+    HALTING     401, 403, 404, ...                          a probe at once,       a probe after 5 to 10 s, and again
+                                                            within the budget
     (suspect)   a request that is met by its fault alone    5 s                    doubling to 120 s
 
 Mixpanel asks for 2 s doubling to 60 s with 1 to 5 s of jitter for 429, 502 and 503 (DOC: troubleshooting/errors/429).

@@ -618,7 +618,7 @@ def test_a_success_does_not_hurry_what_waits_for_capacity():
 
 @pytest.mark.parametrize("status", [401, 403, 404, 302, 418, 400])
 def test_a_halt_stops_everything_but_a_probe(status: int):
-    """Credentials or configuration: nothing is sent for 5 to 10 s, then one waiting batch asks."""
+    """Credentials or configuration: one batch asks: at once where most requests succeed, then after 5 to 10 s."""
     sending = Sending(max_updates=1)
     sending.push("a", "b", "c")
     first, second, third = sending.all()
@@ -626,14 +626,57 @@ def test_a_halt_stops_everything_but_a_probe(status: int):
     assert (report.outcome, report.cause, sending.dispatch.halt.cause) == ("halt", str(status), str(status))
     sending.push("d")
     sending.answer(second, Answer(status), jitter=0.9)
-    assert sending.wait() == 7.5
-    probe = sending.batch(after=7.5)
+    assert sending.wait() == 0.03
+    probe = sending.batch(after=0.03)
     assert groups(probe) == ["d"]
     assert sending.wait() == NEVER
     sending.answer(third, Answer(status), jitter=0.0)
     assert sending.wait() == NEVER
-    sending.answer(probe, Answer(status), jitter=0.0)
+    sending.answer(probe, Answer(status), jitter=0.5)
+    assert sending.wait() == 7.5
+
+
+def test_where_most_requests_fail_a_halt_is_asked_about_later():
+    """There is no reason to think that it is this batch's own."""
+    sending = Sending()
+    for _ in range(100):
+        sending.dispatch.budget.failed()
+    sending.push("a")
+    sending.answer(sending.batch(), Answer(401))
     assert sending.wait() == 5.0
+
+
+def test_halts_that_end_at_once_have_a_budget():
+    """One for ten requests that succeed: a proxy that refuses every third does not halt and go on all the time."""
+    sending = Sending(max_updates=1)
+    waits = []
+    for number in range(11):
+        sending.push(f"bad{number}")
+        sending.answer(sending.batch(), Answer(403))
+        sending.push(f"good{number}")
+        waits.append(sending.wait())
+        sending.answer(sending.batch(after=sending.wait()))
+        for batch in sending.dispatch.backlog.batches():
+            sending.dispatch.backlog.waiting.batches.remove(batch)
+    assert waits == [*[pytest.approx(0.02)] * 10, pytest.approx(5.0)]
+
+
+def test_a_record_that_is_answered_with_403_costs_others_a_request():
+    """A few of what waits ask at once; then only the batch with the record in it is cut."""
+    sending = Sending(max_updates=100)
+    sending.push("bad", *[f"with{number}" for number in range(99)])
+    batch = sending.batch()
+    sending.push(*[f"after{number}" for number in range(100)])
+    sending.answer(batch, Answer(403))
+    few = sending.batch(after=sending.wait())
+    assert len(few.updates) == 8
+    sending.answer(few)
+    assert sending.now == 0.02
+    again, others = sending.all()
+    assert (groups(again)[0], len(others.updates)) == ("bad", 92)
+    sending.answer(again, Answer(403))
+    assert sending.dispatch.halt.cause == ""
+    assert {len(part.updates) for part in sending.dispatch.suspects()} <= {12, 13}
 
 
 def test_a_halt_ends_with_the_first_answer_of_mixpanel():
@@ -720,6 +763,7 @@ def test_another_token_is_asked_with_at_once():
     sending.push("a", "b")
     for batch in sending.all():
         sending.answer(batch, Answer(401), jitter=0.5)
+    sending.answer(sending.batch(after=sending.wait()), Answer(401), jitter=0.5)
     assert sending.wait() == 7.5
     sending.dispatch.token_changed(100, sending.now)
     probe = sending.batch()

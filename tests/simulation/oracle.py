@@ -25,7 +25,7 @@ from .ledger import Epoch, Item
 from .memory import check_memory
 from .mixpanel import AGAIN, CAPACITY, HALT, PARTIAL, TAKEN, Request
 from .order import carried, check_commute, check_order
-from .pace import check_alone, check_pace, check_share, check_wait
+from .pace import AT_ONCE, check_alone, check_pace, check_share, check_wait
 from .traffic import Meant, Partition, changed_by
 from .world import Violation, World
 
@@ -212,8 +212,10 @@ class Oracle:
         if request.told in (HALT, AGAIN):
             request.failures = request.batch.history.attempts + 1
         if request.told == HALT:
-            if not instance.is_halted(request.project) or request is pace.probe:
+            if request is pace.probe:
                 pace.probe_after = now + 5.0
+            elif not instance.is_halted(request.project):
+                pace.probe_after = now + AT_ONCE
             if not request.batch.history.cause and not request.suspect:
                 pace.must_halt = True
         elif request.told == CAPACITY:

@@ -35,7 +35,7 @@ class Pace:
 
 
 def check_pace(oracle: "Oracle", request: Request) -> None:
-    """Halted: one probe at a time, 5 s apart. Slowed down: nothing before the time. Suspects: one at a time."""
+    """Halted: one probe at a time, the first at once. Slowed down: nothing before. Suspects: one at a time."""
     instance, now = request.sender, oracle.world.now
     pace = instance.paces[request.project]
     if now < pace.slow_until - SLACK:
@@ -80,8 +80,8 @@ def check_wait(oracle: "Oracle", item: Item, request: Request) -> None:
         return
     if last.suspect and last.updates == request.updates and [len(items) for items in last.covers] == [1]:
         check_suspect(oracle, item, request)
-    if last.batch is not request.batch:
-        return  # or in parts, after the same fault again
+    if last.batch is not request.batch or request.sender.is_halted(request.project):
+        return  # or in parts, after the same fault again; or as the probe of a halt, due or not
     well_at = request.sender.paces[request.project].well_at
     wait = min(PATIENCE, AT_ONCE * 2.0 ** (last.failures - 1))
     if oracle.world.now < last.told_at + wait - SLACK and well_at < last.told_at:
