@@ -2,6 +2,7 @@
 
 from typing import Final, final
 
+from consumer.avro.errors import InvalidDatum
 from consumer.event.errors import INVALID_CHANGE, TOO_LARGE, UNKNOWN_PROJECT
 from consumer.event.model import DELETE as DELETE_GROUP
 from consumer.event.model import UNSET, Operation
@@ -208,4 +209,16 @@ def refusal(rule: Rule, seen: Seen, detail: str, reason: str = INVALID_CHANGE) -
     if take is not None and seen.asked is take:
         reason = UNKNOWN_PROJECT
     path = "" if seen.asked is None or reason == TOO_LARGE else f", {seen.asked.path.text}"
-    return RuleRefusal(rule.name, reason, f"rule {rule.name}{path}: {detail}")
+    return RuleRefusal(rule.name, reason, f"rule {rule.name}{path}: {detail}", group_of(rule, seen))
+
+
+def group_of(rule: Rule, seen: Seen) -> tuple[str, str, str | None] | None:
+    """Key, id and company of the group that the rule writes; None where they cannot be read."""
+    if rule.id is None:
+        return None
+    try:
+        group_id = id_of(rule.id, seen, False, False)
+        company = None if rule.company is None else id_of(rule.company, seen, False, True)
+    except (Unfit, InvalidDatum, UnicodeDecodeError):
+        return None
+    return None if group_id is None else (rule.group_key, group_id, company)

@@ -32,14 +32,18 @@ class Part:
 
 @final
 class RuleRefusal:
-    """What one rule could not take. `detail` names rule and path, and no value; `reason` is a dead letter's."""
+    """What one rule could not take. `detail` names rule and path, and no value; `reason` is a dead letter's.
 
-    __slots__ = ("detail", "reason", "rule")
+    `group` is the key, id and company of the group that it is about, None where they cannot be read.
+    """
 
-    def __init__(self, rule: str, reason: str, detail: str) -> None:
+    __slots__ = ("detail", "group", "reason", "rule")
+
+    def __init__(self, rule: str, reason: str, detail: str, group: tuple[str, str, str | None] | None) -> None:
         self.rule = rule
         self.reason = reason
         self.detail = detail
+        self.group = group
 
 
 @final

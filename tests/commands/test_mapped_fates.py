@@ -136,3 +136,22 @@ def test_a_record_that_every_rule_ignores_was_not_applied(scene: Scene, row: Any
     (found,) = traced(scene, f"{scene.topic}:0:{offset}")
     assert (found["fate"], found["update"]) == ("ignored", None)
     assert "rule company ignores it: where; rule parent ignores it: where" in found["why"]
+
+
+def test_a_change_that_its_rule_refused_is_one_of_the_groups(scene: Scene, row: Any) -> None:
+    """It makes no update, and the group is known all the same; that of the other rule has its own."""
+    file = Path(scene.environ["MAPPING_FILE"])
+    number = '{ "Revenue" = "value.revenue", "N" = { from = "value.parent", as = "number" } }'
+    file.write_text(file.read_text().replace('{ "Revenue" = "value.revenue" }', number))
+    offset, value = row("acme", "corp", applied=("parent",))
+    refused(scene, offset, "acme", value, "company")
+    scene.commit(offset + 1)
+    (mine,) = traced(scene, "--group", "company:acme")
+    assert (mine["fate"], mine["update"]) == ("dead letter", None)
+    assert "rule company, value.parent: " in mine["problem"]
+    (others,) = traced(scene, "--group", "company:corp")
+    assert (others["fate"], [one["rule"] for one in others["update"]], others["problem"]) == (
+        "applied",
+        ["parent"],
+        "",
+    )

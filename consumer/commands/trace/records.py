@@ -31,6 +31,7 @@ from consumer.kafka.config import consumer_config
 from consumer.kafka.dead_letter_format import Origin
 from consumer.mapping.errors import Hold
 from consumer.mapping.mapper import TopicMap
+from consumer.mapping.outcome import RuleRefusal
 from consumer.settings import Settings
 from consumer.terminal.progress import bar
 
@@ -68,6 +69,10 @@ class Wanted:
     def __call__(self, operation: Operation) -> bool:
         """Whether the operation is on it."""
         return self.names(operation.group_key, operation.group_id, operation.company_id)
+
+    def refused(self, refusal: RuleRefusal) -> bool:
+        """Whether the rule that could not take a record would have written it."""
+        return refusal.group is not None and self.names(*refusal.group)
 
     def keyed(self, key: bytes | None) -> bool:
         """Whether a record that nobody can read has its key."""
@@ -148,8 +153,9 @@ class Tracer:
     def _is_of(self, message: Message, topic: str, wanted: Wanted) -> bool:
         try:
             if self._decoding.is_mapped(topic):
-                parts = self._decoding.mapped(message, topic).parts
-                return any(wanted(operation) for part in parts for operation in part.operations)
+                mapped = self._decoding.mapped(message, topic)
+                made = (operation for part in mapped.parts for operation in part.operations)
+                return any(map(wanted, made)) or any(map(wanted.refused, mapped.refusals))
             change = self._decoding.change(message)
         except (Reject, UnreadableSchema):
             return wanted.keyed(message.key())
@@ -192,7 +198,11 @@ class Tracer:
             for operation, update in zip(part.operations, updates_of(part), strict=True)
             if wanted is None or wanted(operation)
         ]
-        problems = [f"{refusal.reason}: {refusal.detail}" for refusal in mapped.refusals]
+        problems = [
+            f"{refusal.reason}: {refusal.detail}"
+            for refusal in mapped.refusals
+            if wanted is None or refusal.group is None or wanted.refused(refusal)
+        ]
         if mapped.unmapped:
             problems.append(UNMAPPED)
         if mapped.parts or problems:
