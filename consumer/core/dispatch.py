@@ -69,7 +69,7 @@ class Dispatch:
 
     def start(self, now: float, number: int) -> Batch | None:
         """The next batch to send now, with this number, or None. It is under way until `returned`."""
-        if now + self.under_way.expected() > self.deadline or now < self.throttle.resume_at:
+        if now + self.under_way.expected > self.deadline or now < self.throttle.resume_at:
             return None
         batch: Batch | None = None
         if self._wire.free(self.share.stands, len(self.under_way.batches)):
@@ -83,7 +83,7 @@ class Dispatch:
 
     def wake_at(self, now: float) -> float:
         """When `start` may have something without a new fact; in the past where it may have now."""
-        if now + self.under_way.expected() > self.deadline:
+        if now + self.under_way.expected > self.deadline:
             return NEVER
         soonest = NEVER
         if self._wire.free(self.share.stands, len(self.under_way.batches)):

@@ -18,18 +18,20 @@ LAST: Final = 16
 
 @final
 class UnderWay:
-    """`started` counts the requests so far: the place of a batch among them says what came before it.
+    """`started` counts the requests so far: the place of a batch among them says what came before it. `expected` is
+    how long one takes of late, in seconds.
 
     Groups that came back go on with those of the next request to come back, if it does by `joins_at`: what
     faults tore apart grows together again, and few large requests meet fewer of them than many small ones.
     """
 
-    __slots__ = ("_latencies", "_share", "_wire", "batches", "joins_at", "started")
+    __slots__ = ("_latencies", "_share", "_wire", "batches", "expected", "joins_at", "started")
 
     def __init__(self, wire: Wire, share: Share) -> None:
         self.batches: set[Batch] = set()
         self.started = 0
         self.joins_at = 0.0
+        self.expected = 0.0
         self._wire = wire
         self._share = share
         # In one piece: objects made while much is open hold what was around them for as long as they live.
@@ -80,10 +82,7 @@ class UnderWay:
         self._latencies.append(seconds)
         if len(self._latencies) > LAST:
             del self._latencies[0]
-
-    def expected(self) -> float:
-        """How long one takes of late, in seconds."""
-        return max(self._latencies) if self._latencies else 0.0
+        self.expected = max(self._latencies)  # not where it is asked for: each project is asked in each turn
 
     def _next_back(self, now: float) -> float:
         """When the next of them should be back that is not late; now where there is none."""

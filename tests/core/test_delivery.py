@@ -276,10 +276,10 @@ def test_only_recent_latency_counts():
     for seconds in [9.0] + [0.5] * 15:
         sending.push("a")
         sending.answer(sending.batch(), Answer(200, b"1", seconds=seconds))
-    assert sending.dispatch.under_way.expected() == 9.0
+    assert sending.dispatch.under_way.expected == 9.0
     sending.push("a")
     sending.answer(sending.batch(), Answer(200, b"1", seconds=0.25))
-    assert sending.dispatch.under_way.expected() == 0.5
+    assert sending.dispatch.under_way.expected == 0.5
 
 
 # What answers decide.
