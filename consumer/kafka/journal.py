@@ -22,6 +22,8 @@ from consumer.kafka.journal_format import key_of, value_of
 PARTITION: Final = 0
 # `$add`s of one note: a record of Kafka may have 1 MB.
 MOST: Final = 1_000
+# Seconds from one look at what may be taken out to the next.
+OUTDATED_EVERY: Final = 0.1
 
 
 class Stretch:
@@ -83,6 +85,7 @@ class Journal:
         self._open: dict[bytes, tuple[Assignment, Note]] = {}  # announced, and not confirmed
         self._unwritten: set[str] = set()  # their names
         self._unread: set[Assignment] = set()
+        self._outdated_at = 0.0
 
     # Of partitions.
 
@@ -163,15 +166,18 @@ class Journal:
             if found is not None:
                 self._unwritten.discard(found[1].name)
                 self._announced.written(found[1], position)
-        changed = self._hear()
+        changed = bool(self._unread) and self._hear()
         failing = self._writing.failing()
         if failing:
             self._reading.look()  # the topic may be gone
         writable = self._reading.exists() and not failing
         changed = changed or (writable and not self._past.writable)
         self._past.writable = writable
-        for note in self._announced.outdated(self._clock()):
-            self._writing.write(key_of(note), None, confirm=False)
+        now = self._clock()
+        if now >= self._outdated_at:
+            self._outdated_at = now + OUTDATED_EVERY
+            for note in self._announced.outdated(now):
+                self._writing.write(key_of(note), None, confirm=False)
         return changed
 
     def rotate(self, reading: dict[str, object], writing: dict[str, object], files: Collection[str]) -> None:
