@@ -1,8 +1,10 @@
 """The requests at once that all destinations share.
 
-Healthy destinations always have at least half of them: those that stand (the last answer was a fault) hold
-together at most half, and suspects of all destinations one at a time. One alone holds at most half, too, while others
-have something open: it may have fallen silent, which is known only after a time-out.
+Healthy destinations always have at least half of them: one alone holds at most half, since it may have fallen silent,
+which is known only after a time-out; those that stand (the last answer was a fault) hold together at most half, and
+suspects of all destinations one at a time. Where several that do not stand have something open, one takes another
+place only while more than half as many are free as it has: neither two that fall silent together nor slow
+ones take all.
 """
 
 from typing import Final, final
@@ -33,12 +35,13 @@ class Wire:
 
     def free(self, stands: bool, own: int) -> bool:
         """Whether one more may start, of a destination that stands or does not, and has `own` under way."""
-        if self._flying >= self._max_in_flight:
-            return False
+        left = self._max_in_flight - self._flying
+        if left <= 0 or not self.shared:
+            return left > 0
         half = max(1, self._max_in_flight // 2)
-        if stands and self.shared and self._standing >= half:
+        if own >= half or (stands and self._standing >= half):
             return False
-        return own < half or not self.contended
+        return stands or own < 2 * left or not self.contended
 
     def free_for_suspect(self, stands: bool, own: int) -> bool:
         """Whether a suspect may start."""

@@ -1,4 +1,6 @@
-"""Three projects, one of which fails in one way: what is for the others goes on as if it were not there."""
+"""Three projects, one or two of which fail in one way: what is for the others goes on as if they were not there."""
+
+from random import Random
 
 from consumer.core.limits import Limits
 
@@ -14,7 +16,7 @@ ILLNESSES = (
     "401", "403", "404", "429", "429_after", "503_after", "500_never", "refused", "reset_before", "timeout_never",
 )  # fmt: skip
 SHARED = ("changes-0", 0)
-# Records of the project that fails alone, and of the others alone.
+# Records of the projects that fail alone, and of the others alone.
 APART, HEALTHY = ("changes-1", 1), (("changes-0", 2), ("changes-1", 3))
 EACH = 120
 # When the first records come: everybody has joined by then.
@@ -25,7 +27,7 @@ PATIENCE = TIMEOUT + 5.0
 
 
 class Beside(History):
-    """`ill` is the project that fails, from the start or after a while in which it answers well."""
+    """`ill` are the projects that fail, from the start or after a while in which they answer well."""
 
     def __init__(self, seed: int, *, tracing: bool = False) -> None:
         super().__init__(seed, tracing=tracing)
@@ -33,7 +35,10 @@ class Beside(History):
         self.projects = PROJECTS
         self.journaling = False
         self.alone = True
-        self.ill = random.choice(PROJECTS)
+        self.ill: tuple[str, ...] = (random.choice(PROJECTS),)
+        both = Random(f"both {seed}")
+        if both.random() < 0.5:
+            self.ill += (both.choice([one for one in PROJECTS if one not in self.ill]),)
         self.well_for = random.choice((0.0, 25.0))
         self.mixpanel.faults, self.mixpanel.limit, self.mixpanel.latency = 0.0, 1_000_000, 0.1
         self.letter_topic.faults, self.letter_topic.slow = 0.0, 0.1
@@ -42,7 +47,7 @@ class Beside(History):
         self.groups = {}
         for number in range(24):
             project = PROJECTS[number % 3]
-            own = APART if project == self.ill else HEALTHY[number % 2]
+            own = APART if project in self.ill else HEALTHY[number % 2]
             self.groups[group_of(project, number)] = SHARED if number % 4 == 0 else own
         self.came: dict[int, float] = {}
         self.faults_until = self.world.now + LASTS
@@ -64,13 +69,13 @@ class Beside(History):
         self.mixpanel.ill, self.mixpanel.illness = self.ill, self.random.choice(ILLNESSES)
 
     def _plan_records(self) -> None:
-        """Steadily, and from time to time as many of the project that fails as fill all that may be open."""
-        for projects in ([self.ill], [one for one in PROJECTS if one != self.ill]):
+        """Steadily, and from time to time as many of what fails as fill all that may be open."""
+        for projects in (list(self.ill), [one for one in PROJECTS if one not in self.ill]):
             groups = {name: place for name, place in self.groups.items() if project_of(name) in projects}
             traffic = Traffic(self.random, groups, bad=0.02, unreadable=0.0, large=0.0)
-            traffic.number = 10_000 * len(projects)
+            traffic.number = 10_000 if projects[0] in self.ill else 20_000
             for number in range(EACH):
-                bursts = projects == [self.ill] and number < EACH // 2
+                bursts = projects[0] in self.ill and number < EACH // 2
                 when = self.random.choice((BEGINS, 40.0)) if bursts else self.world.between(BEGINS, LASTS - 10.0)
                 meant = traffic.make()
                 self.world.at(self.world.now + when, lambda meant=meant: self._append(meant))
@@ -84,7 +89,7 @@ class Beside(History):
         return {n for e in self.oracle.epochs for n, item in e.items.items() if item.accepted or item.confirmed}
 
     def _check_healthy(self) -> None:
-        """Nothing waits for long in the partitions that the project that fails has no part in."""
+        """Nothing waits for long in the partitions that what fails has no part in."""
         decided = self._decided()
         for partition in HEALTHY:
             for meant in self.broker.logs[partition].records:
@@ -94,10 +99,10 @@ class Beside(History):
                     raise Violation(f"promise 6: {words}, and only {self.ill} fails ({self.mixpanel.illness})")
 
     def _check_shared(self) -> None:
-        """The shared partition is committed up to the first record of the project that fails now."""
+        """The shared partition is committed up to the first record of a project that fails now."""
         log, decided = self.broker.logs[SHARED], self._decided()
         for meant in log.records:
-            if project_of(meant.group) == self.ill and meant.number not in decided:
+            if project_of(meant.group) in self.ill and meant.number not in decided:
                 break
             if log.committed <= meant.offset and self.world.now - self.came[meant.number] > PATIENCE:
                 raise Violation(f"promise 6: {SHARED} is committed up to {log.committed}, not beyond {meant.offset}")

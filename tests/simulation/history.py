@@ -136,7 +136,7 @@ class History:
 
     def is_ill(self, group: str) -> bool:
         """Whether the group itself is what something is wrong with."""
-        return group == self.mixpanel.stuck or project_of(group) == self.mixpanel.ill
+        return group == self.mixpanel.stuck or project_of(group) in self.mixpanel.ill
 
     def is_ill_request(self, request: Any) -> bool:
         """Whether such a group is in the request, or a part of a run again for a refusal."""

@@ -84,7 +84,7 @@ class Mixpanel:
     def __init__(self, world: World, *, faults: float, dialects: tuple[str, ...], limit: int, latency: float) -> None:
         self.profiles = Profiles()
         self.weather = ""  # a fault that holds now, for nearly every request
-        self.ill = ""  # a project, every request of which meets `illness`
+        self.ill: tuple[str, ...] = ()  # projects, every request of which meets `illness`
         self.illness = ""
         self.stuck = ""  # a group whose every request ends in ...
         self.stuck_by = NEVER_APPLIED
@@ -98,7 +98,8 @@ class Mixpanel:
 
     def calm(self) -> None:
         """No faults from now on, but for refusals."""
-        self.weather = self.stuck = self.ill = ""
+        self.weather = self.stuck = ""
+        self.ill = ()
         self.faults = 0.0
 
     def post(self, sender: Any, batch: Any, body: bytes) -> tuple[Request, Answer, float]:
@@ -117,7 +118,7 @@ class Mixpanel:
 
     def _fault(self, request: Request) -> str:
         world = self._world
-        if self.ill == request.project:
+        if request.project in self.ill:
             return self.illness
         if self.stuck and any(changed_by(update) == self.stuck for update in request.updates):
             return self.stuck_by

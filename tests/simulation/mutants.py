@@ -126,11 +126,12 @@ MUTANTS = (
     ),
     Mutant(
         "failing-takes-the-wire", 6, "projects that fail may have every request at once", "core/wire.py",
-        "        if stands and self.shared and self._standing >= half:\n            return False\n", "", "projects/",
+        "        if own >= half or (stands and self._standing >= half):\n", "        if own >= half:\n", "projects/",
     ),
     Mutant(
-        "silent-takes-the-wire", 6, "a project may have every request at once while others wait", "core/wire.py",
-        "        return own < half or not self.contended\n", "        return True\n", "projects/",
+        "silent-takes-the-wire", 6, "a project may have every request at once while it does not fail", "core/wire.py",
+        "        if own >= half or (stands and self._standing >= half):\n",
+        "        if stands and self._standing >= half:\n", "projects/",
     ),
     Mutant(
         "unknown-takes-the-wire", 6, "a project that never answered may have every request at once", "core/dispatch.py",
