@@ -126,7 +126,7 @@ class Dispatch:
         batch = batch or self.backlog.waiting.take_next() or self.backlog.suspects.take_next()
         if batch is not None and self._was_asked(batch):
             few = self.backlog.few_of(batch)
-            self.backlog.wait(batch, batch.updates, HALTING, NEVER)
+            self.backlog.wait(batch, batch.updates, HALTING, batch.due if batch.suspect else NEVER)
             batch = few
         self.halt.probe = batch
         return batch

@@ -19,7 +19,7 @@ from consumer.core.wire import PACE, Wire
 from consumer.event.encode import group_part, update_tail
 from consumer.event.model import ADD, SET, UNSET, Operation
 from tests.core.machine import ACCEPTED as OK
-from tests.core.machine import OPENING, body, opaque, refuse
+from tests.core.machine import OPENING, Machine, body, opaque, refuse
 
 A = Assignment("changes", 0)
 TIMEOUT = Answer(0, failure=UNKNOWN, cause="timeout")
@@ -801,6 +801,24 @@ def test_a_halt_by_the_old_token_alone_is_over_at_once():
     assert sending.dispatch.halt.cause == "401"
     sending.answer(sending.batch())
     assert sending.dispatch.halt.cause == ""
+
+
+def test_a_suspect_that_asked_in_part_goes_on_after_the_halt():
+    """It waits for its own time, and not for an end of the halt: that is told to what is no suspect."""
+    machine = Machine()
+    partition = machine.assign()
+    machine.read(partition, ("SET", {"plan": 1}, "a"), ("SET", {"plan": 1}, "b"))
+    batch = machine.one()
+    machine.answer(batch, Answer(500))
+    dispatch = machine.pipeline.destinations.by_name["default"].dispatch
+    dispatch.backlog.waiting.batches.clear()
+    dispatch.backlog.suspect(batch.updates, batch.history, machine.now + 5.0)
+    dispatch.halt.begin(batch, "403", dispatch.under_way.started, machine.now, 0.0, soon=False)
+    probe = machine.one(after=10.0)
+    assert len(probe.updates) == 1
+    machine.answer(probe)
+    machine.answer(machine.one(after=10.0))
+    assert machine.commit(partition) == 2
 
 
 def test_probes_rotate_over_batches():
