@@ -38,23 +38,35 @@ class Carried:
     def fates(self, taken: list[Update], in_doubt: list[Update]) -> dict[Assignment, Fates] | None:
         """What became of them, where these updates were accepted, and it is not known of those.
 
-        None where all were taken.
+        None where all were taken, and no more of them will be sent. One of which more may be sent is in doubt yet: a
+        later change had replaced a part of it, which is sent after all where that change is refused.
         """
-        if len(taken) == self._count:  # as a rule: none of them is looked at
+        if len(taken) == self._count and self._all_over():  # as a rule: none of them is looked at
             return None
         accepted = {update for update in taken if update.verb == ADD}
         unknown = set(in_doubt)
         found = {assignment: Fates(set(), set()) for assignment in self.places}
         seen = dict.fromkeys(self.places, 0)
+        parts: set[tuple[int, str]] = set()
+        before: Update | None = None
         for update in self._updates:
             assignment = update.run.assignment
             add = self.places[assignment][seen[assignment]]
             seen[assignment] += 1
+            if update is not before:
+                before, parts = update, in_parts(update)
             if update in accepted:
-                found[assignment].applied.add(add)
+                if (add[0], add[1]) not in parts:
+                    found[assignment].applied.add(add)
             elif update not in unknown:
                 found[assignment].gone.add(add)
         return found
+
+    def _all_over(self) -> bool:
+        for update in self._updates:
+            if not update.run.is_over:
+                return False
+        return True
 
     def _put(self, update: Update) -> None:
         run = update.run
@@ -86,3 +98,18 @@ def adding(update: Update) -> list[Entry]:
         return entries
     names = set(values_of(update.json, ADD))
     return [entry for entry in entries if touches(values_of(entry.json, ADD), names)]
+
+
+def in_parts(update: Update) -> set[tuple[int, str]]:
+    """The `$add`s, by offset and rule, of which only a part is in the update, while its run is not over."""
+    found: set[tuple[int, str]] = set()
+    run = update.run
+    if run.is_over or run.alone is not None:
+        return found
+    names = set(values_of(update.json, ADD))
+    for place, entry in enumerate(run.entries):
+        if update.start <= place < update.end and entry.verb == ADD:
+            for name in values_of(entry.json, ADD):
+                if name not in names:
+                    found.add((entry.record.offset, entry.rule))
+    return found

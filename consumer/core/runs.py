@@ -208,9 +208,12 @@ class Run:
     @property
     def entries(self) -> list[Entry]:
         """All of them, to be read only; none once it is over."""
-        if self.alone is not None:
-            return [self.alone]
-        return self._several if self._several is not None else []
+        return [self.alone] if self.alone is not None else self._several or []
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is to be sent any more."""
+        return self.alone is None and self._several is None
 
     @property
     def flying(self) -> bool:
@@ -219,10 +222,8 @@ class Run:
 
     def contributors(self, update: Update, most: int) -> list[int]:
         """The places of the entries that the update may stem from, at most so many."""
-        if update.verb == DELETE:
+        if update.verb == DELETE or update.end - update.start == 1:
             return [update.end - 1]
-        if update.end - update.start == 1:
-            return [update.start]
         rejected = self.blame.rejected if self.blame is not None else None
         return touching(self.entries, rejected, update.start, update.end, names_of((update.json,)), most)
 
@@ -243,8 +244,7 @@ class Run:
         self._undecided -= 1
         if self._undecided:
             return OPEN
-        blame = self.blame
-        if blame is None:
+        if self.blame is None:
             return OVER
-        blame.plan(self.entries, self.created)
-        return REPLAY if blame.steps else OVER
+        self.blame.plan(self.entries, self.created)
+        return REPLAY if self.blame.steps else OVER

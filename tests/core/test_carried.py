@@ -70,4 +70,24 @@ def test_what_is_neither_taken_nor_in_doubt_was_surely_not_applied():
         PLACE: ({(1, "", 8)}, set()),
         OTHER: (set(), {(3, "", 10)}),
     }
+    for run in runs:
+        run.over()
     assert carried.fates([gone, unknown, taken], []) is None, "all were taken"
+
+
+def test_of_what_more_may_be_sent_is_in_doubt_until_its_run_is_over():
+    """A later change had replaced a part of it: where that is refused, the part is sent, if there is somebody yet."""
+    run = run_of(PLACE, (1, ADD, {"n": 1, "m": 1}), (2, ADD, {"n": 2}), (3, SET, {"m": 5}))
+    run.begin(3)
+    adds, sets = update_of(run, ADD, {"n": 3}), update_of(run, SET, {"m": 5})
+    carried = Carried([adds, sets])
+    assert carried.places == {PLACE: [(1, "", 8), (2, "", 9)]}
+    for taken in ([adds], [adds, sets]):
+        fates = carried.fates(taken, [])
+        assert fates is not None
+        assert (fates[PLACE].applied, fates[PLACE].gone) == ({(2, "", 9)}, set())
+    run.over()
+    assert carried.fates([adds, sets], []) is None
+    fates = carried.fates([adds], [])
+    assert fates is not None
+    assert fates[PLACE].applied == {(1, "", 8), (2, "", 9)}
