@@ -70,6 +70,8 @@ PRODUCER_ONLY: Final = frozenset(
     request.required.acks acks request.timeout.ms message.timeout.ms delivery.timeout.ms queuing.strategy
     produce.offset.report partitioner msg_order_cmp""".split()  # noqa: SIM905
 )
+# Every client knows it, but a consumer with the default limits of what is fetched is not made below those.
+OF_THE_SERVICE: Final = frozenset(("receive.message.max.bytes",))
 # The other names of properties that have a default here: the file's must replace ours, not stand beside it.
 ALIASES: Final = {
     "fetch.message.max.bytes": "max.partition.fetch.bytes",
@@ -98,7 +100,7 @@ def producer_config(settings: Settings) -> dict[str, object]:
 
 def admin_config(settings: Settings) -> dict[str, object]:
     """For looking at brokers, topics and groups: only how to connect."""
-    return connection(settings) | chosen(settings.kafka_properties, CONSUMER_ONLY | PRODUCER_ONLY)
+    return connection(settings) | chosen(settings.kafka_properties, CONSUMER_ONLY | PRODUCER_ONLY | OF_THE_SERVICE)
 
 
 def connection(settings: Settings) -> dict[str, object]:

@@ -217,6 +217,13 @@ def test_each_client_gets_its_own(with_file):
     assert consumer["client.rack"] == producer["client.rack"] == admin["client.rack"] == "r"
 
 
+def test_a_small_response_is_a_matter_of_the_one_that_fetches(with_file):
+    """The tools' consumers fetch by librdkafka's own limits, and none is made with a response below those."""
+    settings = with_file("receive.message.max.bytes=10000000\n")
+    confluent_kafka.Consumer(consumer_config(settings)).close()
+    confluent_kafka.Consumer({**admin_config(settings), "group.id": "looking"}).close()
+
+
 def test_kip_848(with_file):
     """With group.protocol=consumer our defaults for session, heartbeat and assignor are dropped."""
     config = consumer_config(with_file("group.protocol=consumer\ngroup.instance.id=pod-1\n"))
