@@ -1,16 +1,15 @@
 """The commands `sandbox` and `demo`."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from shlex import quote
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
 from consumer.sandbox.errors import SandboxError
+from consumer.sandbox.stopping import until_stopped, wait
 
 PORT: Final = click.IntRange(1, 65535)
 SANDBOX_EXAMPLES: Final = """\b
@@ -45,7 +44,7 @@ def sandbox(only: str | None, broker_port: int | None, registry_port: int | None
 
     ports = {"broker": broker_port, "registry": registry_port, "mixpanel": mixpanel_port}
     parts = _parts(only, ports)
-    with _told(), _until_stopped():
+    with _told(), until_stopped():
         started = Sandbox(
             parts,
             broker_port=broker_port or 0,
@@ -58,8 +57,7 @@ def sandbox(only: str | None, broker_port: int | None, registry_port: int | None
             sys.stdout.write("".join(lines))
             sys.stdout.flush()
             click.echo("ready; Ctrl-C stops it", err=True)
-            while True:
-                signal.pause()
+            wait()
 
 
 @click.command(epilog=DEMO_EXAMPLES)
@@ -85,7 +83,7 @@ def demo(events: int, serve: bool, mapping: bool, projects: int, seed: int) -> N
     if serve and mapping:
         raise click.UsageError("--serve shows group changes: without --mapping")
     status = 0 if serve else 1  # a demo that was stopped has shown nothing
-    with _told(), _until_stopped():
+    with _told(), until_stopped():
         if serve:
             serve_until_stopped(seed, projects)
         else:
@@ -116,26 +114,3 @@ def _told() -> Iterator[None]:
         yield
     except (SandboxError, KafkaException, TimeoutError) as error:
         raise click.ClickException(str(error)) from error
-
-
-class _Stopped(BaseException):
-    """SIGTERM or SIGINT: not an error, and nothing that catches errors is to catch it."""
-
-
-@contextmanager
-def _until_stopped() -> Iterator[None]:
-    """Let SIGTERM and SIGINT end the block in order, wherever it is, once: what follows is not interrupted."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_IGN)
-        raise _Stopped
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    except _Stopped:
-        click.echo("\nstopped", err=True)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

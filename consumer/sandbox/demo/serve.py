@@ -22,6 +22,7 @@ from consumer.sandbox.demo.dashboard import Dashboard
 from consumer.sandbox.demo.demo import READY, say
 from consumer.sandbox.demo.service import Service
 from consumer.sandbox.sandbox import GROUP, TOPIC, Sandbox
+from consumer.sandbox.stopping import wait
 from consumer.sandbox.traffic.order_probe import OrderProbe
 from consumer.sandbox.traffic.producing import paced, produce
 from consumer.sandbox.traffic.schemas import Writers, register
@@ -46,7 +47,7 @@ def serve(seed: int, projects: int = 1) -> None:
         click.echo("  export " + " ".join(f"{name}={value}" for name, value in sandbox.exports().items()))
         if _has_screen():
             webbrowser.open(f"{sandbox.mixpanel.url}/")
-        Event().wait()
+        wait()
 
 
 def _has_screen() -> bool:
