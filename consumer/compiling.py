@@ -1,7 +1,7 @@
 """What the compiler alone is told of a class: `@mypyc_attr(...)`. Where the core is not compiled it says nothing.
 
-acyclic=True      no object of the class is part of a cycle, but for one that is undone by hand (`Run.over`): it is
-                  made without what the collector needs, and freed without touching its neighbours in its list
+acyclic=True      no object of the class can ever be part of a cycle: it is made without what the collector needs, and
+                  freed without touching its neighbours in the collector's list
 free_list_len=1   one at a time is alive, as a rule: the next takes the place of the last
 """
 

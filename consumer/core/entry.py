@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, final
 
-from consumer.compiling import mypyc_attr
 from consumer.core.model import Record
 from consumer.core.whole import Whole
 from consumer.event.encode import operation_of
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from consumer.core.runs import Run
 
 
-@mypyc_attr(acyclic=True)
 class Update:
     """One JSON object for Mixpanel, made of its run's entries from `start` up to `end`.
 
@@ -36,7 +34,6 @@ class Update:
 
 
 @final
-@mypyc_attr(acyclic=True)
 class Entry(Update):
     """One record, or one part of it, in its lane: its own update, which goes as it is where nothing folds with it.
 

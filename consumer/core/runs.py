@@ -6,7 +6,6 @@ A run is the only one that changes its own state. Each fact about one of its upd
 
 from typing import Final, final
 
-from consumer.compiling import mypyc_attr
 from consumer.core.blame import Blame, Refusal, names_of, touching
 from consumer.core.entry import Entry, Update, any_adds
 from consumer.core.history import History
@@ -20,7 +19,6 @@ OVER: Final = 2  # nothing of it is to be sent any more
 
 
 @final
-@mypyc_attr(acyclic=True)
 class Run:
     """The front of one group's queue: records that go out together, folded into updates, or are under way.
 
@@ -69,16 +67,15 @@ class Run:
 
     def add(self, entry: Entry) -> None:
         """One more record of the group."""
-        if not self.begun:
-            if self._several is not None:
-                self._several.append(entry)
-                self.adds = self.adds or entry.verb == ADD
-            else:
-                self._have([*self.entries, entry])
-        elif self.waiting is None:
-            self.waiting = [entry]
-        else:
+        if self.begun:
+            if self.waiting is None:
+                self.waiting = []
             self.waiting.append(entry)
+        elif self._several is not None:
+            self._several.append(entry)
+            self.adds = self.adds or entry.verb == ADD
+        else:
+            self._have([*self.entries, entry])
         if entry.verb == DELETE:
             self.deleted = entry.order
 
@@ -110,11 +107,12 @@ class Run:
 
     def over(self) -> "Run | None":
         """Nothing of it is to be sent any more: what comes next of the group, None where nothing waits."""
-        self.alone = self._several = None  # each entry knows its run, and no collector would undo that
-        if not self.waiting:
+        self.alone = self._several = None  # each entry knows its run: so nothing waits for the collector
+        waiting, self.waiting = self.waiting, None  # nor does one over keep the next, and that the one after it
+        if not waiting:
             return None
-        follower = Run(self.group, self.waiting[0], self.deleted)
-        follower._have(self.waiting)
+        follower = Run(self.group, waiting[0], self.deleted)
+        follower._have(waiting)
         return follower
 
     def _have(self, entries: list[Entry]) -> None:

@@ -44,7 +44,6 @@ class PausedEnds:
 
     def look(self, paused: set[Place], lookups: Lookups, now: float) -> Mapping[Place, int]:
         """The ends of these, as far as they are known."""
-        lookups.poll()
         self._asked.look(now, lambda: lookups.ends([TopicPartition(*place) for place in paused]))
         return {place: found.offset for place, found in self._asked.answers.items() if place in paused}
 

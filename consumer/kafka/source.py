@@ -174,6 +174,8 @@ class Source:
     def lag(self) -> dict[Assignment, int]:
         """How many offsets of each partition are not committed, as far as was heard of the broker."""
         lookups, paused = self._member.lookups, self._pauses.places
+        if lookups:
+            lookups.poll()  # it reports on itself, whether or not there is anything to ask
         ends = self._paused_ends.look(paused, lookups, self._clock()) if lookups and paused else {}
         behind: dict[Assignment, int] = {}
         for owned in self._owned.all():

@@ -3,7 +3,11 @@
 import gc
 import sys
 
-from consumer.core.model import Answer
+from consumer.core.entry import Entry
+from consumer.core.model import Answer, Assignment, Record
+from consumer.core.runs import Run
+from consumer.event.encode import group_part, update_tail
+from consumer.event.model import SET, Operation
 from tests.core.machine import ACCEPTED, Machine
 
 FIRST_REFUSED = (
@@ -49,3 +53,22 @@ def test_nothing_waits_for_the_collector() -> None:
     finally:
         gc.enable()
     assert machine.leftovers() == []
+
+
+def test_a_run_that_is_over_keeps_none_that_follows_it() -> None:
+    """Whoever keeps one update would keep all runs of its group, and free them one inside the other: too deep."""
+    tail = update_tail(Operation("company", "acme", SET, {"a": 1}))
+    place = Assignment("changes", 0)
+    entries = [Entry(Record(place, offset, b"", b"", None, 0, 0.0), SET, tail, offset) for offset in range(200_000)]
+    first = entries.pop(0)
+    run = Run(group_part(tail, SET), first, -1)
+    for entry in entries:
+        run.begin(1)
+        run.made(run.first())
+        run.add(entry)
+        follower = run.over()
+        assert follower is not None
+        run = follower
+    assert first.run.behind() == []
+    entries.clear()
+    del first, entry
