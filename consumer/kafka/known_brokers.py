@@ -4,6 +4,7 @@ A broker that stops may answer that its cluster has no brokers. librdkafka (2.16
 that it knew, at times its bootstrap servers too, and waits for ever.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,10 @@ class KnownBrokers:
 
     def __init__(self) -> None:
         self._reports_without = 0
+
+    def told(self, config: Mapping[str, object]) -> dict[str, Any]:
+        """The configuration of a client that reports to this."""
+        return {**config, "stats_cb": self.report, "statistics.interval.ms": REPORT_MS}
 
     def report(self, text: str) -> None:
         """The client's `stats_cb`."""

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from consumer.kafka.assignments import Place
 from consumer.kafka.clients import Making, client
 from consumer.kafka.config import CONSUMER_ONLY
-from consumer.kafka.known_brokers import REPORT_MS, KnownBrokers
+from consumer.kafka.known_brokers import KnownBrokers
 
 log = logging.getLogger("consumer.source")
 
@@ -68,10 +68,9 @@ class Question:
 class WatchedAdmin(AdminClient):
     """librdkafka's admin client; `known` says whether it still knows of a broker."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, object]) -> None:
         self.known = KnownBrokers()
-        own: dict[str, Any] = {"stats_cb": self.known.report, "statistics.interval.ms": REPORT_MS}
-        super().__init__(config | own)
+        super().__init__(self.known.told(config))
 
 
 class Lookups:

@@ -5,7 +5,7 @@ import logging
 from confluent_kafka import Producer
 
 from consumer.kafka.clients import client
-from consumer.kafka.known_brokers import REPORT_MS, KnownBrokers
+from consumer.kafka.known_brokers import KnownBrokers
 
 
 class WatchedProducer(Producer):
@@ -13,7 +13,7 @@ class WatchedProducer(Producer):
 
     def __init__(self, config: dict[str, object]) -> None:
         self.known = KnownBrokers()
-        super().__init__({**config, "stats_cb": self.known.report, "statistics.interval.ms": REPORT_MS})
+        super().__init__(self.known.told(config))
 
 
 def made(config: dict[str, object]) -> WatchedProducer:
